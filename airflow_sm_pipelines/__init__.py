@@ -1,0 +1,36 @@
+"""Run Amazon SageMaker pipeline definitions as Apache Airflow DAGs.
+
+Two lines beside an exported definition make a DAG::
+
+    from airflow_sm_pipelines import pipeline_dag
+
+    dag = pipeline_dag("abalone.json", schedule="@daily")
+
+Names are imported on first use: a DAG file pays for what it needs, and the ``sm-pipelines`` command for nothing
+of Airflow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.definition.loading import load_pipeline
+    from airflow_sm_pipelines.translator import pipeline_dag
+
+__all__ = ["load_pipeline", "pipeline_dag"]
+
+_HOME = {
+    "load_pipeline": "airflow_sm_pipelines.definition.loading",
+    "pipeline_dag": "airflow_sm_pipelines.translator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module that defines it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,43 @@
+"""What Airflow discovers about this package (entry point ``apache_airflow_provider``).
+
+Runs in every Airflow process that asks for provider metadata; the schema is Airflow's own
+``provider_info.schema.json``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_sm_pipelines import __version__
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata: its name, its extra links and its configuration section."""
+    return {
+        "package-name": "airflow-sm-pipelines",
+        "name": "SageMaker Pipelines",
+        "description": "Runs Amazon SageMaker pipeline definitions as Airflow DAGs.",
+        "versions": [__version__],
+        "extra-links": [
+            "airflow_sm_pipelines.execution.links.JobConsoleLink",
+            "airflow_sm_pipelines.execution.links.JobLogsLink",
+        ],
+        "config": {
+            "sm_pipelines": {
+                "description": "Settings of the SageMaker Pipelines provider.",
+                "options": {
+                    "deployment": {
+                        "description": (
+                            "Name of this Airflow deployment. It is part of every execution id and a tag of every "
+                            "AWS resource. Set it when two deployments share an AWS account and region; by default "
+                            "it is derived from [api] base_url."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "ml-prod",
+                        "default": None,
+                    }
+                },
+            }
+        },
+    }
