@@ -1,0 +1,84 @@
+"""The entry point ``sm-pipelines``: a table of subcommands, each imported only when it is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from io import TextIOWrapper
+from typing import NamedTuple, Protocol, cast
+
+from airflow_sm_pipelines import __version__
+
+
+class Subcommand(NamedTuple):
+    """One row of ``sm-pipelines --help``.
+
+    Attributes:
+        module: The module that implements it, with `add_arguments` and `run`.
+        summary: One line for ``--help``.
+    """
+
+    module: str
+    summary: str
+
+
+class SubcommandModule(Protocol):
+    """What the module of a subcommand offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the subcommand's own arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run it and return the exit code."""
+
+
+SUBCOMMANDS = {
+    "check": Subcommand("airflow_sm_pipelines.cli.check", "check pipeline definitions and list every error at once"),
+    "graph": Subcommand("airflow_sm_pipelines.cli.graph", "show the graph that a definition becomes"),
+    "local": Subcommand("airflow_sm_pipelines.cli.local", "run a local AWS that pipelines can use"),
+    "demo": Subcommand("airflow_sm_pipelines.cli.demo", "run the example pipelines, without an AWS account"),
+    "stop-orphans": Subcommand("airflow_sm_pipelines.cli.stop_orphans", "stop AWS jobs that no live task owns"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments after the program's name; those of the process by default.
+
+    Returns:
+        The exit code: 0, or 1 when what was asked for did not succeed. Wrong usage exits with 2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # JSON can hold text that no terminal can show, such as half of a surrogate pair.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    chosen = next((name for name in arguments if not name.startswith("-")), None)
+    parser = _parser(chosen)
+    args = parser.parse_args(arguments)
+    return cast("SubcommandModule", import_module(SUBCOMMANDS[args.subcommand].module)).run(args)
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sm-pipelines", description="Work with Amazon SageMaker pipeline definitions and the DAGs they become."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    rows = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
+    for name, row in SUBCOMMANDS.items():
+        # find_spec looks for the file and runs nothing: --help stays fast.
+        if find_spec(row.module) is None:
+            continue
+        subparser = rows.add_parser(name, help=row.summary, description=f"{row.summary[0].upper()}{row.summary[1:]}.")
+        if name == chosen:
+            cast("SubcommandModule", import_module(row.module)).add_arguments(subparser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""The rules of the language that span more than one place: names, dependencies, loops, cycles.
+
+`reading` has noted what is wrong with each place by itself; `reference_checks` has the rules for references.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles, plan_steps
+from airflow_sm_pipelines.definition.models import Pipeline, Step
+from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.reference_checks import check_references, literal_names, unreachable_step
+from airflow_sm_pipelines.definition.step_types import TYPES_OUTSIDE_LOOPS
+from airflow_sm_pipelines.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.definition.advice import DefinitionWarning
+
+
+def check(pipeline: Pipeline) -> Iterator[DefinitionError]:
+    """Yield every violation of a rule that spans more than one place of a definition.
+
+    Args:
+        pipeline: A pipeline as `read_pipeline` returns it, be it complete or not.
+    """
+    steps: dict[str, Step] = {}
+    for step in pipeline.steps:
+        steps.setdefault(step.name, step)
+    for rule in _RULES:
+        yield from rule(pipeline, steps)
+
+
+def warnings(pipeline: Pipeline) -> tuple[DefinitionWarning, ...]:
+    """Return what may surprise the author of a valid pipeline.
+
+    Args:
+        pipeline: A pipeline that `load_pipeline` returned.
+    """
+    # Only the command line asks; a task process does not pay for it.
+    from airflow_sm_pipelines.definition import advice  # noqa: PLC0415
+
+    return advice.warnings(pipeline)
+
+
+def _unique_names(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+    """Names are unique: of steps across all branches and bodies, of parameters, of property files in a step."""
+    yield from _repeated(((step.name, f"{step.path}.Name") for step in pipeline.steps), "step")
+    yield from _repeated(((entry.name, f"{entry.path}.Name") for entry in pipeline.parameters), "parameter")
+    for step in pipeline.steps:
+        files = ((entry.name, f"{entry.path}.PropertyFileName") for entry in step.property_files)
+        yield from _repeated(files, "property file of the step")
+
+
+def _repeated(named: Iterable[tuple[str, str]], noun: str) -> Iterator[DefinitionError]:
+    first: dict[str, str] = {}
+    for name, path in named:
+        if first.setdefault(name, path) != path:
+            yield DefinitionError(path, f"another {noun} has the name {name!r}, at {first[name]}")
+
+
+def _dependencies(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+    """DependsOn names steps that exist, can be waited for, and are not the step itself; each with one trigger."""
+    for step in pipeline.steps:
+        triggers: dict[str, str] = {}
+        for entry in step.depends_on:
+            fault = unreachable_step(entry.step, step, steps)
+            if fault:
+                yield DefinitionError(entry.path, *fault)
+            if triggers.setdefault(entry.step, entry.trigger) != entry.trigger:
+                message = f"the step waits for {entry.step} to be {triggers[entry.step]} and to be {entry.trigger}"
+                yield DefinitionError(entry.path, message, "use Any")
+        for path, name in cleaned_up_steps(step):
+            fault = unreachable_step(name, step, steps) if isinstance(name, str) else None
+            if fault:
+                yield DefinitionError(f"{step.path}.{path}", *fault)
+
+
+def _property_files(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+    """The output of a property file is an output of its step (developer guide, "Property files")."""
+    for step in pipeline.steps:
+        outputs = literal_names(step, ("ProcessingOutputConfig", "Outputs"))
+        for entry in step.property_files if outputs is not None else ():
+            if entry.output_name and entry.output_name not in (outputs or ()):
+                message = f"the step has no output {entry.output_name!r}"
+                hint = did_you_mean(entry.output_name, outputs or ())
+                yield DefinitionError(f"{entry.path}.OutputName", message, hint)
+
+
+def _loops(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+    """A loop body has no Condition, Fail or ForEach, and no step is named like one of its iterations."""
+    body_names = {step.name for step in pipeline.steps if step.body_of}
+    for step in pipeline.steps:
+        if step.body_of and step.type in TYPES_OUTSIDE_LOOPS:
+            message = f"a {step.type} step cannot stand in the body of a ForEach"
+            yield DefinitionError(f"{step.path}.Type", message, f"move it out of {step.body_of}")
+        iteration = body_names and re.fullmatch(r"(.+)-[0-9]+", step.name, re.DOTALL)
+        if iteration and iteration[1] in body_names:
+            message = f"{step.name!r} is what the iterations of the loop step {iteration[1]!r} are called"
+            yield DefinitionError(f"{step.path}.Name", message, "choose a name that does not end in - and digits")
+
+
+def _no_cycles(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+    """No step waits, directly or not, for itself."""
+    for cycle in find_cycles(plan_steps(pipeline)):
+        # A step that names itself has been noted where it does so.
+        if len(cycle) > 1:
+            start = min(range(len(cycle)), key=lambda index: list(steps).index(cycle[index]))
+            names = [*cycle[start:], *cycle[:start]]
+            message = f"these steps wait for each other: {' -> '.join([*names, names[0]])}"
+            yield DefinitionError(steps[names[0]].path, message, "each waits for the one after the arrow")
+
+
+_RULES: tuple[Callable[[Pipeline, Mapping[str, Step]], Iterator[DefinitionError]], ...] = (
+    _unique_names,
+    check_references,
+    _dependencies,
+    _property_files,
+    _loops,
+    _no_cycles,
+)

@@ -1,0 +1,201 @@
+"""Conditions: what a Condition step decides by.
+
+The list of a step is a conjunction; ``[]`` is true. Evaluation stops at the first condition that decides. Integers and
+floats are one type, *number*. ``Equals`` and the orderings fail on operands of different types, the orderings also on
+types without an order (booleans, null); strings compare lexicographically; ``In`` is plain membership. Source:
+`sagemaker.workflow.conditions` and the SDK's local executor.
+
+One leniency: the service renders a Condition's ``Outcome`` as ``true``, and definitions compare it with ``true``,
+``"true"`` and ``"True"`` alike. Where one operand *is* a reference to an Outcome, the texts ``true`` and ``false``, in
+any case, count as booleans on both sides; nowhere else.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from airflow_sm_pipelines.definition.expressions import Reference, Scope, evaluate, is_expression, parse_expression
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
+from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.paths import Path
+
+# Condition type -> its members beside Type.
+CONDITION_MEMBERS: dict[str, tuple[str, ...]] = {
+    "Equals": ("LeftValue", "RightValue"),
+    "GreaterThan": ("LeftValue", "RightValue"),
+    "GreaterThanOrEqualTo": ("LeftValue", "RightValue"),
+    "LessThan": ("LeftValue", "RightValue"),
+    "LessThanOrEqualTo": ("LeftValue", "RightValue"),
+    "In": ("QueryValue", "Values"),
+    "Not": ("Condition",),
+    "Or": ("Conditions",),
+}
+
+# Types that the stale published schema has and no SDK has ever written.
+_INSTEAD = {
+    "NotEquals": 'write {"Type": "Not", "Condition": {"Type": "Equals", ...}}',
+    "NotIn": 'write {"Type": "Not", "Condition": {"Type": "In", ...}}',
+    "And": "the list Conditions is the conjunction; inside an Or, write Not of Or of Nots",
+}
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "Equals": operator.eq,
+    "GreaterThan": operator.gt,
+    "GreaterThanOrEqualTo": operator.ge,
+    "LessThan": operator.lt,
+    "LessThanOrEqualTo": operator.le,
+}
+_ORDERED_TYPES = ("a number", "a string")
+_BOOLEAN_TEXTS = {"true": True, "false": False}
+
+
+class IncomparableError(Exception):
+    """A condition compares values that have no common type, or no order."""
+
+
+def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
+    """Return whether all conditions hold; later ones are not evaluated once one does not.
+
+    Args:
+        conditions: The list ``Conditions`` of a Condition step, well formed (see `condition_faults`).
+        scope: Where the operands' values come from.
+
+    Raises:
+        EvaluationError: An operand has no value.
+        IncomparableError: Operands have different types, or types without an order.
+    """
+    return all(_holds(condition, scope) for condition in conditions)
+
+
+def _holds(condition: Any, scope: Scope) -> bool:
+    return _EVALUATORS[condition["Type"]](condition, scope)
+
+
+def _compare(condition: Any, scope: Scope) -> bool:
+    kind = condition["Type"]
+    left, right = _operands(condition["LeftValue"], condition["RightValue"], scope)
+    left_type, right_type = _type_of(left), _type_of(right)
+    if left_type != right_type:
+        raise IncomparableError(
+            f"{kind} compares values of one type, not {left_type} ({describe(left)}) with {right_type}"
+            f" ({describe(right)})"
+        )
+    if kind != "Equals" and left_type not in _ORDERED_TYPES:
+        raise IncomparableError(f"{kind} orders numbers or strings, not {describe(left)} and {describe(right)}")
+    return _COMPARISONS[kind](left, right)
+
+
+def _is_in(condition: Any, scope: Scope) -> bool:
+    for value in condition["Values"]:
+        query, member = _operands(condition["QueryValue"], value, scope)
+        if _type_of(query) == _type_of(member) and query == member:
+            return True
+    return False
+
+
+def _not(condition: Any, scope: Scope) -> bool:
+    return not _holds(condition["Condition"], scope)
+
+
+def _or(condition: Any, scope: Scope) -> bool:
+    return any(_holds(alternative, scope) for alternative in condition["Conditions"])
+
+
+_EVALUATORS: dict[str, Callable[[Any, Scope], bool]] = {
+    **dict.fromkeys(_COMPARISONS, _compare),
+    "In": _is_in,
+    "Not": _not,
+    "Or": _or,
+}
+
+
+def _operands(left: Json, right: Json, scope: Scope) -> tuple[Json, Json]:
+    values = evaluate(left, scope), evaluate(right, scope)
+    if _is_outcome(left) or _is_outcome(right):
+        return _as_boolean(values[0]), _as_boolean(values[1])
+    return values
+
+
+def _is_outcome(operand: Json) -> bool:
+    expression = parse_expression(operand)
+    return isinstance(expression, Reference) and expression.is_outcome
+
+
+def _as_boolean(value: Json) -> Json:
+    return _BOOLEAN_TEXTS.get(value.casefold(), value) if isinstance(value, str) else value
+
+
+def _type_of(value: Json) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return {str: "a string", list: "a list"}.get(type(value), "an object")
+
+
+def condition_faults(conditions: Json) -> Iterator[tuple[Path, str, str]]:
+    """Yield each fault in the form of a list of conditions: its path in the list, the message, a hint or ``""``.
+
+    Faults inside expressions are not repeated here; `scan` finds them.
+    """
+    pending: list[tuple[Path, Json]] = [((), conditions)]
+    while pending:
+        path, node = pending.pop()
+        if isinstance(node, list):
+            pending += [((*path, index), condition) for index, condition in enumerate(node)][::-1]
+            continue
+        if not isinstance(node, dict):
+            wanted = "a condition" if path else "a list of conditions"
+            yield path, f"expected {wanted}, found {describe(node)}", ""
+            continue
+        faults = list(_faults_of(node))
+        yield from (((*path, *member), message, hint) for member, message, hint in faults)
+        if not faults:
+            pending += [((*path, name), node[name]) for name in ("Condition", "Conditions") if name in node]
+
+
+def _faults_of(condition: JsonObject) -> Iterator[tuple[Path, str, str]]:
+    kind = condition.get("Type")
+    members = CONDITION_MEMBERS.get(kind) if isinstance(kind, str) else None
+    if members is None:
+        yield _unknown_type(condition)
+        return
+    for name in condition:
+        if name not in ("Type", *members):
+            yield (name,), f"{kind} has no member {name!r}; it has {list_names(members)}", did_you_mean(name, members)
+    for name in members:
+        if name not in condition:
+            yield (), f"{kind} lacks {name!r}", ""
+        else:
+            yield from _faults_of_member(name, condition[name])
+
+
+def _faults_of_member(name: str, value: Json) -> Iterator[tuple[Path, str, str]]:
+    if name in ("LeftValue", "RightValue", "QueryValue"):
+        yield from _faults_of_operand((name,), value)
+    elif name == "Condition" and not isinstance(value, dict):
+        yield (name,), f"expected one condition, found {describe(value)}", ""
+    elif name in ("Conditions", "Values") and not isinstance(value, list):
+        yield (name,), f"expected a list, found {describe(value)}", ""
+    elif name == "Values" and isinstance(value, list):
+        for index, element in enumerate(value):
+            yield from _faults_of_operand((name, index), element)
+
+
+def _faults_of_operand(path: Path, value: Json) -> Iterator[tuple[Path, str, str]]:
+    if isinstance(value, list) or (isinstance(value, dict) and not is_expression(value)):
+        yield path, f"expected a string, a number, a boolean or an expression, found {describe(value)}", ""
+
+
+def _unknown_type(condition: JsonObject) -> tuple[Path, str, str]:
+    kind = condition.get("Type")
+    if not isinstance(kind, str):
+        found = f"Type is {describe(kind)}" if "Type" in condition else f"Type is missing in {describe(condition)}"
+        return (), f"a condition has a Type: {list_names(CONDITION_MEMBERS)}; {found}", did_you_mean("Type", condition)
+    # The SDK's classes are called ConditionEquals and so on; some write these names into definitions.
+    hint = _INSTEAD.get(kind) or did_you_mean(kind.removeprefix("Condition"), CONDITION_MEMBERS)
+    return ("Type",), f"there is no condition type {kind!r}; there are {list_names(CONDITION_MEMBERS)}", hint

@@ -1,0 +1,269 @@
+"""Expressions: parse them, list what they refer to, evaluate them in a scope.
+
+An expression is a JSON object with exactly one key: ``Get``, ``Std:Join`` or ``Std:JsonGet``. It may stand wherever a
+value stands, never as a key; ``{"Get": "x", "Other": 1}`` is data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from airflow_sm_pipelines.definition.functions import (
+    Expression,
+    Join,
+    JsonGet,
+    is_expression,
+    is_join_without_key,
+    parse_expression,
+)
+from airflow_sm_pipelines.definition.json_values import Json, describe
+from airflow_sm_pipelines.definition.paths import (
+    MissingMemberError,
+    Path,
+    format_path,
+    look_up,
+    look_up_json,
+)
+from airflow_sm_pipelines.definition.references import (
+    EXECUTION_VARIABLES,
+    EXPERIMENT_MEMBERS,
+    ExpressionSyntaxError,
+    Namespace,
+    Reference,
+)
+
+__all__ = [
+    "DEEPEST_NESTING",
+    "EXECUTION_VARIABLES",
+    "EXPERIMENT_MEMBERS",
+    "EvaluationError",
+    "Expression",
+    "ExpressionSyntaxError",
+    "Join",
+    "JsonGet",
+    "Namespace",
+    "Reference",
+    "Scope",
+    "evaluate",
+    "is_expression",
+    "is_join_without_key",
+    "parse_expression",
+    "references",
+    "scan",
+]
+
+# Bounds the recursion of `evaluate`. No known definition nests a step's own values deeper than 20; branches and
+# loop bodies do not count, they are steps of their own.
+DEEPEST_NESTING = 100
+
+
+class EvaluationError(Exception):
+    """An expression has no value in this scope.
+
+    Args:
+        reference: The reference, or the expression, as written.
+        reason: What was there instead.
+        path: JSON path of the expression, relative to what is evaluated.
+    """
+
+    def __init__(self, reference: str, reason: str, path: str = "") -> None:
+        self.reference = reference
+        self.reason = reason
+        self.path = path
+        super().__init__(reference, reason, path)
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        return f"{place}{self.reference}: {self.reason}"
+
+
+class Scope(Protocol):
+    """Where expressions find their values: one execution of a pipeline, seen from one step.
+
+    A method raises `EvaluationError` when there is no such value.
+    """
+
+    def parameter(self, name: str) -> Json:
+        """Return the typed value of a pipeline parameter."""
+
+    def execution(self, variable: str) -> Json:
+        """Return a variable of `EXECUTION_VARIABLES`."""
+
+    def experiment(self, member: str) -> Json:
+        """Return the resolved ``PipelineExperimentConfig.ExperimentName`` or ``.TrialName``."""
+
+    def properties(self, step: str) -> Json:
+        """Return a step's whole properties.
+
+        Condition: ``{"Outcome": true}``; Lambda and Callback: ``{"OutputParameters": {...}}``; ForEach:
+        ``{"Status": ..., "IterationOutputs": [{<body step>: <properties>}], "Selected": ...}``. In the body of a
+        ForEach, a step of the same body means that step in the same iteration.
+        """
+
+    def property_file(self, step: str, name: str) -> Json:
+        """Return the parsed content of a property file."""
+
+    def document(self, uri: str) -> Json:
+        """Return the parsed JSON document at an S3 URI."""
+
+    def current_item(self) -> Json:
+        """Return the item of the current iteration of the ForEach around the step."""
+
+    def iteration_output(self, step: str) -> Json:
+        """Return the properties of a body step in the iteration for which ``Selector.Field`` is evaluated."""
+
+
+def references(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Reference]]:
+    """Yield every reference in a JSON tree, in document order, with the path of its expression.
+
+    Raises:
+        ExpressionSyntaxError: On reaching an expression that is not well formed.
+    """
+    for path, found in scan(value, payload=payload):
+        if isinstance(found, ExpressionSyntaxError):
+            raise found
+        yield path, found
+
+
+def scan(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Reference | ExpressionSyntaxError]]:
+    """Yield every reference and every faulty expression in a JSON tree, in document order, with its path.
+
+    Args:
+        value: Any JSON value, nested arbitrarily deep; what nests deeper than `DEEPEST_NESTING` is one fault.
+        payload: As for `parse_expression`; inside an expression nothing is payload.
+    """
+    pending: list[tuple[Path, Json, bool]] = [((), value, payload)]
+    while pending:
+        path, node, in_payload = pending.pop()
+        if len(path) > DEEPEST_NESTING:
+            yield path, ExpressionSyntaxError(f"values are nested deeper than {DEEPEST_NESTING} levels")
+            continue
+        try:
+            expression = parse_expression(node, payload=in_payload)
+        except ExpressionSyntaxError as fault:
+            yield (*path, *fault.member), fault
+            continue
+        if isinstance(expression, Reference):
+            yield path, _outside_json_get(expression)
+        elif isinstance(expression, Join):
+            base = (*path, *expression.path)
+            yield from _faulty_operands(expression, base)
+            operands = [value if is_expression(value) else None for value in expression.values]
+            pending += _containers(enumerate(operands), base, payload=False)
+        elif isinstance(expression, JsonGet):
+            if isinstance(expression.source, Reference):
+                yield (*path, "Std:JsonGet", "PropertyFile"), expression.source
+            else:
+                pending.append(((*path, "Std:JsonGet", "S3Uri"), expression.source, False))
+        elif isinstance(node, (dict, list)):
+            items = node.items() if isinstance(node, dict) else enumerate(node)
+            pending += _containers(items, path, payload=in_payload)
+
+
+def evaluate(value: Json, scope: Scope, *, payload: bool = False) -> Json:
+    """Return the JSON tree with every expression replaced by its value in a scope.
+
+    Types are kept: a number from a JSON file stays a number. A Join is always a string: booleans in lower case,
+    integers plain, floats in their shortest form that reads back as the same number.
+
+    Args:
+        value: Any JSON value; it is not changed.
+        scope: Where the values come from.
+        payload: As for `parse_expression`.
+
+    Raises:
+        EvaluationError: A reference has no value.
+        ExpressionSyntaxError: An expression is not well formed (never in a loaded pipeline).
+    """
+    return _evaluate(value, scope, payload, ())
+
+
+def _evaluate(value: Json, scope: Scope, payload: bool, path: Path) -> Json:
+    if isinstance(value, list):
+        return [_evaluate(element, scope, payload, (*path, index)) for index, element in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    expression = parse_expression(value, payload=payload)
+    if expression is None:
+        return {key: _evaluate(member, scope, payload, (*path, key)) for key, member in value.items()}
+    try:
+        return _evaluate_expression(expression, scope)
+    except EvaluationError as error:
+        place = format_path(path) + (f".{error.path}" if path and error.path else error.path)
+        raise EvaluationError(error.reference, error.reason, place) from error
+
+
+def _evaluate_expression(expression: Expression, scope: Scope) -> Json:
+    if isinstance(expression, Reference):
+        return _resolve(expression, scope)
+    if isinstance(expression, Join):
+        values = (evaluate(value, scope) for value in expression.values)
+        return expression.separator.join(_join_text(value, expression) for value in values)
+    if isinstance(expression.source, Reference):
+        place = str(expression.source)
+        document = scope.property_file(expression.source.name, str(expression.source.path[0]))
+    else:
+        uri = evaluate(expression.source, scope)
+        if not isinstance(uri, str):
+            raise EvaluationError("S3Uri of Std:JsonGet", f"must be a string, but is {describe(uri)}")
+        place = uri
+        document = scope.document(uri)
+    try:
+        return look_up_json(document, expression.path)
+    except MissingMemberError as error:
+        raise EvaluationError(f"Std:JsonGet of {expression.text!r} in {place}", str(error)) from error
+
+
+def _resolve(reference: Reference, scope: Scope) -> Json:
+    if reference.namespace is Namespace.PROPERTY_FILE:
+        raise EvaluationError(reference.text, _PROPERTY_FILE_ALONE)
+    found = _RESOLVERS[reference.namespace](scope, reference.name)
+    try:
+        return look_up(found, reference.path)
+    except MissingMemberError as error:
+        raise EvaluationError(reference.text, str(error)) from error
+
+
+_PROPERTY_FILE_ALONE = "a property file stands only as PropertyFile of a Std:JsonGet"
+
+_RESOLVERS: dict[Namespace, Callable[[Scope, str], Json]] = {
+    Namespace.PARAMETER: lambda scope, name: scope.parameter(name),
+    Namespace.EXECUTION: lambda scope, name: scope.execution(name),
+    Namespace.EXPERIMENT: lambda scope, name: scope.experiment(name),
+    Namespace.STEP: lambda scope, name: scope.properties(name),
+    Namespace.CURRENT_ITEM: lambda scope, _: scope.current_item(),
+    Namespace.ITERATION_OUTPUT: lambda scope, name: scope.iteration_output(name),
+}
+
+
+def _join_text(value: Json, join: Join) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    raise EvaluationError("Std:Join", f"cannot join {describe(value)}; values are text, numbers or booleans")
+
+
+def _outside_json_get(reference: Reference) -> Reference | ExpressionSyntaxError:
+    if reference.namespace is Namespace.PROPERTY_FILE:
+        return ExpressionSyntaxError(f"`{reference}`: {_PROPERTY_FILE_ALONE}")
+    return reference
+
+
+def _faulty_operands(join: Join, base: Path) -> Iterator[tuple[Path, ExpressionSyntaxError]]:
+    for index, value in enumerate(join.values):
+        if not isinstance(value, (str, int, float)) and not is_expression(value):
+            message = f"Std:Join joins text, numbers, booleans and expressions, not {describe(value)}"
+            yield (*base, index), ExpressionSyntaxError(message)
+
+
+def _containers(items: Iterable[tuple[str | int, Json]], path: Path, *, payload: bool) -> list[tuple[Path, Json, bool]]:
+    """Return what can hold expressions, last first, as a stack takes it."""
+    found: list[tuple[Path, Json, bool]] = []
+    for key, node in items:
+        if isinstance(node, (dict, list)):
+            found.append(((*path, key), node, payload))
+    return found[::-1]

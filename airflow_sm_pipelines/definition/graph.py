@@ -1,0 +1,177 @@
+"""The graph: which step waits for which, and with what trigger.
+
+The edges of a step (SDK: `sagemaker.workflow._steps_compiler`, `step_dependency`; local executor: ``PipelineGraph``):
+
+- each entry of ``DependsOn``, with its trigger;
+- each step that a reference names, anywhere in the step, with the trigger Completed. An explicit trigger for the same
+  step wins: a step that runs after a failure may still read the failed step's properties;
+- each step that a Cleanup cleans up after;
+- a step of a branch waits for its Condition. The Condition waits for what its conditions mention, not for what the
+  steps of its branches mention;
+- a ForEach waits for everything outside that its body steps wait for, since the body runs inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from airflow_sm_pipelines.definition.expressions import Namespace
+from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.models import Branch, Pipeline, Step, Trigger
+
+__all__ = ["Branch", "Edge", "StepPlan", "Trigger", "find_cycles", "plan_steps"]
+
+_Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A step waits for ``upstream`` to end as ``trigger`` says.
+
+    Attributes:
+        upstream: Name of the step that is waited for.
+        trigger: The outcome of it in which the waiting step runs.
+        branch: Set on the edge from a Condition to a step of one of its branches: that branch must be chosen, too.
+    """
+
+    upstream: str
+    trigger: Trigger
+    branch: Literal["if", "else"] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepPlan:
+    """A step with its place in the graph.
+
+    Attributes:
+        step: The step.
+        edges: What it waits for, sorted by name, one edge per upstream step.
+        branch: The branch it stands in directly, or ``None``.
+        body_of: The ForEach whose body it stands in, or ``None``.
+        if_steps: Of a Condition: names of the steps directly in its IfSteps.
+        else_steps: Of a Condition: names of the steps directly in its ElseSteps.
+        body_steps: Of a ForEach: names of the steps of its body.
+    """
+
+    step: Step
+    edges: tuple[Edge, ...]
+    branch: Branch | None
+    body_of: str | None
+    if_steps: tuple[str, ...]
+    else_steps: tuple[str, ...]
+    body_steps: tuple[str, ...]
+
+
+def plan_steps(pipeline: Pipeline) -> tuple[StepPlan, ...]:
+    """Return one plan per step, in document order.
+
+    The pipeline is one that `load_pipeline` returned: its names exist and its graph has no cycle.
+    """
+    own = {step.name: _own_triggers(step) for step in pipeline.steps}
+    bodies = _grouped((step.body_of, step.name) for step in pipeline.steps if step.body_of)
+    branches = _grouped((step.branch, step.name) for step in pipeline.steps if step.branch)
+    plans = []
+    for step in pipeline.steps:
+        body = bodies.get(step.name, ())
+        triggers = _with_outside_of_body(own[step.name], [own[member] for member in body], body)
+        plans.append(
+            StepPlan(
+                step=step,
+                edges=_edges(triggers, step.branch),
+                branch=step.branch,
+                body_of=step.body_of,
+                if_steps=branches.get(Branch(step.name, "if"), ()),
+                else_steps=branches.get(Branch(step.name, "else"), ()),
+                body_steps=body,
+            )
+        )
+    return tuple(plans)
+
+
+def find_cycles(plans: Sequence[StepPlan]) -> Iterator[tuple[str, ...]]:
+    """Yield cycles of the graph, each as the names along it; every step on a cycle is in, or behind, one of them.
+
+    A cycle is written in the direction of waiting: each step waits for the next, the last for the first.
+    """
+    waiting = {plan.step.name: {edge.upstream for edge in plan.edges} for plan in plans}
+    while waiting := _without_ends(waiting):
+        cycle = _walk_to_cycle(waiting)
+        yield cycle
+        for name in cycle:
+            del waiting[name]
+
+
+def cleaned_up_steps(step: Step) -> Iterator[tuple[str, Json]]:
+    """Yield the path from a Cleanup step to each ``StepName`` in it, and the name (of any type: it is unchecked)."""
+    resources = step.arguments.get("Resources") if step.type == "Cleanup" else None
+    sources = resources.get("S3") if isinstance(resources, dict) else None
+    for index, source in enumerate(sources if isinstance(sources, list) else ()):
+        if isinstance(source, dict) and "StepName" in source:
+            yield f"Arguments.Resources.S3[{index}].StepName", source["StepName"]
+
+
+def _own_triggers(step: Step) -> dict[str, Trigger]:
+    """Return upstream step -> trigger, from everything but branches and bodies."""
+    triggers = {
+        reference.name: Trigger.COMPLETED
+        for _, reference in step.references
+        if reference.namespace in (Namespace.STEP, Namespace.PROPERTY_FILE)
+    }
+    cleaned = (name for _, name in cleaned_up_steps(step) if isinstance(name, str))
+    triggers.update(dict.fromkeys(cleaned, Trigger.COMPLETED))
+    triggers.update((entry.step, entry.trigger) for entry in step.depends_on)
+    return triggers
+
+
+def _with_outside_of_body(
+    own: Mapping[str, Trigger], of_members: Iterable[Mapping[str, Trigger]], body: Sequence[str]
+) -> dict[str, Trigger]:
+    outside: dict[str, Trigger] = {}
+    for triggers in of_members:
+        for upstream, trigger in triggers.items():
+            if upstream not in body:
+                # Body steps that want different outcomes: the loop starts in any, each of them then decides.
+                outside[upstream] = trigger if outside.get(upstream, trigger) is trigger else Trigger.ANY
+    return outside | dict(own)
+
+
+def _edges(triggers: Mapping[str, Trigger], branch: Branch | None) -> tuple[Edge, ...]:
+    edges = {upstream: Edge(upstream, trigger, None) for upstream, trigger in triggers.items()}
+    if branch:
+        # Whatever DependsOn says of the step's own Condition: a branch is chosen only by one that completed.
+        edges[branch.condition] = Edge(branch.condition, Trigger.COMPLETED, branch.side)
+    return tuple(edges[upstream] for upstream in sorted(edges))
+
+
+def _grouped(pairs: Iterable[tuple[_Key, str]]) -> dict[_Key, tuple[str, ...]]:
+    groups: dict[_Key, list[str]] = {}
+    for key, name in pairs:
+        groups.setdefault(key, []).append(name)
+    return {key: tuple(members) for key, members in groups.items()}
+
+
+def _without_ends(waiting: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return the part of a graph in which every step waits for another one of it: empty without cycles."""
+    left = {name: upstream & waiting.keys() for name, upstream in waiting.items()}
+    dependents: dict[str, list[str]] = {}
+    for name, upstream in left.items():
+        for other in upstream:
+            dependents.setdefault(other, []).append(name)
+    ends = [name for name, upstream in left.items() if not upstream]
+    while ends:
+        done = ends.pop()
+        del left[done]
+        for name in dependents.get(done, ()):
+            left[name].discard(done)
+            if not left[name]:
+                ends.append(name)
+    return left
+
+
+def _walk_to_cycle(waiting: Mapping[str, set[str]]) -> tuple[str, ...]:
+    walked = [min(waiting)]
+    while (following := min(waiting[walked[-1]])) not in walked:
+        walked.append(following)
+    return tuple(walked[walked.index(following) :])

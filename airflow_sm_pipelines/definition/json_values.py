@@ -1,0 +1,41 @@
+"""JSON values: their types, and the words for them in messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+JsonObject: TypeAlias = "dict[str, Json]"
+
+_LONGEST_TEXT_QUOTED = 60
+_MOST_NAMES_LISTED = 12
+
+
+def describe(value: Json) -> str:
+    """Return what a JSON value is, short enough for a message: ``the string 'abc'``, ``a list of 3``."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return f"the string {_shorten(value)!r}"
+    if isinstance(value, (int, float)):
+        return f"the number {_number_text(value)}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    return f"an object with {list_names(value)}" if value else "an empty object"
+
+
+def list_names(names: Iterable[str]) -> str:
+    """Return names for a message, in their order, cut after the first dozen: ``'train', 'test'``."""
+    every = [repr(_shorten(name)) for name in names]
+    shown = ", ".join(every[:_MOST_NAMES_LISTED])
+    return f"{shown} and {len(every) - _MOST_NAMES_LISTED} more" if len(every) > _MOST_NAMES_LISTED else shown
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT_QUOTED else text[: _LONGEST_TEXT_QUOTED - 1] + "…"
+
+
+def _number_text(value: float) -> str:
+    # repr() of an int beyond Python's limit on digits raises.
+    return repr(value) if isinstance(value, float) or abs(value) < 10**100 else "(more than 100 digits)"

@@ -1,0 +1,158 @@
+"""Loading: every form in which a pipeline definition comes, as one checked `Pipeline`.
+
+Nothing here uses the network: a DAG file is parsed in every task process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airflow_sm_pipelines.definition.checks import check
+from airflow_sm_pipelines.definition.json_text import decode, encode
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
+from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.reading import read_pipeline
+from airflow_sm_pipelines.definition.shapes import Faults
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+
+_CLOUDFORMATION_TYPE = "AWS::SageMaker::Pipeline"
+
+
+def load_pipeline(
+    source: str | os.PathLike[str] | dict[str, Any], *, base_folder: str | os.PathLike[str] | None = None
+) -> Pipeline:
+    """Load and check a pipeline definition.
+
+    Args:
+        source: A path; or JSON text (a string that starts with a brace); or the same as a dict, which is not changed.
+            The JSON is a definition, or holds one: a request or answer of CreatePipeline, UpdatePipeline and
+            DescribePipeline, or a CloudFormation resource or template with one pipeline.
+        base_folder: The folder that a relative path starts from; the working directory by default.
+
+    Raises:
+        InvalidDefinitionError: The definition breaks rules of the language; the group holds every one that it breaks.
+        OSError: The file cannot be read.
+    """
+    faults = Faults()
+    name, text = _text_of(source, base_folder, faults)
+    document = None if faults else decode(text, "", faults)
+    if not faults:
+        document = _definition_in(document, faults)
+    digest = "" if faults else _digest(document, faults)
+    if faults:
+        raise InvalidDefinitionError(name, faults)
+    pipeline = read_pipeline(document, name, digest, faults)
+    faults.extend(check(pipeline))
+    if faults:
+        raise InvalidDefinitionError(name, sorted(faults, key=_position))
+    return pipeline
+
+
+def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults: Faults) -> tuple[str, str]:
+    """Return the name of a source for messages, and its JSON text."""
+    if isinstance(source, dict):
+        return "<dict>", encode(source, faults)
+    if isinstance(source, str) and source.lstrip(" \t\r\n\ufeff").startswith("{"):
+        return "<text>", source.lstrip("\ufeff")
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source), _read_file(Path(base_folder or "", source), faults)
+    kind = type(source)
+    if hasattr(source, "definition") and hasattr(source, "steps"):
+        message = f"{kind.__module__}.{kind.__name__} is a Pipeline object of the SageMaker SDK, not a definition"
+        hint = "making its definition may upload code: write pipeline.definition() to a file once, and load the file"
+        faults.add("", message, hint)
+    else:
+        faults.add("", f"expected a path, JSON text or a dict, found a Python {kind.__name__}")
+    return f"<{kind.__name__}>", ""
+
+
+def _read_file(path: Path, faults: Faults) -> str:
+    if "\0" in str(path):
+        faults.add("", "expected a path, JSON text or a dict, found a text with a NUL character")
+        return ""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        faults.add("", f"not JSON: not UTF-8 text at byte {error.start}")
+        return ""
+
+
+def _digest(document: Json, faults: Faults) -> str:
+    try:
+        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        faults.add("", "the JSON is nested too deeply to be read")
+        return ""
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _position(fault: DefinitionError) -> list[tuple[int, str]]:
+    """Sort key: paths in the order in which people count, ``Steps[9]`` before ``Steps[10]``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", fault.path)]
+
+
+def _definition_in(document: Json, faults: Faults) -> Json:
+    """Return the definition inside an API request, an API answer or a CloudFormation resource or template."""
+    path = ""
+    while isinstance(document, dict) and "Steps" not in document:
+        wrapper = next((name for name in _WRAPPERS if name in document), None)
+        if wrapper is None:
+            break
+        path = f"{path}.{wrapper}" if path else wrapper
+        document = _WRAPPERS[wrapper](document[wrapper], path, faults)
+        if faults:
+            return None
+    if not isinstance(document, dict):
+        faults.add(path, f"expected a pipeline definition (an object), found {describe(document)}")
+    return document
+
+
+def _body(value: Json, path: str, faults: Faults) -> Json:
+    if isinstance(value, str):
+        return decode(value, path, faults)
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+        message = f"the CloudFormation function {next(iter(value))!r} is resolved only when the stack is deployed"
+        faults.add(path, message, "load the deployed pipeline's definition, as DescribePipeline returns it")
+    return value
+
+
+def _stored_in_s3(value: Json, path: str, faults: Faults) -> Json:
+    location = value if isinstance(value, dict) else {}
+    uri = f"s3://{location.get('Bucket')}/{location.get('ObjectKey') or location.get('Key')}"
+    message = f"the definition is stored at {uri}; loading one uses no network"
+    faults.add(path, message, "copy it from S3 once, and load the copy")
+    return None
+
+
+def _resource(value: Json, path: str, faults: Faults) -> Json:
+    return value
+
+
+def _only_pipeline(value: Json, path: str, faults: Faults) -> Json:
+    resources: JsonObject = value if isinstance(value, dict) else {}
+    pipelines = {
+        name: resource
+        for name, resource in resources.items()
+        if isinstance(resource, dict) and resource.get("Type") == _CLOUDFORMATION_TYPE
+    }
+    if len(pipelines) == 1:
+        return next(iter(pipelines.values()))
+    found = f"this one has {list_names(pipelines)}" if pipelines else "this one has none"
+    faults.add(path, f"expected a template with one {_CLOUDFORMATION_TYPE}; {found}", "load the resource by itself")
+    return None
+
+
+_WRAPPERS: dict[str, Callable[[Json, str, Faults], Json]] = {
+    "PipelineDefinitionS3Location": _stored_in_s3,
+    "PipelineDefinitionBody": _body,
+    "PipelineDefinition": _body,
+    "Properties": _resource,
+    "Resources": _only_pipeline,
+}

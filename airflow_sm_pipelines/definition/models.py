@@ -1,0 +1,300 @@
+"""Pipeline, Step, Parameter and the like: a definition as frozen dataclasses.
+
+`loading.load_pipeline` makes them; what comes out of it has passed every check of the language.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Final, Literal
+
+from airflow_sm_pipelines.definition.expressions import Reference
+from airflow_sm_pipelines.definition.json_values import JsonObject, describe, list_names
+from airflow_sm_pipelines.definition.paths import Path
+
+VERSION = "2020-12-01"
+
+
+class Missing(Enum):
+    """The type of `MISSING`."""
+
+    MISSING = "MISSING"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing.MISSING
+"""The definition does not have this member, which is not the same as ``null`` or an empty value."""
+
+
+class Trigger(StrEnum):
+    """In which outcome of the upstream step a dependent step runs (``DependsOn``)."""
+
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    ANY = "Any"
+
+
+class ParameterValueError(ValueError):
+    """A value does not fit a parameter's type or its enumeration."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """A pipeline parameter.
+
+    Attributes:
+        name: Its name.
+        type: ``String``, ``Integer``, ``Float`` or ``Boolean``; a definition without a type means String.
+        default: The default value, typed; `MISSING` when the caller must give a value. ``false``, ``0`` and ``""``
+            are defaults.
+        enum_values: The only values allowed; ``None`` when every value of the type is.
+        description: Free text (hand-written definitions only).
+        path: Its JSON path.
+    """
+
+    name: str
+    type: str = "String"
+    default: str | int | float | bool | Missing = MISSING
+    enum_values: tuple[str | int | float | bool, ...] | None = None
+    description: str | None = None
+    path: str = field(default="", repr=False)
+
+    def coerce(self, value: object) -> str | int | float | bool:
+        """Return a start value as a value of the parameter's type.
+
+        ``StartPipelineExecution`` knows only strings, and the SDK writes them with ``str()``: ``"3"``, ``"True"``.
+        Typed JSON values are taken as they are; a Float may be given as an integer, an Integer as ``3.0``.
+
+        Raises:
+            ParameterValueError: The value is not of the type, or not one of the enumeration.
+        """
+        typed = _COERCIONS[self.type](value)
+        if typed is None:
+            raise ParameterValueError(f"parameter {self.name} takes {_WANTED[self.type]}, not {describe_value(value)}")
+        if self.enum_values is not None and typed not in self.enum_values:
+            allowed = list_names(str(allowed) for allowed in self.enum_values)
+            raise ParameterValueError(f"parameter {self.name} takes one of {allowed}, not {describe_value(value)}")
+        return typed
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One entry of ``DependsOn``: the step runs when ``step`` has ended as ``trigger`` says.
+
+    Attributes:
+        step: Name of the upstream step.
+        trigger: How it must have ended.
+        path: JSON path of the entry.
+    """
+
+    step: str
+    trigger: Trigger = Trigger.COMPLETED
+    path: str = field(default="", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PropertyFile:
+    """A JSON file that a Processing step writes, for ``Std:JsonGet``.
+
+    Attributes:
+        name: Name in references; unique in its step.
+        output_name: The processing output that holds the file.
+        file_path: Path of the file below the output's S3 URI.
+        path: JSON path of the entry.
+    """
+
+    name: str
+    output_name: str
+    file_path: str
+    path: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """One entry of ``RetryPolicies``; a member that is not given is ``None``.
+
+    Attributes:
+        exception_types: The exception types it applies to, e.g. ``SageMaker.CAPACITY_ERROR``.
+        interval_seconds: Seconds before the first retry; the service's default is 1.
+        backoff_rate: Factor by which the interval grows with each retry; the service's default is 2.0.
+        max_attempts: Number of *retries*, 0 for none; 5 when neither this nor ``expire_after_min`` is given.
+        expire_after_min: Minutes after which no retry is started.
+    """
+
+    exception_types: tuple[str, ...]
+    interval_seconds: int | None = None
+    backoff_rate: float | None = None
+    max_attempts: int | None = None
+    expire_after_min: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheConfig:
+    """``CacheConfig`` of a step.
+
+    Attributes:
+        enabled: Whether a former run's result may be used.
+        expire_after: How old it may be, as written: an ISO 8601 duration whose ``P`` and case are free (``30d``,
+            ``PT1H``, ``T16m``), or ``None``.
+    """
+
+    enabled: bool
+    expire_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The branch of a Condition that a step stands in, directly."""
+
+    condition: str
+    side: Literal["if", "else"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step, wherever it stands in the definition.
+
+    Attributes:
+        name: Unique in the pipeline.
+        type: A name of `step_types.STEP_TYPES`.
+        arguments: ``Arguments`` as the user wrote them, expressions unevaluated; of a Condition or ForEach with the
+            nested steps inside. Treat as read-only.
+        members: The type's own members at step level, as written (``FunctionArn``, ``SkipCheck`` ...).
+        display_name: ``DisplayName``, or ``None``.
+        description: ``Description``, or ``None``.
+        depends_on: ``DependsOn``.
+        retry_policies: ``RetryPolicies``, in their order.
+        cache_config: ``CacheConfig``, or ``None``.
+        property_files: ``PropertyFiles``.
+        path: Its JSON path, e.g. ``Steps[1].Arguments.IfSteps[0]``.
+        branch: The branch it stands in, or ``None``.
+        body_of: The ForEach step whose body it stands in, or ``None``.
+        references: Every reference in the step, nested steps excluded, with its path from the step.
+    """
+
+    name: str
+    type: str
+    arguments: JsonObject
+    members: JsonObject = field(default_factory=dict)
+    display_name: str | None = None
+    description: str | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    retry_policies: tuple[RetryPolicy, ...] = ()
+    cache_config: CacheConfig | None = None
+    property_files: tuple[PropertyFile, ...] = ()
+    path: str = ""
+    branch: Branch | None = None
+    body_of: str | None = None
+    references: tuple[tuple[Path, Reference], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pipeline:
+    """A pipeline definition.
+
+    Attributes:
+        version: Always ``2020-12-01``.
+        metadata: ``Metadata``: free strings without effect.
+        parameters: ``Parameters``, in their order.
+        experiment_config: ``PipelineExperimentConfig``, unevaluated. ``None`` means no experiment; `MISSING`, and
+            each member left out, means the service's default: the pipeline's name and the execution's id.
+        mlflow_config: ``MlflowConfig``, unevaluated; ``None`` or `MISSING` when there is none.
+        steps: All steps in document order; a Condition stands before the steps of its branches, a ForEach before its
+            body.
+        digest: sha256 of the definition in canonical form, in hex; independent of whitespace and the order of keys.
+        source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
+    """
+
+    version: str
+    metadata: dict[str, str]
+    parameters: tuple[Parameter, ...]
+    experiment_config: JsonObject | Missing | None
+    mlflow_config: JsonObject | Missing | None
+    steps: tuple[Step, ...]
+    digest: str
+    source: str
+
+    def step(self, name: str) -> Step:
+        """Return a step by its name.
+
+        Raises:
+            KeyError: There is no such step.
+        """
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+    def parameter(self, name: str) -> Parameter:
+        """Return a parameter by its name.
+
+        Raises:
+            KeyError: There is no such parameter.
+        """
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
+
+
+def describe_value(value: object) -> str:
+    """Return what any Python value is, for a message."""
+    is_json = value is None or isinstance(value, (str, int, float, dict, list))
+    return describe(value) if is_json else f"a {type(value).__name__}"  # type: ignore[arg-type]
+
+
+_WANTED = {
+    "String": "a string",
+    "Integer": "a whole number",
+    "Float": "a number",
+    "Boolean": "true or false",
+}
+# Python's int() and float() also read "1_000" and "nan".
+_INTEGER_TEXT = r"\s*[+-]?[0-9]{1,400}\s*"
+_FLOAT_TEXT = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+
+
+def _to_string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _to_integer(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(_INTEGER_TEXT, value) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _to_float(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    if isinstance(value, str) and not re.fullmatch(_FLOAT_TEXT, value):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _to_boolean(value: object) -> bool | None:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().casefold())
+    return value if isinstance(value, bool) else None
+
+
+_COERCIONS: dict[str, Callable[[object], str | int | float | bool | None]] = {
+    "String": _to_string,
+    "Integer": _to_integer,
+    "Float": _to_float,
+    "Boolean": _to_boolean,
+}
+PARAMETER_TYPES = tuple(_COERCIONS)

@@ -1,0 +1,235 @@
+"""The rules for references: what they name exists, has such an output, and may be referred to from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
+
+from airflow_sm_pipelines.definition.expressions import Namespace, Reference, scan
+from airflow_sm_pipelines.definition.json_values import Json, list_names
+from airflow_sm_pipelines.definition.models import Pipeline, Step
+from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.paths import Path, format_path
+from airflow_sm_pipelines.definition.step_types import STEP_TYPES
+from airflow_sm_pipelines.errors import DefinitionError
+
+Fault: TypeAlias = "tuple[str, str]"
+"""A message and a hint, which may be empty."""
+
+
+class _Place(NamedTuple):
+    """Where a reference stands."""
+
+    pipeline: Pipeline
+    steps: Mapping[str, Step]
+    parameters: Collection[str]
+    step: Step
+    path: Path
+
+
+def check_references(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+    """Yield a fault for each reference that cannot resolve, whatever happens at run time.
+
+    Args:
+        pipeline: The pipeline.
+        steps: Its steps by name.
+    """
+    parameters = {parameter.name for parameter in pipeline.parameters}
+    for step in pipeline.steps:
+        for path, reference in step.references:
+            fault = _CHECKS[reference.namespace](reference, _Place(pipeline, steps, parameters, step, path))
+            if fault:
+                yield DefinitionError(format_path(path, step.path), f"`{reference}`: {fault[0]}", fault[1])
+    for name, config in (
+        ("PipelineExperimentConfig", pipeline.experiment_config),
+        ("MlflowConfig", pipeline.mlflow_config),
+    ):
+        for path, found in scan(config) if isinstance(config, dict) else ():
+            if isinstance(found, Reference) and found.namespace is Namespace.PARAMETER:
+                fault = _undeclared(found.name, parameters)
+                if fault:
+                    yield DefinitionError(format_path(path, name), f"`{found}`: {fault[0]}", fault[1])
+
+
+def unreachable_step(name: str, step: Step, steps: Mapping[str, Step]) -> Fault | None:
+    """Return why a step can neither wait for nor refer to the step of some name, or ``None`` when it can."""
+    if name == step.name:
+        return "a step cannot wait for, or refer to, itself", ""
+    target = steps.get(name)
+    if target is None:
+        return f"there is no step {name!r}", did_you_mean(name, steps)
+    if target.type in STEP_TYPES and STEP_TYPES[target.type].final:
+        return f"{name} is a {target.type} step, always the last: nothing can wait for it or refer to it", ""
+    if step.body_of == name:
+        return f"the step runs inside {name} and cannot wait for it, or refer to it", ""
+    if target.body_of and target.body_of != step.body_of:
+        hint = f"wait for {target.body_of}, or refer to `Steps.{target.body_of}.IterationOutputs[0].{name}`"
+        return f"{name} runs once per item inside {target.body_of}", hint
+    return None
+
+
+def literal_names(step: Step, path: tuple[str, ...]) -> list[str] | None:
+    """Return the names of the elements of a list in a Processing step's Arguments that paths address by name.
+
+    Args:
+        step: Any step.
+        path: The path to the list: ``("ProcessingInputs",)`` or ``("ProcessingOutputConfig", "Outputs")``.
+
+    Returns:
+        The names, or ``None`` when the step is of another type or a name is known only at run time.
+    """
+    if step.type != "Processing":
+        return None
+    value: Json = step.arguments
+    for member in path:
+        value = value.get(member, []) if isinstance(value, dict) else value
+    if not isinstance(value, list):
+        return None
+    key = _NAME_KEYS[path]
+    names = [element.get(key) if isinstance(element, dict) else None for element in value]
+    literal = [name for name in names if isinstance(name, str)]
+    return literal if len(literal) == len(names) else None
+
+
+_NAME_KEYS = {("ProcessingInputs",): "InputName", ("ProcessingOutputConfig", "Outputs"): "OutputName"}
+
+
+def _undeclared(name: str, parameters: Collection[str]) -> Fault | None:
+    if name in parameters:
+        return None
+    return f"the pipeline declares no parameter {name!r}", did_you_mean(name, parameters)
+
+
+def _parameter(reference: Reference, place: _Place) -> Fault | None:
+    return _undeclared(reference.name, place.parameters)
+
+
+def _execution(reference: Reference, place: _Place) -> Fault | None:
+    if not reference.name.endswith("JobName"):
+        return None
+    row = STEP_TYPES.get(place.step.type)
+    if row is None or row.job_name_variable == reference.name:
+        return None
+    return f"a {row.name} step creates no such job; the variable names the job that the step itself creates", ""
+
+
+def _experiment(reference: Reference, place: _Place) -> Fault | None:
+    if place.pipeline.experiment_config is None:
+        return "PipelineExperimentConfig is null: the pipeline has no experiment", ""
+    return None
+
+
+def _step_output(reference: Reference, place: _Place) -> Fault | None:
+    # A step whose faulty name contains a dot has been noted; its references would read as other names.
+    if reference.name not in place.steps and any(
+        reference.text.startswith(f"Steps.{name}.") for name in place.steps if "." in name
+    ):
+        return None
+    fault = unreachable_step(reference.name, place.step, place.steps)
+    if fault:
+        return fault
+    if not reference.path:
+        return "names no property of the step", ""
+    target = place.steps[reference.name]
+    row = STEP_TYPES.get(target.type)
+    if row is None:
+        return None
+    if row.outputs is not None and reference.path[0] not in row.outputs:
+        there = f"it has {list_names(row.outputs)}" if row.outputs else "it has none"
+        hint = did_you_mean(str(reference.path[0]), row.outputs)
+        return f"a {target.type} step has no property '{reference.path[0]}'; {there}", hint
+    detail = _DETAILS.get(target.type)
+    return detail(reference, target, place) if detail else None
+
+
+def _output_parameter(reference: Reference, target: Step, place: _Place) -> Fault | None:
+    entries = target.members.get("OutputParameters", [])
+    declared = [
+        str(entry["OutputName"])
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and "OutputName" in entry
+    ]
+    name = reference.path[1] if len(reference.path) > 1 else None
+    if name in declared:
+        return None
+    there = f"it declares {list_names(declared)}" if declared else "it declares none"
+    if name is None:
+        return f"names no output parameter; {there}", "write ['name'] after OutputParameters"
+    return f"{target.name} declares no output parameter '{name}'; {there}", did_you_mean(str(name), declared)
+
+
+def _processing_member(reference: Reference, target: Step, place: _Place) -> Fault | None:
+    for path in _NAME_KEYS:
+        rest = reference.path[len(path) :]
+        names = literal_names(target, path) if reference.path[: len(path)] == path else None
+        if names is not None and rest and isinstance(rest[0], str) and rest[0] not in names:
+            there = f"it has {list_names(names)}" if names else "it has none"
+            noun = format_path(path)
+            return f"{target.name} has no '{rest[0]}' in its {noun}; {there}", did_you_mean(rest[0], names)
+    return None
+
+
+def _loop_result(reference: Reference, target: Step, place: _Place) -> Fault | None:
+    head, *rest = reference.path
+    if head == "Selected" and "Selector" not in target.arguments:
+        return f"{target.name} has no Selector", ""
+    if head == "IterationOutputs":
+        if not rest or not isinstance(rest[0], int):
+            return "names no iteration", "write [0] after IterationOutputs"
+        body = _body_of(target, place)
+        if len(rest) < 2 or rest[1] not in body:
+            named = str(rest[1]) if len(rest) > 1 else ""
+            return f"names no step of the body of {target.name}: {list_names(body)}", did_you_mean(named, body)
+        if len(rest) == 2:
+            return f"names no property of {rest[1]}", ""
+    return None
+
+
+_DETAILS: dict[str, Callable[[Reference, Step, _Place], Fault | None]] = {
+    "Lambda": _output_parameter,
+    "Callback": _output_parameter,
+    "Processing": _processing_member,
+    "ForEach": _loop_result,
+}
+
+
+def _body_of(loop: Step, place: _Place) -> list[str]:
+    return [step.name for step in place.steps.values() if step.body_of == loop.name]
+
+
+def _property_file(reference: Reference, place: _Place) -> Fault | None:
+    fault = unreachable_step(reference.name, place.step, place.steps)
+    if fault:
+        return fault
+    target = place.steps[reference.name]
+    name = str(reference.path[0])
+    existing = [entry.name for entry in target.property_files]
+    if name in existing:
+        return None
+    there = f"it has {list_names(existing)}" if existing else "it has none"
+    return f"{target.name} has no property file {name!r}; {there}", did_you_mean(name, existing)
+
+
+def _current_item(reference: Reference, place: _Place) -> Fault | None:
+    return None if place.step.body_of else ("stands outside the body of a ForEach", "")
+
+
+def _iteration_output(reference: Reference, place: _Place) -> Fault | None:
+    if place.step.type != "ForEach" or place.path[:3] != ("Arguments", "Selector", "Field"):
+        return "stands only as Selector.Field of a ForEach", ""
+    body = _body_of(place.step, place)
+    if reference.name not in body:
+        there = list_names(body)
+        return f"{reference.name!r} is no step of the body: {there}", did_you_mean(reference.name, body)
+    return None
+
+
+_CHECKS: dict[Namespace, Callable[[Reference, _Place], Fault | None]] = {
+    Namespace.PARAMETER: _parameter,
+    Namespace.EXECUTION: _execution,
+    Namespace.EXPERIMENT: _experiment,
+    Namespace.STEP: _step_output,
+    Namespace.PROPERTY_FILE: _property_file,
+    Namespace.CURRENT_ITEM: _current_item,
+    Namespace.ITERATION_OUTPUT: _iteration_output,
+}

@@ -1,0 +1,169 @@
+"""References: the text of a ``Get``, and what it names.
+
+======================================================  ======================================================
+``Parameters.<name>``                                   a pipeline parameter, with its type
+``Execution.<variable>``                                one of `EXECUTION_VARIABLES`
+``PipelineExperimentConfig.<member>``                   the resolved ExperimentName or TrialName
+``Steps.<step>.<path>``                                 a property of a step's result
+``Steps.<step>.PropertyFiles.<name>``                   only as PropertyFile of a ``Std:JsonGet``
+``ForEach.CurrentItem<path>``                           the current item; only in the body of a ForEach
+``IterationOutput.<body step>.<path>``                  only as ``Selector.Field`` of a ForEach
+======================================================  ======================================================
+
+Source: `sagemaker.workflow` (``properties``, ``execution_variables``, ``parameters``, ``functions``) and, for the
+last two, `sagemaker.mlops.workflow.for_each_step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
+
+from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, parse_path
+
+EXECUTION_VARIABLES = (
+    "PipelineName",
+    "PipelineArn",
+    "PipelineExecutionId",
+    "PipelineExecutionArn",
+    "StartDateTime",
+    "CurrentDateTime",
+    "TrainingJobName",
+    "ProcessingJobName",
+)
+EXPERIMENT_MEMBERS = ("ExperimentName", "TrialName")
+
+
+class Namespace(Enum):
+    """What the first part of a ``Get`` names."""
+
+    PARAMETER = "Parameters"
+    EXECUTION = "Execution"
+    EXPERIMENT = "PipelineExperimentConfig"
+    STEP = "Steps"
+    PROPERTY_FILE = "PropertyFiles"
+    CURRENT_ITEM = "ForEach"
+    ITERATION_OUTPUT = "IterationOutput"
+
+
+class Reference(NamedTuple):
+    """One parsed ``Get``.
+
+    Attributes:
+        namespace: What kind of thing is named.
+        name: The parameter, the variable, the member of PipelineExperimentConfig, or the step.
+        path: The path into the step's properties or the current item; of a property file, its name alone.
+        text: The text of the ``Get``.
+    """
+
+    namespace: Namespace
+    name: str
+    path: Path
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether this is the outcome of a Condition step, ``Steps.<Condition>.Outcome``."""
+        return self.namespace is Namespace.STEP and self.path == ("Outcome",)
+
+
+class ExpressionSyntaxError(ValueError):
+    """An object has the key of an expression but not its form.
+
+    Args:
+        message: What was found and what is allowed.
+        hint: A near miss, or ``""``.
+        member: Path of the faulty member inside the expression.
+    """
+
+    def __init__(self, message: str, hint: str = "", member: Path = ()) -> None:
+        self.message = message
+        self.hint = hint
+        self.member = member
+        super().__init__(message, hint, member)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+@lru_cache(maxsize=4096)
+def parse_reference(text: str) -> Reference:
+    """Parse the text of a ``Get``.
+
+    Raises:
+        ExpressionSyntaxError: The text names nothing that the language has.
+    """
+    head, _, rest = text.partition(".")
+    form = _FORMS.get(head)
+    if form is None:
+        hint = did_you_mean(head, _FORMS) or f"it starts with one of {list_names(_FORMS)}"
+        raise ExpressionSyntaxError(f"`{text}` refers to nothing that exists", hint, ("Get",))
+    try:
+        return form(text, rest)
+    except PathSyntaxError as error:
+        raise ExpressionSyntaxError(f"`{text}`: {error}", member=("Get",)) from error
+
+
+def _parameter(text: str, rest: str) -> Reference:
+    if not rest:
+        raise PathSyntaxError("the name of a parameter is missing")
+    return Reference(Namespace.PARAMETER, rest, (), text)
+
+
+def _one_of(namespace: Namespace, names: tuple[str, ...]) -> Callable[[str, str], Reference]:
+    def parse(text: str, rest: str) -> Reference:
+        if rest not in names:
+            hint = did_you_mean(rest, names) or f"there are {list_names(names)}"
+            raise ExpressionSyntaxError(f"`{text}`: {namespace.value} has no {rest!r}", hint, ("Get",))
+        return Reference(namespace, rest, (), text)
+
+    return parse
+
+
+def _step_output(text: str, rest: str) -> Reference:
+    name, path = _split_step(rest)
+    if path[:1] != ("PropertyFiles",):
+        return Reference(Namespace.STEP, name, path, text)
+    # The SDK writes the name as it is, dots and all.
+    dotted = rest[len(name) :].removeprefix(".PropertyFiles.")
+    names = path[1:] if len(path) == 1 or text.endswith("]") else (dotted,)
+    if len(names) != 1 or not isinstance(names[0], str):
+        raise PathSyntaxError("a property file is Steps.<step>.PropertyFiles.<name>")
+    return Reference(Namespace.PROPERTY_FILE, name, names, text)
+
+
+def _current_item(text: str, rest: str) -> Reference:
+    path = parse_path(rest)
+    if path[:1] != ("CurrentItem",):
+        raise PathSyntaxError("a ForEach has only ForEach.CurrentItem")
+    return Reference(Namespace.CURRENT_ITEM, "CurrentItem", path[1:], text)
+
+
+def _iteration_output(text: str, rest: str) -> Reference:
+    name, path = _split_step(rest)
+    return Reference(Namespace.ITERATION_OUTPUT, name, path, text)
+
+
+def _split_step(rest: str) -> tuple[str, Path]:
+    # A name has neither dots nor brackets, but hyphens: Steps.Abalone-CreateModel.ModelName.
+    name = rest.partition(".")[0].partition("[")[0]
+    if not name:
+        raise PathSyntaxError("the name of a step is missing")
+    return name, parse_path(rest[len(name) :])
+
+
+_FORMS: dict[str, Callable[[str, str], Reference]] = {
+    "Parameters": _parameter,
+    "Execution": _one_of(Namespace.EXECUTION, EXECUTION_VARIABLES),
+    "PipelineExperimentConfig": _one_of(Namespace.EXPERIMENT, EXPERIMENT_MEMBERS),
+    "Steps": _step_output,
+    "ForEach": _current_item,
+    "IterationOutput": _iteration_output,
+}

@@ -1,0 +1,157 @@
+"""What the language itself says about a step's Arguments, and the references in it.
+
+Arguments of most types are the request of an AWS call; what that call allows is not the language's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from airflow_sm_pipelines.definition.conditions import condition_faults
+from airflow_sm_pipelines.definition.expressions import (
+    ExpressionSyntaxError,
+    Namespace,
+    Reference,
+    is_expression,
+    parse_expression,
+    scan,
+)
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
+from airflow_sm_pipelines.definition.paths import Path, format_path
+from airflow_sm_pipelines.definition.shapes import ANY, LIST, STRING, Faults, Member, one_of, read_members
+from airflow_sm_pipelines.definition.step_types import StepType
+
+# Members of Arguments that hold steps, by the type of the step around them.
+NESTED_STEPS = {"Condition": ("IfSteps", "ElseSteps"), "ForEach": ("ForEachBody",)}
+
+_SELECTOR = (Member("Pick", one_of("MaxBy", "MinBy"), required=True), Member("Field", ANY, required=True))
+_CLEANUP_RESOURCES = (Member("S3", LIST, required=True),)
+_CLEANUP_SOURCE = (Member("StepName", STRING, required=True), Member("S3Uris", LIST))
+_OUTPUT_PARAMETER = (
+    Member("OutputName", STRING, required=True),
+    Member("OutputType", one_of("String", "Integer", "Boolean", "Float")),
+)
+_MOST_LITERAL_ITEMS = 100
+
+
+def check_arguments(row: StepType, arguments: JsonObject, path: str, faults: Faults) -> None:
+    """Note every fault in the members of Arguments that the language knows.
+
+    Args:
+        row: The step's type.
+        arguments: Its Arguments.
+        path: JSON path of the Arguments.
+        faults: Where faults are noted.
+    """
+    if is_expression(arguments, payload=True):
+        faults.add(path, "Arguments is an object; it cannot be an expression as a whole")
+        return
+    if row.payload:
+        return
+    noun = f"the Arguments object of {'an' if row.name[0] in 'AE' else 'a'} {row.name} step"
+    members = read_members(arguments, path, row.arguments, faults, noun=noun, is_open=not row.closed)
+    if row.one_argument_of:
+        given = [name for name in row.one_argument_of if name in arguments]
+        if len(given) != 1:
+            found = "both" if given else "neither"
+            faults.add(path, f"{noun} has exactly one of {list_names(row.one_argument_of)}; this one has {found}")
+    check = _CHECKS.get(row.name)
+    if check:
+        check(members, path, faults)
+
+
+def check_output_parameters(value: Json, path: str, faults: Faults) -> None:
+    """Note every fault in the form of ``OutputParameters`` of a Lambda or Callback step."""
+    seen: set[Json] = set()
+    for index, entry in enumerate(value if isinstance(value, list) else ()):
+        place = f"{path}[{index}]"
+        name = read_members(entry, place, _OUTPUT_PARAMETER, faults, noun="an output parameter").get("OutputName")
+        if isinstance(name, str):
+            if name in seen:
+                faults.add(f"{place}.OutputName", f"the step has another output {name!r}")
+            seen.add(name)
+
+
+def read_references(
+    row: StepType | None, kind: str, arguments: JsonObject, own: JsonObject, path: str, faults: Faults
+) -> Iterator[tuple[Path, Reference]]:
+    """Yield each reference of a step with its path from the step; nested steps are left to themselves.
+
+    Args:
+        row: The step's type, ``None`` when it is unknown.
+        kind: The type as written.
+        arguments: Its Arguments.
+        own: Its own members at step level.
+        path: JSON path of the step.
+        faults: Where expressions that are not well formed are noted.
+    """
+    nested = NESTED_STEPS.get(kind, ())
+    searched: JsonObject = {name: value for name, value in arguments.items() if name not in nested}
+    payload = row is not None and row.payload
+    searches: list[tuple[JsonObject, bool]] = [({"Arguments": searched}, payload), (own, False)]
+    for value, is_payload in searches:
+        for place, found in scan(value, payload=is_payload):
+            if isinstance(found, Reference):
+                yield place, found
+            else:
+                faults.add(format_path(place, path), found.message, found.hint)
+
+
+def _check_condition(arguments: JsonObject, path: str, faults: Faults) -> None:
+    for place, message, hint in condition_faults(arguments.get("Conditions", [])):
+        faults.add(format_path(("Conditions", *place), path), message, hint)
+
+
+def _check_loop(arguments: JsonObject, path: str, faults: Faults) -> None:
+    if arguments.get("ForEachBody") == []:
+        faults.add(f"{path}.ForEachBody", "the body of a ForEach has at least one step")
+    items = arguments.get("IterableItems")
+    if isinstance(items, list):
+        _check_literal_items(items, f"{path}.IterableItems", faults)
+    if "Selector" in arguments:
+        selector = read_members(arguments["Selector"], f"{path}.Selector", _SELECTOR, faults, noun="a Selector")
+        _check_selected_field(selector, f"{path}.Selector.Field", faults)
+
+
+def _check_literal_items(items: list[Json], path: str, faults: Faults) -> None:
+    if not 1 <= len(items) <= _MOST_LITERAL_ITEMS:
+        faults.add(path, f"a literal list has 1 to {_MOST_LITERAL_ITEMS} items, this one {len(items)}")
+    for index, item in enumerate(items):
+        if not isinstance(item, (str, int, float)) and not is_expression(item):
+            message = f"expected a string, a number, a boolean or an expression, found {describe(item)}"
+            faults.add(f"{path}[{index}]", message, "write an item with members as a string that holds its JSON")
+
+
+def _check_selected_field(selector: JsonObject, path: str, faults: Faults) -> None:
+    if "Field" not in selector:
+        return
+    try:
+        expression = parse_expression(selector["Field"])
+    except ExpressionSyntaxError:
+        return  # noted where all expressions are read
+    if not isinstance(expression, Reference) or expression.namespace is not Namespace.ITERATION_OUTPUT:
+        found = f"`{expression}`" if isinstance(expression, Reference) else describe(selector["Field"])
+        faults.add(path, f'expected {{"Get": "IterationOutput.<body step>.<path>"}}, found {found}')
+    elif not expression.path:
+        faults.add(path, f"`{expression}` names no output of the step")
+
+
+def _check_cleanup(arguments: JsonObject, path: str, faults: Faults) -> None:
+    place = f"{path}.Resources"
+    resources = read_members(
+        arguments.get("Resources", {"S3": []}), place, _CLEANUP_RESOURCES, faults, noun="Resources of a Cleanup"
+    )
+    sources = resources.get("S3", [])
+    for index, source in enumerate(sources if isinstance(sources, list) else ()):
+        spot = f"{place}.S3[{index}]"
+        uris = read_members(source, spot, _CLEANUP_SOURCE, faults, noun="a step to clean up after").get("S3Uris", [])
+        for number, uri in enumerate(uris if isinstance(uris, list) else ()):
+            if not isinstance(uri, str) and not is_expression(uri):
+                faults.add(f"{spot}.S3Uris[{number}]", f"expected an S3 URI or an expression, found {describe(uri)}")
+
+
+_CHECKS: dict[str, Callable[[JsonObject, str, Faults], None]] = {
+    "Condition": _check_condition,
+    "ForEach": _check_loop,
+    "Cleanup": _check_cleanup,
+}

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from airflow_sm_pipelines import __version__
+from airflow_sm_pipelines.cli import main as main_module
+from airflow_sm_pipelines.cli.main import SUBCOMMANDS, Subcommand, main
+
+
+def test_check_and_graph_are_subcommands(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert SUBCOMMANDS["check"].summary in out
+    assert SUBCOMMANDS["graph"].summary in out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"sm-pipelines {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["nope"], ["check"], ["graph"], ["graph", "a", "b"], ["check", "--format", "xml", "a"]]
+)
+def test_wrong_usage_exits_with_2(argv, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(argv)
+    assert stopped.value.code == 2
+    assert "usage: sm-pipelines" in capsys.readouterr().err
+
+
+def test_a_row_whose_module_does_not_exist_is_left_out(monkeypatch, capsys):
+    monkeypatch.setitem(
+        main_module.SUBCOMMANDS, "later", Subcommand("airflow_sm_pipelines.cli.later", "not written yet")
+    )
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "not written yet" not in capsys.readouterr().out
+
+
+def run(*arguments):
+    script = (
+        "import sys\n"
+        "from airflow_sm_pipelines.cli.main import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print('imported:', *sorted(m for m in sys.modules if m.split('.')[0] in ('airflow', 'boto3', 'moto', 'flask')"
+        " or m.startswith('airflow_sm_pipelines.cli.')), file=sys.stderr)\n"
+    )
+    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True).stderr
+
+
+def test_help_imports_no_subcommand_and_nothing_of_airflow():
+    assert run("--help") == "imported: airflow_sm_pipelines.cli.main\n"
+
+
+def test_a_subcommand_imports_no_other(tmp_path):
+    (tmp_path / "p.json").write_text("{}")
+    assert (
+        run("check", str(tmp_path / "p.json"))
+        == "imported: airflow_sm_pipelines.cli.check airflow_sm_pipelines.cli.main\n"
+    )

@@ -1,0 +1,194 @@
+"""For every suite: none of the machine's AWS settings, an Airflow home of its own, and stand-ins for a task's world.
+
+Nothing here imports Airflow or boto3 before a test asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+_airflow_home = tempfile.mkdtemp(prefix="airflow-home-")
+# Airflow reads its home when it is first imported, which collecting a test module may do.
+os.environ["AIRFLOW_HOME"] = _airflow_home
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_airflow_home, ignore_errors=True)
+
+
+class FakeStore:
+    """Airflow's task state store: JSON values that outlive the process."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.texts[key]) if key in self.texts else None
+
+    def set(self, key: str, value: Any) -> None:
+        self.texts[key] = json.dumps(value, allow_nan=False)
+
+
+@dataclass
+class FakeTaskInstance:
+    """What steps use of Airflow's task instance; XCom values go through JSON, as with Airflow."""
+
+    task_id: str = "Step"
+    dag_id: str = "dag"
+    run_id: str = "run"
+    map_index: int | None = -1
+    try_number: int = 1
+    max_tries: int = 3
+    task: Any = field(default_factory=lambda: SimpleNamespace(retries=3))
+    xcoms: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[self.task_id, key] = json.dumps(value, allow_nan=False)
+
+    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int) -> Any:
+        assert map_indexes == -1
+        return json.loads(self.xcoms[task_ids, key]) if (task_ids, key) in self.xcoms else None
+
+    def published_by(self, task_id: str, value: Any, key: str = "return_value") -> None:
+        """Do as if another task had published a value."""
+        self.xcoms[task_id, key] = json.dumps(value)
+
+
+@pytest.fixture
+def ti() -> FakeTaskInstance:
+    return FakeTaskInstance()
+
+
+@pytest.fixture
+def context(ti: FakeTaskInstance) -> dict[str, Any]:
+    """Airflow's task context, as far as steps use it."""
+    start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    return {
+        "ti": ti,
+        "dag_run": SimpleNamespace(run_after=start, start_date=start),
+        "params": {},
+        "task_state_store": FakeStore(),
+    }
+
+
+class FakeSageMaker:
+    """A boto3 client for SageMaker with the five calls of a processing job, over a real client's ``meta``.
+
+    Attributes:
+        jobs: Describe response of each job, to be changed by tests.
+        requests: The Create requests.
+        calls: Names of all calls in order.
+        faults: Operation -> errors that its next calls raise, in order.
+        ending: Describe members of a job after its first look; ``None`` leaves it running.
+    """
+
+    def __init__(self, meta: Any) -> None:
+        self.meta = meta
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.requests: list[dict[str, Any]] = []
+        self.calls: list[str] = []
+        self.faults: dict[str, list[Exception]] = {}
+        self.ending: dict[str, Any] | None = {"ProcessingJobStatus": "Completed"}
+
+    def _called(self, operation: str) -> None:
+        self.calls.append(operation)
+        if self.faults.get(operation):
+            raise self.faults[operation].pop(0)
+
+    def create_processing_job(self, **request: Any) -> dict[str, Any]:
+        self._called("CreateProcessingJob")
+        name = request["ProcessingJobName"]
+        if name in self.jobs:
+            raise client_error("ResourceInUse", "already exists")
+        self.requests.append(request)
+        members = {key: value for key, value in request.items() if key != "Tags"}
+        arn = f"arn:aws:sagemaker:eu-west-1:123456789012:processing-job/{name}"
+        self.jobs[name] = {**members, "ProcessingJobArn": arn, "ProcessingJobStatus": "InProgress"}
+        return {"ProcessingJobArn": arn}
+
+    def describe_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:  # noqa: N803
+        self._called("DescribeProcessingJob")
+        if ProcessingJobName not in self.jobs:
+            raise client_error("ValidationException", "Could not find requested job with name: x")
+        job = self.jobs[ProcessingJobName]
+        if self.ending is not None and job["ProcessingJobStatus"] == "InProgress":
+            job.update(self.ending)
+        return {**job, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    def stop_processing_job(self, ProcessingJobName: str) -> dict[str, Any]:  # noqa: N803
+        self._called("StopProcessingJob")
+        self.jobs[ProcessingJobName]["ProcessingJobStatus"] = "Stopped"
+        return {}
+
+    def list_processing_jobs(self, **query: Any) -> dict[str, Any]:
+        self._called("ListProcessingJobs")
+        found = [
+            {"ProcessingJobName": name, "ProcessingJobArn": job["ProcessingJobArn"]}
+            for name, job in self.jobs.items()
+            if query.get("NameContains", "") in name and job["ProcessingJobStatus"] == query["StatusEquals"]
+        ]
+        return {"ProcessingJobSummaries": found}
+
+    def list_tags(self, ResourceArn: str) -> dict[str, Any]:  # noqa: N803
+        self._called("ListTags")
+        name = ResourceArn.rpartition("/")[2]
+        return {"Tags": next(request["Tags"] for request in self.requests if request["ProcessingJobName"] == name)}
+
+
+def client_error(code: str, message: str = "", status: int = 400) -> Exception:
+    """The error that boto3 raises for an answer of AWS."""
+    from botocore.exceptions import ClientError
+
+    answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "Operation")
+
+
+@pytest.fixture(scope="session")
+def sagemaker_client() -> Any:
+    """A real boto3 client that nobody calls: for its model of the API."""
+    import boto3
+
+    return boto3.client("sagemaker", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def sagemaker(sagemaker_client: Any) -> FakeSageMaker:
+    return FakeSageMaker(sagemaker_client.meta)
+
+
+@pytest.fixture(name="client_error")
+def _client_error() -> Any:
+    return client_error
+
+
+@pytest.fixture
+def processing_arguments() -> dict[str, Any]:
+    """Arguments of a Processing step: the least that CreateProcessingJob accepts."""
+    return {
+        "RoleArn": "arn:aws:iam::123456789012:role/SageMakerRole",
+        "AppSpecification": {"ImageUri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/image:1"},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+    }
+
+
+@pytest.fixture
+def definition() -> Any:
+    """Make a pipeline definition of steps and, if need be, other members."""
+
+    def make(*steps: dict[str, Any], **members: Any) -> dict[str, Any]:
+        return {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "Steps": list(steps), **members}
+
+    return make

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_sm_pipelines.definition.checks import warnings
+
+
+def get(text):
+    return {"Get": text}
+
+
+def test_step_names_are_unique_across_branches(faults, step):
+    condition = step("C", "Condition", {"IfSteps": [step("A")]})
+    found = faults(step("A"), condition)
+    assert list(found) == ["Steps[1].Arguments.IfSteps[0].Name"]
+    assert "another step has the name 'A', at Steps[0].Name" in str(found)
+
+
+def test_names_that_differ_in_case_or_hyphens_are_different(load, step):
+    assert len(load(step("Train"), step("train"), step("a-b"), step("a_b")).steps) == 4
+
+
+def test_parameter_names_are_unique(faults, step):
+    found = faults(step("A"), Parameters=[{"Name": "P"}, {"Name": "Q"}, {"Name": "P"}])
+    assert list(found) == ["Parameters[2].Name"]
+
+
+FILE = {"PropertyFileName": "R", "OutputName": "o", "FilePath": "r.json"}
+OUTPUTS = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o"}]}}
+
+
+def test_property_file_names_are_unique_in_their_step_only(faults, load, step):
+    assert load(
+        step("A", "Processing", OUTPUTS, PropertyFiles=[FILE]), step("B", "Processing", OUTPUTS, PropertyFiles=[FILE])
+    )
+    found = faults(step("A", "Processing", OUTPUTS, PropertyFiles=[FILE, FILE]))
+    assert list(found) == ["Steps[0].PropertyFiles[1].PropertyFileName"]
+
+
+def test_property_file_names_an_output_of_its_step(faults, step):
+    found = faults(step("A", "Processing", OUTPUTS, PropertyFiles=[{**FILE, "OutputName": "oo"}]))
+    assert "the step has no output 'oo' | did you mean `o`?" in found["Steps[0].PropertyFiles[0].OutputName"]
+
+
+@pytest.mark.parametrize("member", ["PropertyFileName", "OutputName", "FilePath"])
+def test_property_file_has_all_its_members(faults, step, member):
+    file = {name: value for name, value in FILE.items() if name != member}
+    found = faults(step("A", "Processing", OUTPUTS, PropertyFiles=[file]))
+    assert f"a property file lacks '{member}'" in found["Steps[0].PropertyFiles[0]"]
+
+
+def test_depends_on_an_unknown_step(faults, step):
+    found = faults(step("AbaloneProcess"), step("B", DependsOn=["AbaloneProces"]))
+    assert found == {"Steps[1].DependsOn[0]": "there is no step 'AbaloneProces' | did you mean `AbaloneProcess`?\n"}
+
+
+def test_depends_on_itself(faults, step):
+    assert "itself" in faults(step("A", DependsOn=["A"]))["Steps[0].DependsOn[0]"]
+
+
+def test_nothing_depends_on_a_fail_step(faults, step):
+    found = faults(step("F", "Fail"), step("A", DependsOn=[{"Step": "F", "Trigger": "Failed"}]))
+    assert "F is a Fail step, always the last" in found["Steps[1].DependsOn[0]"]
+
+
+def test_depends_on_a_condition_or_a_step_of_a_branch_is_allowed(load, step):
+    condition = step("C", "Condition", {"IfSteps": [step("A")]})
+    assert load(condition, step("B", DependsOn=["C", "A"]))
+
+
+def test_one_step_waits_for_another_with_one_trigger(faults, load, step):
+    assert load(step("A"), step("B", DependsOn=["A", "A"]))
+    found = faults(step("A"), step("B", DependsOn=["A", {"Step": "A", "Trigger": "Failed"}]))
+    assert "waits for A to be Completed and to be Failed" in found["Steps[1].DependsOn[1]"]
+
+
+def test_cleanup_names_steps_that_exist(faults, step):
+    found = faults(step("A"), step("C", "Cleanup", {"Resources": {"S3": [{"StepName": "A"}, {"StepName": "AA"}]}}))
+    assert list(found) == ["Steps[1].Arguments.Resources.S3[1].StepName"]
+
+
+def test_depends_on_a_body_step_from_outside(faults, step):
+    loop = step("L", "ForEach", {"ForEachBody": [step("B")]})
+    found = faults(loop, step("A", DependsOn=["B"]))
+    assert "B runs once per item inside L | wait for L" in found["Steps[1].DependsOn[0]"]
+
+
+def test_a_body_step_cannot_wait_for_its_own_loop(faults, step):
+    loop = step("L", "ForEach", {"ForEachBody": [step("B", DependsOn=["L"])]})
+    assert list(faults(loop)) == ["Steps[0].Arguments.ForEachBody[0].DependsOn[0]"]
+
+
+@pytest.mark.parametrize("type_", ["Condition", "Fail", "ForEach"])
+def test_a_loop_body_has_no_condition_no_fail_and_no_loop(faults, step, type_):
+    inner = step("B", type_, {"ForEachBody": [step("Z")]} if type_ == "ForEach" else None)
+    found = faults(step("L", "ForEach", {"ForEachBody": [inner]}))
+    assert f"a {type_} step cannot stand in the body" in found["Steps[0].Arguments.ForEachBody[0].Type"]
+
+
+def test_no_step_is_named_like_an_iteration_of_a_body_step(faults, load, step):
+    loop = step("L", "ForEach", {"ForEachBody": [step("B")]})
+    assert load(loop, step("B-x"), step("A-1"))
+    assert "the iterations of the loop step 'B' are called" in faults(loop, step("B-12"))["Steps[1].Name"]
+
+
+def test_cycle_names_its_steps(faults, step):
+    found = faults(
+        step("X"),
+        step("A", arguments={"x": get("Steps.C.OutputParameters['o']")}),
+        step("B", DependsOn=["A", "X"]),
+        step("C", DependsOn=["B"], OutputParameters=[{"OutputName": "o"}]),
+        step("D", DependsOn=["C"]),
+    )
+    assert found == {
+        "Steps[1]": "these steps wait for each other: A -> C -> B -> A | each waits for the one after the arrow\n"
+    }
+
+
+def test_every_cycle_is_found(faults, step):
+    pairs = [
+        step("A", DependsOn=["B"]),
+        step("B", DependsOn=["A"]),
+        step("C", DependsOn=["D"]),
+        step("D", DependsOn=["C"]),
+    ]
+    assert list(faults(*pairs)) == ["Steps[0]", "Steps[2]"]
+
+
+def test_a_condition_that_waits_for_a_step_of_its_own_branch_is_a_cycle(faults, step):
+    child = step("A", OutputParameters=[{"OutputName": "o"}])
+    equals = {"Type": "Equals", "LeftValue": get("Steps.A.OutputParameters['o']"), "RightValue": "x"}
+    condition = step("C", "Condition", {"Conditions": [equals], "IfSteps": [child]})
+    assert "C -> A -> C" in faults(condition)["Steps[0]"]
+
+
+def test_a_loop_whose_body_waits_for_what_waits_for_the_loop_is_a_cycle(faults, step):
+    loop = step("L", "ForEach", {"ForEachBody": [step("B", DependsOn=["A"])]})
+    assert "wait for each other" in faults(loop, step("A", DependsOn=["L"]))["Steps[0]"]
+
+
+def test_warnings_are_offered_for_valid_pipelines(load, step):
+    assert warnings(load(step("A"))) == ()
+    [warning] = warnings(load(step("A", CacheConfig={"Enabled": True})))
+    assert warning.path == "Steps[0].CacheConfig"

@@ -1,0 +1,32 @@
+"""Definitions as the SDK and people write them, against the graphs they must become."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_sm_pipelines.cli.graph import as_json
+from airflow_sm_pipelines.definition.checks import warnings
+from airflow_sm_pipelines.definition.graph import plan_steps
+from airflow_sm_pipelines.definition.loading import load_pipeline
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+DEFINITIONS = sorted(file for file in GOLDEN.glob("*.json") if not file.name.endswith(".graph.json"))
+
+
+def test_there_are_golden_definitions():
+    assert len(DEFINITIONS) >= 12
+
+
+@pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.stem)
+def test_graph(file):
+    graph = as_json(plan_steps(load_pipeline(file)))
+    assert json.loads(graph) == json.loads(file.with_suffix(".graph.json").read_text())
+
+
+@pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.stem)
+def test_sdk_output_gives_no_false_alarm(file):
+    found = [warning.message for warning in warnings(load_pipeline(file))]
+    assert [message for message in found if "never runs" not in message] == []

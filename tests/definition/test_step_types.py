@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_sm_pipelines.definition.step_types import STEP_TYPES, TYPES_WITHOUT_PUBLIC_SYNTAX
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def test_there_are_22_types_and_each_row_has_its_own_name():
+    assert len(STEP_TYPES) == 22
+    assert all(name == row.name for name, row in STEP_TYPES.items())
+    assert not STEP_TYPES.keys() & TYPES_WITHOUT_PUBLIC_SYNTAX
+
+
+# Developer guide and SDK: which members the steps of a type may have.
+@pytest.mark.parametrize(
+    ("types", "retries", "caching"),
+    [
+        (("Processing", "Training", "Tuning", "AutoML", "Transform", "EndpointConfig"), True, True),
+        (("EMR", "EMRServerless", "Job", "QualityCheck", "ClarifyCheck"), True, True),
+        (("Model", "RegisterModel"), True, False),
+        (("Endpoint", "Lambda", "Callback"), False, True),
+        (("InferenceComponent", "Lineage", "Fail", "Condition", "Cleanup", "ForEach"), False, False),
+    ],
+)
+def test_retry_policies_and_caching(types, retries, caching):
+    for name in types:
+        assert (bool(STEP_TYPES[name].retry_exceptions), STEP_TYPES[name].caching) == (retries, caching)
+
+
+def test_only_processing_has_property_files():
+    assert [name for name, row in STEP_TYPES.items() if row.property_files] == ["Processing"]
+
+
+def test_only_lambda_and_callback_have_payloads():
+    assert {name for name, row in STEP_TYPES.items() if row.payload} == {"Lambda", "Callback"}
+
+
+def test_only_a_fail_step_is_final():
+    assert [name for name, row in STEP_TYPES.items() if row.final] == ["Fail"]
+
+
+def test_the_golden_definitions_have_steps_of_every_type():
+    graphs = [json.loads(file.read_text()) for file in GOLDEN.glob("*.graph.json")]
+    assert {step["type"] for graph in graphs for step in graph["steps"]} == STEP_TYPES.keys()
