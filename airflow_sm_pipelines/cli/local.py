@@ -1,0 +1,108 @@
+"""``sm-pipelines local``: serve a local AWS until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
+
+DEFAULT_PORT = 4599
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    defaults = LocalSettings()
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="TCP port on 127.0.0.1; 0 takes a free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sandbox",
+        choices=SANDBOX_NAMES,
+        default=defaults.sandbox,
+        help="how a job gets its own /opt/ml; auto takes the first that works here (default: %(default)s)",
+    )
+    parser.add_argument("--region", default=defaults.region, help="AWS region (default: %(default)s)")
+    parser.add_argument(
+        "--python",
+        metavar="INTERPRETER",
+        default=defaults.python,
+        help="python and python3 inside jobs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--work-dir",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help="keep the jobs' folders here (default: a temporary folder, removed at the end)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM, then stop the jobs; returns the exit code."""
+    server = _import_server()
+    if server is None:
+        return 1
+    settings = LocalSettings(
+        port=args.port,
+        sandbox=args.sandbox,
+        region=args.region,
+        python=args.python,
+        work_dir=args.work_dir,
+    )
+    try:
+        with server.LocalAws(settings) as aws:
+            _print_environment(aws.environment(), aws.sandbox)
+            _wait_for_signal()
+            print("Stopping the jobs.", file=sys.stderr, flush=True)
+    except LocalAwsError as error:
+        print(f"sm-pipelines local: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _import_server() -> ModuleType | None:
+    """The server's module, which needs the ``[local]`` extra; ``None`` after saying that it is missing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # moto says in several lines what the message below says in one
+            from airflow_sm_pipelines.local import server  # noqa: PLC0415 - moto costs time to import
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("airflow_sm_pipelines"):
+            raise
+        print(
+            f"sm-pipelines local needs {error.name}, which is not installed: pip install 'airflow-sm-pipelines[local]'",
+            file=sys.stderr,
+        )
+        return None
+    return server
+
+
+def _print_environment(environment: dict[str, str], sandbox: str) -> None:
+    """What to paste into the shell whose programs are to use the local AWS."""
+    print(
+        "# A local AWS for this machine only; jobs run as you, as processes "
+        f"(sandbox: {sandbox}). Not a security boundary. Ctrl-C stops it."
+    )
+    for name, value in environment.items():
+        print(f"export {name}={shlex.quote(value)}")
+    sys.stdout.flush()
+
+
+def _wait_for_signal() -> None:
+    """Return at the first SIGINT or SIGTERM; a second SIGINT interrupts whatever comes after."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop.wait()
+    for number, handler in before.items():
+        signal.signal(number, handler)

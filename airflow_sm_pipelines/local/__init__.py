@@ -1,0 +1,14 @@
+"""The local AWS: one process on loopback that answers the AWS wire protocols.
+
+::
+
+    request ─► application ─► control            /_local/…: health, faults, recorded calls
+                           └► faults             error, slow, dropped, client killed … (rules set by the user)
+                               └► sagemaker/     ours entirely: validated against botocore's model, real job states
+                               └► moto           everything else, in the same process (s3, sqs, sts, iam, logs …)
+    sagemaker/ ─► jobs/runner ─► stage S3 inputs ─► the command in a sandbox with its own /opt/ml ─► upload, logs
+
+The room is an island: it imports nothing else of the package, and only ``cli/`` imports it, so that a test
+against it proves more than self-consistency. It is not a security boundary: it listens on 127.0.0.1 only and
+runs whatever a job definition says as the user who started it.
+"""

@@ -1,0 +1,1 @@
+"""Running a job's container command as a process on this machine."""

@@ -1,0 +1,66 @@
+"""A job's output in CloudWatch Logs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+_BATCH_EVENTS = 1_000
+_LINE_BYTES = 250_000
+"""PutLogEvents takes events up to 256 KB (CloudWatch Logs quotas); longer lines are cut into several."""
+_BATCH_BYTES = 900_000
+
+
+class JobLog:
+    """Turns a stream of bytes into log events, one for each line.
+
+    Args:
+        logs: CloudWatch Logs client.
+        group: Log group; created if missing.
+        stream: Log stream; created.
+    """
+
+    def __init__(self, logs: Any, group: str, stream: str) -> None:
+        self._logs = logs
+        self._place = {"logGroupName": group, "logStreamName": stream}
+        self._rest = b""
+        self._events: list[dict[str, Any]] = []
+        self._size = 0
+        for create, arguments in (
+            (logs.create_log_group, {"logGroupName": group}),
+            (logs.create_log_stream, self._place),
+        ):
+            try:
+                create(**arguments)
+            except logs.exceptions.ResourceAlreadyExistsException:
+                continue
+
+    def write(self, data: bytes) -> None:
+        """Take some output; complete lines become events."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._add(line)
+        while len(self._rest) >= _LINE_BYTES:
+            self._add(self._rest[:_LINE_BYTES])
+            self._rest = self._rest[_LINE_BYTES:]
+
+    def flush(self) -> None:
+        """Send the events so far."""
+        if self._events:
+            self._logs.put_log_events(**self._place, logEvents=self._events)
+        self._events, self._size = [], 0
+
+    def close(self) -> None:
+        """Send everything, also a last line without an end."""
+        if self._rest:
+            self._add(self._rest)
+            self._rest = b""
+        self.flush()
+
+    def _add(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip("\r")
+        # CloudWatch refuses empty messages; a blank keeps the shape of what was printed.
+        self._events.append({"timestamp": int(time.time() * 1000), "message": text or " "})
+        self._size += len(line) + 26
+        if len(self._events) >= _BATCH_EVENTS or self._size >= _BATCH_BYTES:
+            self.flush()

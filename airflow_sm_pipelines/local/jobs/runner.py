@@ -1,0 +1,228 @@
+"""Running jobs: one thread each, from staging to the end."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from airflow_sm_pipelines.local.errors import AwsError
+from airflow_sm_pipelines.local.faults import JobFault
+from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder
+from airflow_sm_pipelines.local.jobs.job_logs import JobLog
+from airflow_sm_pipelines.local.jobs.job_site import JobSite
+from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, download
+from airflow_sm_pipelines.local.jobs.supervision import StopRequest, Supervisor
+
+_log = logging.getLogger(__name__)
+
+_MESSAGE_BYTES = 1024
+"""First 1 KB of ``/opt/ml/output/message`` (developer guide, "Save and Access Metadata Information")."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How a job ended.
+
+    Args:
+        stopped: It was stopped, by a request or by its time limit.
+        failure_reason: Why it failed; ``None`` if it did not.
+        exit_message: What it wrote into ``/opt/ml/output/message``.
+    """
+
+    stopped: bool
+    failure_reason: str | None = None
+    exit_message: str | None = None
+
+
+class JobEvents(Protocol):
+    """Who is told about a job's life, in the job's thread."""
+
+    def started(self) -> None:
+        """Its command runs."""
+
+    def stopping(self) -> None:
+        """It is being stopped because of its time limit."""
+
+    def ended(self, result: JobResult) -> None:
+        """It has ended; nothing of it runs any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobTask:
+    """A job to run.
+
+    Args:
+        folder_name: Unique among all jobs of this local AWS.
+        region: Region of its S3 and log calls.
+        plan: Makes the plan of its container; may raise `JobFailure`.
+        events: Who is told.
+        fault: What a fault rule wants of it.
+    """
+
+    folder_name: str
+    region: str
+    plan: Callable[[], ContainerPlan]
+    events: JobEvents
+    fault: JobFault = field(default_factory=JobFault)
+
+
+class Runner:
+    """Runs jobs of all kinds.
+
+    Args:
+        site: Where they run.
+    """
+
+    def __init__(self, site: JobSite) -> None:
+        self._site = site
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[threading.Thread, StopRequest]] = {}
+        self._closed = False
+
+    def start(self, task: JobTask) -> None:
+        """Run a job in a thread of its own; returns at once.
+
+        Raises:
+            AwsError: ``ServiceUnavailable``, because the local AWS is stopping.
+        """
+        stop = StopRequest()
+        thread = threading.Thread(target=self._run, args=(task, stop), name=task.folder_name, daemon=True)
+        with self._lock:
+            if self._closed:
+                stop.close()
+                raise AwsError("ServiceUnavailable", "The local AWS is stopping", 503)
+            self._running[task.folder_name] = (thread, stop)
+        thread.start()
+
+    def stop(self, folder_name: str) -> None:
+        """Ask a job to stop; nothing happens if it has ended."""
+        self._ask_to_stop(folder_name, self._site.settings.stop_grace_seconds)
+
+    def close(self) -> None:
+        """Stop all jobs and wait for their ends."""
+        with self._lock:
+            self._closed = True
+            threads = [thread for thread, _ in self._running.values()]
+            names = list(self._running)
+        for name in names:
+            self._ask_to_stop(name, self._site.settings.shutdown_grace_seconds)
+        for thread in threads:
+            thread.join()
+
+    def _ask_to_stop(self, folder_name: str, grace_seconds: float) -> None:
+        with self._lock:
+            if folder_name in self._running:
+                self._running[folder_name][1].set(grace_seconds)
+
+    def _run(self, task: JobTask, stop: StopRequest) -> None:
+        try:
+            result = self._result(task, stop)
+        except Exception as error:
+            _log.exception("Job %s broke the local AWS", task.folder_name)
+            result = JobResult(stopped=False, failure_reason=f"InternalServerError: local AWS: {error!r}")
+        with self._lock:
+            del self._running[task.folder_name]
+            stop.close()
+        task.events.ended(result)
+
+    def _result(self, task: JobTask, stop: StopRequest) -> JobResult:
+        if stop.wait(task.fault.delay_seconds):
+            return JobResult(stopped=True)
+        folder = JobFolder(self._site.work_dir / task.folder_name)
+        try:
+            if task.fault.failure_reason is not None:
+                raise JobFailure(task.fault.failure_reason)
+            return _Job(self._site, task, folder, task.plan(), stop).run()
+        except JobFailure as failure:
+            return JobResult(stopped=False, failure_reason=str(failure))
+        finally:
+            if self._site.settings.work_dir is None:
+                shutil.rmtree(folder.root, ignore_errors=True)
+
+
+class _Job:
+    """One job with a plan."""
+
+    def __init__(self, site: JobSite, task: JobTask, folder: JobFolder, plan: ContainerPlan, stop: StopRequest) -> None:
+        self._site = site
+        self._task = task
+        self._folder = folder
+        self._plan = plan
+        self._stop = stop
+        self._s3 = site.clients.get("s3", task.region)
+        self._outputs = [
+            (output, OutputUploader(self._s3, output, folder)) for output in plan.uploads
+        ]  # checks their paths before anything runs
+
+    def run(self) -> JobResult:
+        """Stage, run, upload; raises `JobFailure` for what fails outside of the container."""
+        self._stage()
+        if self._stop.is_set:
+            return JobResult(stopped=True)
+        exit_code = self._run_command()
+        stopped = self._stop.is_set
+        # The text is that of the developer guide's example of a failed processing job (troubleshooting of
+        # processing jobs); older reports have "AlgorithmError: See job logs for more information".
+        reason = f"AlgorithmError: , exit code: {exit_code}" if exit_code and not stopped else None
+        try:
+            self._upload(continuous_only=False)
+            message = _read_message(self._folder)
+        except JobFailure as failure:
+            raise JobFailure(f"{reason}; {failure}" if reason else str(failure)) from failure
+        return JobResult(stopped=stopped, failure_reason=reason, exit_message=message)
+
+    def _stage(self) -> None:
+        self._folder.create()
+        for source in self._plan.downloads:
+            download(self._s3, source, self._folder)
+        for output in self._plan.uploads:
+            self._folder.locate(output.path).mkdir(parents=True, exist_ok=True)
+        for path, text in self._plan.files.items():
+            self._folder.locate(path).write_text(text)
+
+    def _run_command(self) -> int:
+        plan, settings = self._plan, self._site.settings
+        wrapped = self._site.sandbox.wrap(self._folder, plan.command, plan.environment)
+        log = JobLog(self._site.clients.get("logs", self._task.region), plan.log_group, plan.log_stream)
+        supervisor = Supervisor(
+            write=log.write,
+            flush=log.flush,
+            upload=lambda: self._upload(continuous_only=True),
+            upload_seconds=settings.continuous_upload_seconds if self._has_continuous_output else None,
+            max_runtime_seconds=plan.max_runtime_seconds,
+            grace_seconds=settings.stop_grace_seconds,
+            stopping=self._task.events.stopping,
+        )
+        environment = self._site.environment(self._folder.home)
+        with wrapped.start(self._folder.working_directory, environment) as process:
+            self._task.events.started()
+            exit_code = supervisor.watch(process, self._stop)
+        log.close()
+        return exit_code
+
+    @property
+    def _has_continuous_output(self) -> bool:
+        return any(output.continuous for output in self._plan.uploads)
+
+    def _upload(self, *, continuous_only: bool) -> None:
+        for output, uploader in self._outputs:
+            if output.continuous or not continuous_only:
+                uploader.upload()
+
+
+def _read_message(folder: JobFolder) -> str | None:
+    """First 1 KB of the job's message; a job whose message is not UTF-8 fails (same page as `_MESSAGE_BYTES`)."""
+    path = folder.opt_ml / "output" / "message"
+    if not path.is_file() or path.is_symlink():
+        return None
+    with path.open("rb") as file:
+        start = file.read(_MESSAGE_BYTES)
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(start) or None
+    except UnicodeDecodeError as error:
+        raise JobFailure("ClientError: /opt/ml/output/message is not UTF-8 encoded") from error

@@ -1,0 +1,143 @@
+"""Bringing a job's inputs from S3 and its outputs to S3."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from airflow_sm_pipelines.local.jobs.container import JobFailure, JobFolder, S3Download, S3Upload
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of ``s3://bucket/key``.
+
+    Raises:
+        JobFailure: It is no S3 URI.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if urlsplit(uri).scheme != "s3" or not bucket:
+        raise JobFailure(f"ClientError: the local AWS reads and writes s3:// URIs only, not {uri}")
+    return bucket, key
+
+
+def download(s3: Any, source: S3Download, folder: JobFolder) -> None:
+    """Bring the objects of one input into the job's folder.
+
+    An object goes to ``<path>/<its last name>``; the objects below a prefix keep what follows the prefix. A prefix
+    that ends within a name (``data/part-``) keeps that whole name: *assumed*, AWS documents only that all objects
+    with the prefix are used.
+
+    Raises:
+        JobFailure: There is nothing at the URI, or two objects need the same path to be a file and a folder.
+    """
+    bucket, prefix = split_uri(source.uri)
+    target = folder.locate(source.path)
+    target.mkdir(parents=True, exist_ok=True)
+    keys = _list_keys(s3, bucket, prefix, source)
+    for key in [prefix] if prefix in keys and not prefix.endswith("/") else keys:
+        _download_object(s3, bucket, key, target / _relative_path(key, prefix), source)
+
+
+def _list_keys(s3: Any, bucket: str, prefix: str, source: S3Download) -> list[str]:
+    try:
+        pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+    except ClientError as error:
+        # AWS's reasons for a failed download begin so (public reports); what follows varies there, too.
+        raise JobFailure(
+            f"ClientError: Data download failed: input {source.name}: {source.uri}: {_why(error)}"
+        ) from error
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+    if not keys:
+        raise JobFailure(
+            f"ClientError: Data download failed: input {source.name}: no S3 objects found under {source.uri}"
+        )
+    return keys
+
+
+def _relative_path(key: str, prefix: str) -> str:
+    rest = key[len(prefix) :]
+    if prefix == "" or prefix.endswith("/") or rest.startswith("/"):
+        return rest.lstrip("/")
+    return key[prefix.rfind("/") + 1 :]
+
+
+def _download_object(s3: Any, bucket: str, key: str, path: Path, source: S3Download) -> None:
+    try:
+        if ".." in path.parts:
+            raise JobFailure(f"ClientError: input {source.name}: the key {key} leaves its folder")
+        if key.endswith("/"):  # consoles mark a folder by an empty object
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # get_object, not download_file: that asks for the size first and starts threads for each small file
+        with path.open("wb") as file:
+            shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], file)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise JobFailure(
+            f"ClientError: input {source.name}: s3://{bucket}/{key} is both a file and a folder"
+        ) from error
+
+
+class OutputUploader:
+    """Uploads one output, each state of a file once.
+
+    Args:
+        s3: S3 client.
+        output: What to upload, and where to.
+        folder: The job's folder.
+    """
+
+    def __init__(self, s3: Any, output: S3Upload, folder: JobFolder) -> None:
+        self._s3 = s3
+        self._output = output
+        self._root = folder.locate(output.path)
+        self._uploaded: dict[Path, tuple[int, int]] = {}
+
+    def upload(self) -> None:
+        """Upload what is new or has changed. Symbolic links are not uploaded, as on AWS.
+
+        Raises:
+            JobFailure: S3 refused.
+        """
+        bucket, prefix = split_uri(self._output.uri)
+        for path in _files(self._root):
+            key = "/".join(filter(None, (prefix.rstrip("/"), path.relative_to(self._root).as_posix())))
+            try:
+                self._upload_if_changed(path, bucket, key)
+            except FileNotFoundError:  # the running job has deleted it meanwhile
+                continue
+
+    def _upload_if_changed(self, path: Path, bucket: str, key: str) -> None:
+        status = path.stat()
+        state = (status.st_mtime_ns, status.st_size)
+        if self._uploaded.get(path) != state:
+            self._upload_file(path, bucket, key)
+            self._uploaded[path] = state
+
+    def _upload_file(self, path: Path, bucket: str, key: str) -> None:
+        try:
+            # put_object, not upload_file: that wraps the reason, and one machine's files need no multipart
+            with path.open("rb") as file:
+                self._s3.put_object(Bucket=bucket, Key=key, Body=file)
+        except ClientError as error:
+            name, uri = self._output.name, self._output.uri
+            raise JobFailure(f"ClientError: Data upload failed: output {name}: {uri}: {_why(error)}") from error
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(root):  # does not follow links to folders
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _why(error: ClientError) -> str:
+    details = error.response["Error"]
+    return f"{details.get('Code')} ({details.get('Message')})"

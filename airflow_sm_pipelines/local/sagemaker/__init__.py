@@ -1,0 +1,1 @@
+"""SageMaker: each module owns some operations and hands out a table of them."""
