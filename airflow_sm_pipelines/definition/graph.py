@@ -21,7 +21,7 @@ from airflow_sm_pipelines.definition.expressions import Namespace
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Branch, Pipeline, Step, Trigger
 
-__all__ = ["Branch", "Edge", "StepPlan", "Trigger", "find_cycles", "plan_steps"]
+__all__ = ["Branch", "Edge", "StepPlan", "Trigger", "cleaned_up_steps", "find_cycles", "plan_steps"]
 
 _Key = TypeVar("_Key")
 

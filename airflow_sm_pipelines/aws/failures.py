@@ -1,0 +1,74 @@
+"""From what AWS says to SageMaker's retry exception types.
+
+The types are those of the developer guide, "Retry Policy for Pipeline Steps". The service does not publish how it
+sorts reasons into types; the patterns follow the error codes of the API references and the failure reasons that
+jobs show.
+"""
+
+from __future__ import annotations
+
+import re
+
+SERVICE_FAULT = "Step.SERVICE_FAULT"
+THROTTLING = "Step.THROTTLING"
+JOB_INTERNAL_ERROR = "SageMaker.JOB_INTERNAL_ERROR"
+CAPACITY_ERROR = "SageMaker.CAPACITY_ERROR"
+RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
+
+_THROTTLING_CODES = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_RESOURCE_LIMIT_CODES = frozenset({"ResourceLimitExceeded", "LimitExceededException"})
+_SERVICE_FAULT_CODES = frozenset(
+    {"InternalFailure", "InternalServerError", "InternalError", "InternalServerException", "ServiceUnavailable"}
+)
+_ABSENT = re.compile(r"could not find|not found|does not exist|doesn't exist", re.IGNORECASE)
+_PRESENT = re.compile(r"already exist|must be unique", re.IGNORECASE)
+
+_REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"^\s*CapacityError|insufficient capacity|unable to provision requested", re.I), CAPACITY_ERROR),
+    (re.compile(r"^\s*ResourceLimitExceeded|service limit", re.I), RESOURCE_LIMIT),
+    (re.compile(r"^\s*(InternalServerError|InternalError)|encountered an internal error", re.I), JOB_INTERNAL_ERROR),
+)
+
+
+def exception_type_of_reason(reason: str) -> str | None:
+    """Return the retry exception type that a job's failure reason stands for, ``None`` for a fault of the job."""
+    return next((kind for pattern, kind in _REASONS if pattern.search(reason)), None)
+
+
+def exception_type_of_error(code: str, http_status: int) -> str | None:
+    """Return the retry exception type of a refused API call.
+
+    Args:
+        code: The error's code, e.g. ``ThrottlingException``.
+        http_status: HTTP status of the answer, 0 if there was none.
+    """
+    if code in _THROTTLING_CODES:
+        return THROTTLING
+    if code in _RESOURCE_LIMIT_CODES:
+        return RESOURCE_LIMIT
+    if code in _SERVICE_FAULT_CODES or http_status >= 500:
+        return SERVICE_FAULT
+    return None
+
+
+def says_absent(code: str, message: str) -> bool:
+    """Tell whether an error means that the resource does not exist (several APIs say it as ValidationException)."""
+    return code in {"ResourceNotFound", "ResourceNotFoundException"} or (
+        code == "ValidationException" and bool(_ABSENT.search(message))
+    )
+
+
+def says_present(code: str, message: str) -> bool:
+    """Tell whether an error means that the name is taken: under our own name, by an earlier call of ours."""
+    return code == "ResourceInUse" or (code == "ValidationException" and bool(_PRESENT.search(message)))

@@ -1,0 +1,83 @@
+"""Names of executions and of the AWS resources that steps create.
+
+The form is the service's own, ``pipelines-<executionId>-<step>-<token>-<n>`` (developer guide, "Access management
+for Pipelines jobs"), so that IAM policies written for SageMaker Pipelines keep matching.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import string
+
+_ALPHABET = string.ascii_lowercase + string.digits
+_EXECUTION_ID_LENGTH = 12
+_TOKEN_LENGTH = 10
+_STEP_PART = 20
+_SHORT_STEP_PART = 6
+_SHORT_TOKEN_LENGTH = 8
+_SHORT_NAME_LIMIT = 32
+
+
+def execution_id(*identity: str) -> str:
+    """Return the 12 lower-case alphanumerics that identify one execution.
+
+    Args:
+        identity: What makes the execution unique: deployment, DAG, run, and the run's own time, so that a run that
+            is deleted and created again under the same id is another execution.
+    """
+    digest = int.from_bytes(hashlib.sha256("\0".join(identity).encode()).digest())
+    characters = []
+    for _ in range(_EXECUTION_ID_LENGTH):
+        digest, index = divmod(digest, len(_ALPHABET))
+        characters.append(_ALPHABET[index])
+    return "".join(characters)
+
+
+def new_token() -> str:
+    """Return 10 random lower-case alphanumerics: who holds the token owns the resources named after it."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_TOKEN_LENGTH))
+
+
+def resource_name(
+    execution: str, step: str, token: str, failures: int, *, limit: int, prefix: str | None = None
+) -> str:
+    """Return the name of the resource for one attempt of a step.
+
+    Args:
+        execution: The execution id.
+        step: Name of the step.
+        token: The token of the attempt's epoch.
+        failures: How many earlier attempts of the epoch failed.
+        limit: Longest name that the API accepts, in characters.
+        prefix: The name that the definition itself gives; like the service, we take it as a prefix and append the
+            rest, since the same literal name could be created only once.
+    """
+    if limit <= _SHORT_NAME_LIMIT:
+        tail = f"{token[:_SHORT_TOKEN_LENGTH]}-{failures}"
+        room = min(_SHORT_STEP_PART, limit - len(execution) - len(tail) - 2)
+        return f"{execution}-{_name_part(prefix or step, room)}-{tail}"
+    tail = f"{execution}-{token}-{failures}"
+    if prefix:
+        return f"{_name_part(prefix, limit - len(tail) - 1)}-{tail}"
+    return f"{name_stem(execution, step, limit=limit)}{token}-{failures}"
+
+
+def name_stem(execution: str, step: str, *, limit: int, prefix: str | None = None) -> str:
+    """Return a text that all of a step's resource names in an execution hold; names of other steps may hold it, too.
+
+    Args:
+        execution: The execution id.
+        step: Name of the step.
+        limit: As for `resource_name`.
+        prefix: As for `resource_name`.
+    """
+    if prefix or limit <= _SHORT_NAME_LIMIT:
+        return f"{execution}-"
+    return f"pipelines-{execution}-{_name_part(step, _STEP_PART)}-"
+
+
+def _name_part(text: str, length: int) -> str:
+    """Cut and clean ``text``: job names allow letters, digits and inner hyphens, step names underscores, too."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", text)[:length].strip("-") or "step"

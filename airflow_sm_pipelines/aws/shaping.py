@@ -1,0 +1,163 @@
+"""A resolved request in the API's own types.
+
+Parameters and references bring values whose types the API may spell otherwise: an integer parameter in a string
+member, ``"3"`` in an integer member. The service coerces by the shape of the member; so do we, with botocore's
+model of the API as the only source of types and limits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+_TRUE_FALSE = {"true": True, "false": False}
+# Python's int() and float() also read "1_000", "nan" and the digits of every script.
+_INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,400}\s*")
+_NUMBER_TEXT = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+
+
+def shape_request(request: Mapping[str, Any], shape: Any) -> tuple[dict[str, Any], list[str]]:
+    """Coerce a request to the types of an API operation.
+
+    Args:
+        request: The resolved request body.
+        shape: botocore's input shape of the operation.
+
+    Returns:
+        The request with nulls dropped and scalars in the members' types, and one message for each fault: a member
+        unknown to the API, missing, of a wrong type, or longer than the API allows.
+    """
+    faults: list[str] = []
+    shaped = _coerce(dict(request), shape, "", faults)
+    return (shaped if isinstance(shaped, dict) else {}), faults
+
+
+def _coerce(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+    coerce = _BY_TYPE.get(shape.type_name, _keep)
+    shaped = coerce(value, shape, path, faults)
+    faults.extend(_limit_faults(shaped, shape, path))
+    return shaped
+
+
+def _structure(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+    if not isinstance(value, Mapping):
+        faults.append(f"{path or 'the request'}: expected an object, found {_found(value)}")
+        return value
+    shaped = {}
+    for name, item in value.items():
+        place = f"{path}.{name}" if path else name
+        if name not in shape.members:
+            near = get_close_matches(name, shape.members, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            faults.append(f"{place}: the API knows no such member{hint}")
+        elif item is not None:
+            shaped[name] = _coerce(item, shape.members[name], place, faults)
+    for name in shape.required_members:
+        if name not in shaped:
+            faults.append(f"{f'{path}.' if path else ''}{name}: required by the API, but missing")
+    return shaped
+
+
+def _list(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+    if not isinstance(value, (list, tuple)):
+        faults.append(f"{path}: expected a list, found {_found(value)}")
+        return value
+    return [_coerce(item, shape.member, f"{path}[{index}]", faults) for index, item in enumerate(value)]
+
+
+def _map(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+    if not isinstance(value, Mapping):
+        faults.append(f"{path}: expected an object, found {_found(value)}")
+        return value
+    for key in value:
+        faults.extend(_limit_faults(key, shape.key, f"the key of {path}['{key}']"))
+    return {
+        key: _coerce(item, shape.value, f"{path}['{key}']", faults) for key, item in value.items() if item is not None
+    }
+
+
+def _string(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(value)
+    faults.append(f"{path}: expected text, found {_found(value)}")
+    return value
+
+
+def _integer(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and _INTEGER_TEXT.fullmatch(value):
+        return int(value)
+    faults.append(f"{path}: expected an integer, found {_found(value)}")
+    return value
+
+
+def _number(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+    number = float(value) if isinstance(value, str) and _NUMBER_TEXT.fullmatch(value) else value
+    if isinstance(number, float) and math.isfinite(number):
+        return number
+    if isinstance(number, int) and not isinstance(number, bool):
+        return number
+    faults.append(f"{path}: expected a number, found {_found(value)}")
+    return value
+
+
+def _boolean(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _TRUE_FALSE:
+        return _TRUE_FALSE[value.lower()]
+    faults.append(f"{path}: expected true or false, found {_found(value)}")
+    return value
+
+
+def _keep(value: Any, _shape: Any, _path: str, _faults: list[str]) -> Any:
+    return value
+
+
+_BY_TYPE = {
+    "structure": _structure,
+    "list": _list,
+    "map": _map,
+    "string": _string,
+    "integer": _integer,
+    "long": _integer,
+    "float": _number,
+    "double": _number,
+    "boolean": _boolean,
+}
+
+_MEASURED: dict[str, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), "characters"),
+    "list": ((list,), "entries"),
+    "map": ((dict,), "entries"),
+    **dict.fromkeys(("integer", "long", "float", "double"), ((int, float), "")),
+}
+
+
+def _limit_faults(value: Any, shape: Any, path: str) -> Iterator[str]:
+    """Compare lengths (texts, lists, maps) and ranges (numbers) with the model's limits."""
+    kind, unit = _MEASURED.get(shape.type_name, ((), ""))
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return  # of a type without a size, or of a wrong one, which is a fault of its own
+    largest, smallest = shape.metadata.get("max"), shape.metadata.get("min")
+    size = len(value) if isinstance(value, (str, list, dict)) else value
+    measured = f"{size} {unit}".strip()
+    if largest is not None and size > largest:
+        yield f"{path}: {measured}, but the API allows at most {largest}"
+    if smallest is not None and size < smallest:
+        yield f"{path}: {measured}, but the API wants at least {smallest}"
+
+
+def _found(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -1,0 +1,69 @@
+"""The tags that say which task a resource belongs to.
+
+They are the second line against orphans: whoever finds a running job can tell from its tags which task of which
+run of which deployment owns it (`airflow_sm_pipelines.semantics.orphans` decides whether that task still lives).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_PREFIX = "sm-pipelines:"
+# AWS allows letters, spaces, digits and _.:/=+-@ in tag values; "=" then encloses an escape.
+_FORBIDDEN = re.compile(r"[^\w .:/+\-@]", re.UNICODE)
+_MAP_INDEX = re.compile(r"-?[0-9]{1,9}")
+_ESCAPE = re.compile(r"=([0-9a-f]+)=")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The task instance that owns a resource.
+
+    Attributes:
+        deployment: Name of the Airflow deployment.
+        dag_id, run_id, task_id: The task instance.
+        map_index: Index within a mapped task, ``-1`` if it is not mapped.
+    """
+
+    deployment: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+def owner_tags(owner: Owner) -> list[dict[str, str]]:
+    """Return the tags of a resource in the APIs' own form."""
+    return [
+        {"Key": f"{_PREFIX}deployment", "Value": _escape(owner.deployment)},
+        {"Key": f"{_PREFIX}dag", "Value": _escape(owner.dag_id)},
+        {"Key": f"{_PREFIX}run", "Value": _escape(owner.run_id)},
+        {"Key": f"{_PREFIX}task", "Value": _escape(owner.task_id)},
+        {"Key": f"{_PREFIX}map-index", "Value": str(owner.map_index)},
+    ]
+
+
+def owner_of(tags: list[Mapping[str, str]]) -> Owner | None:
+    """Read the owner from a resource's tags; ``None`` if it is not one of ours."""
+    found = {tag["Key"].removeprefix(_PREFIX): tag["Value"] for tag in tags if tag["Key"].startswith(_PREFIX)}
+    if not {"deployment", "dag", "run", "task", "map-index"} <= found.keys():
+        return None
+    if not _MAP_INDEX.fullmatch(found["map-index"]):
+        return None
+    return Owner(
+        deployment=_unescape(found["deployment"]),
+        dag_id=_unescape(found["dag"]),
+        run_id=_unescape(found["run"]),
+        task_id=_unescape(found["task"]),
+        map_index=int(found["map-index"]),
+    )
+
+
+def _escape(text: str) -> str:
+    return _FORBIDDEN.sub(lambda match: f"={ord(match[0]):x}=", text)
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)

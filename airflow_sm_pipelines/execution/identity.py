@@ -1,0 +1,58 @@
+"""Which execution, which task instance, and which epoch of it a process works for.
+
+An *epoch* is what a human starts: the first run of a task instance, and each clear of it. Airflow raises
+``max_tries`` at a clear and at nothing else, so it tells a clear (stop the leftover, start afresh) from a crash
+(find the job again). ``retries`` stands beside it because an edited DAG could otherwise reach the same number twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk.configuration import conf
+
+from airflow_sm_pipelines.aws.names import execution_id
+from airflow_sm_pipelines.aws.tags import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class StepIdentity:
+    """One step of one execution, in one epoch.
+
+    Attributes:
+        step: Name of the step.
+        owner: The Airflow task instance.
+        execution_id: The 12 characters that identify the execution; the same for all steps of a DAG run.
+        epoch: Changes when a human clears the task, and only then.
+        try_number: Airflow's number of the try, from 1.
+    """
+
+    step: str
+    owner: Owner
+    execution_id: str
+    epoch: str
+    try_number: int
+
+
+def identify(step: str, context: Any) -> StepIdentity:
+    """Read the identity of a step from a task's context; runs in the worker."""
+    ti, dag_run = context["ti"], context["dag_run"]
+    deployment = deployment_name()
+    return StepIdentity(
+        step=step,
+        owner=Owner(deployment, ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index),
+        execution_id=execution_id(deployment, ti.dag_id, ti.run_id, dag_run.run_after.isoformat()),
+        epoch=f"{ti.max_tries}/{ti.task.retries}",
+        try_number=ti.try_number,
+    )
+
+
+def deployment_name() -> str:
+    """Return ``[sm_pipelines] deployment``, or a name derived from the address of the Airflow API."""
+    configured = conf.get("sm_pipelines", "deployment", fallback="")
+    if configured:
+        return str(configured)
+    address = conf.get("api", "base_url", fallback="")
+    return hashlib.sha256(str(address).encode()).hexdigest()[:12]

@@ -1,0 +1,270 @@
+"""One AWS job for one step: claim the attempt, create or adopt the job, wait, tell the outcome.
+
+Runs in the worker. It knows neither Airflow's context nor its exceptions: everything it touches is handed in, so
+that crashes between any two calls can be tried against a model of AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn, Protocol
+
+from airflow_sm_pipelines.aws import jobs
+from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.failures import exception_type_of_reason
+from airflow_sm_pipelines.aws.jobs import Observation, Outcome
+from airflow_sm_pipelines.aws.properties import plain_properties
+from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.aws.tags import owner_of
+from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
+from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
+from airflow_sm_pipelines.execution.identity import StepIdentity
+
+_FIRST_PAUSE = 0.5
+_VISIBLE_WITHIN = timedelta(seconds=60)
+
+
+class Log(Protocol):
+    """What we use of a logger: Airflow's, or one of the standard library."""
+
+    def info(self, message: str, /, *arguments: Any) -> Any:
+        """Log a message with ``%``-arguments."""
+
+    def warning(self, message: str, /, *arguments: Any) -> Any:
+        """Log a warning with ``%``-arguments."""
+
+
+class JobRun:
+    """The job of one step in one try.
+
+    Args:
+        identity: Which step, execution and epoch.
+        kind: The row of its resource.
+        client: boto3 client of the kind's service.
+        logs_client: Returns a boto3 client for CloudWatch Logs; called only when a job has failed.
+        book: The attempt record.
+        pause: Waits some seconds, or raises if the process is told to end.
+        log: Where to say what happens.
+        timeout: How long a job may take from its creation; ``None`` for no limit.
+        now: The present time in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        identity: StepIdentity,
+        kind: ResourceKind,
+        client: Any,
+        logs_client: Callable[[], Any],
+        book: AttemptBook,
+        pause: Callable[[float], None],
+        log: Log,
+        timeout: timedelta | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._identity = identity
+        self._kind = kind
+        self._client = client
+        self._logs_client = logs_client
+        self._book = book
+        self._pause = pause
+        self._log = log
+        self._timeout = timeout
+        self._now = now
+        self._last_status = ""
+
+    # -- claim -----------------------------------------------------------------------------------------------------
+
+    def claim(self) -> tuple[Attempt, Observation | None]:
+        """Take the attempt this try works on, written down; stop what an earlier epoch left running.
+
+        Returns:
+            The attempt, and its job if a try before this one has created it already.
+        """
+        last = self._book.read()
+        if last is not None and self._book.is_current(last) and not last.closed:
+            return last, self._look(last.name)
+        if last is not None and not self._book.is_current(last):
+            self._stop_leftover(last.name)
+        if self._book.may_have_lost_record(last):
+            for name in list(self._lost_jobs()):
+                self._stop_leftover(name)
+        return self._book.open_next(last, self._now()), None
+
+    def _stop_leftover(self, name: str) -> None:
+        """Stop the job of an earlier epoch and wait for its end: until then it may write the same outputs."""
+        if not self._ask(jobs.stop, name):
+            return
+        self._log.info("Stopping %s %s, left by the attempt before this task was cleared", self._kind.noun, name)
+        pauses = _growing_pauses(10.0)
+        while (seen := self._look(name)) is not None and seen.outcome is Outcome.RUNNING:
+            self._pause(next(pauses))
+
+    def _lost_jobs(self) -> Iterator[str]:
+        """Find running jobs of this very task whose record Airflow discarded."""
+        stem = self._book.leftover_stem()
+        for name, arn in self._listed(stem):
+            tags = self._call("ListTags", {"ResourceArn": arn}).get("Tags", [])
+            if owner_of(tags) == self._identity.owner:
+                yield name
+
+    def _listed(self, stem: str) -> list[tuple[str, str]]:
+        try:
+            return list(jobs.running(self._client, self._kind, stem))
+        except CallRefusedError as error:
+            raise self._refused(error) from error
+
+    # -- submit ----------------------------------------------------------------------------------------------------
+
+    def submit(self, attempt: Attempt, request: Mapping[str, Any]) -> Attempt:
+        """Create the attempt's job; one that exists already is ours.
+
+        Raises:
+            StepFailedError: AWS refused the request. The attempt stays open, since botocore may have sent the
+                request more than once: the next try looks for the job before it creates it.
+        """
+        created = self._ask(jobs.create, request)
+        self._log.info("%s %s %s", "Created" if created else "Found", self._kind.noun, attempt.name)
+        return self.submitted(attempt)
+
+    def submitted(self, attempt: Attempt) -> Attempt:
+        """Write down that AWS has the job, and since when."""
+        if attempt.submitted_at:
+            return attempt
+        return self._book.write(replace(attempt, submitted_at=self._now().isoformat()))
+
+    # -- wait ------------------------------------------------------------------------------------------------------
+
+    def wait(self, attempt: Attempt, seconds: float | None, interval: float) -> Observation | None:
+        """Poll until the job has ended.
+
+        Args:
+            attempt: A submitted attempt.
+            seconds: How long at most; ``None`` for as long as it takes.
+            interval: Longest pause between two looks, in seconds.
+
+        Returns:
+            The last look at the ended job, ``None`` if it still ran when the time was over.
+
+        Raises:
+            StepTimeoutError: The job took longer than the timeout, and was stopped.
+        """
+        pauses, waited = _growing_pauses(interval), 0.0
+        while True:
+            seen = self.look(attempt)
+            if seen is not None and seen.outcome is not Outcome.RUNNING:
+                return seen
+            if self.remaining(attempt) == timedelta(0):
+                self.time_out(attempt)
+            pause = next(pauses)
+            if seconds is not None and waited + pause > seconds:
+                return None
+            self._pause(pause)
+            waited += pause
+
+    def look(self, attempt: Attempt) -> Observation | None:
+        """Look once; ``None`` if there is nothing to see yet, or AWS is busy.
+
+        Raises:
+            StepFailedError: The job does not exist any more, or AWS refuses to tell.
+        """
+        try:
+            seen = jobs.observe(self._client, self._kind, attempt.name)
+        except CallRefusedError as error:
+            if error.exception_type is None:
+                raise self._refused(error, attempt.name) from error
+            self._say(f"{error.code}, will look again")
+            return None
+        if seen is None and self._now() - datetime.fromisoformat(attempt.submitted_at) > _VISIBLE_WITHIN:
+            self._book.close(attempt)
+            raise self._failure(f"the {self._kind.noun} {attempt.name} does not exist any more", attempt.name)
+        self._say(seen.status if seen else "not visible yet")
+        return seen
+
+    def _say(self, status: str) -> None:
+        if status != self._last_status:
+            self._last_status = status
+            self._log.info("%s: %s", self._kind.noun.capitalize(), status)
+
+    def remaining(self, attempt: Attempt) -> timedelta | None:
+        """Return how long the job may still take; zero when its time is over, ``None`` without a limit."""
+        if self._timeout is None:
+            return None
+        ends = datetime.fromisoformat(attempt.submitted_at) + self._timeout
+        return max(ends - self._now(), timedelta(0))
+
+    # -- outcome ---------------------------------------------------------------------------------------------------
+
+    def time_out(self, attempt: Attempt) -> NoReturn:
+        """Stop a job that took too long.
+
+        Raises:
+            StepTimeoutError: Always.
+        """
+        self._ask(jobs.stop, attempt.name)
+        self._book.close(attempt)
+        raise StepTimeoutError(
+            self._identity.step,
+            f"the {self._kind.noun} {attempt.name} took longer than execution_timeout ({self._timeout}) "
+            "and was stopped",
+        )
+
+    def stop(self, attempt: Attempt) -> bool:
+        """Stop the job because nobody wants it any more; tell whether there was something to stop."""
+        return bool(self._ask(jobs.stop, attempt.name))
+
+    def properties(self, seen: Observation) -> dict[str, Any]:
+        """Return the step's properties from the last look at its job."""
+        return plain_properties(seen.description)
+
+    def conclude_failure(self, attempt: Attempt, seen: Observation) -> StepFailedError:
+        """Close the attempt of a job that ended badly, and return the error that says why."""
+        self._book.close(attempt)
+        reason = seen.reason or "AWS gives no reason"
+        lines = [f"the {self._kind.noun} {attempt.name} ended {seen.status}: {reason}"]
+        last = self._last_log_lines(attempt.name)
+        if last:
+            lines += ["last lines of its log:", *(f"    {line}" for line in last)]
+        return self._failure("\n".join(lines), attempt.name, exception_type_of_reason(seen.reason))
+
+    def _last_log_lines(self, name: str) -> list[str]:
+        try:
+            return jobs.last_log_lines(self._logs_client(), self._kind, name)
+        except CallRefusedError as error:  # the failure of the job is the news, not that of its log
+            return [f"(cannot read the log: {error})"]
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def _look(self, name: str) -> Observation | None:
+        seen: Observation | None = self._ask(jobs.observe, name)
+        return seen
+
+    def _ask(self, question: Callable[[Any, ResourceKind, Any], Any], subject: Any) -> Any:
+        try:
+            return question(self._client, self._kind, subject)
+        except CallRefusedError as error:
+            raise self._refused(error) from error
+
+    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return call(self._client, operation, request)
+        except CallRefusedError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: CallRefusedError, job: str | None = None) -> StepFailedError:
+        left = f"; {job} may still run, a new try will find it" if job else ""
+        return self._failure(
+            f"AWS refused {error.operation}: {error.code}: {error.message}{left}", job, error.exception_type
+        )
+
+    def _failure(self, message: str, job: str | None, exception_type: str | None = None) -> StepFailedError:
+        return StepFailedError(self._identity.step, message, exception_type=exception_type, job=job)
+
+
+def _growing_pauses(longest: float) -> Iterator[float]:
+    pause = _FIRST_PAUSE
+    while True:
+        yield min(pause, longest)
+        pause *= 1.5

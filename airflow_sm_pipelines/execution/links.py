@@ -1,0 +1,85 @@
+"""Links from a task in the Airflow UI to its resource in the AWS console.
+
+Airflow calls ``get_link`` in the worker when a try ends or defers, and keeps the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseOperatorLink
+
+from airflow_sm_pipelines.aws.resources import ResourceKind
+
+_PARTITION_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobReference:
+    """What the links need to know of a resource.
+
+    Attributes:
+        kind: Its row.
+        name: Its name.
+        region: AWS region it lives in.
+        partition: AWS partition; empty behind a custom endpoint, where there is no console.
+    """
+
+    kind: ResourceKind
+    name: str
+    region: str
+    partition: str
+
+    @classmethod
+    def of(cls, client: Any, kind: ResourceKind, name: str) -> JobReference:
+        """Describe the resource ``name`` as seen through a boto3 client."""
+        meta = client.meta
+        behind_aws = ".amazonaws." in str(meta.endpoint_url)
+        return cls(kind, name, str(meta.region_name), str(meta.partition) if behind_aws else "")
+
+    def console_url(self) -> str:
+        """Return the address of the resource's page, or an empty text without a console."""
+        if self.partition not in _PARTITION_CONSOLES:
+            return ""
+        path = self.kind.console_path.format(name=quote(self.name))
+        return (
+            f"https://{self.region}.{_PARTITION_CONSOLES[self.partition]}/sagemaker/home?region={self.region}#/{path}"
+        )
+
+    def logs_url(self) -> str:
+        """Return the address of the resource's log streams, or an empty text without a console or a log."""
+        if self.partition not in _PARTITION_CONSOLES or not self.kind.log_group:
+            return ""
+        group, prefix = quote(self.kind.log_group, safe=""), quote(self.name, safe="")
+        return (
+            f"https://{self.region}.{_PARTITION_CONSOLES[self.partition]}/cloudwatch/home?region={self.region}"
+            f"#logStream:group={group};prefix={prefix};streamFilter=typeLogStreamPrefix"
+        )
+
+
+class JobConsoleLink(BaseOperatorLink):
+    """The resource's page in the SageMaker console."""
+
+    name = "SageMaker console"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address, or an empty text before there is a resource."""
+        job: JobReference | None = operator.job
+        return job.console_url() if job else ""
+
+
+class JobLogsLink(BaseOperatorLink):
+    """The resource's log streams in CloudWatch."""
+
+    name = "CloudWatch logs"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address, or an empty text before there is a resource."""
+        job: JobReference | None = operator.job
+        return job.logs_url() if job else ""

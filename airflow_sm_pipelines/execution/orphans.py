@@ -1,0 +1,97 @@
+"""Finding running resources that no live task owns: the second line, behind ``on_kill``.
+
+Airflow does not call ``on_kill`` when a task is marked failed within about a second of its deferral, and cannot when
+a worker dies for good. Every resource carries tags that name its task; whoever can ask Airflow about that task can
+stop what is left. `find_orphans` runs wherever Airflow's database can be reached.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_sm_pipelines.aws import jobs
+from airflow_sm_pipelines.aws.calls import call
+from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS, ResourceKind
+from airflow_sm_pipelines.aws.tags import Owner, owner_of
+from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.semantics.ownership import ABSENT, is_orphan
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A running resource whose task does not want it any more.
+
+    Attributes:
+        kind: Its row.
+        name: Its name.
+        owner: The task instance that its tags name.
+        state: The state of that task, `ABSENT` if its run was deleted.
+    """
+
+    kind: ResourceKind
+    name: str
+    owner: Owner
+    state: str | None
+
+
+def find_orphans(connection: AwsConnection, deployment: str) -> Iterator[Orphan]:
+    """Yield the orphans of one Airflow deployment among all running resources of an AWS account and region.
+
+    Args:
+        connection: Which AWS to look at.
+        deployment: Name of the deployment; resources of others are left alone.
+
+    Raises:
+        CallRefusedError: AWS refused a call.
+    """
+    for kind in RESOURCE_KINDS.values():
+        client = connection.client(kind.service)
+        for name, arn in list(jobs.running(client, kind)):
+            owner = owner_of(call(client, "ListTags", {"ResourceArn": arn}).get("Tags", []))
+            if owner is None or owner.deployment != deployment:
+                continue
+            state, recorded_name = _task_facts(owner, name)
+            if is_orphan(state, recorded_name, name):
+                yield Orphan(kind, name, owner, state)
+
+
+def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
+    """Stop an orphan; tell whether it still ran.
+
+    Raises:
+        CallRefusedError: AWS refused a call.
+    """
+    return jobs.stop(connection.client(orphan.kind.service), orphan.kind, orphan.name)
+
+
+def _task_facts(owner: Owner, name: str) -> tuple[str | None, str | None]:
+    """Return the state of a task and the resource that its attempt record names, from Airflow's database."""
+    # Airflow's server side is there only where its database is; importing it takes seconds.
+    from airflow._shared.state import TaskScope  # noqa: PLC0415
+    from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
+    from airflow.state import get_state_backend  # noqa: PLC0415
+    from airflow.utils.session import create_session  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+
+    scope = TaskScope(dag_id=owner.dag_id, run_id=owner.run_id, task_id=owner.task_id, map_index=owner.map_index)
+    with create_session() as session:
+        row = session.execute(
+            select(TaskInstance.state).where(
+                TaskInstance.dag_id == owner.dag_id,
+                TaskInstance.run_id == owner.run_id,
+                TaskInstance.task_id == owner.task_id,
+                TaskInstance.map_index == owner.map_index,
+            )
+        ).first()
+        if row is None:
+            return ABSENT, None
+        stored = get_state_backend().get(scope, RECORD_KEY, session=session)
+    record: Any = None if stored is None else json.loads(stored)
+    if isinstance(record, dict) and "name" in record:
+        return row.state, str(record["name"])
+    # A custom backend keeps the record elsewhere: then the state alone decides.
+    return row.state, None if record is None else name

@@ -1,0 +1,178 @@
+"""Where the expressions of a step find their values: one DAG run, seen from one task; runs in the worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError, call, read_object
+from airflow_sm_pipelines.definition.conditions import IncomparableError
+from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.models import MISSING, ParameterValueError
+from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
+from airflow_sm_pipelines.errors import ConditionTypeError, StepFailedError, UndefinedReferenceError
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.execution.xcoms import read_properties
+
+
+@contextmanager
+def step_errors(step: str, place: str) -> Iterator[None]:
+    """Turn what goes wrong in an evaluation into the error of a step.
+
+    Args:
+        step: Name of the step.
+        place: What is evaluated: a member of the step.
+
+    Raises:
+        UndefinedReferenceError: A reference has no value.
+        ConditionTypeError: A condition compares values that cannot be compared.
+        StepFailedError: AWS was too busy to answer what a reference needs; of a retryable type.
+    """
+    try:
+        yield
+    except EvaluationError as error:
+        raise UndefinedReferenceError(step, f"{place}: {error}") from error
+    except IncomparableError as error:
+        raise ConditionTypeError(step, f"{place}: {error}") from error
+    except CallRefusedError as error:
+        message = f"{place}: cannot be evaluated now: {error}"
+        raise StepFailedError(step, message, exception_type=error.exception_type) from error
+
+
+class TaskScope:
+    """A `airflow_sm_pipelines.definition.expressions.Scope` over Airflow's task context.
+
+    Args:
+        settings: What all steps of the DAG share.
+        context: Airflow's task context.
+        connection: Where to read S3 documents and the account from.
+        execution_id: The 12 characters of the execution.
+        job_names: Execution variables that name the step's own job, e.g. ``ProcessingJobName``.
+    """
+
+    def __init__(
+        self,
+        settings: PipelineRunSettings,
+        context: Any,
+        connection: AwsConnection,
+        execution_id: str,
+        job_names: Mapping[str, str],
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._connection = connection
+        self._execution_id = execution_id
+        self._job_names = job_names
+        self._documents: dict[str, Json] = {}
+
+    def parameter(self, name: str) -> Json:
+        """Return the run's value of a pipeline parameter, in the parameter's own type."""
+        values = self._context["params"]
+        if name not in values:
+            raise EvaluationError(f"Parameters.{name}", "the DAG run has no such parameter")
+        try:
+            return self._settings.pipeline.parameter(name).coerce(values[name])
+        except ParameterValueError as error:
+            raise EvaluationError(f"Parameters.{name}", str(error)) from error
+
+    def execution(self, variable: str) -> Json:
+        """Return a variable of the execution; what is about AWS (account, region) is asked for only here."""
+        if variable in self._job_names:
+            return self._job_names[variable]
+        answer = _EXECUTION_VARIABLES.get(variable)
+        if answer is None:
+            raise EvaluationError(f"Execution.{variable}", "only the step that creates such a job has this variable")
+        return answer(self)
+
+    def experiment(self, member: str) -> Json:
+        """Return the resolved value of a member of the top-level ``PipelineExperimentConfig``."""
+        config = self._settings.pipeline.experiment_config
+        if config is None:
+            raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition switches experiments off")
+        if config is MISSING or member not in config:
+            return self.execution(_EXPERIMENT_DEFAULTS[member])
+        return evaluate(config[member], self)
+
+    def properties(self, step: str) -> Json:
+        """Return the properties that a step of this run has published."""
+        task_id = self._settings.task_ids[step]
+        found: Json = read_properties(self._context, task_id)
+        if found is None:
+            raise EvaluationError(
+                f"Steps.{step}",
+                f"task {task_id} has published no properties in this run: it did not run, was skipped, or was marked "
+                "successful by hand",
+            )
+        return found
+
+    def property_file(self, step: str, name: str) -> Json:
+        """Return the content of a property file, from where the finished job says that its output is."""
+        declared = next(f for f in self._settings.pipeline.step(step).property_files if f.name == name)
+        path = ("ProcessingOutputConfig", "Outputs", declared.output_name, "S3Output", "S3Uri")
+        try:
+            folder = look_up(self.properties(step), path)
+        except MissingMemberError as error:
+            raise EvaluationError(f"Steps.{step}.PropertyFiles.{name}", str(error)) from error
+        return self.document(f"{str(folder).rstrip('/')}/{declared.file_path}")
+
+    def document(self, uri: str) -> Json:
+        """Return the JSON document at an S3 URI; read once for each try of a task."""
+        if uri not in self._documents:
+            self._documents[uri] = self._read_document(uri)
+        return self._documents[uri]
+
+    def current_item(self) -> Json:
+        """Return the current item of a ForEach step."""
+        raise EvaluationError("ForEach.CurrentItem", "ForEach steps do not run yet")
+
+    def iteration_output(self, step: str) -> Json:
+        """Return the properties of a body step of a ForEach."""
+        raise EvaluationError(f"IterationOutput.{step}", "ForEach steps do not run yet")
+
+    def _read_document(self, uri: str) -> Json:
+        location = urlsplit(uri)
+        if location.scheme != "s3" or not location.netloc or len(location.path) < 2:
+            raise EvaluationError(uri, "not an S3 URI of the form s3://bucket/key")
+        try:
+            body = read_object(self._connection.client("s3"), location.netloc, location.path[1:])
+        except CallRefusedError as error:
+            if error.exception_type:
+                raise  # throttled, or an outage: to be retried as what it is
+            raise EvaluationError(uri, f"cannot read it: {error.code}: {error.message}") from error
+        try:
+            document: Json = json.loads(body)
+        except ValueError as error:
+            raise EvaluationError(uri, f"not a JSON document: {error}") from error
+        return document
+
+    def _arn(self, *parts: str) -> str:
+        client = self._connection.client("sts")
+        try:
+            account = call(client, "GetCallerIdentity", {})["Account"]
+        except CallRefusedError as error:
+            if error.exception_type:
+                raise
+            raise EvaluationError("Execution", f"cannot tell the AWS account: {error}") from error
+        resource = "/".join(("pipeline", self._settings.name, *parts))
+        return f"arn:{client.meta.partition}:sagemaker:{client.meta.region_name}:{account}:{resource}"
+
+    def _start(self) -> str:
+        start: datetime = self._context["dag_run"].start_date
+        return start.astimezone(UTC).isoformat()
+
+
+_EXECUTION_VARIABLES: dict[str, Callable[[TaskScope], str]] = {
+    "PipelineName": lambda scope: scope._settings.name,
+    "PipelineArn": lambda scope: scope._arn(),
+    "PipelineExecutionId": lambda scope: scope._execution_id,
+    "PipelineExecutionArn": lambda scope: scope._arn("execution", scope._execution_id),
+    "StartDateTime": lambda scope: scope._start(),
+    "CurrentDateTime": lambda _: datetime.now(UTC).isoformat(),
+}
+_EXPERIMENT_DEFAULTS = {"ExperimentName": "PipelineName", "TrialName": "PipelineExecutionId"}

@@ -1,0 +1,39 @@
+"""What the steps of one DAG are told at parse time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_sm_pipelines.definition.models import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRunSettings:
+    """What all steps of one DAG share.
+
+    Attributes:
+        pipeline: The loaded definition.
+        name: Name of the pipeline; the definition itself does not hold it.
+        task_ids: Task id of each step.
+    """
+
+    pipeline: Pipeline
+    name: str
+    task_ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How a worker waits for an AWS job.
+
+    Attributes:
+        deferrable: Give the worker slot back while the job runs; else poll in the worker.
+        poll_interval: Seconds between two looks at a running job.
+        settle: Seconds that the worker itself waits for a new job before it defers; a job that ends within them
+            costs no second process.
+    """
+
+    deferrable: bool = True
+    poll_interval: float = 30.0
+    settle: float = 10.0

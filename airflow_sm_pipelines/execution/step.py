@@ -1,0 +1,226 @@
+"""The one path of a step that runs an AWS job, from Airflow's side; runs in the worker.
+
+Gate, resolve, shape, attempt, wait, outcome: every job type goes this way. What differs between types is a row of
+`airflow_sm_pipelines.aws.resources` and what an operator adds to its request.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NoReturn, Protocol
+
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from airflow_sm_pipelines.aws.jobs import Observation, Outcome
+from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.aws.shaping import shape_request
+from airflow_sm_pipelines.aws.tags import owner_tags
+from airflow_sm_pipelines.definition.expressions import evaluate
+from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.errors import RequestError, StepError, StepInterruptedError
+from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.identity import identify
+from airflow_sm_pipelines.execution.job import JobRun, Log
+from airflow_sm_pipelines.execution.links import JobReference
+from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.execution.task_states import task_state
+from airflow_sm_pipelines.execution.triggers import JobTrigger
+from airflow_sm_pipelines.execution.xcoms import publish_properties, publish_status
+from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
+from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+_STATUS = {Outcome.FAILED: StepStatus.FAILED, Outcome.STOPPED: StepStatus.STOPPED}
+_SETTLE_INTERVAL = 2.0
+
+
+class JobTask(Protocol):
+    """What a step needs of its operator; `airflow_sm_pipelines.operators.base.JobOperator` says what each means."""
+
+    plan: StepPlan
+    settings: PipelineRunSettings
+    connection: AwsConnection
+    request: Any
+    job: JobReference | None
+    killed: threading.Event
+    waiting: Waiting
+    execution_timeout: timedelta | None
+
+    @property
+    def kind(self) -> ResourceKind:
+        """The row of the resource that the step creates."""
+
+    @property
+    def log(self) -> Log:
+        """The task's log."""
+
+    def defer(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> NoReturn:
+        """End the process until the trigger fires, then go on in the method."""
+
+
+class JobStep:
+    """One try of a step's task.
+
+    Args:
+        operator: The task's operator.
+        context: Airflow's task context.
+    """
+
+    def __init__(self, operator: JobTask, context: Any) -> None:
+        self._operator = operator
+        self._context = context
+        self._identity = identify(operator.plan.step.name, context)
+        self._client = operator.connection.client(operator.kind.service)
+        self._book = AttemptBook(context["task_state_store"], self._identity, operator.kind, self._name_prefix)
+        self._attempt: Attempt | None = None
+        self._run = JobRun(
+            identity=self._identity,
+            kind=operator.kind,
+            client=self._client,
+            logs_client=lambda: operator.connection.client("logs"),
+            book=self._book,
+            pause=self._pause,
+            log=operator.log,
+            timeout=operator.execution_timeout,
+        )
+
+    def start(self) -> dict[str, Any]:
+        """Create the step's job, or find the one that an earlier try has created, and follow it to its end."""
+        attempt, seen = self._run.claim()
+        if seen is None:
+            attempt = self._create(attempt)
+        else:
+            self._operator.log.info("Found %s, created by an earlier try of this task", attempt.name)
+            attempt = self._run.submitted(attempt)
+        self._take(attempt)
+        waiting = self._operator.waiting
+        if waiting.deferrable:
+            return self._follow(attempt, waiting.settle, _SETTLE_INTERVAL)
+        return self._follow(attempt, None, waiting.poll_interval)
+
+    def _create(self, attempt: Attempt) -> Attempt:
+        request = self._request(attempt.name)
+        self._operator.request = request
+        try:
+            return self._run.submit(attempt, request)
+        except AirflowTaskTimeout:  # the call may have reached AWS
+            self._run.time_out(attempt)
+
+    def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after a deferral; the trigger only wakes, what counts is what AWS says now."""
+        attempt = self._take(self._recorded())
+        if "error" in event:
+            self._operator.log.warning("The triggerer could not look at %s: %s", attempt.name, event["error"])
+        seen = self._run.look(attempt)
+        if seen is None or seen.outcome is Outcome.RUNNING:
+            self._defer(attempt)
+        return self._conclude(attempt, seen)
+
+    def time_out(self) -> NoReturn:
+        """Stop the job of a deferral that took longer than ``execution_timeout``."""
+        self._run.time_out(self._take(self._recorded()))
+
+    # -- the request -----------------------------------------------------------------------------------------------
+
+    def _name_prefix(self) -> str | None:
+        named = self._operator.plan.step.arguments.get(self._operator.kind.name_member)
+        return None if named is None else str(self._resolve(named, {}))
+
+    def _request(self, name: str) -> dict[str, Any]:
+        kind = self._operator.kind
+        resolved = self._resolve(self._operator.plan.step.arguments, {kind.name_member: name})
+        body = {
+            **resolved,
+            kind.name_member: name,
+            "Tags": [*(resolved.get("Tags") or []), *owner_tags(self._identity.owner)],
+        }
+        shaped, faults = shape_request(body, self._input_shape())
+        if faults:
+            places = "\n".join(f"    {fault}" for fault in faults)
+            raise RequestError(self._identity.step, f"the resolved request does not fit {kind.create}:\n{places}")
+        return shaped
+
+    def _resolve(self, value: Any, job_names: Mapping[str, str]) -> Any:
+        scope = TaskScope(
+            self._operator.settings,
+            self._context,
+            self._operator.connection,
+            self._identity.execution_id,
+            job_names,
+        )
+        with step_errors(self._identity.step, "Arguments"):
+            return evaluate(value, scope)
+
+    def _input_shape(self) -> Any:
+        return self._client.meta.service_model.operation_model(self._operator.kind.create).input_shape
+
+    # -- the wait --------------------------------------------------------------------------------------------------
+
+    def _follow(self, attempt: Attempt, seconds: float | None, interval: float) -> dict[str, Any]:
+        try:
+            seen = self._run.wait(attempt, seconds, interval)
+        except AirflowTaskTimeout:
+            self._run.time_out(attempt)
+        if seen is None:
+            self._defer(attempt)
+        return self._conclude(attempt, seen)
+
+    def _defer(self, attempt: Attempt) -> NoReturn:
+        remaining = self._run.remaining(attempt)
+        if remaining == timedelta(0):
+            self._run.time_out(attempt)
+        self._operator.defer(
+            trigger=JobTrigger(
+                kind=self._operator.kind.key,
+                name=attempt.name,
+                connection=self._operator.connection.as_arguments(),
+                poll_interval=self._operator.waiting.poll_interval,
+            ),
+            method_name="resume",
+            timeout=remaining,
+        )
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless Airflow tells the process to end: then its task's state says what becomes of the job."""
+        killed: threading.Event = self._operator.killed
+        if not killed.wait(seconds):
+            return
+        owner = self._identity.owner
+        state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        if verdict_of_worker_kill(state) is Verdict.STOP:
+            if self._attempt is not None:
+                self._run.stop(self._attempt)
+            raise StepError(self._identity.step, f"its task was ended ({state}); its job was stopped")
+        raise StepInterruptedError(self._identity.step, "the worker was told to end; the job goes on")
+
+    # -- the outcome -----------------------------------------------------------------------------------------------
+
+    def _conclude(self, attempt: Attempt, seen: Observation) -> dict[str, Any]:
+        properties = self._run.properties(seen)
+        if not isinstance(self._operator.request, dict):
+            # Another process resolved the request: show what AWS says that it was given.
+            members = self._input_shape().members
+            self._operator.request = {name: properties[name] for name in members if name in properties}
+        if seen.outcome is Outcome.SUCCEEDED:
+            return properties
+        publish_properties(self._context, properties)
+        publish_status(self._context, _STATUS[seen.outcome])
+        raise self._run.conclude_failure(attempt, seen)
+
+    def _recorded(self) -> Attempt:
+        attempt = self._book.read()
+        if attempt is None or not self._book.is_current(attempt):
+            raise StepError(
+                self._identity.step,
+                "its attempt record is gone from the task state store, so its job cannot be found; clear the task to "
+                "start it afresh, and run `sm-pipelines stop-orphans` for the job that may be left",
+            )
+        return attempt
+
+    def _take(self, attempt: Attempt) -> Attempt:
+        self._attempt = attempt
+        self._operator.job = JobReference.of(self._client, self._operator.kind, attempt.name)
+        return attempt

@@ -1,0 +1,35 @@
+"""Asking Airflow for the states of task instances, through the Task SDK; works in a worker and in a triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_sm_pipelines.semantics.ownership import ABSENT
+
+
+def task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
+    """Return the state of each task of a run that has a row and is not mapped.
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_ids: The tasks to ask for.
+    """
+    # Costs 100 ms outside a task, and only tasks and triggers get here.
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
+
+    answer = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=list(task_ids), run_ids=[run_id])
+    return dict(answer.get(run_id, {}))
+
+
+def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+    """Return the state of one task instance, `ABSENT` if it has no row (its run was deleted).
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Index within a mapped task, ``-1`` if it is not mapped.
+    """
+    key = task_id if map_index < 0 else f"{task_id}_{map_index}"  # the form of Airflow's answer
+    return task_states(dag_id, run_id, [task_id]).get(key, ABSENT)

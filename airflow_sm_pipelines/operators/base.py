@@ -1,0 +1,130 @@
+"""What all step operators share. Constructed at parse time in every Airflow process; the rest runs in the worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.bases.operator import DEFAULT_RETRIES  # type: ignore[attr-defined]
+from airflow.sdk.exceptions import TaskDeferralTimeout
+
+from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.gate import pass_gate
+from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
+from airflow_sm_pipelines.execution.request import UnresolvedRequest
+from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES, StepRetryPolicy
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.semantics.readiness import needs_gate
+from airflow_sm_pipelines.semantics.retry import most_retries, rules_of
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.execution.step import JobStep
+
+_ADOPTION_DELAY = timedelta(seconds=15)
+_DEFAULT_WAITING = Waiting()
+
+
+class StepOperator(BaseOperator):
+    """One step of a pipeline.
+
+    Args:
+        plan: The step and its edges.
+        settings: What all steps of the DAG share.
+        connection: Which AWS the step talks to.
+        waiting: How the worker waits for an AWS job; steps without one have no use for it.
+        retries: How often failures are retried that none of the step's retry policies matches. Airflow's own number
+            for the task is higher: it also covers what the policies grant, and workers that die.
+        retry_delay: Wait before a retry that no policy times, e.g. after the death of a worker.
+        kwargs: Any argument of Airflow's ``BaseOperator``.
+    """
+
+    template_fields: Sequence[str] = ("request",)
+    template_ext: Sequence[str] = ()
+    template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
+    overwrite_rtif_after_execution = True
+    shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
+
+    def __init__(
+        self,
+        *,
+        plan: StepPlan,
+        settings: PipelineRunSettings,
+        connection: AwsConnection,
+        waiting: Waiting = _DEFAULT_WAITING,
+        retries: int | None = None,
+        retry_delay: timedelta = _ADOPTION_DELAY,
+        **kwargs: Any,
+    ) -> None:
+        rules = rules_of(plan.step.retry_policies)
+        # Without a wish of the DAG's author, that of the deployment: [core] default_task_retries.
+        unmatched = DEFAULT_RETRIES if retries is None else retries
+        if needs_gate(plan):
+            kwargs["trigger_rule"] = "all_done"
+        super().__init__(
+            task_display_name=plan.step.display_name or None,
+            doc_md=plan.step.description or None,
+            retries=most_retries(rules) + unmatched + SPARE_RETRIES,
+            retry_delay=retry_delay,
+            retry_policy=StepRetryPolicy(rules, unmatched),
+            **kwargs,
+        )
+        self.plan = plan
+        self.settings = settings
+        self.connection = connection
+        self.waiting = waiting
+        self.request: Any = UnresolvedRequest(self.shown_request(plan))
+
+    def shown_request(self, plan: StepPlan) -> Any:
+        """Return the part of the definition that the UI shows as the step's request."""
+        return plan.step.arguments
+
+    def execute(self, context: Any) -> Any:
+        """Run the step: its gate first, then what it is for."""
+        pass_gate(self.plan, self.settings.task_ids, context)
+        return self.act(context)
+
+    def act(self, context: Any) -> Any:
+        """Do the step's work and return its properties."""
+        raise NotImplementedError
+
+
+class JobOperator(StepOperator):
+    """A step that runs one AWS job; its properties are the Describe response of its resource."""
+
+    kind: ClassVar[ResourceKind]
+    operator_extra_links = (JobConsoleLink(), JobLogsLink())
+    job: JobReference | None = None
+    killed: threading.Event
+
+    def act(self, context: Any) -> Any:
+        """Run the job to its end, or defer; returns the job's properties."""
+        return self._job_step(context).start()
+
+    def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
+        """Go on when the trigger has fired; runs in a new worker process."""
+        return self._job_step(context).resume(event or {})
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Stop the job if Airflow ended the deferral because ``execution_timeout`` has passed."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            self._job_step(context).time_out()
+
+    def on_kill(self) -> None:
+        """Wake the waiting step; Airflow calls this in a signal handler, where nothing else is safe."""
+        killed: threading.Event | None = getattr(self, "killed", None)
+        if killed is not None:
+            killed.set()
+
+    def _job_step(self, context: Any) -> JobStep:
+        # Only a running task needs it, and DAG files are parsed far more often than tasks run.
+        from airflow_sm_pipelines.execution.step import JobStep  # noqa: PLC0415
+
+        self.killed = threading.Event()
+        return JobStep(self, context)

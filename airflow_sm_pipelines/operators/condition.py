@@ -1,0 +1,46 @@
+"""The Condition step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk.bases.skipmixin import SkipMixin
+
+from airflow_sm_pipelines.definition.conditions import evaluate_conditions
+from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.execution.identity import identify
+from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.xcoms import publish_properties
+from airflow_sm_pipelines.operators.base import StepOperator
+
+
+class ConditionOperator(StepOperator, SkipMixin):
+    """Evaluates conditions and skips the steps of the branch that it does not choose.
+
+    It has an edge to every step of both branches and skips exactly those of one: Airflow's own branch operator
+    would also skip steps that merely depend on the condition. Its properties are ``{"Outcome": true | false}``.
+    """
+
+    ui_color = "#fff2cc"
+    inherits_from_skipmixin = True
+
+    def shown_request(self, plan: StepPlan) -> Any:
+        """Show the conditions; the steps of the branches are tasks of their own."""
+        return {"Conditions": plan.step.arguments.get("Conditions", [])}
+
+    def _conditions(self) -> list[Json]:
+        conditions = self.plan.step.arguments.get("Conditions")
+        return conditions if isinstance(conditions, list) else []
+
+    def act(self, context: Any) -> None:
+        """Publish the outcome, then skip the other branch."""
+        name = self.plan.step.name
+        scope = TaskScope(self.settings, context, self.connection, identify(name, context).execution_id, job_names={})
+        with step_errors(name, "Conditions"):
+            outcome = evaluate_conditions(self._conditions(), scope)
+        unchosen = self.plan.else_steps if outcome else self.plan.if_steps
+        self.log.info("Outcome: %s; skips %s", outcome, ", ".join(unchosen) or "nothing")
+        # Skipping ends the task by an exception, after which Airflow pushes no return value.
+        publish_properties(context, {"Outcome": outcome})
+        self.skip(context["ti"], [self.dag.get_task(self.settings.task_ids[step]) for step in unchosen])

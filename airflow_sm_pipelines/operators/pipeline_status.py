@@ -1,0 +1,63 @@
+"""The leaf that tells how a pipeline with dependency triggers ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.execution.task_states import task_states
+
+
+class PipelineStatusOperator(BaseOperator):
+    """Fails if a step failed, also if steps that waited for the failure ended well.
+
+    Airflow looks only at the last tasks of a run: a step with a ``Failed`` trigger would hide the failure it reacts
+    to. The service calls a run ``CompletedWithFailures`` if for each failed step another one waits with a trigger
+    other than ``Completed``, else ``Failed`` (SDK ``StepDependency``; that *each* failure needs one is assumed).
+
+    Args:
+        plans: All steps.
+        settings: What all steps of the DAG share.
+        completed_with_failures: ``"failed"`` or ``"success"``: what the DAG run is when the pipeline is
+            ``CompletedWithFailures``.
+
+    Raises:
+        ValueError: ``completed_with_failures`` is neither.
+    """
+
+    ui_color = "#e1e1e1"
+
+    def __init__(
+        self,
+        *,
+        plans: Iterable[StepPlan],
+        settings: PipelineRunSettings,
+        completed_with_failures: str = "failed",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(trigger_rule="all_done", **kwargs)
+        if completed_with_failures not in {"failed", "success"}:
+            raise ValueError(f"completed_with_failures is 'failed' or 'success', not {completed_with_failures!r}")
+        self.completed_with_failures = completed_with_failures
+        self.steps_of_tasks = {task_id: step for step, task_id in settings.task_ids.items()}
+        self.waited_for = frozenset(
+            edge.upstream for plan in plans for edge in plan.edges if edge.trigger is not Trigger.COMPLETED
+        )
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Name the failed steps; runs in the worker when all steps have ended."""
+        ti = context["ti"]
+        states = task_states(ti.dag_id, ti.run_id, list(self.steps_of_tasks))
+        failed = sorted(self.steps_of_tasks[task] for task, state in states.items() if state == "failed")
+        if not failed:
+            return {"Status": "Succeeded", "FailedSteps": []}
+        handled = self.waited_for.issuperset(failed)
+        status = "CompletedWithFailures" if handled else "Failed"
+        if handled and self.completed_with_failures == "success":
+            return {"Status": status, "FailedSteps": failed}
+        raise AirflowFailException(f"{status}: {', '.join(failed)} failed")

@@ -1,0 +1,15 @@
+"""What Airflow loads through the ``airflow.plugins`` entry point; a provider's own plugins it would ignore."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+# Airflow loads plugins before it forks the processes that parse DAG files and run tasks. Imported here, the package
+# is there in each of them for nothing: otherwise each would spend more time on importing it than on the DAG.
+import airflow_sm_pipelines.translator  # noqa: F401
+
+
+class SageMakerPipelinesPlugin(AirflowPlugin):
+    """Holds the place of the timetables, the API and the pages of this package."""
+
+    name = "sm_pipelines"

@@ -1,0 +1,77 @@
+"""Tags that name the owner of a resource."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_sm_pipelines.aws.tags import Owner, owner_of, owner_tags
+
+OWNERS = st.builds(
+    Owner,
+    deployment=st.text(max_size=40),
+    dag_id=st.text(max_size=40),
+    run_id=st.text(max_size=40),
+    task_id=st.text(max_size=40),
+    map_index=st.integers(-1, 10_000),
+)
+ORDINARY = Owner("prod", "abalone", "scheduled__2026-01-02T03:04:05+00:00", "Train", -1)
+
+
+def is_allowed_in_a_tag(character: str) -> bool:
+    r"""``[\p{L}\p{Z}\p{N}_.:/=+\-@]``, the pattern of TagKey and TagValue in the SageMaker API."""
+    return unicodedata.category(character)[0] in "LZN" or character in "_.:/=+-@"
+
+
+def test_an_ordinary_owner_is_readable_in_its_tags() -> None:
+    assert owner_tags(ORDINARY) == [
+        {"Key": "sm-pipelines:deployment", "Value": "prod"},
+        {"Key": "sm-pipelines:dag", "Value": "abalone"},
+        {"Key": "sm-pipelines:run", "Value": "scheduled__2026-01-02T03:04:05+00:00"},
+        {"Key": "sm-pipelines:task", "Value": "Train"},
+        {"Key": "sm-pipelines:map-index", "Value": "-1"},
+    ]
+
+
+@given(owner=OWNERS)
+def test_every_owner_comes_back_from_its_tags(owner: Owner) -> None:
+    assert owner_of(owner_tags(owner)) == owner
+
+
+@given(owner=OWNERS)
+def test_tags_hold_only_characters_that_aws_allows(owner: Owner) -> None:
+    for tag in owner_tags(owner):
+        assert all(map(is_allowed_in_a_tag, tag["Key"] + tag["Value"]))
+
+
+def test_a_text_that_looks_like_an_escape_comes_back() -> None:
+    owner = dataclasses.replace(ORDINARY, run_id="=7e= =3d=~")
+
+    assert owner_of(owner_tags(owner)) == owner
+
+
+def test_the_owner_is_found_among_other_tags() -> None:
+    tags: list[Any] = [{"Key": "team", "Value": "ml"}, *owner_tags(ORDINARY), {"Key": "sm-pipelines:x", "Value": ""}]
+
+    assert owner_of(tags) == ORDINARY
+
+
+@pytest.mark.parametrize("missing", range(5))
+def test_a_resource_without_all_of_the_tags_is_not_ours(missing: int) -> None:
+    tags: list[Any] = owner_tags(ORDINARY)
+    del tags[missing]
+
+    assert owner_of(tags) is None
+    assert owner_of([{"Key": "team", "Value": "ml"}]) is None
+    assert owner_of([]) is None
+
+
+def test_a_resource_with_a_broken_index_is_not_ours() -> None:
+    tags: list[Any] = [*owner_tags(ORDINARY)[:-1], {"Key": "sm-pipelines:map-index", "Value": "first"}]
+
+    assert owner_of(tags) is None

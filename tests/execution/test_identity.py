@@ -1,0 +1,98 @@
+"""Which execution, task instance and epoch a process works for."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_sm_pipelines.aws.tags import Owner
+from airflow_sm_pipelines.execution.identity import StepIdentity, deployment_name, identify
+
+
+@pytest.fixture(autouse=True)
+def deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT", "blue")
+
+
+def changed(context: Any, **attributes: Any) -> StepIdentity:
+    for name, value in attributes.items():
+        setattr(context["ti"], name, value)
+    return identify("Train", context)
+
+
+def test_the_owner_is_the_task_instance(context: Any) -> None:
+    identity = changed(context, task_id="group.Train", map_index=4, try_number=2)
+
+    assert identity.step == "Train"
+    assert identity.owner == Owner("blue", "dag", "run", "group.Train", 4)
+    assert identity.try_number == 2
+
+
+@pytest.mark.parametrize("map_index", [None, -1])
+def test_a_task_that_is_not_mapped_has_index_minus_1(context: Any, map_index: int | None) -> None:
+    assert changed(context, map_index=map_index).owner.map_index == -1
+
+
+def test_a_crash_does_not_change_the_epoch(context: Any) -> None:
+    first = identify("Train", context)
+
+    assert changed(context, try_number=2).epoch == first.epoch
+
+
+def test_a_clear_changes_the_epoch(context: Any) -> None:
+    first = identify("Train", context)
+
+    assert changed(context, max_tries=context["ti"].max_tries + 1).epoch != first.epoch
+
+
+def test_a_clear_after_lowering_retries_changes_the_epoch(context: Any) -> None:
+    first = identify("Train", context)
+    # Try 1 of 3 retries, cleared when the DAG has 2: 1 + 2 = 3, the same max_tries as before.
+    same_bound = changed(context, max_tries=3, task=SimpleNamespace(retries=2))
+
+    assert same_bound.epoch != first.epoch
+
+
+def test_all_steps_of_a_run_share_the_execution_id(context: Any) -> None:
+    first = identify("Train", context)
+    context["ti"].task_id, context["ti"].map_index = "Evaluate", 3
+
+    assert identify("Evaluate", context).execution_id == first.execution_id
+
+
+@pytest.mark.parametrize("attribute", ["dag_id", "run_id"])
+def test_another_run_is_another_execution(context: Any, attribute: str) -> None:
+    first = identify("Train", context).execution_id
+
+    assert changed(context, **{attribute: "another"}).execution_id != first
+
+
+def test_a_run_created_again_is_another_execution(context: Any) -> None:
+    first = identify("Train", context).execution_id
+    context["dag_run"].run_after = datetime(2027, 1, 1, tzinfo=UTC)
+
+    assert identify("Train", context).execution_id != first
+
+
+def test_another_deployment_is_another_execution(context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = identify("Train", context)
+    monkeypatch.setenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT", "green")
+    second = identify("Train", context)
+
+    assert first.execution_id != second.execution_id
+    assert second.owner == dataclasses.replace(first.owner, deployment="green")
+
+
+def test_the_deployment_is_by_default_told_by_the_address_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT")
+    names = []
+    for address in ("https://a.example.org", "https://b.example.org", "https://a.example.org"):
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
+        names.append(deployment_name())
+
+    assert names[0] == names[2] != names[1]
+    assert len(names[0]) == 12

@@ -1,0 +1,279 @@
+"""Where the expressions of a step find their values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.errors import StepFailedError
+from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+
+PARAMETERS = [
+    {"Name": "Count", "Type": "Integer", "DefaultValue": 1},
+    {"Name": "Rate", "Type": "Float", "DefaultValue": 0.5},
+    {"Name": "Dry", "Type": "Boolean", "DefaultValue": False},
+    {"Name": "Bucket", "Type": "String", "DefaultValue": ""},
+]
+S3_REPORT = "s3://bucket/run/out/report.json"
+
+
+class FakeSts:
+    meta = SimpleNamespace(partition="aws-cn", region_name="cn-north-1")
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def get_caller_identity(self) -> dict[str, str]:
+        if self._error:
+            raise self._error
+        return {"Account": "123456789012"}
+
+
+@pytest.fixture
+def make_scope(context: Any, connection: Any, definition: Any, processing_arguments: Any) -> Any:
+    outputs = [{"OutputName": "report", "S3Output": {"S3Uri": "s3://x/y", "S3UploadMode": "EndOfJob"}}]
+    process = {
+        "Name": "Process",
+        "Type": "Processing",
+        "Arguments": {**processing_arguments, "ProcessingOutputConfig": {"Outputs": outputs}},
+        "PropertyFiles": [{"PropertyFileName": "Report", "OutputName": "report", "FilePath": "report.json"}],
+    }
+
+    def make(job_names: dict[str, str] | None = None, **members: Any) -> TaskScope:
+        pipeline = load_pipeline(definition(process, **{"Parameters": PARAMETERS, **members}))
+        # The task is called otherwise than the step: nothing may mix them up.
+        settings = PipelineRunSettings(pipeline, "Abalone", {"Process": "task-of-process"})
+        return TaskScope(settings, context, connection, "abcdef012345", job_names or {})
+
+    return make
+
+
+def get(reference: str) -> dict[str, Any]:
+    return {"Get": reference}
+
+
+# -- parameters --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("Count", 3, 3),
+        ("Count", "3", 3),
+        ("Count", 3.0, 3),
+        ("Rate", 1, 1.0),
+        ("Dry", "True", True),
+        ("Bucket", "", ""),
+    ],
+)
+def test_a_parameter_has_its_own_type(make_scope: Any, context: Any, name: str, given: Any, expected: Any) -> None:
+    context["params"] = {name: given}
+
+    found = evaluate(get(f"Parameters.{name}"), make_scope())
+
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+def test_the_runs_value_replaces_the_default(make_scope: Any, context: Any) -> None:
+    context["params"] = {"Count": 7}
+
+    assert make_scope().parameter("Count") == 7
+
+
+def test_a_value_of_a_wrong_type_names_the_parameter(make_scope: Any, context: Any) -> None:
+    context["params"] = {"Count": "many"}
+
+    with pytest.raises(EvaluationError, match=r"Parameters\.Count: parameter Count takes a whole number"):
+        make_scope().parameter("Count")
+
+
+def test_a_run_without_the_parameter_says_so(make_scope: Any) -> None:
+    with pytest.raises(EvaluationError, match=r"Parameters\.Count: the DAG run has no such parameter"):
+        make_scope().parameter("Count")
+
+
+# -- execution ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_name_and_the_id_of_the_execution(make_scope: Any) -> None:
+    assert make_scope().execution("PipelineName") == "Abalone"
+    assert make_scope().execution("PipelineExecutionId") == "abcdef012345"
+
+
+def test_arns_are_of_the_connections_account_region_and_partition(make_scope: Any, connection: Any) -> None:
+    connection.clients["sts"] = FakeSts()
+    pipeline = "arn:aws-cn:sagemaker:cn-north-1:123456789012:pipeline/Abalone"
+
+    assert make_scope().execution("PipelineArn") == pipeline
+    assert make_scope().execution("PipelineExecutionArn") == f"{pipeline}/execution/abcdef012345"
+
+
+def test_an_account_that_cannot_be_asked_for_is_an_error(make_scope: Any, connection: Any, client_error: Any) -> None:
+    connection.clients["sts"] = FakeSts(client_error("ExpiredToken", "too late"))
+
+    with pytest.raises(EvaluationError, match="cannot tell the AWS account: GetCallerIdentity: ExpiredToken: too late"):
+        make_scope().execution("PipelineArn")
+
+
+def test_the_start_is_that_of_the_dag_run_in_utc(make_scope: Any, context: Any) -> None:
+    context["dag_run"].start_date = datetime(2026, 1, 2, 3, 0, tzinfo=timezone(timedelta(hours=2)))
+
+    assert make_scope().execution("StartDateTime") == "2026-01-02T01:00:00+00:00"
+
+
+def test_the_current_time_is_in_utc(make_scope: Any) -> None:
+    before = datetime.now(UTC)
+    current = datetime.fromisoformat(make_scope().execution("CurrentDateTime"))
+
+    assert before <= current <= datetime.now(UTC)
+    assert current.utcoffset() == timedelta(0)
+
+
+def test_a_job_name_is_known_only_to_the_step_that_creates_the_job(make_scope: Any) -> None:
+    assert make_scope({"ProcessingJobName": "job"}).execution("ProcessingJobName") == "job"
+    with pytest.raises(EvaluationError, match=r"Execution\.TrainingJobName: only the step that creates such a job"):
+        make_scope({"ProcessingJobName": "job"}).execution("TrainingJobName")
+
+
+def test_aws_is_not_asked_for_what_airflow_knows(make_scope: Any, context: Any, connection: Any) -> None:
+    context["params"] = {"Count": 1}
+    names = ("Parameters.Count", "Execution.PipelineName", "Execution.StartDateTime", "Execution.PipelineExecutionId")
+
+    evaluate([get(name) for name in names], make_scope())
+
+    assert connection.asked == []
+
+
+# -- experiment --------------------------------------------------------------------------------------------------------
+
+
+def test_the_experiment_is_by_default_the_pipeline_and_the_execution(make_scope: Any) -> None:
+    assert make_scope().experiment("ExperimentName") == "Abalone"
+    assert make_scope().experiment("TrialName") == "abcdef012345"
+
+
+def test_the_experiment_config_may_hold_expressions(make_scope: Any) -> None:
+    name = {"Std:Join": {"On": "-", "Values": ["exp", get("Execution.PipelineName")]}}
+    scope = make_scope(PipelineExperimentConfig={"ExperimentName": name})
+
+    assert scope.experiment("ExperimentName") == "exp-Abalone"
+    assert scope.experiment("TrialName") == "abcdef012345"
+
+
+def test_no_experiment_has_no_name(make_scope: Any) -> None:
+    with pytest.raises(EvaluationError, match="the definition switches experiments off"):
+        make_scope(PipelineExperimentConfig=None).experiment("ExperimentName")
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+
+def test_properties_come_from_the_steps_task(make_scope: Any, ti: Any) -> None:
+    ti.published_by("task-of-process", {"ProcessingResources": {"ClusterConfig": {"InstanceCount": 2}}})
+
+    found = evaluate(get("Steps.Process.ProcessingResources.ClusterConfig.InstanceCount"), make_scope())
+
+    assert found == 2
+
+
+def test_a_step_without_properties_says_which_task_and_why(make_scope: Any) -> None:
+    with pytest.raises(EvaluationError, match=r"Steps\.Process: task task-of-process has published no properties"):
+        make_scope().properties("Process")
+
+
+def test_a_missing_property_names_the_reference_and_what_was_there(make_scope: Any, ti: Any) -> None:
+    ti.published_by("task-of-process", {"ProcessingJobArn": "arn"})
+
+    with pytest.raises(EvaluationError, match=r"(?s)Steps\.Process\.ProcessingJobName: .*ProcessingJobArn"):
+        evaluate(get("Steps.Process.ProcessingJobName"), make_scope())
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+
+
+def reported_at(folder: str) -> dict[str, Any]:
+    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "report", "S3Output": {"S3Uri": folder}}]}}
+
+
+@pytest.mark.parametrize("folder", ["s3://bucket/run/out", "s3://bucket/run/out/"])
+def test_a_property_file_lies_where_the_finished_job_says(make_scope: Any, ti: Any, s3: Any, folder: str) -> None:
+    ti.published_by("task-of-process", reported_at(folder))
+    s3.documents[S3_REPORT] = {"mse": 4.5}
+    read = {"Std:JsonGet": {"PropertyFile": get("Steps.Process.PropertyFiles.Report"), "Path": "mse"}}
+
+    assert evaluate(read, make_scope()) == 4.5
+
+
+def test_a_job_without_that_output_says_so(make_scope: Any, ti: Any) -> None:
+    ti.published_by("task-of-process", {"ProcessingOutputConfig": {"Outputs": []}})
+
+    with pytest.raises(EvaluationError, match=r"Steps\.Process\.PropertyFiles\.Report: .*report"):
+        make_scope().property_file("Process", "Report")
+
+
+def test_a_document_is_read_once(make_scope: Any, s3: Any) -> None:
+    s3.documents[S3_REPORT] = {"a": [1]}
+    scope = make_scope()
+
+    assert scope.document(S3_REPORT) == scope.document(S3_REPORT) == {"a": [1]}
+    assert s3.reads == [S3_REPORT]
+
+
+def test_a_document_of_null_is_read_once(make_scope: Any, s3: Any) -> None:
+    s3.documents[S3_REPORT] = "null"
+    scope = make_scope()
+
+    assert scope.document(S3_REPORT) is scope.document(S3_REPORT) is None
+    assert s3.reads == [S3_REPORT]
+
+
+def test_keys_are_taken_as_they_are(make_scope: Any, s3: Any) -> None:
+    uri = "s3://bucket/a b/naïve+%20.json"
+    s3.documents[uri] = 1
+
+    assert make_scope().document(uri) == 1
+
+
+def test_a_file_that_is_not_json_says_so(make_scope: Any, s3: Any) -> None:
+    s3.documents[S3_REPORT] = "mse=4"
+
+    with pytest.raises(EvaluationError, match=rf"{S3_REPORT}: not a JSON document"):
+        make_scope().document(S3_REPORT)
+
+
+def test_a_busy_s3_is_no_missing_file_but_to_be_retried(make_scope: Any, s3: Any, client_error: Any) -> None:
+    s3.documents[S3_REPORT] = client_error("SlowDown", "Please reduce your request rate.", 503)
+
+    with (
+        pytest.raises(StepFailedError, match=r"^Step Deploy: Arguments: cannot be evaluated now: .*SlowDown") as caught,
+        step_errors("Deploy", "Arguments"),
+    ):
+        make_scope().document(S3_REPORT)
+    assert caught.value.exception_type == "Step.THROTTLING"
+
+
+def test_a_file_that_cannot_be_read_says_why(make_scope: Any, s3: Any, client_error: Any) -> None:
+    s3.documents[S3_REPORT] = client_error("NoSuchKey", "The specified key does not exist.")
+
+    with pytest.raises(EvaluationError, match=rf"{S3_REPORT}: cannot read it: NoSuchKey: The specified key"):
+        make_scope().document(S3_REPORT)
+
+
+@pytest.mark.parametrize("uri", ["https://bucket/key", "s3://bucket", "s3://bucket/", "s3:///key", "report.json", ""])
+def test_only_s3_uris_are_read(make_scope: Any, s3: Any, uri: str) -> None:
+    with pytest.raises(EvaluationError, match="not an S3 URI of the form s3://bucket/key"):
+        make_scope().document(uri)
+    assert s3.reads == []
+
+
+def test_loops_do_not_run_yet(make_scope: Any) -> None:
+    for ask in (make_scope().current_item, lambda: make_scope().iteration_output("Process")):
+        with pytest.raises(EvaluationError, match="ForEach steps do not run yet"):
+            ask()

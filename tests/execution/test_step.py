@@ -1,0 +1,484 @@
+"""One try of a step's task, from Airflow's side."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import pytest
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
+from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.errors import (
+    RequestError,
+    StepError,
+    StepFailedError,
+    StepInterruptedError,
+    StepTimeoutError,
+    UndefinedReferenceError,
+)
+from airflow_sm_pipelines.execution import step as step_module
+from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution.links import JobReference
+from airflow_sm_pipelines.execution.request import UnresolvedRequest
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.execution.step import JobStep
+from airflow_sm_pipelines.execution.triggers import JobTrigger
+from airflow_sm_pipelines.execution.xcoms import read_properties, read_status
+from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+
+class DeferredError(Exception):
+    """Stands for Airflow's `TaskDeferred`."""
+
+    def __init__(self, trigger: JobTrigger, method_name: str, timeout: timedelta | None) -> None:
+        self.trigger, self.method_name, self.timeout = trigger, method_name, timeout
+
+
+class Killed(threading.Event):
+    """The event that ``on_kill`` sets: waiting for it takes no time here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+        self.set_at_wait: int | None = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        assert len(self.waits) < 500, "never ends"
+        return len(self.waits) == self.set_at_wait
+
+
+@dataclass
+class FakeTask:
+    """An operator, as far as `JobStep` needs one."""
+
+    plan: StepPlan
+    settings: PipelineRunSettings
+    connection: Any
+    request: Any = field(default_factory=lambda: UnresolvedRequest({}))
+    job: JobReference | None = None
+    killed: Any = field(default_factory=Killed)
+    waiting: Waiting = field(default_factory=Waiting)
+    execution_timeout: timedelta | None = None
+    kind: Any = PROCESSING_JOB
+    log: Any = field(default_factory=lambda: logging.getLogger("step"))
+
+    def defer(self, *, trigger: JobTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:
+        raise DeferredError(trigger, method_name, timeout)
+
+
+@pytest.fixture
+def make_task(definition: Any, processing_arguments: Any, connection: Any, context: Any) -> Any:
+    """Make the task of a pipeline's only step; of the arguments, those given replace the usual ones."""
+
+    def make(parameters: dict[str, Any] | None = None, **arguments: Any) -> FakeTask:
+        parameters = parameters or {}
+        body = definition(
+            {"Name": "Step", "Type": "Processing", "Arguments": {**processing_arguments, **arguments}},
+            Parameters=[{"Name": name, "Type": "String", "DefaultValue": ""} for name in parameters],
+        )
+        context["params"] = parameters
+        pipeline = load_pipeline(body)
+        return FakeTask(plan_steps(pipeline)[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
+
+    return make
+
+
+@pytest.fixture
+def task_state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    """What Airflow says about the task's state."""
+    answer: dict[str, str | None] = {"state": "running"}
+    monkeypatch.setattr(step_module, "task_state", lambda *_: answer["state"])
+    return answer
+
+
+def the_job(sagemaker: Any) -> dict[str, Any]:
+    (job,) = sagemaker.jobs.values()
+    return dict(job)
+
+
+# -- the request -------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_creates_its_job_and_returns_its_properties(make_task: Any, context: Any, sagemaker: Any) -> None:
+    task = make_task()
+
+    properties = JobStep(task, context).start()
+
+    name = properties["ProcessingJobName"]
+    assert properties["ProcessingJobStatus"] == "Completed"
+    assert "ResponseMetadata" not in properties
+    assert sagemaker.calls == ["CreateProcessingJob", "DescribeProcessingJob"]
+    assert task.job == JobReference(PROCESSING_JOB, name, "eu-west-1", "aws")
+    assert json.loads(json.dumps(properties)) == properties
+
+
+def test_the_request_is_resolved_shaped_named_and_tagged(
+    make_task: Any, context: Any, sagemaker: Any, processing_arguments: Any
+) -> None:
+    task = make_task(
+        {"Runtime": "60"},
+        StoppingCondition={"MaxRuntimeInSeconds": {"Get": "Parameters.Runtime"}},
+        Environment={"N": 1, "NONE": None, "JOB": {"Get": "Execution.ProcessingJobName"}},
+        Tags=[{"Key": "team", "Value": "ml"}],
+    )
+
+    JobStep(task, context).start()
+
+    (request,) = sagemaker.requests
+    name, tags = request.pop("ProcessingJobName"), request.pop("Tags")
+    assert name.startswith("pipelines-")
+    assert request == {
+        **processing_arguments,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        "Environment": {"N": "1", "JOB": name},
+    }
+    assert tags[0] == {"Key": "team", "Value": "ml"}
+    assert {"Key": "sm-pipelines:task", "Value": "Step"} in tags
+
+
+def test_the_ui_shows_the_request_that_was_sent(make_task: Any, context: Any, sagemaker: Any) -> None:
+    task = make_task()
+
+    JobStep(task, context).start()
+
+    assert task.request == sagemaker.requests[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ds }}",
+        "{% if true %}x{% endif %}",
+        'it\'s "q" \\ back\nnl',
+        "'''\"\"\"",
+        "run.sh",
+        "query.sql",
+        "${VAR} $$ %s %(x)s $(rm -rf /) `id`",
+        "naïve 日本 ✓ 🙂",
+        "Parameters.Text",
+        "  padded\t",
+        "",
+    ],
+)
+def test_text_is_sent_as_it_is(make_task: Any, context: Any, sagemaker: Any, text: str) -> None:
+    task = make_task({"Text": text}, Environment={"LITERAL": text, "PARAMETER": {"Get": "Parameters.Text"}})
+
+    JobStep(task, context).start()
+
+    assert sagemaker.requests[0]["Environment"] == {"LITERAL": text, "PARAMETER": text}
+
+
+def test_a_name_in_the_definition_is_a_prefix(make_task: Any, context: Any, sagemaker: Any) -> None:
+    task = make_task({"Prefix": "nightly"}, ProcessingJobName={"Get": "Parameters.Prefix"})
+
+    JobStep(task, context).start()
+
+    assert sagemaker.requests[0]["ProcessingJobName"].startswith("nightly-")
+
+
+def test_a_request_that_does_not_fit_names_step_argument_length_and_limit(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    task = make_task(Environment={"LONG": "x" * 257}, ProcessingInputs={"InputName": "x"})
+
+    with pytest.raises(RequestError) as caught:
+        JobStep(task, context).start()
+
+    assert str(caught.value) == (
+        "Step Step: the resolved request does not fit CreateProcessingJob:\n"
+        "    Environment['LONG']: 257 characters, but the API allows at most 256\n"
+        "    ProcessingInputs: expected a list, found dict {'InputName': 'x'}"
+    )
+    assert sagemaker.calls == []
+
+
+def test_a_reference_to_nothing_names_step_argument_and_reference(make_task: Any, context: Any, sagemaker: Any) -> None:
+    task = make_task({"Text": "x"}, Environment={"A": {"Get": "Parameters.Text"}})
+    context["params"] = {}
+
+    with pytest.raises(UndefinedReferenceError) as caught:
+        JobStep(task, context).start()
+
+    assert str(caught.value) == (
+        "Step Step: Arguments: Environment.A: Parameters.Text: the DAG run has no such parameter"
+    )
+    assert sagemaker.calls == []
+
+
+# -- adoption ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_try_adopts_the_job_and_shows_what_aws_was_given(make_task: Any, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = None
+    with pytest.raises(DeferredError):
+        JobStep(make_task(), context).start()
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+    context["ti"].try_number = 2
+    task = make_task()
+
+    properties = JobStep(task, context).start()
+
+    assert len(sagemaker.requests) == 1
+    sent = {key: value for key, value in sagemaker.requests[0].items() if key != "Tags"}
+    assert task.request == sent
+    assert properties["ProcessingJobName"] == task.job.name == sent["ProcessingJobName"]
+
+
+def test_an_adopted_job_of_a_worker_that_died_after_create_has_a_time(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    """The timeout of a job whose submission was not written down counts from its adoption."""
+    sagemaker.ending = None
+    with pytest.raises(DeferredError):
+        JobStep(make_task(), context).start()
+    store = context["task_state_store"]
+    store.set(RECORD_KEY, {**store.get(RECORD_KEY), "submitted_at": ""})
+
+    with pytest.raises(DeferredError):
+        JobStep(make_task(), context).start()
+
+    assert store.get(RECORD_KEY)["submitted_at"]
+
+
+# -- the wait ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_short_job_never_defers(make_task: Any, context: Any, sagemaker: Any) -> None:
+    task = make_task()
+    sagemaker.ending = None
+    waited: list[float] = task.killed.waits
+
+    def wait(timeout: float) -> bool:
+        waited.append(timeout)
+        if len(waited) == 3:
+            sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+        return False
+
+    task.killed.wait = wait
+    assert JobStep(task, context).start()["ProcessingJobStatus"] == "Completed"
+    assert sum(waited) < task.waiting.settle
+
+
+def test_a_longer_job_defers_after_the_settle_time(make_task: Any, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = None
+    task = make_task()
+
+    with pytest.raises(DeferredError) as deferred:
+        JobStep(task, context).start()
+
+    assert 0 < sum(task.killed.waits) <= task.waiting.settle
+    assert deferred.value.method_name == "resume"
+    assert deferred.value.timeout is None
+    assert deferred.value.trigger.serialize()[1] == {
+        "kind": "processing-job",
+        "name": the_job(sagemaker)["ProcessingJobName"],
+        "connection": task.connection.as_arguments(),
+        "poll_interval": 30.0,
+    }
+
+
+def test_a_deferral_carries_what_is_left_of_the_timeout(make_task: Any, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = None
+    task = make_task()
+    task.execution_timeout = timedelta(hours=1)
+
+    with pytest.raises(DeferredError) as deferred:
+        JobStep(task, context).start()
+
+    assert timedelta(minutes=59) < deferred.value.timeout <= timedelta(hours=1)
+
+
+def test_without_deferral_it_polls_in_the_worker(make_task: Any, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = None
+    task = make_task()
+    task.waiting = Waiting(deferrable=False)
+    waited: list[float] = []
+
+    def wait(timeout: float) -> bool:
+        waited.append(timeout)
+        if len(waited) == 50:
+            sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+        return False
+
+    task.killed.wait = wait
+    assert JobStep(task, context).start()["ProcessingJobStatus"] == "Completed"
+    assert max(waited) == task.waiting.poll_interval
+    assert len(waited) == 50
+
+
+def test_airflows_own_timeout_stops_the_job(make_task: Any, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = None
+    task = make_task()
+
+    def wait(timeout: float) -> bool:
+        raise AirflowTaskTimeout("Timeout")
+
+    task.killed.wait = wait
+    with pytest.raises(StepTimeoutError, match="was stopped"):
+        JobStep(task, context).start()
+    assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_timeout_while_the_job_is_created_stops_what_may_have_been_created(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    sagemaker.ending = None
+    create = sagemaker.create_processing_job
+
+    def create_too_slowly(**request: Any) -> Any:
+        create(**request)
+        raise AirflowTaskTimeout("Timeout")
+
+    sagemaker.create_processing_job = create_too_slowly
+    with pytest.raises(StepTimeoutError, match="was stopped"):
+        JobStep(make_task(), context).start()
+    assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
+
+
+# -- resume ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deferred(make_task: Any, context: Any, sagemaker: Any) -> FakeTask:
+    """A task in the process that resumes it: it knows nothing but the state store."""
+    sagemaker.ending = None
+    with pytest.raises(DeferredError):
+        JobStep(make_task(), context).start()
+    return make_task()  # type: ignore[no-any-return]
+
+
+def test_a_resumed_step_asks_aws_and_not_the_event(deferred: FakeTask, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    properties = JobStep(deferred, context).resume({"status": "Failed"})
+
+    assert properties["ProcessingJobStatus"] == "Completed"
+    assert deferred.job is not None
+    assert deferred.request["ProcessingJobName"] == deferred.job.name
+
+
+def test_a_resumed_step_whose_job_still_runs_defers_again(deferred: FakeTask, context: Any) -> None:
+    with pytest.raises(DeferredError):
+        JobStep(deferred, context).resume({"status": "Completed"})
+
+
+def test_what_the_triggerer_could_not_see_is_logged(
+    deferred: FakeTask, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    JobStep(deferred, context).resume({"error": "DescribeProcessingJob: AccessDeniedException: no"})
+
+    assert "The triggerer could not look at" in caplog.text
+    assert "AccessDeniedException: no" in caplog.text
+
+
+def test_a_deferral_whose_time_is_over_stops_the_job(deferred: FakeTask, context: Any, sagemaker: Any) -> None:
+    deferred.execution_timeout = timedelta(microseconds=1)
+
+    with pytest.raises(StepTimeoutError):
+        JobStep(deferred, context).resume({})
+    assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_timed_out_deferral_stops_the_job(deferred: FakeTask, context: Any, sagemaker: Any) -> None:
+    with pytest.raises(StepTimeoutError):
+        JobStep(deferred, context).time_out()
+    assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize("lost", ["record", "epoch"])
+def test_a_resume_without_its_record_says_what_to_do(deferred: FakeTask, context: Any, lost: str) -> None:
+    if lost == "record":
+        context["task_state_store"].texts.clear()
+    else:
+        context["ti"].max_tries += 1
+
+    with pytest.raises(StepError, match="clear the task to start it afresh, and run `sm-pipelines stop-orphans`"):
+        JobStep(deferred, context).resume({})
+
+
+# -- the outcome -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "step_status"), [("Failed", StepStatus.FAILED), ("Stopped", StepStatus.STOPPED)])
+def test_a_failed_step_publishes_its_properties_and_how_it_ended(
+    make_task: Any, context: Any, sagemaker: Any, connection: Any, status: str, step_status: StepStatus
+) -> None:
+    connection.clients["logs"] = NoLogs()
+    sagemaker.ending = {"ProcessingJobStatus": status, "FailureReason": "CapacityError: none left"}
+
+    with pytest.raises(StepFailedError, match=f"ended {status}: CapacityError: none left") as caught:
+        JobStep(make_task(), context).start()
+
+    assert caught.value.exception_type == "SageMaker.CAPACITY_ERROR"
+    assert read_properties(context, "Step")["FailureReason"] == "CapacityError: none left"
+    assert read_status(context, "Step") is step_status
+
+
+class NoLogs:
+    def describe_log_streams(self, **_: Any) -> dict[str, Any]:
+        return {"logStreams": []}
+
+
+def test_the_logs_of_a_successful_job_are_not_asked_for(make_task: Any, context: Any, connection: Any) -> None:
+    JobStep(make_task(), context).start()
+
+    assert connection.asked == ["sagemaker"]
+
+
+# -- kill --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "removed", None, "queued"])
+def test_a_killed_worker_stops_the_job_of_a_task_that_was_ended_or_cleared(
+    make_task: Any, context: Any, sagemaker: Any, task_state: Any, state: str | None
+) -> None:
+    sagemaker.ending = None
+    task_state["state"] = state
+    task = make_task()
+    task.killed.set_at_wait = 2
+
+    with pytest.raises(StepError, match=rf"its task was ended \({state}\); its job was stopped") as caught:
+        JobStep(task, context).start()
+
+    assert not isinstance(caught.value, StepInterruptedError)
+    assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_killed_worker_leaves_the_job_of_a_running_task_to_the_next_try(
+    make_task: Any, context: Any, sagemaker: Any, task_state: Any
+) -> None:
+    sagemaker.ending = None
+    task = make_task()
+    task.killed.set_at_wait = 2
+
+    with pytest.raises(StepInterruptedError, match="the worker was told to end; the job goes on"):
+        JobStep(task, context).start()
+
+    assert the_job(sagemaker)["ProcessingJobStatus"] == "InProgress"
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+    assert JobStep(make_task(), context).start()["ProcessingJobStatus"] == "Completed"
+    assert len(sagemaker.requests) == 1
+
+
+def test_a_worker_killed_while_it_waits_for_a_leftover_creates_nothing(
+    deferred: FakeTask, context: Any, sagemaker: Any, task_state: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context["ti"].max_tries += 4
+    monkeypatch.setattr(sagemaker, "stop_processing_job", lambda **_: {})
+    task_state["state"] = "failed"
+    deferred.killed.set_at_wait = 1
+
+    with pytest.raises(StepError, match="its task was ended"):
+        JobStep(deferred, context).start()
+
+    assert len(sagemaker.requests) == 1

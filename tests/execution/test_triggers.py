@@ -1,0 +1,236 @@
+"""The trigger that waits for a step's resource."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.triggers.base import TriggerEvent
+
+from airflow_sm_pipelines.execution import triggers
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
+from airflow_sm_pipelines.semantics.ownership import ABSENT
+
+NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
+POLL = 30.0
+
+
+class Clock:
+    """Stands for `asyncio.sleep`: time passes at once, and is written down."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        assert len(self.pauses) < 200, "never ends"
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(triggers.asyncio, "sleep", clock.sleep)
+    return clock
+
+
+@pytest.fixture
+def aws(sagemaker: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """SageMaker with one running job."""
+    sagemaker.jobs[NAME] = {"ProcessingJobName": NAME, "ProcessingJobStatus": "InProgress"}
+    sagemaker.ending = None
+    monkeypatch.setattr(AwsConnection, "client", lambda _self, service: {"sagemaker": sagemaker}[service])
+    return sagemaker
+
+
+@pytest.fixture
+def trigger() -> JobTrigger:
+    return JobTrigger(
+        kind="processing-job", name=NAME, connection=AwsConnection(None, "eu-west-1").as_arguments(), poll_interval=POLL
+    )
+
+
+def events_of(trigger: JobTrigger) -> list[Any]:
+    async def collect() -> list[TriggerEvent]:
+        return [event async for event in trigger.run()]
+
+    return [event.payload for event in asyncio.run(collect())]
+
+
+def test_it_comes_back_from_what_airflow_stores(trigger: JobTrigger) -> None:
+    path, arguments = trigger.serialize()
+    again = JobTrigger(**json.loads(json.dumps(arguments)))
+
+    assert path == "airflow_sm_pipelines.execution.triggers.JobTrigger"
+    assert again.serialize() == trigger.serialize()
+    assert AwsConnection(**again.connection) == AwsConnection(None, "eu-west-1")
+
+
+# -- run ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped"])
+def test_it_fires_once_when_the_job_has_ended(trigger: JobTrigger, aws: Any, status: str) -> None:
+    aws.jobs[NAME]["ProcessingJobStatus"] = status
+
+    assert events_of(trigger) == [{"name": NAME, "status": status}]
+
+
+def test_it_says_nothing_in_its_first_seconds(trigger: JobTrigger, aws: Any, clock: Clock) -> None:
+    aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+
+    events_of(trigger)
+
+    assert clock.pauses == [QUIET_SECONDS]
+    assert QUIET_SECONDS >= 10
+
+
+def test_it_looks_again_until_the_job_has_ended(
+    trigger: JobTrigger, aws: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.5)
+    ends_at_the_third_look(aws, monkeypatch)
+
+    assert events_of(trigger) == [{"name": NAME, "status": "Completed"}]
+    assert clock.pauses == [QUIET_SECONDS, POLL * 1.05, POLL * 1.05]
+
+
+def ends_at_the_third_look(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    describe = aws.describe_processing_job
+
+    def look(**request: Any) -> Any:
+        if aws.calls.count("DescribeProcessingJob") == 2:
+            aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+        return describe(**request)
+
+    monkeypatch.setattr(aws, "describe_processing_job", look)
+
+
+def test_the_pause_is_at_most_a_tenth_longer_than_asked_for(trigger: JobTrigger) -> None:
+    pauses = [trigger._pause() for _ in range(200)]
+
+    assert all(POLL <= pause <= POLL * 1.1 for pause in pauses)
+    assert len(set(pauses)) > 1
+
+
+def test_a_job_that_is_gone_wakes_the_worker(trigger: JobTrigger, aws: Any) -> None:
+    aws.jobs.clear()
+
+    assert events_of(trigger) == [{"name": NAME, "status": "absent"}]
+
+
+@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 400), ("InternalFailure", 500)])
+def test_throttling_and_outages_never_end_it(
+    trigger: JobTrigger, aws: Any, client_error: Any, clock: Clock, code: str, status: int
+) -> None:
+    aws.faults["DescribeProcessingJob"] = [client_error(code, "", status) for _ in range(50)]
+    aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+
+    assert events_of(trigger) == [{"name": NAME, "status": "Completed"}]
+    assert min(clock.pauses[1:]) >= 2 * POLL
+
+
+def test_five_refusals_in_a_row_wake_the_worker(trigger: JobTrigger, aws: Any, client_error: Any) -> None:
+    aws.faults["DescribeProcessingJob"] = [client_error("AccessDeniedException", "no") for _ in range(5)]
+
+    assert events_of(trigger) == [{"name": NAME, "error": "DescribeProcessingJob: AccessDeniedException: no"}]
+    assert aws.calls == ["DescribeProcessingJob"] * 5
+
+
+def test_refusals_that_are_not_in_a_row_do_not_add_up(trigger: JobTrigger, aws: Any, client_error: Any) -> None:
+    denied = [client_error("AccessDeniedException", "no") for _ in range(8)]
+    throttled = client_error("ThrottlingException")
+    aws.faults["DescribeProcessingJob"] = [*denied[:4], throttled, *denied[4:]]
+    aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+
+    assert events_of(trigger) == [{"name": NAME, "status": "Completed"}]
+
+
+def test_a_look_that_succeeds_forgets_the_refusals_before_it(
+    trigger: JobTrigger, aws: Any, client_error: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = aws.describe_processing_job
+
+    def look(**request: Any) -> Any:
+        looks = aws.calls.count("DescribeProcessingJob")
+        if looks == 10:
+            aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+        elif looks % 5 != 4:
+            aws.faults["DescribeProcessingJob"] = [client_error("AccessDeniedException", "no")]
+        return describe(**request)
+
+    monkeypatch.setattr(aws, "describe_processing_job", look)
+
+    assert events_of(trigger) == [{"name": NAME, "status": "Completed"}]
+
+
+# -- on_kill -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Tell the trigger that it is killed while its task goes through some states; the last one stays."""
+    trigger.task_instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="Step", map_index=-1)  # type: ignore[assignment]
+
+    def kill(*states: str | None) -> str:
+        pending = list(states)
+
+        def task_state(*task: Any) -> str | None:
+            assert task == ("dag", "run", "Step", -1)
+            return pending.pop(0) if len(pending) > 1 else pending[0]
+
+        monkeypatch.setattr(triggers, "task_state", task_state)
+        asyncio.run(trigger.on_kill())
+        return str(aws.jobs[NAME]["ProcessingJobStatus"])
+
+    return kill
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "removed", "upstream_failed", ABSENT])
+def test_a_task_that_was_ended_stops_its_job(killed: Any, clock: Clock, state: str) -> None:
+    assert killed(state) == "Stopped"
+    assert clock.pauses == []
+
+
+@pytest.mark.parametrize("state", ["deferred", "up_for_retry", "running"])
+def test_a_trigger_that_moved_leaves_the_job_alone(killed: Any, clock: Clock, state: str) -> None:
+    assert killed(state) == "InProgress"
+    assert clock.pauses == []
+
+
+@pytest.mark.parametrize("state", [None, "scheduled", "queued"])
+def test_a_cleared_task_that_does_not_start_in_20_s_stops_its_job(killed: Any, clock: Clock, state: str | None) -> None:
+    assert killed(state) == "Stopped"
+    assert sum(clock.pauses) == 20
+
+
+def test_a_cleared_task_that_starts_takes_its_job_over(killed: Any, clock: Clock) -> None:
+    assert killed(None, "scheduled", "queued", "running") == "InProgress"
+    assert sum(clock.pauses) == 3
+
+
+def test_a_cleared_task_that_is_then_ended_stops_its_job(killed: Any, clock: Clock) -> None:
+    assert killed("queued", "failed") == "Stopped"
+
+
+def test_a_job_that_has_ended_is_not_stopped(killed: Any, aws: Any) -> None:
+    aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+
+    assert killed("failed") == "Completed"
+    assert "StopProcessingJob" not in aws.calls
+
+
+def test_a_mapped_task_is_asked_for_by_its_index(
+    trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(triggers, "task_state", lambda *task: asked.append(task) or "deferred")
+    for map_index in (None, 4):
+        trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=map_index)  # type: ignore[assignment]
+        asyncio.run(trigger.on_kill())
+
+    assert asked == [("d", "r", "t", -1), ("d", "r", "t", 4)]

@@ -1,0 +1,225 @@
+"""What all step operators share."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
+from jinja2 import Environment
+
+from airflow_sm_pipelines.errors import StepTimeoutError
+from airflow_sm_pipelines.execution import step
+from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
+from airflow_sm_pipelines.operators import base
+from airflow_sm_pipelines.operators.base import JobOperator
+
+DEFAULT_RULE = 5
+"""What SageMaker retries without being asked: Step.SERVICE_FAULT and Step.THROTTLING."""
+
+
+# -- retries -----------------------------------------------------------------------------------------------------------
+
+
+def test_retries_cover_the_default_rule_and_workers_that_die(make_tasks: Any, processing: Any) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    assert task.retries == DEFAULT_RULE + SPARE_RETRIES == 8
+    assert task.retry_policy.unmatched_retries == 0
+
+
+def test_retries_cover_what_the_policies_grant(make_tasks: Any, processing: Any) -> None:
+    policies = [
+        {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "MaxAttempts": 2},
+        {"ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"], "MaxAttempts": 4},
+    ]
+
+    assert make_tasks(processing("A", RetryPolicies=policies))["A"].retries == 2 + 4 + SPARE_RETRIES
+
+
+def test_a_policy_that_never_retries_still_leaves_the_spare_ones(make_tasks: Any, processing: Any) -> None:
+    never = [{"ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"], "MaxAttempts": 0}]
+
+    assert make_tasks(processing("A", RetryPolicies=never))["A"].retries == SPARE_RETRIES
+
+
+def test_the_users_own_retries_are_for_what_no_policy_matches(make_tasks: Any, processing: Any) -> None:
+    delay = timedelta(minutes=2)
+    task = make_tasks(processing("A"), default_args={"retries": 4, "retry_delay": delay})["A"]
+
+    assert task.retry_policy.unmatched_retries == 4
+    assert task.retries == DEFAULT_RULE + 4 + SPARE_RETRIES
+    assert task.retry_delay == delay
+
+
+def test_the_deployments_default_retries_count_as_the_users(
+    make_tasks: Any, processing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "DEFAULT_RETRIES", 2)
+
+    assert make_tasks(processing("A"))["A"].retry_policy.unmatched_retries == 2
+
+
+def test_a_dead_workers_retry_comes_soon(make_tasks: Any, processing: Any) -> None:
+    assert make_tasks(processing("A"))["A"].retry_delay == timedelta(seconds=15)
+
+
+# -- what Airflow does with a task -------------------------------------------------------------------------------------
+
+
+def test_nothing_of_the_definition_is_rendered(make_tasks: Any, processing_arguments: Any) -> None:
+    arguments = {
+        **processing_arguments,
+        "Environment": {"A": "{{ 1 + 1 }}", "B": "{% include 'x.sh' %}", "C": "x.sh", "D": "{{ undefined.name }}"},
+    }
+    task = make_tasks({"Name": "A", "Type": "Processing", "Arguments": arguments})["A"]
+
+    task.render_template_fields({}, Environment(autoescape=False))
+
+    assert task.request.body == arguments
+    assert task.plan.step.arguments == arguments
+    assert task.template_ext == ()
+
+
+def test_a_copied_task_shares_its_definition(make_tasks: Any, processing: Any) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    copied = copy.deepcopy(task)
+
+    assert copied.plan.step is task.plan.step
+    assert copied.settings.pipeline is task.settings.pipeline
+    assert (copied.task_id, copied.retries, copied.connection) == (task.task_id, task.retries, task.connection)
+
+
+def test_a_task_can_be_pickled(make_tasks: Any, processing: Any) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    copied = pickle.loads(pickle.dumps(task))
+
+    assert copied.plan.step.arguments == task.plan.step.arguments
+    assert copied.retry_policy.rules == task.retry_policy.rules
+
+
+def test_name_and_description_of_the_step_are_those_of_the_task(make_tasks: Any, processing: Any) -> None:
+    named = make_tasks(processing("A", DisplayName="Prepare – Daten", Description="It's\n'''quoted'''"))["A"]
+    plain = make_tasks(processing("A"))["A"]
+
+    assert (named.task_display_name, named.doc_md) == ("Prepare – Daten", "It's\n'''quoted'''")
+    assert (plain.task_display_name, plain.doc_md) == ("A", None)
+
+
+def test_the_ui_shows_the_request_as_sent_after_the_task_has_run(make_tasks: Any, processing: Any) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    assert tuple(task.template_fields) == ("request",)
+    assert task.template_fields_renderers == {"request": "json"}
+    assert task.overwrite_rtif_after_execution is True
+
+
+# -- execute -----------------------------------------------------------------------------------------------------------
+
+
+class FakeJobStep:
+    """Stands for `JobStep`: what was asked of it."""
+
+    asked: list[Any]
+
+    def __init__(self, operator: Any, context: Any) -> None:
+        assert isinstance(operator.killed, threading.Event)
+        self.operator = operator
+
+    def start(self) -> str:
+        self.asked.append("start")
+        return "properties"
+
+    def resume(self, event: Any) -> str:
+        self.asked.append(("resume", event))
+        return "properties"
+
+    def time_out(self) -> None:
+        self.asked.append("time_out")
+        raise StepTimeoutError("A", "took longer")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    FakeJobStep.asked = []
+    monkeypatch.setattr(step, "JobStep", FakeJobStep)
+    return FakeJobStep.asked
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    answer: dict[str, Any] = {"skip": False}
+
+    def pass_gate(plan: Any, task_ids: Any, context: Any) -> None:
+        answer["asked for"] = (plan.step.name, dict(task_ids))
+        if answer["skip"]:
+            raise AirflowSkipException("the trigger does not hold")
+
+    monkeypatch.setattr(base, "pass_gate", pass_gate)
+    return answer
+
+
+def test_the_gate_comes_first(make_tasks: Any, processing: Any, context: Any, asked: list[Any], gate: Any) -> None:
+    task = make_tasks(processing("A"))["A"]
+    gate["skip"] = True
+
+    with pytest.raises(AirflowSkipException):
+        task.execute(context)
+
+    assert asked == []
+    assert gate["asked for"] == ("A", {"A": "A"})
+
+
+def test_behind_the_gate_the_job_starts(
+    make_tasks: Any, processing: Any, context: Any, asked: list[Any], gate: Any
+) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    assert task.execute(context) == "properties"
+    assert asked == ["start"]
+
+
+def test_a_fired_trigger_resumes_without_another_look_at_the_gate(
+    make_tasks: Any, processing: Any, context: Any, asked: list[Any], gate: Any
+) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    assert task.resume_execution("resume", {"event": {"status": "Completed"}}, context) == "properties"
+    assert asked == [("resume", {"status": "Completed"})]
+    assert "asked for" not in gate
+
+
+def test_a_deferral_that_timed_out_stops_the_job(
+    make_tasks: Any, processing: Any, context: Any, asked: list[Any]
+) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    # What the scheduler writes for a deferral that took longer than its timeout.
+    with pytest.raises(StepTimeoutError) as caught:
+        task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+
+    assert asked == ["time_out"]
+    assert isinstance(caught.value.__context__, TaskDeferralTimeout)
+
+
+def test_a_kill_wakes_the_waiting_step(make_tasks: Any, processing: Any, context: Any, asked: list[Any]) -> None:
+    task = make_tasks(processing("A"))["A"]
+    task.on_kill()  # before it runs there is nothing to wake
+
+    task.execute(context)
+    assert not task.killed.is_set()
+    task.on_kill()
+    assert task.killed.is_set()
+
+
+def test_a_base_class_does_nothing_by_itself(make_tasks: Any, processing: Any, context: Any) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    with pytest.raises(NotImplementedError):
+        super(JobOperator, task).act(context)

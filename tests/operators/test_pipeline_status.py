@@ -1,0 +1,91 @@
+"""The leaf that tells how a pipeline with dependency triggers ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_sm_pipelines.definition.graph import plan_steps
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.operators import pipeline_status
+from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+
+TASK_IDS = {"Train": "group.Train", "Notify": "Notify", "Clean": "Clean"}
+
+
+def condition(name: str, *depends_on: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"Conditions": [], "IfSteps": [], "ElseSteps": []}
+    return {"Name": name, "Type": "Condition", "DependsOn": list(depends_on), "Arguments": arguments}
+
+
+PIPELINE = load_pipeline(
+    {
+        "Version": "2020-12-01",
+        "Steps": [
+            condition("Train"),
+            condition("Notify", {"Step": "Train", "Trigger": "Failed"}),
+            condition("Clean", "Train"),
+        ],
+    }
+)
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    found: dict[str, str | None] = dict.fromkeys(TASK_IDS.values(), "success")
+
+    def task_states(dag_id: str, run_id: str, task_ids: list[str]) -> dict[str, str | None]:
+        assert (dag_id, run_id, set(task_ids)) == ("dag", "run", set(TASK_IDS.values()))
+        return found
+
+    monkeypatch.setattr(pipeline_status, "task_states", task_states)
+    return found
+
+
+def status_task(**arguments: Any) -> PipelineStatusOperator:
+    settings = PipelineRunSettings(PIPELINE, "pipeline", TASK_IDS)
+    return PipelineStatusOperator(task_id="pipeline_status", plans=plan_steps(PIPELINE), settings=settings, **arguments)
+
+
+def test_it_waits_for_everything_whatever_happens() -> None:
+    assert status_task().trigger_rule == "all_done"
+
+
+@pytest.mark.parametrize("state", ["success", "skipped"])
+def test_without_a_failure_the_pipeline_succeeded(states: Any, context: Any, state: str) -> None:
+    states["Notify"] = state
+
+    assert status_task().execute(context) == {"Status": "Succeeded", "FailedSteps": []}
+
+
+def test_completed_with_failures_is_a_failed_run_that_names_the_steps(states: Any, context: Any) -> None:
+    states["group.Train"], states["Clean"] = "failed", "upstream_failed"
+
+    with pytest.raises(AirflowFailException, match=r"^CompletedWithFailures: Train failed$"):
+        status_task().execute(context)
+
+
+def test_completed_with_failures_may_be_a_success(states: Any, context: Any) -> None:
+    states["group.Train"], states["Clean"] = "failed", "upstream_failed"
+
+    answer = status_task(completed_with_failures="success").execute(context)
+
+    assert answer == {"Status": "CompletedWithFailures", "FailedSteps": ["Train"]}
+
+
+@pytest.mark.parametrize("wish", ["failed", "success"])
+def test_a_failure_that_no_step_waits_for_is_a_failed_run_whatever_the_user_wishes(
+    states: Any, context: Any, wish: str
+) -> None:
+    states["group.Train"] = states["Clean"] = "failed"
+
+    with pytest.raises(AirflowFailException, match=r"^Failed: Clean, Train failed$"):
+        status_task(completed_with_failures=wish).execute(context)
+
+
+def test_any_other_wish_is_refused_when_the_dag_is_parsed() -> None:
+    with pytest.raises(ValueError, match="completed_with_failures is 'failed' or 'success', not 'sucess'"):
+        status_task(completed_with_failures="sucess")

@@ -1,0 +1,68 @@
+"""What the state of a task says about its resource: the whole tables."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk import TaskInstanceState
+
+from airflow_sm_pipelines.semantics.ownership import (
+    ABSENT,
+    Verdict,
+    is_orphan,
+    verdict_of_trigger_kill,
+    verdict_of_worker_kill,
+)
+
+KEEP, STOP, ASK_AGAIN = Verdict.KEEP, Verdict.STOP, Verdict.ASK_AGAIN
+
+# State -> what a trigger's on_kill does, what a terminated worker does, whether the recorded resource is an orphan.
+TABLE: dict[str | None, tuple[Verdict, Verdict, bool]] = {
+    # Somebody, or Airflow, ended the task.
+    "failed": (STOP, STOP, True),
+    "success": (STOP, STOP, True),
+    "skipped": (STOP, STOP, True),
+    "removed": (STOP, STOP, True),
+    "upstream_failed": (STOP, STOP, True),
+    ABSENT: (STOP, STOP, True),
+    # It was cleared: the new attempt stops the leftover.
+    None: (ASK_AGAIN, STOP, False),
+    "none": (ASK_AGAIN, STOP, False),
+    "scheduled": (ASK_AGAIN, STOP, False),
+    "queued": (ASK_AGAIN, STOP, False),
+    "restarting": (ASK_AGAIN, STOP, False),
+    # The task goes on: the trigger moved, or the machine goes down.
+    "running": (KEEP, KEEP, False),
+    "deferred": (KEEP, KEEP, False),
+    "up_for_retry": (KEEP, KEEP, False),
+    "up_for_reschedule": (KEEP, KEEP, False),
+    "awaiting_input": (KEEP, KEEP, False),
+}
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_a_killed_trigger(state: str | None) -> None:
+    assert verdict_of_trigger_kill(state) is TABLE[state][0]
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_a_terminated_worker(state: str | None) -> None:
+    assert verdict_of_worker_kill(state) is TABLE[state][1]
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_a_resource_that_the_record_names(state: str | None) -> None:
+    assert is_orphan(state, "job-1", "job-1") is TABLE[state][2]
+
+
+@pytest.mark.parametrize("state", TABLE)
+@pytest.mark.parametrize("recorded", [None, "job-2"])
+def test_a_resource_that_the_record_does_not_name_is_an_orphan(state: str | None, recorded: str | None) -> None:
+    assert is_orphan(state, recorded, "job-1")
+
+
+def test_every_task_state_of_airflow_is_decided() -> None:
+    assert {state.value for state in TaskInstanceState} <= TABLE.keys()
+
+
+def test_a_worker_never_waits_with_its_verdict() -> None:
+    assert ASK_AGAIN not in {verdict_of_worker_kill(state) for state in TABLE}
