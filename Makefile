@@ -1,0 +1,80 @@
+# Needs python3 (3.11 or later) with venv, and make. Everything else goes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+GOLDEN := tests/definition/test_golden.py
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-unit lint types unit golden integration e2e bench constraints
+
+help:
+	@echo "make install      create .venv with the package and its tools"
+	@echo "make demo         run the example pipeline on a real Airflow and a local AWS (ARGS='--max-mse 1000')"
+	@echo "make test         lint, types, unit, golden, integration and end-to-end tests"
+	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
+	@echo "make bench        measure"
+	@echo "make constraints  renew constraints.txt from the newest versions"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed, e.g. make install PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
+
+# The SDK does not go together with constraints.txt: it gets an environment in which the tests run it as a program.
+demo: install
+	@$(BIN)/sm-pipelines demo $(ARGS)
+
+# One after the other, the quick ones first, whatever -j says.
+test: install
+	$(MAKE) lint
+	$(MAKE) types
+	$(MAKE) unit
+	$(MAKE) golden
+	$(MAKE) integration
+	$(MAKE) e2e
+
+test-unit: install
+	$(MAKE) lint
+	$(MAKE) types
+	$(MAKE) unit
+	$(MAKE) golden
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(PYTEST) -m "not integration and not e2e" --ignore $(GOLDEN)
+
+golden: install
+	$(PYTEST) $(GOLDEN)
+
+integration: install
+	$(PYTEST) -m integration
+
+e2e: install
+	$(PYTEST) -m e2e
+
+bench: install
+	$(BIN)/python tests/bench/bench.py
+
+# A new environment, so that nothing gets in which somebody installed by hand.
+constraints:
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m venv "$$scratch" && \
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check '.[dev]' && \
+	{ \
+		echo "# Exact versions of everything that .[dev] installs. Made by: make constraints"; \
+		"$$scratch/bin/python" -m pip freeze --exclude airflow-sm-pipelines; \
+	} > "$$scratch/constraints.txt" && \
+	cp "$$scratch/constraints.txt" constraints.txt

@@ -1,0 +1,101 @@
+"""The example pipelines that the package ships: where they are, what they need, what their runs are judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.models import Pipeline
+
+_HERE = Path(__file__).resolve().parent
+_FOLDERS = (
+    _HERE / "example_dags",  # in an installed package
+    _HERE.parents[1] / "dags",  # in a checkout
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that a step of an example writes into a property file, and its limit.
+
+    Attributes:
+        label: What people call it.
+        step: The step that writes it.
+        property_file: Name of the property file.
+        path: Members on the way to the number.
+        limit_parameter: Pipeline parameter with the largest value that is accepted.
+    """
+
+    label: str
+    step: str
+    property_file: str
+    path: tuple[str, ...]
+    limit_parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example: ``<name>.py`` and ``<name>.json``, and ``<name>_scripts/`` with the code of its jobs.
+
+    Attributes:
+        name: Id of the DAG and stem of the files.
+        code_prefix: Where in the bucket its definition expects the scripts.
+        metric: What a run is judged by.
+    """
+
+    name: str
+    code_prefix: str
+    metric: Metric
+
+    @property
+    def definition(self) -> Path:
+        """The pipeline definition."""
+        return dags_folder() / f"{self.name}.json"
+
+    @property
+    def scripts(self) -> tuple[Path, ...]:
+        """The code of its jobs."""
+        return tuple(sorted((dags_folder() / f"{self.name}_scripts").glob("*.py")))
+
+    def load(self) -> Pipeline:
+        """Return the pipeline."""
+        return load_pipeline(self.definition)
+
+
+DIABETES = Example(
+    name="diabetes",
+    code_prefix="code",
+    metric=Metric(
+        label="MSE on the test data",
+        step="FitAndEvaluate",
+        property_file="Evaluation",
+        path=("regression_metrics", "mse", "value"),
+        limit_parameter="MaxMse",
+    ),
+)
+
+
+def dags_folder() -> Path:
+    """Return the folder of the example DAGs.
+
+    Raises:
+        FileNotFoundError: The package was installed without it.
+    """
+    for folder in _FOLDERS:
+        if (folder / f"{DIABETES.name}.json").is_file():
+            return folder
+    raise FileNotFoundError(f"the example DAGs are in none of: {', '.join(map(str, _FOLDERS))}")
+
+
+def upload_scripts(s3: Any, example: Example, bucket: str) -> None:
+    """Put the scripts of an example where its definition expects them.
+
+    Args:
+        s3: boto3 client for S3.
+        example: The example.
+        bucket: An existing bucket.
+    """
+    for script in example.scripts:
+        s3.put_object(Bucket=bucket, Key=f"{example.code_prefix}/{script.name}", Body=script.read_bytes())

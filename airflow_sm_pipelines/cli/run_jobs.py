@@ -1,0 +1,51 @@
+"""Which AWS job belongs to which task of a run, told by the jobs' own tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_sm_pipelines.aws.calls import call
+from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS, ResourceKind
+from airflow_sm_pipelines.aws.tags import owner_of
+
+
+class RunJobs:
+    """The AWS jobs of one DAG run, looked up again at each call.
+
+    Args:
+        sagemaker: boto3 client for SageMaker.
+        dag_id: The DAG.
+        run_id: The run.
+    """
+
+    def __init__(self, sagemaker: Any, dag_id: str, run_id: str) -> None:
+        self._sagemaker = sagemaker
+        self._run = (dag_id, run_id)
+        self._tasks: dict[str, str | None] = {}
+
+    def by_task(self) -> dict[str, str]:
+        """Return the name of each task's newest job.
+
+        Raises:
+            airflow_sm_pipelines.aws.jobs.CallRefusedError: AWS refused to list them.
+        """
+        newest: dict[str, str] = {}
+        jobs = sorted(self._summaries(), key=lambda job: job[1]["CreationTime"])
+        for kind, summary in jobs:
+            task = self._task(summary[kind.arn_member])
+            if task is not None:
+                newest[task] = summary[kind.name_member]
+        return newest
+
+    def _summaries(self) -> Iterator[tuple[ResourceKind, Mapping[str, Any]]]:
+        for kind in RESOURCE_KINDS.values():
+            for summary in call(self._sagemaker, kind.list, {})[kind.summaries_member]:
+                yield kind, summary
+
+    def _task(self, arn: str) -> str | None:
+        if arn not in self._tasks:
+            owner = owner_of(call(self._sagemaker, "ListTags", {"ResourceArn": arn}).get("Tags", []))
+            ours = owner is not None and (owner.dag_id, owner.run_id) == self._run
+            self._tasks[arn] = owner.task_id if owner is not None and ours else None
+        return self._tasks[arn]

@@ -1,0 +1,121 @@
+"""The demo, as far as it can be tested without Airflow; the whole of it runs in tests/e2e/test_demo.py."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+from typing import Any
+
+import pytest
+
+from airflow_sm_pipelines.cli import demo
+from airflow_sm_pipelines.cli.examples import DIABETES
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    demo.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_by_default_the_definition_decides_the_limit_and_nothing_is_kept() -> None:
+    args = parse()
+    assert args.max_mse is None
+    assert args.keep is False
+
+
+def test_the_limit_is_a_number() -> None:
+    assert parse("--max-mse", "1e3").max_mse == 1000.0
+    with pytest.raises(SystemExit):
+        parse("--max-mse", "low")
+
+
+def test_a_missing_package_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = demo.find_spec
+    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "sklearn" else found(name))
+    assert demo.run(parse()) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == "sm-pipelines demo needs scikit-learn: pip install 'airflow-sm-pipelines[demo]'\n"
+
+
+def test_nothing_of_the_users_aws_or_proxy_settings_reaches_the_demo() -> None:
+    environment = {
+        "AWS_PROFILE": "production",
+        "AWS_ENDPOINT_URL_S3": "https://example.com",
+        "AWS_ACCESS_KEY_ID": "mine",
+        "no_proxy": "example.com",
+        "HOME": "/home/somebody",
+    }
+    demo.leave_user_settings(environment)
+    assert environment == {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "HOME": "/home/somebody",
+    }
+
+
+def test_the_metric_is_read_where_the_condition_reads_it() -> None:
+    check = DIABETES.load().step("CheckMse")
+    [condition] = check.arguments["Conditions"]  # type: ignore[call-overload]
+    assert condition["LeftValue"]["Std:JsonGet"]["Path"] == ".".join(DIABETES.metric.path)
+    assert condition["RightValue"] == {"Get": f"Parameters.{DIABETES.metric.limit_parameter}"}
+
+
+def test_the_metric_is_a_number_of_the_property_file() -> None:
+    document = json.loads('{"regression_metrics": {"mse": {"value": 12}}}')
+    assert demo.metric_in(document, DIABETES.metric) == 12.0
+
+
+class Airflow:
+    """Answers about one run of the example."""
+
+    def __init__(self, state: str) -> None:
+        self.api = self
+        self.state = state
+
+    def task_instances(self, _dag_id: str, _run_id: str) -> list[dict[str, Any]]:
+        return [{"task_id": "FitAndEvaluate", "state": self.state}, {"task_id": "Prepare", "state": "success"}]
+
+    def xcom(self, _dag_id: str, _run_id: str, task_id: str) -> dict[str, Any]:
+        assert task_id == "FitAndEvaluate"
+        outputs = [{"OutputName": name, "S3Output": {"S3Uri": f"s3://b/{name}"}} for name in ("model", "evaluation")]
+        return {"ProcessingOutputConfig": {"Outputs": outputs}}
+
+
+class Stage:
+    """One run of the example, and the file that its job has left."""
+
+    example = DIABETES
+
+    def __init__(self, state: str) -> None:
+        self.airflow = Airflow(state)
+
+    def client(self, _service: str) -> Any:
+        return self
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        assert (Bucket, Key) == ("b", "evaluation/evaluation.json")
+        return {"Body": io.BytesIO(b'{"regression_metrics": {"mse": {"value": 2.5}}}')}
+
+
+def test_the_metric_is_read_from_the_output_of_the_run() -> None:
+    assert demo.metric_value(Stage("success"), "run") == 2.5  # type: ignore[arg-type]
+
+
+def test_a_step_that_failed_has_no_metric_though_it_has_properties() -> None:
+    assert demo.metric_value(Stage("failed"), "run") is None  # type: ignore[arg-type]
+
+
+def test_who_keeps_the_demo_is_told_address_login_and_variables() -> None:
+    told = demo.kept_addresses("http://127.0.0.1:1", "diabetes", ("admin", "a b"), {"AWS_ENDPOINT_URL": "http://x y"})
+    assert "http://127.0.0.1:1/dags/diabetes" in told
+    assert "admin" in told
+    assert "password: a b\n" in told
+    assert "export AWS_ENDPOINT_URL='http://x y'\n" in told

@@ -1,0 +1,173 @@
+"""One real Airflow and one local AWS for all end-to-end tests: scheduler, API server, triggerer, DAG processor."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import pytest
+
+from airflow_sm_pipelines.cli.airflow_processes import AirflowProcesses
+from airflow_sm_pipelines.local.server import LocalAws
+
+DAGS = Path(__file__).parent / "dags"
+ENDED = {"success", "failed"}
+
+
+@dataclass
+class World:
+    """What a test can see and do."""
+
+    airflow: AirflowProcesses
+    aws: LocalAws
+
+    # -- Airflow -----------------------------------------------------------------------------------------------
+
+    def trigger(self, dag_id: str, run_id: str | None = None, **conf: Any) -> Run:
+        return Run(self, dag_id, self.airflow.api.trigger(dag_id, conf, run_id))
+
+    # -- AWS ---------------------------------------------------------------------------------------------------
+
+    @property
+    def sagemaker(self) -> Any:
+        return boto3.client(
+            "sagemaker",
+            endpoint_url=self.aws.endpoint_url,
+            region_name="us-west-2",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def jobs_of(self, run: Run) -> dict[str, str]:
+        """Name and status of every job whose tags name the run."""
+        client, found = self.sagemaker, {}
+        for page in client.get_paginator("list_processing_jobs").paginate():
+            for job in page["ProcessingJobSummaries"]:
+                tags = client.list_tags(ResourceArn=job["ProcessingJobArn"])["Tags"]
+                if {"Key": "sm-pipelines:dag", "Value": run.dag_id} in tags and {
+                    "Key": "sm-pipelines:run",
+                    "Value": run.run_id,
+                } in tags:
+                    found[job["ProcessingJobName"]] = job["ProcessingJobStatus"]
+        return found
+
+    def fault(self, **rule: Any) -> None:
+        body = json.dumps([rule]).encode()
+        request = urllib.request.Request(f"{self.aws.endpoint_url}/_local/faults", body, method="POST")
+        request.add_header("Content-Type", "application/json")
+        urllib.request.urlopen(request).read()
+
+    def clear_faults(self) -> None:
+        urllib.request.urlopen(urllib.request.Request(f"{self.aws.endpoint_url}/_local/faults", method="DELETE")).read()
+
+
+@dataclass
+class Run:
+    """One DAG run."""
+
+    world: World
+    dag_id: str
+    run_id: str
+
+    @property
+    def _path(self) -> str:
+        return f"dags/{self.dag_id}/dagRuns/{quote(self.run_id)}"
+
+    def state(self) -> str:
+        return self.world.airflow.api.run_state(self.dag_id, self.run_id)
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        return {t["task_id"]: t for t in self.world.airflow.api.task_instances(self.dag_id, self.run_id)}
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        return self.tasks()[task_id]
+
+    def wait(self, timeout: float = 120) -> str:
+        return wait_for(lambda: self.state() if self.state() in ENDED else None, timeout, f"end of {self.run_id}")
+
+    def wait_task(self, task_id: str, *states: str, timeout: float = 90) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            task = self.task(task_id)
+            return task if task["state"] in states else None
+
+        return wait_for(look, timeout, f"{task_id} to be {states}")
+
+    def wait_jobs(self, condition: Callable[[dict[str, str]], bool], timeout: float = 60) -> dict[str, str]:
+        def look() -> dict[str, str] | None:
+            jobs = self.world.jobs_of(self)
+            return jobs if condition(jobs) else None
+
+        return wait_for(look, timeout, "jobs")
+
+    def mark(self, task_id: str, state: str) -> None:
+        self.world.airflow.api.request("PATCH", f"{self._path}/taskInstances/{task_id}", {"new_state": state})
+
+    def clear(self, *task_ids: str) -> None:
+        body = {
+            "dry_run": False,
+            "dag_run_id": self.run_id,
+            "task_ids": list(task_ids),
+            "only_failed": False,
+            "reset_dag_runs": True,
+            "include_downstream": True,
+        }
+        self.world.airflow.api.request("POST", f"dags/{self.dag_id}/clearTaskInstances", body)
+
+    def delete(self) -> None:
+        self.world.airflow.api.request("DELETE", self._path)
+
+    def log(self, task_id: str, try_number: int = 1) -> str:
+        answer = self.world.airflow.api.request(
+            "GET", f"{self._path}/taskInstances/{task_id}/logs/{try_number}", full_content="true"
+        )
+        return json.dumps(answer["content"], indent=1)
+
+    def xcom(self, task_id: str, key: str = "return_value") -> Any:
+        return self.world.airflow.api.xcom(self.dag_id, self.run_id, task_id, key)
+
+
+def wait_for(look: Callable[[], Any], timeout: float, what: str) -> Any:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.3)
+    raise AssertionError(f"waited {timeout:g} s in vain for {what}")
+
+
+@pytest.fixture(scope="session")
+def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    home = tmp_path_factory.mktemp("airflow")
+    with LocalAws(port=0, stop_grace_seconds=3.0) as aws:
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=aws.endpoint_url,
+            region_name="us-west-2",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        s3.create_bucket(Bucket="e2e", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        settings = {"AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5"}
+        with AirflowProcesses(home, DAGS, environment=aws.environment(), settings=settings) as airflow:
+            world = World(airflow, aws)
+            wait_for(lambda: _parsed(world), 60, "the DAGs to be parsed")
+            yield world
+
+
+def _parsed(world: World) -> bool:
+    dags = world.airflow.api.request("GET", "dags", limit=100)["dags"]
+    wanted = {path.stem for path in DAGS.glob("*.py")} - {"sleeping_steps"}
+    return wanted <= {dag["dag_id"] for dag in dags}
+
+
+@pytest.fixture
+def world(_world: World) -> Iterator[World]:
+    yield _world
+    _world.clear_faults()
