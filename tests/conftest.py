@@ -140,6 +140,12 @@ class FakeSageMaker:
         ]
         return {"ProcessingJobSummaries": found}
 
+    def list_training_jobs(self, **query: Any) -> dict[str, Any]:
+        return {"TrainingJobSummaries": []}
+
+    def list_transform_jobs(self, **query: Any) -> dict[str, Any]:
+        return {"TransformJobSummaries": []}
+
     def list_tags(self, ResourceArn: str) -> dict[str, Any]:  # noqa: N803
         self._called("ListTags")
         name = ResourceArn.rpartition("/")[2]

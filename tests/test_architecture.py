@@ -25,8 +25,9 @@ ORDER = (
     {"definition", "aws"},
     {"semantics"},
     {"execution"},
-    {"operators", "sensors"},
-    {"translator", "folder", "timetables"},
+    {"operators", "sensors", "overrides"},
+    {"translator"},
+    {"folder", "timetables"},
     {"plugin", "cli"},
 )
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
@@ -213,7 +214,12 @@ def test_all_names_every_public_definition(module: Module) -> None:
 
 
 def test_the_package_offers_its_public_names_and_no_other() -> None:
-    assert sorted(airflow_sm_pipelines.__all__) == ["load_pipeline", "pipeline_dag"]
+    assert sorted(airflow_sm_pipelines.__all__) == [
+        "load_pipeline",
+        "load_pipelines",
+        "pipeline_dag",
+        "pipeline_task_group",
+    ]
     assert set(airflow_sm_pipelines.__all__) == set(airflow_sm_pipelines._HOME)
     with pytest.raises(AttributeError, match="has no attribute 'pipeline'"):
         airflow_sm_pipelines.pipeline  # noqa: B018

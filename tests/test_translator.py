@@ -12,7 +12,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
-from airflow_sm_pipelines import pipeline_dag
+from airflow_sm_pipelines import pipeline_dag, pipeline_task_group
 from airflow_sm_pipelines.errors import InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
@@ -301,9 +301,9 @@ def test_steps_that_cannot_run_are_refused_all_at_once_by_name_and_type(errors_o
 
     assert errors == [
         "Steps[0].Type: step First is of type Lambda, which this version cannot run "
-        "(it runs Condition, Fail, Processing)",
+        "(it runs Condition, Fail, Model, Processing, RegisterModel, Training, Transform)",
         "Steps[2].Arguments.IfSteps[0].Type: step Second is of type Lambda, which this version cannot run "
-        "(it runs Condition, Fail, Processing)",
+        "(it runs Condition, Fail, Model, Processing, RegisterModel, Training, Transform)",
     ]
 
 
@@ -318,7 +318,15 @@ def test_such_a_refusal_has_a_type_of_its_own(dag_of: Any) -> None:
 
 
 def test_the_operators_that_we_say_we_have_are_those_that_we_have() -> None:
-    assert {"Condition": ConditionOperator, "Fail": FailOperator, "Processing": ProcessingOperator} == OPERATORS
+    assert {step_type: operator.__name__ for step_type, operator in OPERATORS.items()} == {
+        "Condition": "ConditionOperator",
+        "Fail": "FailOperator",
+        "Model": "ModelOperator",
+        "Processing": "ProcessingOperator",
+        "RegisterModel": "RegisterModelOperator",
+        "Training": "TrainingOperator",
+        "Transform": "TransformOperator",
+    }
 
 
 def test_errors_of_the_definition_come_as_they_are(errors_of: Any, processing: Any) -> None:
@@ -460,3 +468,61 @@ def test_params_of_the_users_own_stand_beside_the_parameters(dag_of: Any, proces
     }
     [error] = errors_of(processing("A"), members={"Parameters": parameters}, params={"Count": 2})
     assert error.startswith("Parameters[0]: params= redefines the pipeline parameter Count")
+
+
+# -- task groups -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def group_in(definition: Any) -> Any:
+    """Make a task group of some steps in a DAG with some params."""
+
+    def make(*steps: Step, params: Step | None = None, members: Step | None = None, **arguments: Any) -> DAG:
+        with DAG("own", schedule=None, params=params or {}) as dag:
+            pipeline_task_group(definition(*steps, **(members or {})), **{"group_id": "train", **arguments})
+        return dag
+
+    return make
+
+
+def test_a_group_has_a_task_for_each_step_under_its_own_name(group_in: Any, processing: Any) -> None:
+    dag = group_in(processing("A"), processing("B", "A"))
+
+    assert edges_of(dag) == {("train.A", "train.B")}
+    assert dag.get_task("train.B").settings.task_ids == {"A": "train.A", "B": "train.B"}
+    assert dag.get_task("train.A").settings.name == "train"
+
+
+def test_a_group_without_prefix_keeps_the_steps_names(group_in: Any, processing: Any) -> None:
+    assert group_in(processing("A"), prefix_group_id=False).get_task("A").settings.task_ids == {"A": "A"}
+
+
+def test_the_status_of_a_group_is_a_task_of_the_group(group_in: Any, processing: Any) -> None:
+    dag = group_in(processing("A"), processing("Notify", when("Failed", "A")))
+
+    assert edges_of(dag) >= {("train.A", "train.pipeline_status"), ("train.Notify", "train.pipeline_status")}
+
+
+def test_a_groups_parameters_have_the_value_given_else_the_dags_else_the_default(
+    group_in: Any, processing: Any
+) -> None:
+    members = {"Parameters": [{"Name": name, "Type": "Integer", "DefaultValue": 1} for name in ("P", "Q", "R")]}
+
+    dag = group_in(processing("A"), members=members, params={"Q": 5}, parameters={"P": 2})
+
+    assert dag.get_task("train.A").settings.values == {"P": 2, "R": 1}
+    assert dict(dag.params) == {"Q": 5}, "a group adds nothing to the DAG"
+
+
+def test_a_groups_parameter_needs_a_value_from_somewhere(group_in: Any, processing: Any) -> None:
+    members = {"Parameters": [{"Name": "P", "Type": "Integer"}]}
+
+    with pytest.raises(InvalidDefinitionError) as caught:
+        group_in(processing("A"), members=members)
+    assert "parameter P has no default value, and the DAG has no param of that name" in str(caught.value)
+    assert group_in(processing("A"), members=members, params={"P": 5})
+    assert group_in(processing("A"), members=members, parameters={"P": 5})
+
+
+def test_the_role_of_the_pipeline_reaches_its_steps(dag_of: Any, processing: Any) -> None:
+    assert dag_of(processing("A"), role_arn="arn:aws:iam::1:role/R").get_task("A").settings.role_arn

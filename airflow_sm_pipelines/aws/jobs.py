@@ -42,22 +42,23 @@ class Observation:
     description: Mapping[str, Any]
 
 
-def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> bool:
-    """Create the resource that ``request`` names.
+def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple[bool, str]:
+    """Create the resource that ``request`` names, or that its idempotency token stands for.
 
     Returns:
-        False if it already existed: an earlier call of the same attempt had created it.
+        Whether it is new, as far as AWS tells (not if an earlier call of the same attempt had created it), and what
+        Describe takes: its name, or its ARN if the service made the name.
 
     Raises:
         CallRefusedError: AWS refused the request.
     """
     try:
-        call(client, kind.create, request)
+        answer = call(client, kind.create, request)
     except CallRefusedError as error:
-        if says_present(error.code, error.message):
-            return False
+        if not kind.token_member and says_present(error.code, error.message):
+            return False, str(request[kind.name_member])
         raise
-    return True
+    return True, str(answer[kind.arn_member] if kind.token_member else request[kind.name_member])
 
 
 def observe(client: Any, kind: ResourceKind, name: str) -> Observation | None:
@@ -72,6 +73,8 @@ def observe(client: Any, kind: ResourceKind, name: str) -> Observation | None:
         if says_absent(error.code, error.message):
             return None
         raise
+    if not kind.status_member:
+        return Observation("Created", Outcome.SUCCEEDED, "", description)
     status = str(description.get(kind.status_member, ""))
     reason = next((str(description[m]) for m in kind.reason_members if description.get(m)), "")
     return Observation(status, _outcome(kind, status), reason, description)
@@ -91,12 +94,14 @@ def stop(client: Any, kind: ResourceKind, name: str) -> bool:
     """Ask AWS to stop a resource.
 
     Returns:
-        False if there was nothing to stop: it does not exist, or has already ended. True also if somebody else has
-        told it to stop.
+        False if there was nothing to stop: it does not exist, has already ended, or is of a kind that cannot be
+        stopped. True also if somebody else has told it to stop.
 
     Raises:
         CallRefusedError: AWS refused the call for another reason.
     """
+    if not kind.stop:
+        return False
     seen = observe(client, kind, name)
     if seen is None or seen.outcome is not Outcome.RUNNING:
         return False
@@ -117,9 +122,13 @@ def stop(client: Any, kind: ResourceKind, name: str) -> bool:
 def running(client: Any, kind: ResourceKind, name_contains: str = "") -> Iterator[tuple[str, str]]:
     """Yield name and ARN of every running resource, or of those whose name holds ``name_contains``.
 
+    There are none of a kind that costs nothing (it has no List operation in its row).
+
     Raises:
         CallRefusedError: AWS refused a call.
     """
+    if not kind.list:
+        return
     wanted = {"NameContains": name_contains} if name_contains else {}
     for status in kind.running_states:
         page: dict[str, Any] = {}

@@ -7,7 +7,7 @@ reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,15 @@ class ResourceKind:
         key: Stable identifier of the row; travels in trigger arguments.
         noun: What people call it, for messages.
         service: Name of the boto3 client.
-        create, describe, stop, list: Operation names as in the service model, e.g. ``CreateProcessingJob``.
+        create, describe: Operation names as in the service model, e.g. ``CreateProcessingJob``.
+        stop, list: The same; ``""`` for a resource that is there at once and costs nothing.
         name_member: Member of the requests that holds the resource's name.
+        token_member: Member of the Create request for an idempotency token, where the service makes the name: the
+            attempt's name goes there, and Describe takes the ARN. ``""`` where we make the name.
         name_limit: Longest name the service accepts, in characters.
         arn_member: Member of the responses that holds the ARN.
-        status_member: Member of the Describe response that holds the state.
+        status_member: Member of the Describe response that holds the state; ``""`` if it has none.
+        role_member: Member of the Create request for the role that the resource works with; ``""`` if it has none.
         succeeded, failed, stopped: Terminal states by meaning; any other state means that it still runs.
         reason_members: Members of the Describe response that explain a failure, most telling first.
         summaries_member: Member of the List response that holds the summaries.
@@ -49,13 +53,15 @@ class ResourceKind:
     colour: str
     iam_actions: tuple[str, ...]
     service: str = "sagemaker"
+    token_member: str = ""
+    role_member: str = "RoleArn"
     name_limit: int = 63
     succeeded: frozenset[str] = frozenset({"Completed"})
     failed: frozenset[str] = frozenset({"Failed"})
     stopped: frozenset[str] = frozenset({"Stopped"})
     running_states: tuple[str, ...] = ("InProgress", "Stopping")
     stopping_states: frozenset[str] = frozenset({"Stopping"})
-    reason_members: tuple[str, ...] = field(default=("FailureReason", "ExitMessage"))
+    reason_members: tuple[str, ...] = ("FailureReason",)
 
 
 PROCESSING_JOB = ResourceKind(
@@ -72,6 +78,7 @@ PROCESSING_JOB = ResourceKind(
     log_group="/aws/sagemaker/ProcessingJobs",
     console_path="processing-jobs/{name}",
     colour="#d5e8f7",
+    reason_members=("FailureReason", "ExitMessage"),
     iam_actions=(
         "sagemaker:CreateProcessingJob",
         "sagemaker:DescribeProcessingJob",
@@ -83,4 +90,109 @@ PROCESSING_JOB = ResourceKind(
     ),
 )
 
-RESOURCE_KINDS: dict[str, ResourceKind] = {kind.key: kind for kind in (PROCESSING_JOB,)}
+TRAINING_JOB = ResourceKind(
+    key="training-job",
+    noun="training job",
+    create="CreateTrainingJob",
+    describe="DescribeTrainingJob",
+    stop="StopTrainingJob",
+    list="ListTrainingJobs",
+    name_member="TrainingJobName",
+    arn_member="TrainingJobArn",
+    status_member="TrainingJobStatus",
+    summaries_member="TrainingJobSummaries",
+    failed=frozenset({"Failed", "Deleting"}),
+    log_group="/aws/sagemaker/TrainingJobs",
+    console_path="jobs/{name}",
+    colour="#d9ead3",
+    iam_actions=(
+        "sagemaker:CreateTrainingJob",
+        "sagemaker:DescribeTrainingJob",
+        "sagemaker:StopTrainingJob",
+        "sagemaker:ListTrainingJobs",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "iam:PassRole",
+    ),
+)
+
+TRANSFORM_JOB = ResourceKind(
+    key="transform-job",
+    noun="transform job",
+    create="CreateTransformJob",
+    describe="DescribeTransformJob",
+    stop="StopTransformJob",
+    list="ListTransformJobs",
+    name_member="TransformJobName",
+    arn_member="TransformJobArn",
+    status_member="TransformJobStatus",
+    summaries_member="TransformJobSummaries",
+    log_group="/aws/sagemaker/TransformJobs",
+    console_path="transform-jobs/{name}",
+    colour="#d0e0e3",
+    role_member="",
+    iam_actions=(
+        "sagemaker:CreateTransformJob",
+        "sagemaker:DescribeTransformJob",
+        "sagemaker:StopTransformJob",
+        "sagemaker:ListTransformJobs",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+    ),
+)
+
+MODEL = ResourceKind(
+    key="model",
+    noun="model",
+    create="CreateModel",
+    describe="DescribeModel",
+    stop="",
+    list="",
+    name_member="ModelName",
+    arn_member="ModelArn",
+    status_member="",
+    summaries_member="",
+    log_group="",
+    console_path="models/{name}",
+    colour="#ead1dc",
+    role_member="ExecutionRoleArn",
+    reason_members=(),
+    running_states=(),
+    stopping_states=frozenset(),
+    iam_actions=("sagemaker:CreateModel", "sagemaker:DescribeModel", "sagemaker:AddTags", "iam:PassRole"),
+)
+
+MODEL_PACKAGE = ResourceKind(
+    key="model-package",
+    noun="model package",
+    create="CreateModelPackage",
+    describe="DescribeModelPackage",
+    stop="",
+    list="",
+    name_member="ModelPackageName",
+    token_member="ClientToken",  # noqa: S106 - the name of a member
+    # The service makes the name; the limit is that of the token, 36 characters.
+    name_limit=32,
+    arn_member="ModelPackageArn",
+    status_member="ModelPackageStatus",
+    summaries_member="",
+    log_group="",
+    console_path="model-packages/{name}",
+    colour="#fce5cd",
+    role_member="",
+    reason_members=("ModelPackageStatusDetails",),
+    running_states=("Pending", "InProgress", "Deleting"),
+    stopped=frozenset(),
+    stopping_states=frozenset(),
+    iam_actions=(
+        "sagemaker:CreateModelPackage",
+        "sagemaker:DescribeModelPackage",
+        "sagemaker:CreateModelPackageGroup",
+        "sagemaker:DescribeModelPackageGroup",
+        "sagemaker:AddTags",
+    ),
+)
+
+RESOURCE_KINDS: dict[str, ResourceKind] = {
+    kind.key: kind for kind in (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, MODEL, MODEL_PACKAGE)
+}

@@ -42,7 +42,8 @@ class Attempt:
         epoch: The epoch it belongs to.
         token: The epoch's random token.
         failures: How many earlier attempts of the epoch failed.
-        name: Name of the resource.
+        name: Name of the resource, or the idempotency token of one that the service names.
+        reference: What Describe takes, the name or the ARN; empty until the service has named the resource.
         closed: Whether the resource is known to have ended badly, or to have been refused.
         opened_at: When the epoch's first attempt was opened, ISO 8601 in UTC; retry policies expire from here.
         submitted_at: When the resource was created, ISO 8601 in UTC; empty until AWS has accepted it.
@@ -52,6 +53,7 @@ class Attempt:
     token: str
     failures: int
     name: str
+    reference: str
     opened_at: str
     closed: bool = False
     submitted_at: str = ""
@@ -108,7 +110,8 @@ class AttemptBook:
             limit=self._kind.name_limit,
             prefix=self._prefix(),
         )
-        return self.write(Attempt(self._identity.epoch, token, failures, name, opened_at))
+        reference = "" if self._kind.token_member else name
+        return self.write(Attempt(self._identity.epoch, token, failures, name, reference, opened_at))
 
     def close(self, attempt: Attempt) -> Attempt:
         """Write down that an attempt has ended badly, so that the next try makes a new resource."""
@@ -116,7 +119,7 @@ class AttemptBook:
 
     def may_have_lost_record(self, last: Attempt | None) -> bool:
         """Tell whether an earlier epoch may have left a resource whose record was discarded by a clear."""
-        return last is None and self._identity.try_number > 1
+        return last is None and self._identity.try_number > 1 and bool(self._kind.list)
 
     def leftover_stem(self) -> str:
         """Return what the names of this step's resources hold in every epoch; those of other steps may, too."""

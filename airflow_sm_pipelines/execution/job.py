@@ -85,9 +85,9 @@ class JobRun:
         """
         last = self._book.read()
         if last is not None and self._book.is_current(last) and not last.closed:
-            return last, self._look(last.name)
-        if last is not None and not self._book.is_current(last):
-            self._stop_leftover(last.name)
+            return last, self._look(last.reference) if last.reference else None
+        if last is not None and last.reference and not self._book.is_current(last):
+            self._stop_leftover(last.reference)
         if self._book.may_have_lost_record(last):
             for name in list(self._lost_jobs()):
                 self._stop_leftover(name)
@@ -125,9 +125,9 @@ class JobRun:
             StepFailedError: AWS refused the request. The attempt stays open, since botocore may have sent the
                 request more than once: the next try looks for the job before it creates it.
         """
-        created = self._ask(jobs.create, request)
-        self._log.info("%s %s %s", "Created" if created else "Found", self._kind.noun, attempt.name)
-        return self.submitted(attempt)
+        created, reference = self._ask(jobs.create, request)
+        self._log.info("%s %s %s", "Created" if created else "Found", self._kind.noun, reference)
+        return self.submitted(replace(attempt, reference=reference))
 
     def submitted(self, attempt: Attempt) -> Attempt:
         """Write down that AWS has the job, and since when."""
@@ -171,15 +171,15 @@ class JobRun:
             StepFailedError: The job does not exist any more, or AWS refuses to tell.
         """
         try:
-            seen = jobs.observe(self._client, self._kind, attempt.name)
+            seen = jobs.observe(self._client, self._kind, attempt.reference)
         except CallRefusedError as error:
             if error.exception_type is None:
-                raise self._refused(error, attempt.name) from error
+                raise self._refused(error, attempt.reference) from error
             self._say(f"{error.code}, will look again")
             return None
         if seen is None and self._now() - datetime.fromisoformat(attempt.submitted_at) > _VISIBLE_WITHIN:
             self._book.close(attempt)
-            raise self._failure(f"the {self._kind.noun} {attempt.name} does not exist any more", attempt.name)
+            raise self._failure(f"the {self._kind.noun} {attempt.reference} does not exist any more", attempt.reference)
         self._say(seen.status if seen else "not visible yet")
         return seen
 
@@ -203,17 +203,17 @@ class JobRun:
         Raises:
             StepTimeoutError: Always.
         """
-        self._ask(jobs.stop, attempt.name)
+        self._ask(jobs.stop, attempt.reference)
         self._book.close(attempt)
         raise StepTimeoutError(
             self._identity.step,
-            f"the {self._kind.noun} {attempt.name} took longer than execution_timeout ({self._timeout}) "
+            f"the {self._kind.noun} {attempt.reference} took longer than execution_timeout ({self._timeout}) "
             "and was stopped",
         )
 
     def stop(self, attempt: Attempt) -> bool:
         """Stop the job because nobody wants it any more; tell whether there was something to stop."""
-        return bool(self._ask(jobs.stop, attempt.name))
+        return bool(self._ask(jobs.stop, attempt.reference))
 
     def properties(self, seen: Observation) -> dict[str, Any]:
         """Return the step's properties from the last look at its job."""
@@ -223,11 +223,11 @@ class JobRun:
         """Close the attempt of a job that ended badly, and return the error that says why."""
         self._book.close(attempt)
         reason = seen.reason or "AWS gives no reason"
-        lines = [f"the {self._kind.noun} {attempt.name} ended {seen.status}: {reason}"]
-        last = self._last_log_lines(attempt.name)
+        lines = [f"the {self._kind.noun} {attempt.reference} ended {seen.status}: {reason}"]
+        last = self._last_log_lines(attempt.reference)
         if last:
             lines += ["last lines of its log:", *(f"    {line}" for line in last)]
-        return self._failure("\n".join(lines), attempt.name, exception_type_of_reason(seen.reason))
+        return self._failure("\n".join(lines), attempt.reference, exception_type_of_reason(seen.reason))
 
     def _last_log_lines(self, name: str) -> list[str]:
         try:

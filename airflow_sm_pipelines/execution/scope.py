@@ -73,7 +73,7 @@ class TaskScope:
 
     def parameter(self, name: str) -> Json:
         """Return the run's value of a pipeline parameter, in the parameter's own type."""
-        values = self._context["params"]
+        values = {**self._context["params"], **self._settings.values}
         if name not in values:
             raise EvaluationError(f"Parameters.{name}", "the DAG run has no such parameter")
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from airflow_sm_pipelines.definition.models import Pipeline
 
@@ -16,11 +17,15 @@ class PipelineRunSettings:
         pipeline: The loaded definition.
         name: Name of the pipeline; the definition itself does not hold it.
         task_ids: Task id of each step.
+        values: Values of pipeline parameters that no DAG run can change: those of a task group.
+        role_arn: IAM role for steps that name none, ``None`` to send them as they are.
     """
 
     pipeline: Pipeline
     name: str
     task_ids: Mapping[str, str]
+    role_arn: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

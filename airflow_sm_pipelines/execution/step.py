@@ -57,6 +57,9 @@ class JobTask(Protocol):
     def log(self) -> Log:
         """The task's log."""
 
+    def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
+        """Return the resolved request as this type of step sends it."""
+
     def defer(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> NoReturn:
         """End the process until the trigger fires, then go on in the method."""
 
@@ -93,7 +96,7 @@ class JobStep:
         if seen is None:
             attempt = self._create(attempt)
         else:
-            self._operator.log.info("Found %s, created by an earlier try of this task", attempt.name)
+            self._operator.log.info("Found %s, created by an earlier try of this task", attempt.reference)
             attempt = self._run.submitted(attempt)
         self._take(attempt)
         waiting = self._operator.waiting
@@ -113,7 +116,7 @@ class JobStep:
         """Go on after a deferral; the trigger only wakes, what counts is what AWS says now."""
         attempt = self._take(self._recorded())
         if "error" in event:
-            self._operator.log.warning("The triggerer could not look at %s: %s", attempt.name, event["error"])
+            self._operator.log.warning("The triggerer could not look at %s: %s", attempt.reference, event["error"])
         seen = self._run.look(attempt)
         if seen is None or seen.outcome is Outcome.RUNNING:
             self._defer(attempt)
@@ -126,17 +129,19 @@ class JobStep:
     # -- the request -----------------------------------------------------------------------------------------------
 
     def _name_prefix(self) -> str | None:
+        if self._operator.kind.token_member:
+            return None
         named = self._operator.plan.step.arguments.get(self._operator.kind.name_member)
         return None if named is None else str(self._resolve(named, {}))
 
     def _request(self, name: str) -> dict[str, Any]:
         kind = self._operator.kind
-        resolved = self._resolve(self._operator.plan.step.arguments, {kind.name_member: name})
-        body = {
-            **resolved,
-            kind.name_member: name,
-            "Tags": [*(resolved.get("Tags") or []), *owner_tags(self._identity.owner)],
-        }
+        body = self._resolve(self._operator.plan.step.arguments, {kind.name_member: name})
+        body[kind.token_member or kind.name_member] = name
+        if kind.role_member and self._operator.settings.role_arn:
+            body.setdefault(kind.role_member, self._operator.settings.role_arn)
+        body["Tags"] = [*(body.get("Tags") or []), *owner_tags(self._identity.owner)]
+        body = self._operator.complete_request(body, self._client)
         shaped, faults = shape_request(body, self._input_shape())
         if faults:
             places = "\n".join(f"    {fault}" for fault in faults)
@@ -175,7 +180,7 @@ class JobStep:
         self._operator.defer(
             trigger=JobTrigger(
                 kind=self._operator.kind.key,
-                name=attempt.name,
+                name=attempt.reference,
                 connection=self._operator.connection.as_arguments(),
                 poll_interval=self._operator.waiting.poll_interval,
             ),
@@ -222,5 +227,5 @@ class JobStep:
 
     def _take(self, attempt: Attempt) -> Attempt:
         self._attempt = attempt
-        self._operator.job = JobReference.of(self._client, self._operator.kind, attempt.name)
+        self._operator.job = JobReference.of(self._client, self._operator.kind, attempt.reference)
         return attempt

@@ -105,6 +105,15 @@ class JobOperator(StepOperator):
         """Run the job to its end, or defer; returns the job's properties."""
         return self._job_step(context).start()
 
+    def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
+        """Return the resolved request as this type of step sends it; runs in the worker, once per attempt.
+
+        Args:
+            request: The resolved request, named and tagged.
+            client: boto3 client of the kind's service.
+        """
+        return request
+
     def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on when the trigger has fired; runs in a new worker process."""
         return self._job_step(context).resume(event or {})

@@ -68,6 +68,10 @@ class FakeTask:
     waiting: Waiting = field(default_factory=Waiting)
     execution_timeout: timedelta | None = None
     kind: Any = PROCESSING_JOB
+
+    def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
+        return request
+
     log: Any = field(default_factory=lambda: logging.getLogger("step"))
 
     def defer(self, *, trigger: JobTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:

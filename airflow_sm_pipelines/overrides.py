@@ -1,0 +1,59 @@
+"""Airflow arguments of single tasks, by step name or step type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.definition.step_types import STEP_TYPES
+from airflow_sm_pipelines.errors import DefinitionError
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.settings import Waiting
+
+_OF_CONNECTION = frozenset(field.name for field in fields(AwsConnection))
+_OF_WAITING = frozenset(field.name for field in fields(Waiting))
+# What the definition says, and what the semantics of the service rest on.
+_NOT_TO_BE_SET = frozenset(
+    {"task_id", "dag", "task_group", "plan", "settings", "connection", "waiting", "retry_policy", "trigger_rule"}
+)
+
+
+class StepOverrides:
+    """What `pipeline_dag` is told of single tasks.
+
+    Args:
+        overrides: Arguments by step name or step type.
+        plans: The steps of the pipeline.
+    """
+
+    def __init__(self, overrides: Mapping[str, Mapping[str, Any]], plans: Sequence[StepPlan]) -> None:
+        self._overrides = overrides
+        self._names = {plan.step.name for plan in plans}
+
+    def errors(self) -> Iterator[DefinitionError]:
+        """Yield what is wrong: neither a step nor a step type, or an argument that is not free."""
+        for key, arguments in self._overrides.items():
+            if key not in self._names and key not in STEP_TYPES:
+                near = get_close_matches(key, [*self._names, *STEP_TYPES], n=1)
+                yield DefinitionError(
+                    "",
+                    f"overrides: {key!r} is neither a step nor a step type",
+                    f"did you mean {near[0]!r}?" if near else f"steps are: {', '.join(sorted(self._names))}",
+                )
+            for argument in sorted(_NOT_TO_BE_SET & arguments.keys()):
+                yield DefinitionError("", f"overrides[{key!r}]: {argument} comes from the definition")
+
+    def of(
+        self, step: Step, connection: AwsConnection, waiting: Waiting
+    ) -> tuple[AwsConnection, Waiting, dict[str, Any]]:
+        """Return connection, waiting and further operator arguments of a step; its name wins over its type."""
+        given = {**self._overrides.get(step.type, {}), **self._overrides.get(step.name, {})}
+        if not given:
+            return connection, waiting, given
+        of_connection = {name: given.pop(name) for name in _OF_CONNECTION & given.keys()}
+        of_waiting = {name: given.pop(name) for name in _OF_WAITING & given.keys()}
+        return replace(connection, **of_connection), replace(waiting, **of_waiting), given
