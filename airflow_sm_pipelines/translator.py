@@ -6,6 +6,7 @@ Runs at parse time in every Airflow process that loads the DAG file: no network,
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def pipeline_dag(
     Args:
         source: The definition: a path (relative paths start at the calling file), JSON text, or a dict.
         dag_id: Id of the DAG; by default the file's name without its ending.
-        pipeline_name: What ``Execution.PipelineName`` means; by default the DAG's id.
+        pipeline_name: What ``Execution.PipelineName`` means; by default the DAG's id, with hyphens for what SageMaker
+            does not allow in names.
         schedule: Airflow's schedule; ``None`` for runs started by hand or by API only.
         parameters: Values that replace the defaults of pipeline parameters. A parameter without either must be
             given when a run is started.
@@ -120,7 +122,7 @@ def pipeline_dag(
     task_ids = {plan.step.name: plan.step.name for plan in plans}
     _Tasks(
         plans=plans,
-        settings=PipelineRunSettings(pipeline, pipeline_name or name, task_ids, role_arn),
+        settings=PipelineRunSettings(pipeline, pipeline_name or _pipeline_name(name), task_ids, role_arn),
         connection=AwsConnection(aws_conn_id, region_name),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=task_overrides,
@@ -185,7 +187,9 @@ def pipeline_task_group(
     task_ids = {plan.step.name: group.child_id(plan.step.name) for plan in plans}  # type: ignore[no-untyped-call]
     _Tasks(
         plans=plans,
-        settings=PipelineRunSettings(pipeline, pipeline_name or name, task_ids, role_arn, {**defaults, **values}),
+        settings=PipelineRunSettings(
+            pipeline, pipeline_name or _pipeline_name(name), task_ids, role_arn, {**defaults, **values}
+        ),
         connection=AwsConnection(aws_conn_id, region_name),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=task_overrides,
@@ -242,6 +246,11 @@ def _name_of_source(pipeline: Pipeline, argument: str) -> str:
     if pipeline.source.startswith("<"):
         _refuse(pipeline, DefinitionError("", "a definition that is not a file has no name", f"pass {argument}=..."))
     return Path(pipeline.source).stem
+
+
+def _pipeline_name(airflow_id: str) -> str:
+    """Return an Airflow id as SageMaker names things: letters, digits and inner hyphens (CreatePipeline)."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", airflow_id).strip("-") or "pipeline"
 
 
 def _unsupported_steps(plans: tuple[StepPlan, ...]) -> list[DefinitionError]:

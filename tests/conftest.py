@@ -192,9 +192,10 @@ def processing_arguments() -> dict[str, Any]:
 
 @pytest.fixture
 def definition() -> Any:
-    """Make a pipeline definition of steps and, if need be, other members."""
+    """Make a pipeline definition of steps and, if need be, other members; without experiments unless asked for."""
+    usual = {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "PipelineExperimentConfig": None}
 
     def make(*steps: dict[str, Any], **members: Any) -> dict[str, Any]:
-        return {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "Steps": list(steps), **members}
+        return {**usual, "Steps": list(steps), **members}
 
     return make

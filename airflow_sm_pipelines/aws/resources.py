@@ -81,6 +81,8 @@ PROCESSING_JOB = ResourceKind(
     reason_members=("FailureReason", "ExitMessage"),
     iam_actions=(
         "sagemaker:CreateProcessingJob",
+        "sagemaker:CreateExperiment",
+        "sagemaker:CreateTrial",
         "sagemaker:DescribeProcessingJob",
         "sagemaker:StopProcessingJob",
         "sagemaker:ListProcessingJobs",
@@ -107,6 +109,8 @@ TRAINING_JOB = ResourceKind(
     colour="#d9ead3",
     iam_actions=(
         "sagemaker:CreateTrainingJob",
+        "sagemaker:CreateExperiment",
+        "sagemaker:CreateTrial",
         "sagemaker:DescribeTrainingJob",
         "sagemaker:StopTrainingJob",
         "sagemaker:ListTrainingJobs",
@@ -133,6 +137,8 @@ TRANSFORM_JOB = ResourceKind(
     role_member="",
     iam_actions=(
         "sagemaker:CreateTransformJob",
+        "sagemaker:CreateExperiment",
+        "sagemaker:CreateTrial",
         "sagemaker:DescribeTransformJob",
         "sagemaker:StopTransformJob",
         "sagemaker:ListTransformJobs",

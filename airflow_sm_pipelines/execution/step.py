@@ -13,13 +13,15 @@ from typing import Any, NoReturn, Protocol
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.experiments import ensure_trial
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.resources import ResourceKind
 from airflow_sm_pipelines.aws.shaping import shape_request
 from airflow_sm_pipelines.aws.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.errors import RequestError, StepError, StepInterruptedError
+from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, StepInterruptedError
 from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import identify
@@ -140,6 +142,8 @@ class JobStep:
         body[kind.token_member or kind.name_member] = name
         if kind.role_member and self._operator.settings.role_arn:
             body.setdefault(kind.role_member, self._operator.settings.role_arn)
+        if "ExperimentConfig" in self._input_shape().members:
+            body.update(self._experiment(body.get("ExperimentConfig") or {}))
         body["Tags"] = [*(body.get("Tags") or []), *owner_tags(self._identity.owner)]
         body = self._operator.complete_request(body, self._client)
         shaped, faults = shape_request(body, self._input_shape())
@@ -148,16 +152,37 @@ class JobStep:
             raise RequestError(self._identity.step, f"the resolved request does not fit {kind.create}:\n{places}")
         return shaped
 
-    def _resolve(self, value: Any, job_names: Mapping[str, str]) -> Any:
-        scope = TaskScope(
+    def _experiment(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request's ``ExperimentConfig``: the pipeline's experiment and trial, the step's display name."""
+        if self._operator.settings.pipeline.experiment_config is None:
+            return {"ExperimentConfig": own} if own else {}
+        scope, step = self._scope({}), self._identity.step
+        with step_errors(step, "PipelineExperimentConfig"):
+            experiment, trial = str(scope.experiment("ExperimentName")), str(scope.experiment("TrialName"))
+        try:
+            ensure_trial(self._client, experiment, trial)
+        except CallRefusedError as error:
+            raise StepFailedError(
+                step,
+                f"cannot make experiment {experiment} and trial {trial}: {error}; allow sagemaker:CreateExperiment and "
+                "sagemaker:CreateTrial, or set PipelineExperimentConfig to null in the definition",
+                exception_type=error.exception_type,
+            ) from error
+        names = {"ExperimentName": experiment, "TrialName": trial}
+        return {"ExperimentConfig": {"TrialComponentDisplayName": step, **own, **names}}
+
+    def _scope(self, job_names: Mapping[str, str]) -> TaskScope:
+        return TaskScope(
             self._operator.settings,
             self._context,
             self._operator.connection,
             self._identity.execution_id,
             job_names,
         )
+
+    def _resolve(self, value: Any, job_names: Mapping[str, str]) -> Any:
         with step_errors(self._identity.step, "Arguments"):
-            return evaluate(value, scope)
+            return evaluate(value, self._scope(job_names))
 
     def _input_shape(self) -> Any:
         return self._client.meta.service_model.operation_model(self._operator.kind.create).input_shape

@@ -155,8 +155,8 @@ def test_aws_is_not_asked_for_what_airflow_knows(make_scope: Any, context: Any, 
 
 
 def test_the_experiment_is_by_default_the_pipeline_and_the_execution(make_scope: Any) -> None:
-    assert make_scope().experiment("ExperimentName") == "Abalone"
-    assert make_scope().experiment("TrialName") == "abcdef012345"
+    assert make_scope(PipelineExperimentConfig={}).experiment("ExperimentName") == "Abalone"
+    assert make_scope(PipelineExperimentConfig={}).experiment("TrialName") == "abcdef012345"
 
 
 def test_the_experiment_config_may_hold_expressions(make_scope: Any) -> None:

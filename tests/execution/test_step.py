@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import threading
@@ -15,6 +16,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.errors import (
     RequestError,
     StepError,
@@ -486,3 +488,69 @@ def test_a_worker_killed_while_it_waits_for_a_leftover_creates_nothing(
         JobStep(deferred, context).start()
 
     assert len(sagemaker.requests) == 1
+
+
+# -- experiments -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def experiments(sagemaker: Any) -> list[tuple[str, ...]]:
+    """Which experiments and trials were asked for."""
+    made: list[tuple[str, ...]] = []
+    sagemaker.create_experiment = lambda ExperimentName: made.append((ExperimentName,)) or {}  # noqa: N803
+    sagemaker.create_trial = lambda **names: made.append((names["ExperimentName"], names["TrialName"])) or {}
+    return made
+
+
+def with_experiment(task: FakeTask, config: Any) -> FakeTask:
+    pipeline = dataclasses.replace(task.settings.pipeline, experiment_config=config)
+    task.settings = dataclasses.replace(task.settings, pipeline=pipeline)
+    return task
+
+
+@pytest.mark.parametrize("config", [MISSING, {}, {"ExperimentName": {"Get": "Execution.PipelineName"}}])
+def test_a_job_belongs_to_the_experiment_of_the_pipeline_and_the_trial_of_the_execution(
+    make_task: Any, context: Any, sagemaker: Any, experiments: Any, config: Any
+) -> None:
+    task = with_experiment(make_task(), config)
+
+    JobStep(task, context).start()
+
+    trial = sagemaker.requests[0]["ExperimentConfig"]["TrialName"]
+    assert sagemaker.requests[0]["ExperimentConfig"] == {
+        "ExperimentName": "Pipe",
+        "TrialName": trial,
+        "TrialComponentDisplayName": "Step",
+    }
+    assert experiments == [("Pipe",), ("Pipe", trial)]
+    assert trial in sagemaker.requests[0]["ProcessingJobName"], "the trial is the execution"
+
+
+def test_the_definitions_own_display_name_stays(make_task: Any, context: Any, sagemaker: Any, experiments: Any) -> None:
+    own = {"TrialComponentDisplayName": "Preprocessing"}
+    task = with_experiment(make_task(ExperimentConfig=own), {"ExperimentName": "e", "TrialName": "t"})
+
+    JobStep(task, context).start()
+
+    assert sagemaker.requests[0]["ExperimentConfig"] == {"ExperimentName": "e", "TrialName": "t", **own}
+
+
+def test_without_experiments_nothing_is_made(make_task: Any, context: Any, sagemaker: Any, experiments: Any) -> None:
+    JobStep(with_experiment(make_task(), None), context).start()
+
+    assert experiments == []
+    assert "ExperimentConfig" not in sagemaker.requests[0]
+
+
+def test_a_role_that_may_make_no_experiment_is_told_the_two_cures(
+    make_task: Any, context: Any, sagemaker: Any, client_error: Any
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise client_error("AccessDeniedException", "no")
+
+    sagemaker.create_experiment = refuse
+    with pytest.raises(
+        StepFailedError, match=r"allow sagemaker:CreateExperiment .* or set PipelineExperimentConfig to"
+    ):
+        JobStep(with_experiment(make_task(), MISSING), context).start()
+    assert sagemaker.requests == []
