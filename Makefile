@@ -4,17 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SDK_INSTALLED := .venv-sdk/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden integration e2e bench constraints
+.PHONY: help install demo test test-unit lint types unit golden integration e2e sdk bench constraints constraints-sdk
 
 help:
 	@echo "make install      create .venv with the package and its tools"
 	@echo "make demo         run the example pipeline on a real Airflow and a local AWS (ARGS='--max-mse 1000')"
 	@echo "make test         lint, types, unit, golden, integration and end-to-end tests"
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
+	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make bench        measure"
 	@echo "make constraints  renew constraints.txt from the newest versions"
 
@@ -28,17 +30,22 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 # The SDK does not go together with constraints.txt: it gets an environment in which the tests run it as a program.
+$(SDK_INSTALLED): constraints-sdk.txt
+	$(PYTHON) -m venv .venv-sdk
+	.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker<3' -c constraints-sdk.txt
+	@touch $@
+
 demo: install
 	@$(BIN)/sm-pipelines demo $(ARGS)
 
-# One after the other, the quick ones first, whatever -j says.
+# The quick ones first, one after the other. The last two mostly wait: they share the time.
 test: install
 	$(MAKE) lint
 	$(MAKE) types
 	$(MAKE) unit
 	$(MAKE) golden
 	$(MAKE) integration
-	$(MAKE) e2e
+	$(MAKE) -j2 --output-sync=target sdk e2e
 
 test-unit: install
 	$(MAKE) lint
@@ -54,7 +61,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(PYTEST) -m "not integration and not e2e" --ignore $(GOLDEN)
+	$(PYTEST) -m "not integration and not e2e and not sdk" --ignore $(GOLDEN)
 
 golden: install
 	$(PYTEST) $(GOLDEN)
@@ -64,6 +71,9 @@ integration: install
 
 e2e: install
 	$(PYTEST) -m e2e
+
+sdk: install $(SDK_INSTALLED)
+	$(PYTEST) -m sdk tests/oracle tests/sdk
 
 bench: install
 	$(BIN)/python tests/bench/bench.py
@@ -78,3 +88,13 @@ constraints:
 		"$$scratch/bin/python" -m pip freeze --exclude airflow-sm-pipelines; \
 	} > "$$scratch/constraints.txt" && \
 	cp "$$scratch/constraints.txt" constraints.txt
+
+constraints-sdk:
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m venv "$$scratch" && \
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check 'sagemaker<3' && \
+	{ \
+		echo "# Exact versions of what 'sagemaker<3' installs. Made by: make constraints-sdk"; \
+		"$$scratch/bin/python" -m pip freeze; \
+	} > "$$scratch/constraints-sdk.txt" && \
+	cp "$$scratch/constraints-sdk.txt" constraints-sdk.txt

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from airflow_sm_pipelines.cli.definition_file import read_definition
 from airflow_sm_pipelines.definition.graph import Edge, StepPlan, Trigger, plan_steps
-from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.errors import InvalidDefinitionError
 
 Plans = Sequence[StepPlan]
 
@@ -23,15 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the graph of one definition; 1 when the file cannot be read or is not valid."""
-    try:
-        plans = plan_steps(load_pipeline(Path(args.file)))
-    except InvalidDefinitionError as invalid:
-        print(invalid, file=sys.stderr)
+    pipeline = read_definition(args.file)
+    if pipeline is None:
         return 1
-    except OSError as error:
-        print(f"{args.file}: cannot be read: {error.strerror or error}", file=sys.stderr)
-        return 1
-    print(_FORMATS[args.format](plans))
+    print(_FORMATS[args.format](plan_steps(pipeline)))
     return 0
 
 
@@ -83,12 +75,13 @@ def _parts(plan: StepPlan, order: dict[str, StepPlan]) -> list[tuple[str, list[s
 
 
 def _waits_text(plan: StepPlan) -> str:
-    waits = [_wait_text(edge) for edge in plan.edges if not edge.branch]
+    waits = [edge_text(edge) for edge in plan.edges if not edge.branch]
     return f"after {', '.join(waits)}" if waits else ""
 
 
-def _wait_text(edge: Edge) -> str:
-    return edge.upstream + _TRIGGER_TEXTS[edge.trigger]
+def edge_text(edge: Edge) -> str:
+    """Return what an edge waits for: the step, and how it ends unless it is to complete; or the branch of it."""
+    return edge.upstream + (f" ({edge.branch})" if edge.branch else _TRIGGER_TEXTS[edge.trigger])
 
 
 _TRIGGER_TEXTS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -38,6 +39,11 @@ class SubcommandModule(Protocol):
 SUBCOMMANDS = {
     "check": Subcommand("airflow_sm_pipelines.cli.check", "check pipeline definitions and list every error at once"),
     "graph": Subcommand("airflow_sm_pipelines.cli.graph", "show the graph that a definition becomes"),
+    "plan": Subcommand("airflow_sm_pipelines.cli.plan", "show every request as it would be sent"),
+    "resolve": Subcommand("airflow_sm_pipelines.cli.resolve", "evaluate every expression with given values"),
+    "export": Subcommand(
+        "airflow_sm_pipelines.cli.export", "write a definition to a file: of an SDK Pipeline, or stored"
+    ),
     "local": Subcommand("airflow_sm_pipelines.cli.local", "run a local AWS that pipelines can use"),
     "demo": Subcommand("airflow_sm_pipelines.cli.demo", "run the example pipelines, without an AWS account"),
     "stop-orphans": Subcommand("airflow_sm_pipelines.cli.stop_orphans", "stop AWS jobs that no live task owns"),
@@ -61,7 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((name for name in arguments if not name.startswith("-")), None)
     parser = _parser(chosen)
     args = parser.parse_args(arguments)
-    return cast("SubcommandModule", import_module(SUBCOMMANDS[args.subcommand].module)).run(args)
+    subcommand = cast("SubcommandModule", import_module(SUBCOMMANDS[args.subcommand].module))
+    try:
+        code = subcommand.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`); Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -39,7 +39,7 @@ class RunJobs:
         return newest
 
     def _summaries(self) -> Iterator[tuple[ResourceKind, Mapping[str, Any]]]:
-        for kind in RESOURCE_KINDS.values():
+        for kind in (kind for kind in RESOURCE_KINDS.values() if kind.list):
             for summary in call(self._sagemaker, kind.list, {})[kind.summaries_member]:
                 yield kind, summary
 

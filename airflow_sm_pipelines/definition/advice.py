@@ -143,6 +143,19 @@ def _placeholders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarnin
         yield DefinitionWarning(path, message, "load the rendered definition")
 
 
+# Types whose request has to name a role.
+_TYPES_WITH_ROLE = frozenset({"Processing", "Training", "AutoML", "QualityCheck", "ClarifyCheck", "Job"})
+
+
+def _no_role(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
+    """The published schema requires RoleArn of these; a step without one takes the role that the DAG is given."""
+    bare = [plan.step for plan in plans if plan.step.type in _TYPES_WITH_ROLE and "RoleArn" not in plan.step.arguments]
+    if bare:
+        others = f", nor do {len(bare) - 1} more" if len(bare) > 1 else ""
+        message = f"{bare[0].name} names no RoleArn{others}: such a step takes the role of the DAG"
+        yield DefinitionWarning(f"{bare[0].path}.Arguments", message, "pass role_arn=... to pipeline_dag")
+
+
 _SECRET_NAME = re.compile(
     r"(password|passwd|passphrase|secret|credentials?|(?<!max_)(?<!max-)token|api[_-]?key|access[_-]?key|private[_-]?key)"
     r"([_-]?(value|string|text|key))?$",
@@ -183,5 +196,6 @@ _RULES: tuple[Callable[[Pipeline, Plans], Iterator[DefinitionWarning]], ...] = (
     _joins_without_key,
     _caching_without_age,
     _placeholders,
+    _no_role,
     _secrets,
 )

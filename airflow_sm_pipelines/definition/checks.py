@@ -89,6 +89,30 @@ def _property_files(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[D
                 yield DefinitionError(f"{entry.path}.OutputName", message, hint)
 
 
+def _function_steps(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+    """A step that the SDK made of an ``@step`` function is not cached (developer guide, "@step", limitations).
+
+    It has no property files either, but no Training step has.
+    """
+    for step in pipeline.steps:
+        if step.cache_config and step.cache_config.enabled and _is_function_step(step):
+            message = f"{step.name} is a function with @step, and such steps cannot be cached"
+            yield DefinitionError(f"{step.path}.CacheConfig", message, "leave CacheConfig out")
+
+
+def _is_function_step(step: Step) -> bool:
+    """Whether a Training step runs a function (SDK: ``sagemaker.workflow.function_step``, ``remote_function.job``)."""
+    algorithm = step.arguments.get("AlgorithmSpecification") if step.type == "Training" else None
+    arguments = algorithm.get("ContainerArguments") if isinstance(algorithm, dict) else None
+    entrypoint = algorithm.get("ContainerEntrypoint") if isinstance(algorithm, dict) else None
+    return (
+        isinstance(arguments, list)
+        and "--pipeline_step_name" in arguments
+        and isinstance(entrypoint, list)
+        and any(isinstance(part, str) and "sagemaker_remote_function_bootstrap" in part for part in entrypoint)
+    )
+
+
 def _loops(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
     """A loop body has no Condition, Fail or ForEach, and no step is named like one of its iterations."""
     body_names = {step.name for step in pipeline.steps if step.body_of}
@@ -118,6 +142,7 @@ _RULES: tuple[Callable[[Pipeline, Mapping[str, Step]], Iterator[DefinitionError]
     check_references,
     _dependencies,
     _property_files,
+    _function_steps,
     _loops,
     _no_cycles,
 )

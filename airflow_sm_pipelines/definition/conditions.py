@@ -1,9 +1,10 @@
 """Conditions: what a Condition step decides by.
 
-The list of a step is a conjunction; ``[]`` is true. Evaluation stops at the first condition that decides. Integers and
-floats are one type, *number*. ``Equals`` and the orderings fail on operands of different types, the orderings also on
-types without an order (booleans, null); strings compare lexicographically; ``In`` is plain membership. Source:
-`sagemaker.workflow.conditions` and the SDK's local executor.
+The list of a step is a conjunction; ``[]`` is true. First every operand is evaluated, and one without a value fails the
+step wherever it stands; comparing then stops at the first condition that decides. Integers and floats are one type,
+*number*. ``Equals`` and the orderings fail on operands of different types, the orderings also on types without an order
+(booleans, null); strings compare lexicographically; ``In`` is plain membership. Source: `sagemaker.workflow.conditions`
+and the SDK's local executor.
 
 One leniency: the service renders a Condition's ``Outcome`` as ``true``, and definitions compare it with ``true``,
 ``"true"`` and ``"True"`` alike. Where one operand *is* a reference to an Outcome, the texts ``true`` and ``false``, in
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_sm_pipelines.definition.expressions import Reference, Scope, evaluate, is_expression, parse_expression
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
@@ -56,7 +57,7 @@ class IncomparableError(Exception):
 
 
 def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
-    """Return whether all conditions hold; later ones are not evaluated once one does not.
+    """Return whether all conditions hold; later ones are not compared once one does not.
 
     Args:
         conditions: The list ``Conditions`` of a Condition step, well formed (see `condition_faults`).
@@ -66,16 +67,43 @@ def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
         EvaluationError: An operand has no value.
         IncomparableError: Operands have different types, or types without an order.
     """
-    return all(_holds(condition, scope) for condition in conditions)
+    valued = [_with_values(condition, scope) for condition in conditions]
+    return all(_holds(condition) for condition in valued)
 
 
-def _holds(condition: Any, scope: Scope) -> bool:
-    return _EVALUATORS[condition["Type"]](condition, scope)
+class _Operand(NamedTuple):
+    value: Json
+    is_outcome: bool
 
 
-def _compare(condition: Any, scope: Scope) -> bool:
+def _with_values(condition: Any, scope: Scope) -> Any:
+    """Return a condition with an `_Operand` in place of each operand; a Not or Or with those of its conditions."""
+    valued = dict(condition)
+    for name in CONDITION_MEMBERS[condition["Type"]]:
+        held = condition[name]
+        if name == "Condition":
+            valued[name] = _with_values(held, scope)
+        elif name == "Conditions":
+            valued[name] = [_with_values(alternative, scope) for alternative in held]
+        elif name == "Values":
+            valued[name] = [_operand(element, scope) for element in held]
+        else:
+            valued[name] = _operand(held, scope)
+    return valued
+
+
+def _operand(operand: Json, scope: Scope) -> _Operand:
+    expression = parse_expression(operand)
+    return _Operand(evaluate(operand, scope), isinstance(expression, Reference) and expression.is_outcome)
+
+
+def _holds(condition: Any) -> bool:
+    return _DECIDERS[condition["Type"]](condition)
+
+
+def _compare(condition: Any) -> bool:
     kind = condition["Type"]
-    left, right = _operands(condition["LeftValue"], condition["RightValue"], scope)
+    left, right = _pair(condition["LeftValue"], condition["RightValue"])
     left_type, right_type = _type_of(left), _type_of(right)
     if left_type != right_type:
         raise IncomparableError(
@@ -87,23 +115,23 @@ def _compare(condition: Any, scope: Scope) -> bool:
     return _COMPARISONS[kind](left, right)
 
 
-def _is_in(condition: Any, scope: Scope) -> bool:
-    for value in condition["Values"]:
-        query, member = _operands(condition["QueryValue"], value, scope)
+def _is_in(condition: Any) -> bool:
+    for element in condition["Values"]:
+        query, member = _pair(condition["QueryValue"], element)
         if _type_of(query) == _type_of(member) and query == member:
             return True
     return False
 
 
-def _not(condition: Any, scope: Scope) -> bool:
-    return not _holds(condition["Condition"], scope)
+def _not(condition: Any) -> bool:
+    return not _holds(condition["Condition"])
 
 
-def _or(condition: Any, scope: Scope) -> bool:
-    return any(_holds(alternative, scope) for alternative in condition["Conditions"])
+def _or(condition: Any) -> bool:
+    return any(_holds(alternative) for alternative in condition["Conditions"])
 
 
-_EVALUATORS: dict[str, Callable[[Any, Scope], bool]] = {
+_DECIDERS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(_COMPARISONS, _compare),
     "In": _is_in,
     "Not": _not,
@@ -111,16 +139,10 @@ _EVALUATORS: dict[str, Callable[[Any, Scope], bool]] = {
 }
 
 
-def _operands(left: Json, right: Json, scope: Scope) -> tuple[Json, Json]:
-    values = evaluate(left, scope), evaluate(right, scope)
-    if _is_outcome(left) or _is_outcome(right):
-        return _as_boolean(values[0]), _as_boolean(values[1])
-    return values
-
-
-def _is_outcome(operand: Json) -> bool:
-    expression = parse_expression(operand)
-    return isinstance(expression, Reference) and expression.is_outcome
+def _pair(left: _Operand, right: _Operand) -> tuple[Json, Json]:
+    if left.is_outcome or right.is_outcome:
+        return _as_boolean(left.value), _as_boolean(right.value)
+    return left.value, right.value
 
 
 def _as_boolean(value: Json) -> Json:
@@ -145,7 +167,8 @@ def condition_faults(conditions: Json) -> Iterator[tuple[Path, str, str]]:
     pending: list[tuple[Path, Json]] = [((), conditions)]
     while pending:
         path, node = pending.pop()
-        if isinstance(node, list):
+        is_element = bool(path) and isinstance(path[-1], int)
+        if isinstance(node, list) and not is_element:
             pending += [((*path, index), condition) for index, condition in enumerate(node)][::-1]
             continue
         if not isinstance(node, dict):

@@ -164,8 +164,9 @@ def scan(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Referenc
 def evaluate(value: Json, scope: Scope, *, payload: bool = False) -> Json:
     """Return the JSON tree with every expression replaced by its value in a scope.
 
-    Types are kept: a number from a JSON file stays a number. A Join is always a string: booleans in lower case,
-    integers plain, floats in their shortest form that reads back as the same number.
+    Types are kept: a number from a JSON file stays a number. A literal null stays, too; a reference that leads to null
+    has no value (SDK, local executor: "is undefined"). A Join is always a string: booleans in lower case, integers
+    plain, floats in their shortest form that reads back as the same number.
 
     Args:
         value: Any JSON value; it is not changed.
@@ -209,20 +210,23 @@ def _evaluate_expression(expression: Expression, scope: Scope) -> Json:
             raise EvaluationError("S3Uri of Std:JsonGet", f"must be a string, but is {describe(uri)}")
         place = uri
         document = scope.document(uri)
-    try:
-        return look_up_json(document, expression.path)
-    except MissingMemberError as error:
-        raise EvaluationError(f"Std:JsonGet of {expression.text!r} in {place}", str(error)) from error
+    return _found(look_up_json, document, expression.path, f"Std:JsonGet of {expression.text!r} in {place}")
 
 
 def _resolve(reference: Reference, scope: Scope) -> Json:
     if reference.namespace is Namespace.PROPERTY_FILE:
         raise EvaluationError(reference.text, _PROPERTY_FILE_ALONE)
-    found = _RESOLVERS[reference.namespace](scope, reference.name)
+    return _found(look_up, _RESOLVERS[reference.namespace](scope, reference.name), reference.path, reference.text)
+
+
+def _found(look: Callable[[Json, Path], Json], source: Json, path: Path, name: str) -> Json:
     try:
-        return look_up(found, reference.path)
+        value = look(source, path)
     except MissingMemberError as error:
-        raise EvaluationError(reference.text, str(error)) from error
+        raise EvaluationError(name, str(error)) from error
+    if value is None:
+        raise EvaluationError(name, "is null, which is no value")
+    return value
 
 
 _PROPERTY_FILE_ALONE = "a property file stands only as PropertyFile of a Std:JsonGet"

@@ -65,7 +65,7 @@ def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults:
     kind = type(source)
     if hasattr(source, "definition") and hasattr(source, "steps"):
         message = f"{kind.__module__}.{kind.__name__} is a Pipeline object of the SageMaker SDK, not a definition"
-        hint = "making its definition may upload code: write pipeline.definition() to a file once, and load the file"
+        hint = "making its definition may upload code: run `sm-pipelines export MODULE:NAME -o FILE`, and load the file"
         faults.add("", message, hint)
     else:
         faults.add("", f"expected a path, JSON text or a dict, found a Python {kind.__name__}")
@@ -127,7 +127,8 @@ def _stored_in_s3(value: Json, path: str, faults: Faults) -> Json:
     location = value if isinstance(value, dict) else {}
     uri = f"s3://{location.get('Bucket')}/{location.get('ObjectKey') or location.get('Key')}"
     message = f"the definition is stored at {uri}; loading one uses no network"
-    faults.add(path, message, "copy it from S3 once, and load the copy")
+    version = f" --version-id {location['VersionId']}" if "VersionId" in location else ""
+    faults.add(path, message, f"run `sm-pipelines export {uri}{version} -o FILE`, and load the file")
     return None
 
 

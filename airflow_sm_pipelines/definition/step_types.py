@@ -62,7 +62,8 @@ def _required(*names: str) -> tuple[Member, ...]:
     return tuple(Member(name, ANY, required=True) for name in names)
 
 
-_PROCESSING_ARGUMENTS = _required("ProcessingResources", "AppSpecification", "RoleArn")
+# RoleArn, which the published schema requires of four types, is not required: a step without one has the pipeline's.
+_PROCESSING_ARGUMENTS = _required("ProcessingResources", "AppSpecification")
 _OUTPUT_PARAMETERS = Member("OutputParameters", LIST)
 _CHECK_MEMBERS = (
     Member("ModelPackageGroupName", STRING_OR_EXPRESSION, nullable=True),
@@ -83,7 +84,7 @@ _ROWS = (
     ),
     StepType(
         "Training",
-        arguments=_required("OutputDataConfig", "RoleArn"),
+        arguments=_required("OutputDataConfig"),
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
         job_name_variable="TrainingJobName",
@@ -102,7 +103,7 @@ _ROWS = (
     ),
     StepType(
         "AutoML",
-        arguments=_required("InputDataConfig", "OutputDataConfig", "RoleArn"),
+        arguments=_required("InputDataConfig", "OutputDataConfig"),
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
     ),
@@ -194,7 +195,7 @@ _ROWS = (
     ),
     StepType(
         "Job",
-        arguments=_required("RoleArn", "JobCategory", "JobConfigSchemaVersion", "JobConfigDocument"),
+        arguments=_required("JobCategory", "JobConfigSchemaVersion", "JobConfigDocument"),
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
     ),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -69,3 +70,16 @@ def test_a_subcommand_imports_no_other(tmp_path):
         run("check", str(tmp_path / "p.json"))
         == "imported: airflow_sm_pipelines.cli.check airflow_sm_pipelines.cli.main\n"
     )
+
+
+def test_a_reader_that_goes_away_early_is_no_error(tmp_path):
+    step = {"Name": "A", "Type": "Lambda", "FunctionArn": "f", "Arguments": {"x": "y" * 1_000_000}}
+    (tmp_path / "p.json").write_text(json.dumps({"Steps": [step]}))
+    command = [sys.executable, "-m", "airflow_sm_pipelines.cli.main", "plan", str(tmp_path / "p.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

@@ -24,6 +24,12 @@ class SageMaker:
     def list_processing_jobs(self) -> dict[str, Any]:
         return {"ProcessingJobSummaries": self.jobs}
 
+    def list_training_jobs(self) -> dict[str, Any]:
+        return {"TrainingJobSummaries": []}
+
+    def list_transform_jobs(self) -> dict[str, Any]:
+        return {"TransformJobSummaries": []}
+
     def list_tags(self, *, ResourceArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self.tag_calls += 1
         return {"Tags": self.tags[ResourceArn]}

@@ -80,6 +80,16 @@ def test_caching_without_an_age(warned, step):
     )
 
 
+def test_steps_without_a_role(warned):
+    def training(name, **role):
+        return {"Name": name, "Type": "Training", "Arguments": {"OutputDataConfig": {}, **role}}
+
+    assert not warned(training("A", RoleArn="r"), {"Name": "M", "Type": "Model", "Arguments": {}})
+    found = warned(training("A", RoleArn="r"), training("B"), training("C"))
+    assert list(found) == ["Steps[1].Arguments"]
+    assert "B names no RoleArn, nor do 1 more: such a step takes the role of the DAG" in str(found)
+
+
 @pytest.mark.parametrize("text", ["${RoleArn}", "arn:{{ role }}"])
 def test_placeholder_that_was_not_rendered(warned, step, text):
     found = warned(step("A", "Training", {"RoleArn": text}), step("B", "Training", {"RoleArn": text}))

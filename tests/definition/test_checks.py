@@ -49,6 +49,44 @@ def test_property_file_has_all_its_members(faults, step, member):
     assert f"a property file lacks '{member}'" in found["Steps[0].PropertyFiles[0]"]
 
 
+FUNCTION = {
+    "AlgorithmSpecification": {
+        "ContainerEntrypoint": ["/bin/bash", "/opt/ml/input/data/sagemaker_remote_function_bootstrap/job_driver.sh"],
+        "ContainerArguments": [
+            "--pipeline_step_name",
+            "F",
+            "--pipeline_execution_id",
+            get("Execution.PipelineExecutionId"),
+        ],
+    }
+}
+CACHED = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
+
+
+def test_a_step_of_a_function_is_not_cached(faults, load, step):
+    found = faults(step("F", "Training", FUNCTION, **CACHED))
+    assert list(found) == ["Steps[0].CacheConfig"]
+    assert "F is a function with @step, and such steps cannot be cached | leave CacheConfig out" in str(found)
+    assert load(step("F", "Training", FUNCTION), step("G", "Training", FUNCTION, CacheConfig={"Enabled": False}))
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        {"ContainerEntrypoint": ["python3"], "ContainerArguments": ["--pipeline_step_name", "F"]},
+        {"ContainerEntrypoint": ["sagemaker_remote_function_bootstrap"], "ContainerArguments": ["--other"]},
+        {},
+    ],
+)
+def test_any_other_training_step_may_be_cached(load, step, algorithm):
+    assert load(step("T", "Training", {"AlgorithmSpecification": algorithm}, **CACHED))
+
+
+def test_a_step_of_a_function_has_no_property_files(faults, step):
+    found = faults(step("F", "Training", FUNCTION, PropertyFiles=[FILE]))
+    assert "a Training step has no member 'PropertyFiles'" in found["Steps[0].PropertyFiles"]
+
+
 def test_depends_on_an_unknown_step(faults, step):
     found = faults(step("AbaloneProcess"), step("B", DependsOn=["AbaloneProces"]))
     assert found == {"Steps[1].DependsOn[0]": "there is no step 'AbaloneProces' | did you mean `AbaloneProcess`?\n"}

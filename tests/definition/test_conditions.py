@@ -64,14 +64,18 @@ def test_comparisons(kind, left, right, holds):
     assert evaluate_conditions([compare(kind, left, right)], Execution()) is holds
 
 
-@pytest.mark.parametrize(
-    ("left", "right"), [(1, "1"), (True, 1), (0, False), (True, "true"), (None, 0), ("a", None), ([1], "a")]
-)
+@pytest.mark.parametrize(("left", "right"), [(1, "1"), (True, 1), (0, False), (True, "true"), ([1], "a")])
 @pytest.mark.parametrize("kind", ["Equals", "GreaterThan", "LessThanOrEqualTo"])
 def test_comparing_different_types_fails(kind, left, right):
     parameters = Execution(L=left, R=right)
     with pytest.raises(IncomparableError, match=kind):
         evaluate_conditions([compare(kind, get("Parameters.L"), get("Parameters.R"))], parameters)
+
+
+@pytest.mark.parametrize(("left", "right"), [(None, 0), ("a", None)])
+def test_comparing_with_a_literal_null_fails(left, right):
+    with pytest.raises(IncomparableError):
+        evaluate_conditions([compare("Equals", left, right)], Execution())
 
 
 def test_the_message_says_both_values_and_types():
@@ -120,11 +124,26 @@ def test_the_list_is_a_conjunction_and_the_empty_list_is_true():
     assert evaluate_conditions([], Execution())
 
 
-def test_evaluation_stops_at_the_condition_that_decides():
-    assert not evaluate_conditions([FALSE, UNDEFINED], Execution())
-    assert evaluate_conditions([{"Type": "Or", "Conditions": [TRUE, UNDEFINED]}], Execution())
+def test_comparing_stops_at_the_condition_that_decides():
+    incomparable = compare("Equals", 1, "1")
+    assert not evaluate_conditions([FALSE, incomparable], Execution())
+    assert evaluate_conditions([{"Type": "Or", "Conditions": [TRUE, incomparable]}], Execution())
+    with pytest.raises(IncomparableError):
+        evaluate_conditions([TRUE, incomparable], Execution())
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [FALSE, UNDEFINED],
+        [{"Type": "Or", "Conditions": [TRUE, UNDEFINED]}],
+        [FALSE, {"Type": "Not", "Condition": UNDEFINED}],
+        [{"Type": "In", "QueryValue": 1, "Values": [1, get("Parameters.Undefined")]}],
+    ],
+)
+def test_an_operand_without_a_value_fails_the_step_wherever_it_stands(conditions):
     with pytest.raises(EvaluationError):
-        evaluate_conditions([TRUE, UNDEFINED], Execution())
+        evaluate_conditions(conditions, Execution())
 
 
 def test_a_value_of_a_join_is_a_string():
@@ -158,6 +177,8 @@ def test_only_an_outcome_is_lenient():
     [
         ("x", (), "expected a list of conditions, found the string 'x'"),
         ([1], (0,), "expected a condition, found the number 1"),
+        ([[TRUE]], (0,), "expected a condition, found a list of 1"),
+        ([{"Type": "Or", "Conditions": [[]]}], (0, "Conditions", 0), "expected a condition, found an empty list"),
         ([{"LeftValue": 1, "RightValue": 1}], (0,), "Type is missing"),
         ([{"Type": 1}], (0,), "Type is the number 1"),
         ([compare("ConditionEquals", 1, 1)], (0, "Type"), "did you mean `Equals`?"),

@@ -69,7 +69,6 @@ def report(path):
     [
         (get("Parameters.Rows"), 10),
         (get("Parameters.Flag"), False),
-        (get("Parameters.Nothing"), None),
         (get("Execution.PipelineExecutionId"), "abcdef123456"),
         (get("PipelineExperimentConfig.ExperimentName"), "exp"),
         (get("Steps.Train.ModelArtifacts.S3ModelArtifacts"), "s3://b/model.tar.gz"),
@@ -156,7 +155,7 @@ def test_expressions_are_replaced_wherever_a_value_stands_and_nothing_else_chang
             " its members are 'mse', 'n', 'ok' (did you mean `mse`?)",
         ),
         ({"a": join("x", get("Parameters.List"))}, "a: Std:Join: cannot join a list of 1"),
-        ({"a": join("x", get("Parameters.Nothing"))}, "a: Std:Join: cannot join null"),
+        ({"a": join("x", get("Parameters.Nothing"))}, "a: Parameters.Nothing: is null, which is no value"),
         (
             {"a": join("x", join(get("Steps.Train.Nope")))},
             "a: Steps.Train.Nope: the value has no member 'Nope'; its members are 'ModelArtifacts', 'MaxDepth'",

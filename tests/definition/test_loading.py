@@ -145,9 +145,14 @@ def test_definition_inside_a_request_an_answer_or_a_template(wrapped):
             "stored at s3://b/k",
         ),
         (
+            {"PipelineDefinitionS3Location": {"Bucket": "b", "ObjectKey": "k", "VersionId": "v1"}},
+            "PipelineDefinitionS3Location",
+            "run `sm-pipelines export s3://b/k --version-id v1 -o FILE`",
+        ),
+        (
             {"PipelineDefinition": {"PipelineDefinitionS3Location": {"Bucket": "b", "Key": "k"}}},
             "PipelineDefinition.PipelineDefinitionS3Location",
-            "s3://b/k; loading one uses no network (copy it from S3 once",
+            "s3://b/k; loading one uses no network (run `sm-pipelines export s3://b/k -o FILE`, and load the file)",
         ),
         (
             {"PipelineDefinitionBody": {"Fn::Sub": "..."}},
@@ -185,7 +190,7 @@ def test_sdk_pipeline_object_is_refused_and_the_cure_named():
 
     message = str(refusal(Pipeline()))
     assert "Pipeline object of the SageMaker SDK" in message
-    assert "write pipeline.definition() to a file once" in message
+    assert "run `sm-pipelines export MODULE:NAME -o FILE`, and load the file" in message
 
 
 @pytest.mark.parametrize("document", ["{}", '{"a": 1}', '{"Steps": 1}', '{"Steps": []}', '{"Steps": [1]}'])

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_sm_pipelines.cli.given_values import GivenScope, GivenValues
 from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
+from airflow_sm_pipelines.cli.placeholders import KnownValues
+from airflow_sm_pipelines.cli.plan import plan_step
+from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
@@ -86,6 +90,10 @@ def use(document):
     assert as_mermaid(plans)
     assert as_json(plans)
     assert isinstance(warnings(pipeline), tuple)
+    known = KnownValues(pipeline, {})
+    for plan in plans:
+        json.dumps(plan_step(plan, known).requests)
+    assert len(resolve_steps(pipeline, GivenScope(pipeline, GivenValues()))) == len(plans)
     return None
 
 

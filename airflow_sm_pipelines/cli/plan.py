@@ -1,0 +1,198 @@
+"""``sm-pipelines plan FILE``: every request as it would be sent, with placeholders for what only a run knows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import indent
+from typing import cast
+
+from airflow_sm_pipelines.cli.aws_requests import AwsRequest, filled_arguments, requests_of
+from airflow_sm_pipelines.cli.definition_file import read_definition
+from airflow_sm_pipelines.cli.graph import edge_text
+from airflow_sm_pipelines.cli.placeholders import KnownValues, Placeholder
+from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError, Pipeline
+from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.semantics.retry import RetryRule, rules_of
+
+_WRONG_USAGE = 2
+_MOST_DELAYS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step as it would run.
+
+    Attributes:
+        plan: The step and its edges.
+        arguments: Its Arguments with values and placeholders, nested steps excluded.
+        members: The type's own members at step level, likewise.
+        requests: The AWS calls that start its work.
+        retries: Each of its retry policies, and the service's defaults, in words.
+        faults: What the API would refuse, where that was asked for.
+    """
+
+    plan: StepPlan
+    arguments: JsonObject
+    members: JsonObject
+    requests: list[AwsRequest]
+    retries: list[str]
+    faults: list[str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``plan``."""
+    parser.add_argument("file", metavar="FILE", help="a pipeline definition (JSON)")
+    parser.add_argument(
+        "--parameters",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="values of pipeline parameters (default: those of the definition)",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    parser.add_argument(
+        "--validate", action="store_true", help="compare each request with the API's types and limits (botocore)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the plan; 1 when the file is no definition or a request has a fault, 2 for a wrong parameter."""
+    pipeline = read_definition(args.file)
+    if pipeline is None:
+        return 1
+    try:
+        values = _parameter_values(pipeline, args.parameters)
+    except ParameterValueError as error:
+        print(f"sm-pipelines plan: {error}", file=sys.stderr)
+        return _WRONG_USAGE
+    known = KnownValues(pipeline, values)
+    steps = [plan_step(plan, known, validate=args.validate) for plan in plan_steps(pipeline)]
+    print(_as_json(known, steps) if args.format == "json" else _as_text(known, steps))
+    return 1 if any(step.faults for step in steps) else 0
+
+
+def plan_step(plan: StepPlan, known: KnownValues, *, validate: bool = False) -> PlannedStep:
+    """Return what is known of a step before it runs.
+
+    Args:
+        plan: The step and its edges.
+        known: What is known before the run.
+        validate: Compare the requests with botocore's model.
+    """
+    step = plan.step
+    requests = requests_of(step, known)
+    return PlannedStep(
+        plan=plan,
+        arguments=filled_arguments(step, known),
+        members=cast("JsonObject", known.fill(step.members)),
+        requests=requests,
+        retries=[_retry_text(rule) for rule in rules_of(step.retry_policies)] if requests else [],
+        faults=_faults(requests) if validate else [],
+    )
+
+
+def _parameter_values(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str, str | int | float | bool]:
+    declared = {parameter.name: parameter for parameter in pipeline.parameters}
+    values = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ParameterValueError(f"expected NAME=VALUE, found {assignment!r}")
+        if name not in declared:
+            hint = did_you_mean(name, declared) or f"it declares {', '.join(declared) or 'none'}"
+            raise ParameterValueError(f"the definition declares no parameter {name!r} ({hint})")
+        values[name] = declared[name].coerce(text)
+    return values
+
+
+def _faults(requests: Sequence[AwsRequest]) -> list[str]:
+    from airflow_sm_pipelines.cli.request_faults import request_faults  # noqa: PLC0415 - loads botocore's models
+
+    return [f"{request.operation}: {fault}" for request in requests for fault in request_faults(request)]
+
+
+def _retry_text(rule: RetryRule) -> str:
+    """Write a rule in words: ``SageMaker.CAPACITY_ERROR: 3 retries, after 1, 2, 4 s``."""
+    kinds = ", ".join(sorted(rule.exception_types))
+    if rule.max_attempts == 0:
+        return f"{kinds}: never retried"
+    most = rule.most_retries()
+    delays = ", ".join(f"{rule.delay(done):g}" for done in range(min(most, _MOST_DELAYS_SHOWN)))
+    more = ", ..." if most > _MOST_DELAYS_SHOWN else ""
+    if rule.max_attempts is not None:
+        return f"{kinds}: {most} {'retry' if most == 1 else 'retries'}, after {delays}{more} s"
+    minutes = f"{(rule.expire_after or 0) / 60:g} min"
+    if not most:
+        return f"{kinds}: not retried: the first retry would start later than {minutes} after the first attempt"
+    return f"{kinds}: retried until {minutes} after the first attempt, after {delays}{more} s"
+
+
+def _cache_text(config: CacheConfig) -> str:
+    if not config.enabled:
+        return "off"
+    return f"results up to {config.expire_after} old" if config.expire_after else "results of any age"
+
+
+def _as_json(known: KnownValues, steps: Sequence[PlannedStep]) -> str:
+    return json.dumps({"parameters": known.parameters, "steps": [_step_json(step) for step in steps]}, indent=2)
+
+
+def _step_json(planned: PlannedStep) -> JsonObject:
+    plan, cache = planned.plan, planned.plan.step.cache_config
+    return {
+        "name": plan.step.name,
+        "type": plan.step.type,
+        "calls": [
+            {"service": request.service, "operation": request.operation, "request": request.body}
+            for request in planned.requests
+        ],
+        "arguments": planned.arguments,
+        "members": planned.members,
+        "depends_on": [{"step": edge.upstream, "trigger": edge.trigger.value} for edge in plan.edges],
+        "branch_of": {"condition": plan.branch.condition, "branch": plan.branch.side} if plan.branch else None,
+        "body_of": plan.body_of,
+        "retries": list(planned.retries),
+        "cache": {"enabled": cache.enabled, "expire_after": cache.expire_after} if cache else None,
+        "faults": list(planned.faults),
+    }
+
+
+def _as_text(known: KnownValues, steps: Sequence[PlannedStep]) -> str:
+    missing = [name for name, value in known.parameters.items() if isinstance(value, Placeholder)]
+    head = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in known.parameters.items()]
+    if missing:
+        head.append(f"no value yet: {', '.join(missing)}")
+    faults = sum(len(step.faults) for step in steps)
+    tail = [f"{faults} {'fault' if faults == 1 else 'faults'}"] if faults else []
+    return "\n\n".join(["\n".join(head)] * bool(head) + [_step_text(step) for step in steps] + tail)
+
+
+def _step_text(planned: PlannedStep) -> str:
+    plan = planned.plan
+    lines = [f"{plan.step.name}  {plan.step.type}"]
+    if plan.body_of:
+        lines.append(f"  once per item of {plan.body_of}")
+    if plan.edges:
+        lines.append(f"  after: {', '.join(edge_text(edge) for edge in plan.edges)}")
+    lines += [f"  retries: {text}" for text in planned.retries]
+    if plan.step.cache_config:
+        lines.append(f"  cache: {_cache_text(plan.step.cache_config)}")
+    for request in planned.requests:
+        lines += [f"  {request.service}:{request.operation}", _indented(request.body)]
+    if not planned.requests:
+        lines += ["  evaluated without an AWS call of its own", _indented(planned.arguments)]
+    if planned.members:
+        lines += ["  members", _indented(planned.members)]
+    lines += [f"  fault: {fault}" for fault in planned.faults]
+    return "\n".join(lines)
+
+
+def _indented(value: JsonObject) -> str:
+    return indent(json.dumps(value, indent=2, ensure_ascii=False), "    ")

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from airflow_sm_pipelines.cli.main import main
+
+DEFINITION = {
+    "Version": "2020-12-01",
+    "Steps": [
+        {
+            "Name": "Gate",
+            "Type": "Condition",
+            "Arguments": {"Conditions": [], "IfSteps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "ä \ud800"}]},
+        }
+    ],
+}
+SDK_MODULE = f"""
+import json
+print("noise of the import")
+
+class Pipeline:
+    steps = ()
+    def definition(self):
+        print("noise of the definition")
+        return json.dumps({DEFINITION!r})
+
+class Holder:
+    inner = Pipeline()
+
+class Broken(Pipeline):
+    def definition(self):
+        raise ValueError("no role")
+
+class NoText(Pipeline):
+    def definition(self):
+        return {{}}
+
+class NoJson(Pipeline):
+    def definition(self):
+        return "{{"
+
+pipeline, broken, no_text, no_json = Pipeline(), Broken(), NoText(), NoJson()
+number = 3
+
+def make():
+    return Pipeline()
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean_imports(monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("sdk_module"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def module(write):
+    return write("sdk_module.py", SDK_MODULE).removesuffix(".py")
+
+
+@pytest.mark.parametrize("source", ["sdk_module:pipeline", "sdk_module.py:pipeline", "sdk_module:Holder.inner"])
+def test_sdk_object(module, tmp_path, capsys, source):
+    assert main(["export", source, "-o", "p.json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "uploads the code of its Lambda functions and @step functions" in captured.err
+    assert "noise of the import" in captured.err
+    assert captured.err.endswith("p.json: 2 steps\n")
+    text = (tmp_path / "p.json").read_text("utf-8")
+    assert json.loads(text) == DEFINITION
+    assert text.startswith('{\n  "Version"')
+    assert '"ä \\ud800"' in text
+
+
+def test_standard_output_holds_the_definition_and_nothing_else(module, capfd):
+    assert main(["export", "sdk_module:pipeline", "-o", "-"]) == 0
+    assert json.loads(capfd.readouterr().out) == DEFINITION
+
+
+def test_twice_gives_the_same_bytes(module, tmp_path):
+    for name in ("a.json", "b.json"):
+        assert main(["export", "sdk_module:pipeline", "-o", name]) == 0
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("sdk_module_none:p", "there is no module 'sdk_module_none' in this folder or among the installed ones"),
+        ("none.py:p", "there is no file none.py"),
+        ("sdk_module:pipelin", "has no 'pipelin'; its Pipeline objects are 'pipeline', "),
+        ("sdk_module:pipelin", "(did you mean `pipeline`?)"),
+        ("sdk_module:number", "sdk_module:number is of type int, not a Pipeline object"),
+        (
+            "sdk_module:make",
+            "is a function or class, not a Pipeline object of the SageMaker SDK; assign what it returns",
+        ),
+        ("sdk_module:Pipeline", "is a function or class"),
+        ("sdk_module:broken", "making its definition failed at "),
+        ("sdk_module:broken", "ValueError: no role"),
+        ("sdk_module:no_text", "definition() returned a dict, not JSON text"),
+        ("sdk_module:no_json", "sdk_module:no_json: not JSON: "),
+    ],
+)
+def test_no_definition_of_an_object(module, tmp_path, capsys, source, message):
+    assert main(["export", source, "-o", "p.json"]) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert not (tmp_path / "p.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1\nimport nothing_of_that_name", ":2: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("import sagemaker.workflow", "it needs no Airflow there (pip install --no-deps airflow-sm-pipelines)"),
+        ("raise SystemExit(3)", ":1: SystemExit: 3"),
+        ("1 +", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_module_that_cannot_be_imported(write, capsys, content, message):
+    assert main(["export", f"{write('sdk_module_bad.py', content)}:p", "-o", "p.json"]) == 1
+    err = capsys.readouterr().err
+    assert "importing sdk_module_bad.py failed at " in err
+    assert message in err
+
+
+def test_an_invalid_definition_is_written_and_its_errors_are_told(write, tmp_path, capsys):
+    write("sdk_module.py", "class P:\n    def definition(self):\n        return '{\"Steps\": []}'\np = P()")
+    assert main(["export", "sdk_module:p", "-o", "p.json"]) == 1
+    assert "a pipeline has at least one step" in capsys.readouterr().err
+    assert (tmp_path / "p.json").exists()
+
+
+def test_a_file_that_cannot_be_written(module, capsys):
+    assert main(["export", "sdk_module:pipeline", "-o", "none/p.json"]) == 1
+    assert "none/p.json: cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["abc", "s3://", "s3://bucket", "s3://bucket/", ":x", "x:", "pipeline:"])
+def test_wrong_source(source, capsys):
+    assert main(["export", source, "-o", "p.json"]) == 2
+    assert f"expected MODULE:NAME, s3://BUCKET/KEY or pipeline:NAME, found {source!r}" in capsys.readouterr().err
+
+
+# -- definitions that AWS stores ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_settings(monkeypatch, tmp_path):
+    """Keep the settings of this machine away from boto3."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def aws(without_settings):
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def bucket(aws):
+    s3 = boto3.client("s3", region_name="eu-west-1")
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    return s3
+
+
+def test_definition_in_s3(bucket, tmp_path, capsys):
+    first = bucket.put_object(Bucket="bucket", Key="a b/p.json", Body=json.dumps(DEFINITION))["VersionId"]
+    bucket.put_object(Bucket="bucket", Key="a b/p.json", Body=b'{"Steps": []}')
+    arguments = ["export", "s3://bucket/a b/p.json", "-o", "p.json", "--region", "eu-west-1"]
+    assert main([*arguments, "--version-id", first]) == 0
+    assert json.loads((tmp_path / "p.json").read_text()) == DEFINITION
+    assert "2 steps" in capsys.readouterr().err
+    assert main(arguments) == 1
+    assert json.loads((tmp_path / "p.json").read_text()) == {"Steps": []}
+
+
+def test_definition_of_a_stored_pipeline(aws, tmp_path):
+    client = boto3.client("sagemaker", region_name="eu-west-1")
+    client.create_pipeline(
+        PipelineName="mine",
+        PipelineDefinition=json.dumps(DEFINITION),
+        RoleArn="arn:aws:iam::123456789012:role/R",
+        ClientRequestToken="x" * 32,
+    )
+    assert main(["export", "pipeline:mine", "-o", "p.json", "--region", "eu-west-1"]) == 0
+    assert json.loads((tmp_path / "p.json").read_text()) == DEFINITION
+
+
+@pytest.mark.parametrize(
+    ("source", "region", "message"),
+    [
+        ("s3://none/k", "eu-west-1", "s3://none/k: GetObject: NoSuchBucket: "),
+        ("pipeline:none", "eu-west-1", "pipeline none: DescribePipeline: "),
+        ("pipeline:none", None, "NoRegionError: You must specify a region.; add --region, or set AWS_REGION"),
+    ],
+)
+def test_aws_refuses(aws, capsys, source, region, message):
+    assert main(["export", source, "-o", "p.json", *(["--region", region] if region else [])]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_no_credentials(without_settings, monkeypatch, capsys):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    assert main(["export", "s3://bucket/k", "-o", "p.json", "--region", "eu-west-1"]) == 1
+    assert "NoCredentialsError: Unable to locate credentials; set AWS_PROFILE, or sign in" in capsys.readouterr().err
+
+
+def test_an_object_that_is_no_text(bucket, capsys):
+    bucket.put_object(Bucket="bucket", Key="k", Body=b"\xff")
+    assert main(["export", "s3://bucket/k", "-o", "p.json", "--region", "eu-west-1"]) == 1
+    assert "s3://bucket/k: not UTF-8 text at byte 0" in capsys.readouterr().err
