@@ -7,7 +7,7 @@ value stands, never as a key; ``{"Get": "x", "Other": 1}`` is data.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from airflow_sm_pipelines.definition.functions import (
     Expression,
@@ -17,7 +17,7 @@ from airflow_sm_pipelines.definition.functions import (
     is_join_without_key,
     parse_expression,
 )
-from airflow_sm_pipelines.definition.json_values import Json, describe
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
 from airflow_sm_pipelines.definition.paths import (
     MissingMemberError,
     Path,
@@ -126,6 +126,9 @@ def references(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Re
         yield path, found
 
 
+_Pending: TypeAlias = "tuple[Path, JsonObject | list[Json], bool]"
+
+
 def scan(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Reference | ExpressionSyntaxError]]:
     """Yield every reference and every faulty expression in a JSON tree, in document order, with its path.
 
@@ -133,14 +136,15 @@ def scan(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Referenc
         value: Any JSON value, nested arbitrarily deep; what nests deeper than `DEEPEST_NESTING` is one fault.
         payload: As for `parse_expression`; inside an expression nothing is payload.
     """
-    pending: list[tuple[Path, Json, bool]] = [((), value, payload)]
+    pending: list[_Pending] = [((), value, payload)] if isinstance(value, (dict, list)) else []
     while pending:
         path, node, in_payload = pending.pop()
         if len(path) > DEEPEST_NESTING:
             yield path, ExpressionSyntaxError(f"values are nested deeper than {DEEPEST_NESTING} levels")
             continue
         try:
-            expression = parse_expression(node, payload=in_payload)
+            # An expression has one member, a Join as one page prints it two: most objects are larger.
+            expression = parse_expression(node, payload=in_payload) if len(node) <= 2 else None
         except ExpressionSyntaxError as fault:
             yield (*path, *fault.member), fault
             continue
@@ -155,7 +159,7 @@ def scan(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Referenc
             if isinstance(expression.source, Reference):
                 yield (*path, "Std:JsonGet", "PropertyFile"), expression.source
             else:
-                pending.append(((*path, "Std:JsonGet", "S3Uri"), expression.source, False))
+                pending += _containers([("S3Uri", expression.source)], (*path, "Std:JsonGet"), payload=False)
         elif isinstance(node, (dict, list)):
             items = node.items() if isinstance(node, dict) else enumerate(node)
             pending += _containers(items, path, payload=in_payload)
@@ -264,9 +268,9 @@ def _faulty_operands(join: Join, base: Path) -> Iterator[tuple[Path, ExpressionS
             yield (*base, index), ExpressionSyntaxError(message)
 
 
-def _containers(items: Iterable[tuple[str | int, Json]], path: Path, *, payload: bool) -> list[tuple[Path, Json, bool]]:
+def _containers(items: Iterable[tuple[str | int, Json]], path: Path, *, payload: bool) -> list[_Pending]:
     """Return what can hold expressions, last first, as a stack takes it."""
-    found: list[tuple[Path, Json, bool]] = []
+    found: list[_Pending] = []
     for key, node in items:
         if isinstance(node, (dict, list)):
             found.append(((*path, key), node, payload))
