@@ -123,6 +123,11 @@ class Run:
     def delete(self) -> None:
         self.world.airflow.api.request("DELETE", self._path)
 
+    def tries(self, task_id: str) -> list[dict[str, Any]]:
+        path = f"{self._path}/taskInstances/{task_id}/tries"
+        tries: list[dict[str, Any]] = self.world.airflow.api.request("GET", path)["task_instances"]
+        return sorted(tries, key=lambda one: one["try_number"])
+
     def log(self, task_id: str, try_number: int = 1) -> str:
         answer = self.world.airflow.api.request(
             "GET", f"{self._path}/taskInstances/{task_id}/logs/{try_number}", full_content="true"

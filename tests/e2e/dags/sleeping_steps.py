@@ -1,8 +1,9 @@
 """Definitions of steps that only sleep (no DAG here)."""
 
 
-def step(name, seconds, *depends_on):
+def step(name, seconds, *depends_on, exit_code=None):
     text = {"Std:Join": {"On": "", "Values": [seconds]}}
+    code = {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.ExitCode"} if exit_code is None else exit_code]}}
     script = 'echo "sleeping $1 s"; sleep "$1"; echo "will exit $2" >&2; exit "$2"'
     return {
         "Name": name,
@@ -15,7 +16,7 @@ def step(name, seconds, *depends_on):
             "AppSpecification": {
                 "ImageUri": "unused",
                 "ContainerEntrypoint": ["sh", "-c", script, "sleeper"],
-                "ContainerArguments": [text, {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.ExitCode"}]}}],
+                "ContainerArguments": [text, code],
             },
             "RoleArn": "arn:aws:iam::123456789012:role/SageMakerRole",
         },
