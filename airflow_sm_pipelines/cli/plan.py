@@ -18,10 +18,9 @@ from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError, Pipeline
 from airflow_sm_pipelines.definition.near_misses import did_you_mean
-from airflow_sm_pipelines.semantics.retry import RetryRule, rules_of
+from airflow_sm_pipelines.semantics.retry import rules_of
 
 _WRONG_USAGE = 2
-_MOST_DELAYS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def plan_step(plan: StepPlan, known: KnownValues, *, validate: bool = False) -> 
         arguments=filled_arguments(step, known),
         members=cast("JsonObject", known.fill(step.members)),
         requests=requests,
-        retries=[_retry_text(rule) for rule in rules_of(step.retry_policies)] if requests else [],
+        retries=[rule.in_words() for rule in rules_of(step.retry_policies)] if requests else [],
         faults=_faults(requests) if validate else [],
     )
 
@@ -116,22 +115,6 @@ def _faults(requests: Sequence[AwsRequest]) -> list[str]:
     from airflow_sm_pipelines.cli.request_faults import request_faults  # noqa: PLC0415 - loads botocore's models
 
     return [f"{request.operation}: {fault}" for request in requests for fault in request_faults(request)]
-
-
-def _retry_text(rule: RetryRule) -> str:
-    """Write a rule in words: ``SageMaker.CAPACITY_ERROR: 3 retries, after 1, 2, 4 s``."""
-    kinds = ", ".join(sorted(rule.exception_types))
-    if rule.max_attempts == 0:
-        return f"{kinds}: never retried"
-    most = rule.most_retries()
-    delays = ", ".join(f"{rule.delay(done):g}" for done in range(min(most, _MOST_DELAYS_SHOWN)))
-    more = ", ..." if most > _MOST_DELAYS_SHOWN else ""
-    if rule.max_attempts is not None:
-        return f"{kinds}: {most} {'retry' if most == 1 else 'retries'}, after {delays}{more} s"
-    minutes = f"{(rule.expire_after or 0) / 60:g} min"
-    if not most:
-        return f"{kinds}: not retried: the first retry would start later than {minutes} after the first attempt"
-    return f"{kinds}: retried until {minutes} after the first attempt, after {delays}{more} s"
 
 
 def _cache_text(config: CacheConfig) -> str:

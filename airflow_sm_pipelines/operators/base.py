@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from airflow_sm_pipelines.aws.resources import ResourceKind
 from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
@@ -20,13 +21,35 @@ from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES, StepRetryPolicy
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.semantics.readiness import needs_gate
-from airflow_sm_pipelines.semantics.retry import most_retries, rules_of
+from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.step import JobStep
 
 _ADOPTION_DELAY = timedelta(seconds=15)
+_LONGEST_NATIVE_DELAY = 60.0
 _DEFAULT_WAITING = Waiting()
+
+
+def _documentation(step: Step, rules: Sequence[RetryRule]) -> str | None:
+    """Return the task's docs: the step's description, and its retry policies if it has some."""
+    policies = [f"- {rule.in_words()}" for rule in rules] if step.retry_policies else []
+    parts = [step.description or "", "\n".join(("Retries:", *policies)) if policies else ""]
+    return "\n\n".join(part for part in parts if part) or None
+
+
+def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | None) -> dict[str, Any]:
+    """Return Airflow's own retry arguments.
+
+    The policy object decides the delays of failures. Airflow's own serve for workers that die, and the UI shows them:
+    with one policy they are that policy's, unless the job of a dead worker would be left alone for long.
+    """
+    if wished is not None:
+        return {"retry_delay": wished}
+    if len(step.retry_policies) == 1 and rules[0].interval <= _LONGEST_NATIVE_DELAY:
+        backoff = rules[0].backoff_rate if rules[0].backoff_rate > 1 else 0.0
+        return {"retry_delay": timedelta(seconds=rules[0].interval), "retry_exponential_backoff": backoff}
+    return {"retry_delay": _ADOPTION_DELAY}
 
 
 class StepOperator(BaseOperator):
@@ -39,7 +62,8 @@ class StepOperator(BaseOperator):
         waiting: How the worker waits for an AWS job; steps without one have no use for it.
         retries: How often failures are retried that none of the step's retry policies matches. Airflow's own number
             for the task is higher: it also covers what the policies grant, and workers that die.
-        retry_delay: Wait before a retry that no policy times, e.g. after the death of a worker.
+        retry_delay: Wait before a retry that no policy times, e.g. after the death of a worker; by default 15 s, or the
+            interval of the step's only policy.
         kwargs: Any argument of Airflow's ``BaseOperator``.
     """
 
@@ -57,7 +81,7 @@ class StepOperator(BaseOperator):
         connection: AwsConnection,
         waiting: Waiting = _DEFAULT_WAITING,
         retries: int | None = None,
-        retry_delay: timedelta = _ADOPTION_DELAY,
+        retry_delay: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
         rules = rules_of(plan.step.retry_policies)
@@ -67,10 +91,10 @@ class StepOperator(BaseOperator):
             kwargs["trigger_rule"] = "all_done"
         super().__init__(
             task_display_name=plan.step.display_name or None,
-            doc_md=plan.step.description or None,
+            doc_md=_documentation(plan.step, rules),
             retries=most_retries(rules) + unmatched + SPARE_RETRIES,
-            retry_delay=retry_delay,
             retry_policy=StepRetryPolicy(rules, unmatched),
+            **_native_delay(plan.step, rules, retry_delay),
             **kwargs,
         )
         self.plan = plan

@@ -17,6 +17,7 @@ _DEFAULT_INTERVAL = 1.0
 _DEFAULT_BACKOFF_RATE = 2.0
 _DEFAULT_MAX_ATTEMPTS = 5
 _MOST_RETRIES = 1000
+_MOST_DELAYS_SHOWN = 5
 # No clock goes on for ever: policies can be written whose delays are longer than any date, or any number.
 _LONGEST_DELAY = 366 * 86_400.0
 
@@ -56,6 +57,21 @@ class RetryRule:
             waited += self.delay(done)
             done += 1
         return done
+
+    def in_words(self) -> str:
+        """Return the rule for people: ``SageMaker.CAPACITY_ERROR: 3 retries, after 1, 2, 4 s``."""
+        kinds = ", ".join(sorted(self.exception_types))
+        if self.max_attempts == 0:
+            return f"{kinds}: never retried"
+        most = self.most_retries()
+        delays = ", ".join(f"{self.delay(done):g}" for done in range(min(most, _MOST_DELAYS_SHOWN)))
+        more = ", ..." if most > _MOST_DELAYS_SHOWN else ""
+        if self.max_attempts is not None:
+            return f"{kinds}: {most} {'retry' if most == 1 else 'retries'}, after {delays}{more} s"
+        minutes = f"{(self.expire_after or 0) / 60:g} min"
+        if not most:
+            return f"{kinds}: not retried: the first retry would start later than {minutes} after the first attempt"
+        return f"{kinds}: retried until {minutes} after the first attempt, after {delays}{more} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,3 +223,45 @@ def test_a_base_class_does_nothing_by_itself(make_tasks: Any, processing: Any, c
 
     with pytest.raises(NotImplementedError):
         super(JobOperator, task).act(context)
+
+
+# -- what the UI shows of the policies ---------------------------------------------------------------------------------
+
+
+def test_the_docs_of_a_task_name_its_retry_policies(make_tasks: Any, processing: Any) -> None:
+    policies = [{"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 30, "MaxAttempts": 2}]
+
+    task = make_tasks(processing("A", Description="Prepares.", RetryPolicies=policies))["A"]
+
+    assert task.doc_md.startswith(
+        "Prepares.\n\nRetries:\n- SageMaker.CAPACITY_ERROR: 2 retries, after 30, 60 s\n- Step."
+    )
+    assert make_tasks(processing("A"))["A"].doc_md is None
+
+
+def test_one_policy_is_shown_as_airflows_own_delay_and_backoff(make_tasks: Any, processing: Any) -> None:
+    policy = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 30, "BackoffRate": 1.5}
+
+    task = make_tasks(processing("A", RetryPolicies=[policy]))["A"]
+
+    assert (task.retry_delay, task.retry_exponential_backoff) == (timedelta(seconds=30), 1.5)
+    constant = make_tasks(processing("A", RetryPolicies=[{**policy, "BackoffRate": 1.0}]))["A"]
+    assert (constant.retry_delay, constant.retry_exponential_backoff) == (timedelta(seconds=30), 0.0)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_job_of_a_dead_worker_is_not_left_alone_for_long(make_tasks: Any, processing: Any, count: int) -> None:
+    slow = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 3600}
+    policies = [slow, {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 30}][:count]
+
+    task = make_tasks(processing("A", RetryPolicies=policies))["A"]
+
+    assert (task.retry_delay, task.retry_exponential_backoff) == (timedelta(seconds=15), 0)
+
+
+def test_the_users_own_delay_wins(make_tasks: Any, processing: Any) -> None:
+    policy = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 30}
+
+    task = make_tasks(processing("A", RetryPolicies=[policy]), default_args={"retry_delay": timedelta(minutes=3)})["A"]
+
+    assert task.retry_delay == timedelta(minutes=3)
