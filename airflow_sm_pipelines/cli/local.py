@@ -46,6 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="keep the jobs' folders here (default: a temporary folder, removed at the end)",
     )
+    parser.add_argument(
+        "--state",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help="keep the state here, for the next start: SageMaker's jobs, models, model packages, experiments and tags, "
+        "S3's buckets and the last version of each object. Logs and all else that is in other services are not kept; "
+        "a job that runs when the server dies is Failed at the next start (default: in memory)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         region=args.region,
         python=args.python,
         work_dir=args.work_dir,
+        state_dir=args.state,
     )
     try:
         with server.LocalAws(settings) as aws:

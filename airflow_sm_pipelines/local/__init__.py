@@ -7,6 +7,8 @@
                                └► sagemaker/     ours entirely: validated against botocore's model, real job states
                                └► moto           everything else, in the same process (s3, sqs, sts, iam, logs …)
     sagemaker/ ─► jobs/runner ─► stage S3 inputs ─► the command in a sandbox with its own /opt/ml ─► upload, logs
+                                                    └► runtimes/   what images bring: script mode, XGBoost, inference
+    state_file ◄─ sagemaker/store, s3_state         what outlives the process, if there is a state folder
 
 The room is an island: it imports nothing else of the package, and only ``cli/`` imports it, so that a test
 against it proves more than self-consistency. It is not a security boundary: it listens on 127.0.0.1 only and

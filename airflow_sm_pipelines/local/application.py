@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,13 +16,10 @@ from airflow_sm_pipelines.local.errors import AwsError, ConnectionDropped, Local
 from airflow_sm_pipelines.local.faults import FaultAction, FaultRule, FaultTable
 from airflow_sm_pipelines.local.json_service import RequestContext, Service
 from airflow_sm_pipelines.local.responses import Response, error_response, json_response
+from airflow_sm_pipelines.local.wsgi_call import Environ, WsgiApp, call_wsgi
 
 _log = logging.getLogger(__name__)
 
-Environ = dict[str, Any]
-WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
-
-_ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"]*#)?([^\"]+)\"")
 _LOST_ANSWER = frozenset({FaultAction.DROP_AFTER, FaultAction.KILL_CLIENT_AFTER})
 
 
@@ -116,7 +112,7 @@ class Application:
     def _execute(self, call: AwsCall, environ: Environ, rule: FaultRule | None) -> Response:
         service = self.services.get(call.service)
         if service is None:
-            return _run_wsgi(self.fallback, environ)
+            return call_wsgi(self.fallback, environ)
         context = RequestContext(region=call.region, job_fault=rule.job_fault if rule else None)
         try:
             return service.answer(call, context)
@@ -141,32 +137,3 @@ def _with_length(response: Response) -> list[tuple[str, str]]:
     if any(name.lower() == "content-length" for name, _ in response.headers):
         return list(response.headers)
     return [*response.headers, ("Content-Length", str(len(response.body)))]
-
-
-def _run_wsgi(application: WsgiApp, environ: Environ) -> Response:
-    """The whole answer of a WSGI application."""
-    started: list[tuple[str, list[tuple[str, str]]]] = []
-    written: list[bytes] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], None]:
-        started.append((status, headers))
-        return written.append
-
-    chunks = application(environ, start_response)
-    try:
-        body = b"".join([*written, *chunks])
-    finally:
-        if close := getattr(chunks, "close", None):
-            close()
-    status, headers = started[-1]
-    if environ["REQUEST_METHOD"] != "HEAD":  # there it is the object's length, not that of this answer
-        headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-    http_status = int(status.split()[0])
-    return Response(http_status, body, tuple(headers), error_code=_error_code(http_status, body))
-
-
-def _error_code(http_status: int, body: bytes) -> str | None:
-    if http_status < 400:
-        return None
-    found = _ERROR_CODE.search(body)
-    return next(group for group in found.groups() if group).decode() if found else str(http_status)

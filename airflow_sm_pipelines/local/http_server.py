@@ -10,14 +10,14 @@ import io
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from airflow_sm_pipelines.local.application import Environ, WsgiApp
 from airflow_sm_pipelines.local.errors import ConnectionDropped
 from airflow_sm_pipelines.local.settings import HOST
+from airflow_sm_pipelines.local.wsgi_call import Environ, WsgiApp, underscored_metadata
 
 _CLOSE_TIMEOUT_SECONDS = 5.0
 
@@ -166,16 +166,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
-            "moto.preserved_header_names": _underscored_metadata(self.headers.keys()),
+            "moto.preserved_header_names": underscored_metadata(self.headers.keys()),
         }
         for name in set(self.headers.keys()):
             key = name.upper().replace("-", "_")
             if key not in ("CONTENT_TYPE", "CONTENT_LENGTH", "TRANSFER_ENCODING"):
                 environ[f"HTTP_{key}"] = ",".join(self.headers.get_all(name) or [])
         return environ
-
-
-def _underscored_metadata(names: Iterable[str]) -> dict[str, str]:
-    """S3 metadata headers whose underscores WSGI would lose, for moto, which asks for them under this name."""
-    metadata = (name for name in names if "_" in name and name.lower().startswith("x-amz-meta-"))
-    return {f"HTTP_{name.upper().replace('-', '_')}": name for name in metadata}

@@ -33,6 +33,13 @@ Operation = Callable[[RequestContext, Mapping[str, Any]], Mapping[str, Any]]
 """One operation: context and valid request in, result out; refuses with `AwsError`."""
 
 
+class Operations(Protocol):
+    """A part of a service."""
+
+    def operations(self) -> Mapping[str, Operation]:
+        """Its operations by name."""
+
+
 class Service(Protocol):
     """A service that the local AWS answers by itself."""
 

@@ -26,12 +26,15 @@ from airflow_sm_pipelines.local.http_server import HttpServer
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
-from airflow_sm_pipelines.local.json_service import JsonService, Operation, Service
+from airflow_sm_pipelines.local.json_service import JsonService, Service
 from airflow_sm_pipelines.local.moto_state import MotoState
+from airflow_sm_pipelines.local.s3_state import StoredS3
 from airflow_sm_pipelines.local.sagemaker.job_table import JobTable
-from airflow_sm_pipelines.local.sagemaker.processing_jobs import ProcessingJobs
-from airflow_sm_pipelines.local.sagemaker.tags import Tags
+from airflow_sm_pipelines.local.sagemaker.service import sagemaker_operations
+from airflow_sm_pipelines.local.sagemaker.store import Store
 from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST, SECRET_ACCESS_KEY, LocalSettings
+from airflow_sm_pipelines.local.state_file import StateFile
+from airflow_sm_pipelines.local.wsgi_call import WsgiApp
 
 _POLL_SECONDS = 0.2
 """How long stopping may wait for the thread that accepts connections."""
@@ -128,7 +131,8 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     work_dir = _work_dir(settings, resources)
     moto = DomainDispatcherApplication(create_backend_app)
     resources.enter_context(MotoState(moto))
-    jobs, faults, calls = JobTable(), FaultTable(), CallLog()
+    store, fallback = _open_store(settings, moto, resources)
+    jobs, faults, calls = JobTable(store.jobs), FaultTable(), CallLog()
     services: dict[str, Service] = {}
 
     def health() -> Mapping[str, Any]:
@@ -143,7 +147,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     internal_access_key_id = f"local-jobs-{secrets.token_hex(8)}"
     application = Application(
         services=services,
-        fallback=moto,
+        fallback=fallback,
         control=ControlEndpoints(faults, calls, health),
         faults=faults,
         calls=calls,
@@ -157,7 +161,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
     site.create_commands()
     runner = Runner(site)
-    services["sagemaker"] = JsonService("sagemaker", _sagemaker_operations(jobs, runner))
+    services["sagemaker"] = JsonService("sagemaker", sagemaker_operations(store, jobs, clients, runner))
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)
@@ -165,10 +169,15 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     return _Running(server, sandbox)
 
 
-def _sagemaker_operations(jobs: JobTable, runner: Runner) -> Mapping[str, Operation]:
-    tags = Tags(jobs.arn_exists)
-    modules = (tags, ProcessingJobs(jobs, tags, runner))
-    return {name: operation for module in modules for name, operation in module.operations().items()}
+def _open_store(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[Store, WsgiApp]:
+    """Where things are kept, and the application of all services but our own."""
+    if settings.state_dir is None:
+        return Store(), moto
+    file = StateFile(settings.state_dir)
+    resources.callback(file.close)
+    s3 = StoredS3(moto, file)
+    s3.restore()
+    return Store.of_file(file), s3
 
 
 def _work_dir(settings: LocalSettings, resources: ExitStack) -> Path:

@@ -30,6 +30,8 @@ class LocalSettings:
         python: Interpreter behind ``python`` and ``python3`` inside jobs.
         work_dir: Where job folders are kept for inspection; ``None`` uses a temporary folder, in which a job's
             folder is removed when the job has ended.
+        state_dir: Where jobs, models, model packages, tags and S3 objects outlive the process; ``None`` keeps them in
+            memory. Logs and the other services' state end with the process in any case.
         stop_grace_seconds: Time between SIGTERM and SIGKILL when a job is stopped or exceeds its maximum run
             time. AWS gives 120 seconds.
         shutdown_grace_seconds: The same, when the local AWS itself stops.
@@ -41,6 +43,7 @@ class LocalSettings:
     sandbox: str = "auto"
     python: str = sys.executable
     work_dir: Path | None = None
+    state_dir: Path | None = None
     stop_grace_seconds: float = 120.0
     shutdown_grace_seconds: float = 2.0
     continuous_upload_seconds: float = 5.0

@@ -41,11 +41,14 @@ def test_defaults_are_those_of_the_settings():
     args = arguments_of()
     defaults = LocalSettings()
     assert (args.sandbox, args.region, args.python) == (defaults.sandbox, defaults.region, defaults.python)
-    assert (args.port, args.work_dir) == (4599, None)
+    assert (args.port, args.work_dir, args.state) == (4599, None, None)
 
 
 def test_options_are_read():
-    args = arguments_of("--port", "0", "--sandbox", "rewrite", "--work-dir", "w", "--region", "eu-west-1")
+    args = arguments_of(
+        "--port", "0", "--sandbox", "rewrite", "--work-dir", "w", "--region", "eu-west-1", "--state", "s"
+    )
+    assert args.state == Path("s")
     assert (args.port, args.sandbox, args.work_dir, args.region) == (0, "rewrite", Path("w"), "eu-west-1")
 
 
@@ -63,6 +66,15 @@ def test_it_prints_what_to_paste_and_serves_until_a_signal(number):
         process.send_signal(number)
         assert process.wait(10) == 0
         assert process.stdout.read() == ""
+
+
+def test_a_state_folder_is_used_by_one_server_at_a_time(tmp_path, capsys):
+    with start("--port", "0", "--state", str(tmp_path)) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert local.run(arguments_of("--port", "0", "--state", str(tmp_path))) == 1
+        process.send_signal(signal.SIGTERM)
+    assert "cannot be used: database is locked" in capsys.readouterr().err
 
 
 def test_an_error_is_one_line_and_exit_code_1(capsys):

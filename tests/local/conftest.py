@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -81,10 +83,41 @@ class Workbench:
             assert time.monotonic() < deadline, self.describe(name)
             time.sleep(0.03)
 
-    def put(self, key: str, text: str) -> str:
+    def put(self, key: str, text: str | bytes) -> str:
         """Put an object; returns its URI."""
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode() if isinstance(text, str) else text)
         return f"s3://{BUCKET}/{key}"
+
+    def put_archive(self, key: str, files: dict[str, str | bytes]) -> str:
+        """Put a gzip-compressed tar archive with these files; returns its URI."""
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+            for name, content in files.items():
+                data = content.encode() if isinstance(content, str) else content
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        return self.put(key, stream.getvalue())
+
+    def archive(self, uri: str) -> dict[str, bytes]:
+        """Files of an archive in S3, by name."""
+        key = uri.removeprefix(f"s3://{BUCKET}/")
+        body = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            members = [member for member in archive.getmembers() if member.isfile()]
+            return {member.name: archive.extractfile(member).read() for member in members}  # type: ignore[union-attr]
+
+    def finish(self, kind: str, name: str, seconds: float = 30.0) -> dict[str, Any]:
+        """The description of a job of some kind (``training``, ``transform``) that has ended."""
+        describe = getattr(self.sagemaker, f"describe_{kind}_job")
+        noun = f"{kind.capitalize()}Job"
+        deadline = time.monotonic() + seconds
+        while True:
+            description: dict[str, Any] = describe(**{f"{noun}Name": name})
+            if description[f"{noun}Status"] in TERMINAL:
+                return description
+            assert time.monotonic() < deadline, description
+            time.sleep(0.03)
 
     def objects(self, prefix: str) -> dict[str, str]:
         """Texts of the objects below a prefix, by the rest of their keys."""
@@ -92,9 +125,13 @@ class Workbench:
         bodies = {entry["Key"]: self.s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"] for entry in entries}
         return {key.removeprefix(prefix): body.read().decode() for key, body in bodies.items()}
 
-    def log_lines(self, name: str) -> list[str]:
-        """What a processing job has printed, as CloudWatch Logs has it."""
-        group = "/aws/sagemaker/ProcessingJobs"
+    def objects_below(self, prefix: str) -> list[str]:
+        """Keys of the objects below a prefix, without it."""
+        entries = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        return [entry["Key"].removeprefix(prefix) for entry in entries]
+
+    def log_lines(self, name: str, group: str = "/aws/sagemaker/ProcessingJobs") -> list[str]:
+        """What a job has printed, as CloudWatch Logs has it."""
         streams = self.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")
         [stream] = streams["logStreams"]
         events = self.logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)

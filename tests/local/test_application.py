@@ -225,7 +225,7 @@ def test_sts_and_arns_agree_about_the_account(bench):
 
 def test_no_sagemaker_operation_falls_through_to_moto(bench):
     with pytest.raises(ClientError) as caught:
-        bench.sagemaker.list_models()
+        bench.sagemaker.list_domains()
     assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
@@ -296,7 +296,7 @@ def test_a_bug_in_a_service_is_an_internal_failure_not_a_lost_connection(caplog)
     environ = {
         "REQUEST_METHOD": "POST",
         "HTTP_AUTHORIZATION": scope,
-        "HTTP_X_AMZ_TARGET": "SageMaker.ListModels",
+        "HTTP_X_AMZ_TARGET": "SageMaker.ListDomains",
         "wsgi.input": io.BytesIO(),
     }
     [body] = application(environ, lambda status, headers: started.append(status))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from airflow_sm_pipelines.local.jobs.metrics import MetricDefinition
 
 OPT_ML = "/opt/ml"
 
@@ -26,10 +28,27 @@ class S3Download:
         name: Name of the input, for messages.
         uri: ``s3://bucket/key`` of one object, or of a prefix.
         path: Folder in the container, below ``/opt/ml``.
+        unpack: Whether the one object is a gzip-compressed tar archive whose members are wanted.
+        optional: Whether there may be nothing.
     """
 
     name: str
     uri: str
+    path: str
+    unpack: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacking:
+    """An archive that comes with an input, to be unpacked before the container starts.
+
+    Args:
+        archive: The archive, or a folder to copy, in the container, below ``/opt/ml``.
+        path: Folder in the container, below ``/opt/ml``.
+    """
+
+    archive: str
     path: str
 
 
@@ -51,6 +70,30 @@ class S3Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class S3Archive:
+    """A folder of the container to bring to S3 as one gzip-compressed tar archive; not if nothing is in it.
+
+    Args:
+        name: Name of the output, for messages.
+        path: Folder in the container, below ``/opt/ml``.
+        uri: ``s3://bucket/key`` of the archive.
+    """
+
+    name: str
+    path: str
+    uri: str
+
+
+def reason_of_exit_code(_: JobFolder, exit_code: int) -> str:
+    """Why a job failed of which only the exit code is known.
+
+    The text is that of the developer guide's example of a failed processing job (troubleshooting of processing jobs);
+    older reports have "AlgorithmError: See job logs for more information".
+    """
+    return f"AlgorithmError: , exit code: {exit_code}"
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerPlan:
     """One container's work.
 
@@ -58,7 +101,11 @@ class ContainerPlan:
         command: The command and its arguments.
         environment: What the job sets; the rest is in `JobSite`.
         downloads: Inputs.
+        unpackings: Archives among the inputs.
         uploads: Outputs.
+        archives: Outputs that become archives.
+        metrics: What to look for in the output.
+        failure_reason: Tells from folder and exit code why the job failed.
         files: Texts of files to put into the container, by path.
         max_runtime_seconds: When the command is stopped; ``None`` for never.
         log_group: CloudWatch log group of its output.
@@ -70,7 +117,11 @@ class ContainerPlan:
     log_stream: str
     environment: Mapping[str, str] = field(default_factory=dict)
     downloads: tuple[S3Download, ...] = ()
+    unpackings: tuple[Unpacking, ...] = ()
     uploads: tuple[S3Upload, ...] = ()
+    archives: tuple[S3Archive, ...] = ()
+    metrics: tuple[MetricDefinition, ...] = ()
+    failure_reason: Callable[[JobFolder, int], str] = reason_of_exit_code
     files: Mapping[str, str] = field(default_factory=dict)
     max_runtime_seconds: float | None = None
 
@@ -100,9 +151,14 @@ class JobFolder:
         """Where its command starts."""
         return self.root / "work"
 
+    @property
+    def scratch(self) -> Path:
+        """For what the local AWS needs beside the job, and the job does not see."""
+        return self.root / "scratch"
+
     def create(self) -> None:
         """Create the folders that exist in every container."""
-        for folder in (self.home, self.working_directory, self.opt_ml / "output", self.opt_ml / "config"):
+        for folder in (self.home, self.working_directory, self.scratch, self.opt_ml / "output", self.opt_ml / "config"):
             folder.mkdir(parents=True)
 
     def locate(self, path: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 _BATCH_EVENTS = 1_000
@@ -18,10 +19,12 @@ class JobLog:
         logs: CloudWatch Logs client.
         group: Log group; created if missing.
         stream: Log stream; created.
+        listener: Told every line.
     """
 
-    def __init__(self, logs: Any, group: str, stream: str) -> None:
+    def __init__(self, logs: Any, group: str, stream: str, listener: Callable[[str], None] = lambda _: None) -> None:
         self._logs = logs
+        self._listener = listener
         self._place = {"logGroupName": group, "logStreamName": stream}
         self._rest = b""
         self._events: list[dict[str, Any]] = []
@@ -59,6 +62,7 @@ class JobLog:
 
     def _add(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip("\r")
+        self._listener(text)
         # CloudWatch refuses empty messages; a blank keeps the shape of what was printed.
         self._events.append({"timestamp": int(time.time() * 1000), "message": text or " "})
         self._size += len(line) + 26

@@ -22,6 +22,24 @@ _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 """Variables of this process that a job sees. No others: a container would not see this user's secrets either."""
 
 
+RUNTIME_COMMAND = "local-aws-runtime"
+"""Runs one of `airflow_sm_pipelines.local.runtimes` in the jobs' interpreter: its name and arguments follow."""
+
+VENV_VARIABLE = "LOCAL_AWS_VENV"
+"""Where a job's own virtual environment is, once it has installed something: nothing that a job installs comes into the
+interpreter's own environment."""
+
+_PYTHON = """#!/bin/sh
+if [ "$1 $2" = "-m pip" ]; then shift 2; exec {pip} "$@"; fi
+if [ -x "${venv}/bin/python" ]; then exec "${venv}/bin/python" "$@"; fi
+{python} "$@"
+"""
+
+_PACKAGE = Path(__file__).resolve().parents[2]
+_RUNTIME_MAIN = "from airflow_sm_pipelines.local.runtimes.start import main\n\nmain()\n"
+"""Python runs the folder with it, and finds there this package only, none of what is installed beside it."""
+
+
 class Clients:
     """boto3 clients of the local AWS for its own use, one for each service and region.
 
@@ -84,8 +102,12 @@ class JobSite:
     def _commands(self) -> Path:
         return self.work_dir / "bin"
 
+    @property
+    def _packages(self) -> Path:
+        return self.work_dir / "packages"
+
     def create_commands(self) -> None:
-        """Put ``python`` and ``python3`` for the jobs in place.
+        """Put ``python``, ``pip`` and `RUNTIME_COMMAND` for the jobs in place.
 
         Raises:
             LocalAwsError: The interpreter of the settings does not exist.
@@ -94,11 +116,25 @@ class JobSite:
         if interpreter is None:
             raise LocalAwsError(f"the jobs' interpreter {self.settings.python} is not an executable file")
         self._commands.mkdir(parents=True, exist_ok=True)
+        self._packages.mkdir(exist_ok=True)
+        (self._packages / "__main__.py").write_text(_RUNTIME_MAIN)
+        link = self._packages / _PACKAGE.name
+        link.unlink(missing_ok=True)  # a kept work_dir has one, perhaps of another installation
+        link.symlink_to(_PACKAGE)
+        # Not a symbolic link: Python would not find the virtual environment that the interpreter belongs to.
+        python = f"exec {shlex.quote(os.path.abspath(interpreter))}"
+        runtime = f"{python} {shlex.quote(str(self._packages))}"
+        pip = shlex.quote(str(self._commands / "pip"))
         for name in ("python", "python3"):
-            script = self._commands / name
-            # Not a symbolic link: Python would not find the virtual environment that the interpreter belongs to.
-            script.write_text(f'#!/bin/sh\nexec {shlex.quote(os.path.abspath(interpreter))} "$@"\n')
-            script.chmod(0o755)
+            self._create_command(name, _PYTHON.format(pip=pip, venv=VENV_VARIABLE, python=python))
+        for name in ("pip", "pip3"):
+            self._create_command(name, f'#!/bin/sh\n{runtime} pip_of_job - "$@"\n')
+        self._create_command(RUNTIME_COMMAND, f'#!/bin/sh\n{runtime} "$@"\n')
+
+    def _create_command(self, name: str, text: str) -> None:
+        path = self._commands / name
+        path.write_text(text)
+        path.chmod(0o755)
 
     def environment(self, home: Path) -> dict[str, str]:
         """The variables of every job, before its own.
@@ -112,6 +148,7 @@ class JobSite:
             **passed_on,
             "PATH": f"{self._commands}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "HOME": str(home),
+            VENV_VARIABLE: str(home / "venv"),
             "PYTHONUNBUFFERED": "1",  # the log shows lines when they are printed
             **self.aws_environment,
         }

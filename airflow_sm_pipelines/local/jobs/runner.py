@@ -8,14 +8,16 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Protocol
 
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.faults import JobFault
-from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder
+from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder, S3Archive, S3Upload
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_site import JobSite
-from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, download
+from airflow_sm_pipelines.local.jobs.metrics import MetricReader, MetricValue
+from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, copy_or_unpack, download, upload_archive
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest, Supervisor
 
 _log = logging.getLogger(__name__)
@@ -30,20 +32,35 @@ class JobResult:
 
     Args:
         stopped: It was stopped, by a request or by its time limit.
+        timed_out: It was stopped by its time limit.
         failure_reason: Why it failed; ``None`` if it did not.
         exit_message: What it wrote into ``/opt/ml/output/message``.
+        metrics: Last value of each metric that its output had.
     """
 
     stopped: bool
+    timed_out: bool = False
     failure_reason: str | None = None
     exit_message: str | None = None
+    metrics: tuple[MetricValue, ...] = ()
+
+
+class JobPhase(Enum):
+    """What a job does."""
+
+    DOWNLOADING = auto()
+    """Its inputs come."""
+    RUNNING = auto()
+    """Its command runs."""
+    UPLOADING = auto()
+    """Its outputs go."""
 
 
 class JobEvents(Protocol):
     """Who is told about a job's life, in the job's thread."""
 
-    def started(self) -> None:
-        """Its command runs."""
+    def entered(self, phase: JobPhase) -> None:
+        """It does something else now."""
 
     def stopping(self) -> None:
         """It is being stopped because of its time limit."""
@@ -155,40 +172,60 @@ class _Job:
         self._plan = plan
         self._stop = stop
         self._s3 = site.clients.get("s3", task.region)
+        self._metrics = MetricReader(plan.metrics)
+        self._timed_out = False
         self._outputs = [
             (output, OutputUploader(self._s3, output, folder)) for output in plan.uploads
         ]  # checks their paths before anything runs
 
     def run(self) -> JobResult:
         """Stage, run, upload; raises `JobFailure` for what fails outside of the container."""
+        self._task.events.entered(JobPhase.DOWNLOADING)
         self._stage()
         if self._stop.is_set:
             return JobResult(stopped=True)
         exit_code = self._run_command()
         stopped = self._stop.is_set
-        # The text is that of the developer guide's example of a failed processing job (troubleshooting of
-        # processing jobs); older reports have "AlgorithmError: See job logs for more information".
-        reason = f"AlgorithmError: , exit code: {exit_code}" if exit_code and not stopped else None
+        reason = self._plan.failure_reason(self._folder, exit_code) if exit_code and not stopped else None
+        self._task.events.entered(JobPhase.UPLOADING)
         try:
             self._upload(continuous_only=False)
+            for archive in self._plan.archives:
+                upload_archive(self._s3, archive, self._folder)
             message = _read_message(self._folder)
         except JobFailure as failure:
             raise JobFailure(f"{reason}; {failure}" if reason else str(failure)) from failure
-        return JobResult(stopped=stopped, failure_reason=reason, exit_message=message)
+        return JobResult(
+            stopped=stopped,
+            timed_out=self._timed_out,
+            failure_reason=reason,
+            exit_message=message,
+            metrics=self._metrics.values(),
+        )
 
     def _stage(self) -> None:
         self._folder.create()
         for source in self._plan.downloads:
             download(self._s3, source, self._folder)
-        for output in self._plan.uploads:
+        for unpacking in self._plan.unpackings:
+            copy_or_unpack(self._folder.locate(unpacking.archive), self._folder.locate(unpacking.path))
+        outputs: tuple[S3Upload | S3Archive, ...] = (*self._plan.uploads, *self._plan.archives)
+        for output in outputs:
             self._folder.locate(output.path).mkdir(parents=True, exist_ok=True)
         for path, text in self._plan.files.items():
-            self._folder.locate(path).write_text(text)
+            place = self._folder.locate(path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self._task.events.stopping()
 
     def _run_command(self) -> int:
         plan, settings = self._plan, self._site.settings
         wrapped = self._site.sandbox.wrap(self._folder, plan.command, plan.environment)
-        log = JobLog(self._site.clients.get("logs", self._task.region), plan.log_group, plan.log_stream)
+        logs = self._site.clients.get("logs", self._task.region)
+        log = JobLog(logs, plan.log_group, plan.log_stream, self._metrics.read)
         supervisor = Supervisor(
             write=log.write,
             flush=log.flush,
@@ -196,11 +233,11 @@ class _Job:
             upload_seconds=settings.continuous_upload_seconds if self._has_continuous_output else None,
             max_runtime_seconds=plan.max_runtime_seconds,
             grace_seconds=settings.stop_grace_seconds,
-            stopping=self._task.events.stopping,
+            stopping=self._time_out,
         )
         environment = self._site.environment(self._folder.home)
         with wrapped.start(self._folder.working_directory, environment) as process:
-            self._task.events.started()
+            self._task.events.entered(JobPhase.RUNNING)
             exit_code = supervisor.watch(process, self._stop)
         log.close()
         return exit_code

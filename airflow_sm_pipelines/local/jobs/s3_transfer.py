@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.jobs.container import JobFailure, JobFolder, S3Download, S3Upload
+from airflow_sm_pipelines.local.jobs.container import JobFailure, JobFolder, S3Archive, S3Download, S3Upload
+
+_IGNORED_SUFFIX = ".sagemaker-ignored"
+"""Of files that a container is still writing (SageMaker's XGBoost container names its checkpoints so)."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -24,6 +28,15 @@ def split_uri(uri: str) -> tuple[str, str]:
     if urlsplit(uri).scheme != "s3" or not bucket:
         raise JobFailure(f"ClientError: the local AWS reads and writes s3:// URIs only, not {uri}")
     return bucket, key
+
+
+def exists(s3: Any, uri: str) -> bool:
+    """Whether there is an object at a URI, or below it."""
+    bucket, prefix = split_uri(uri)
+    try:
+        return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"))
+    except ClientError:  # there is no such bucket
+        return False
 
 
 def download(s3: Any, source: S3Download, folder: JobFolder) -> None:
@@ -40,6 +53,11 @@ def download(s3: Any, source: S3Download, folder: JobFolder) -> None:
     target = folder.locate(source.path)
     target.mkdir(parents=True, exist_ok=True)
     keys = _list_keys(s3, bucket, prefix, source)
+    if source.unpack:
+        archive = folder.scratch / "archive"
+        _download_object(s3, bucket, prefix, archive, source)
+        copy_or_unpack(archive, target)
+        return
     for key in [prefix] if prefix in keys and not prefix.endswith("/") else keys:
         _download_object(s3, bucket, key, target / _relative_path(key, prefix), source)
 
@@ -53,7 +71,9 @@ def _list_keys(s3: Any, bucket: str, prefix: str, source: S3Download) -> list[st
             f"ClientError: Data download failed: input {source.name}: {source.uri}: {_why(error)}"
         ) from error
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
-    if not keys:
+    if source.unpack and prefix not in keys:
+        keys = []
+    if not keys and not source.optional:
         raise JobFailure(
             f"ClientError: Data download failed: input {source.name}: no S3 objects found under {source.uri}"
         )
@@ -81,6 +101,64 @@ def _download_object(s3: Any, bucket: str, key: str, path: Path, source: S3Downl
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise JobFailure(
             f"ClientError: input {source.name}: s3://{bucket}/{key} is both a file and a folder"
+        ) from error
+
+
+def copy_or_unpack(source: Path, target: Path) -> None:
+    """Bring the members of a gzip-compressed tar archive, or the files of a folder, into a folder.
+
+    Raises:
+        JobFailure: It is neither.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        return
+    try:
+        with tarfile.open(source, "r:*") as archive:
+            if hasattr(tarfile, "data_filter"):
+                archive.extractall(target, filter="data")
+            else:  # Python 3.11.0 to 3.11.3
+                archive.extractall(target, [*_harmless(archive)])  # noqa: S202 - they are checked
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise JobFailure(f"ClientError: {source.name} cannot be unpacked as a tar archive: {error}") from error
+
+
+def _harmless(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Files and folders of an archive; what Python's own filter refuses is refused."""
+    for member in archive.getmembers():
+        parts = Path(member.name).parts
+        if ".." in parts or "/" in parts:
+            raise tarfile.TarError(f"{member.name} is outside of the archive's folder")
+        if member.isfile() or member.isdir():
+            yield member
+
+
+def upload_archive(s3: Any, output: S3Archive, folder: JobFolder) -> None:
+    """Upload a folder as one archive, unless it is empty.
+
+    Raises:
+        JobFailure: S3 refused.
+    """
+    root = folder.locate(output.path)
+    if not any(root.iterdir()):
+        return
+    path = folder.scratch / f"{output.name}.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for entry in sorted(root.iterdir()):
+            archive.add(entry, arcname=entry.name)
+    bucket, key = split_uri(output.uri)
+    _put_file(s3, path, bucket, key, output)
+
+
+def _put_file(s3: Any, path: Path, bucket: str, key: str, output: S3Upload | S3Archive) -> None:
+    try:
+        # put_object, not upload_file: that wraps the reason, and one machine's files need no multipart
+        with path.open("rb") as file:
+            s3.put_object(Bucket=bucket, Key=key, Body=file)
+    except ClientError as error:
+        raise JobFailure(
+            f"ClientError: Data upload failed: output {output.name}: {output.uri}: {_why(error)}"
         ) from error
 
 
@@ -117,24 +195,15 @@ class OutputUploader:
         status = path.stat()
         state = (status.st_mtime_ns, status.st_size)
         if self._uploaded.get(path) != state:
-            self._upload_file(path, bucket, key)
+            _put_file(self._s3, path, bucket, key, self._output)
             self._uploaded[path] = state
-
-    def _upload_file(self, path: Path, bucket: str, key: str) -> None:
-        try:
-            # put_object, not upload_file: that wraps the reason, and one machine's files need no multipart
-            with path.open("rb") as file:
-                self._s3.put_object(Bucket=bucket, Key=key, Body=file)
-        except ClientError as error:
-            name, uri = self._output.name, self._output.uri
-            raise JobFailure(f"ClientError: Data upload failed: output {name}: {uri}: {_why(error)}") from error
 
 
 def _files(root: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(root):  # does not follow links to folders
         for name in sorted(names):
             path = Path(folder, name)
-            if path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink() and path.suffix != _IGNORED_SUFFIX:
                 yield path
 
 

@@ -1,136 +1,39 @@
-"""CreateProcessingJob, DescribeProcessingJob, ListProcessingJobs, StopProcessingJob."""
+"""Processing jobs: CreateProcessingJob, DescribeProcessingJob, ListProcessingJobs, StopProcessingJob."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from airflow_sm_pipelines.local.errors import AwsError, validation_error
-from airflow_sm_pipelines.local.faults import JobFault
-from airflow_sm_pipelines.local.jobs.runner import JobResult, JobTask, Runner
-from airflow_sm_pipelines.local.json_service import Operation, RequestContext
-from airflow_sm_pipelines.local.sagemaker.job_list import list_jobs
-from airflow_sm_pipelines.local.sagemaker.job_table import (
-    TERMINAL,
-    Job,
-    JobExistsError,
-    JobKey,
-    JobStatus,
-    JobTable,
-)
+from airflow_sm_pipelines.local.errors import validation_error
+from airflow_sm_pipelines.local.json_service import RequestContext
+from airflow_sm_pipelines.local.sagemaker.experiments import Experiments
+from airflow_sm_pipelines.local.sagemaker.job_operations import JobKind
+from airflow_sm_pipelines.local.sagemaker.job_table import Job
 from airflow_sm_pipelines.local.sagemaker.processing_container import plan_container
-from airflow_sm_pipelines.local.sagemaker.tags import Tags
-
-_KIND = "processing-job"
 
 
-class ProcessingJobs:
-    """The operations of processing jobs.
+def processing_jobs(experiments: Experiments) -> JobKind:
+    """Processing jobs as a kind of job."""
 
-    Args:
-        jobs: All jobs.
-        tags: All tags.
-        runner: Runs them.
-    """
-
-    def __init__(self, jobs: JobTable, tags: Tags, runner: Runner) -> None:
-        self._jobs = jobs
-        self._tags = tags
-        self._runner = runner
-
-    def operations(self) -> Mapping[str, Operation]:
-        """The operations of this module."""
-        return {
-            "CreateProcessingJob": self._create,
-            "DescribeProcessingJob": self._describe,
-            "ListProcessingJobs": self._list,
-            "StopProcessingJob": self._stop,
-        }
-
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def check(context: RequestContext, request: Mapping[str, Any]) -> None:
         _check_inputs_and_outputs(request)
-        key = JobKey(_KIND, context.region, request["ProcessingJobName"])
-        try:
-            job = self._jobs.create(key, request)
-        except JobExistsError as error:
-            # The text is AWS's own (public report of a duplicate processing job).
-            raise AwsError(
-                "ResourceInUse",
-                "Job name must be unique within an AWS account and region, and a job with this name already "
-                f"exists ({key.arn})",
-            ) from error
-        self._tags.put(key.arn, request.get("Tags", ()))
-        self._runner.start(
-            JobTask(
-                folder_name=_folder_name(job),
-                region=context.region,
-                plan=lambda: plan_container(job),
-                events=_JobEvents(self._jobs, key),
-                fault=context.job_fault or JobFault(),
-            )
-        )
-        return {"ProcessingJobArn": key.arn}
+        experiments.check(context.region, request.get("ExperimentConfig", {}))
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        job = self._jobs.find(JobKey(_KIND, context.region, request["ProcessingJobName"]))
-        if job is None:
-            # AWS's answer in public reports; the model documents ResourceNotFound for it, too.
-            raise validation_error(f"Could not find requested job with name: {request['ProcessingJobName']}")
-        echoed = {member: value for member, value in job.request.items() if member != "Tags"}
-        return {
-            **echoed,
-            **_summary(job),
-            "ProcessingStartTime": job.start_time,
-        }
-
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        jobs = self._jobs.jobs(_KIND, context.region)
-        page, token = list_jobs(jobs, request, default_order="Ascending")  # API reference, SortOrder
-        return {"ProcessingJobSummaries": [_summary(job) for job in page], "NextToken": token}
-
-    def _stop(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        key = JobKey(_KIND, context.region, request["ProcessingJobName"])
-        if self._jobs.find(key) is None:
-            # The code is the one that the model documents; the text is what StopTransformJob answers (assumed).
-            raise AwsError("ResourceNotFound", f"Could not find job to update with name: {key.name}")
-        before = self._jobs.stop(key)
-        if before.status in TERMINAL:
-            # What training and transform jobs answer in public reports; assumed for processing jobs.
-            raise validation_error(
-                f"The request was rejected because the processing job is in status {before.status.value}."
-            )
-        if before.status is JobStatus.IN_PROGRESS:  # a second Stop changes nothing (assumed)
-            self._runner.stop(_folder_name(before))
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
-class _JobEvents:
-    """Keeps the table of jobs up to date."""
-
-    jobs: JobTable
-    key: JobKey
-
-    def started(self) -> None:
-        self.jobs.start(self.key)
-
-    def stopping(self) -> None:
-        self.jobs.stop(self.key)
-
-    def ended(self, result: JobResult) -> None:
-        # A job that exceeds its MaxRuntimeInSeconds is Stopped, not Failed: "the processing job is stopped"
-        # (API reference, ProcessingStoppingCondition), and the Python SDK takes Stopped for a possible time-out.
-        self.jobs.end(
-            self.key,
-            stopped=result.stopped,
-            failure_reason=result.failure_reason,
-            exit_message=result.exit_message,
-        )
-
-
-def _folder_name(job: Job) -> str:
-    return f"{job.key.region}-{job.key.kind}-{job.key.name}-{int(job.creation_time.timestamp() * 1_000_000)}"
+    return JobKind(
+        noun="ProcessingJob",
+        resource_type="processing-job",
+        # The text is AWS's own (public report of a duplicate processing job).
+        in_use="Job name must be unique within an AWS account and region, and a job with this name already exists "
+        "({arn})",
+        # AWS's answer in public reports; the model documents ResourceNotFound for it, too.
+        not_found="Could not find requested job with name: {name}",
+        default_order="Ascending",  # API reference, SortOrder
+        check=check,
+        plan=plan_container,
+        describe=lambda job: {"ProcessingStartTime": job.start_time},
+        summarize=_summary,
+    )
 
 
 def _summary(job: Job) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import validation_error
@@ -18,12 +18,15 @@ class Tags:
 
     Args:
         arn_exists: Tells whether a resource is there.
+        records: Where they are kept, by ARN.
     """
 
-    def __init__(self, arn_exists: Callable[[str], bool]) -> None:
+    def __init__(
+        self, arn_exists: Callable[[str], bool], records: MutableMapping[str, Mapping[str, str]] | None = None
+    ) -> None:
         self._arn_exists = arn_exists
         self._lock = threading.Lock()
-        self._tags: dict[str, dict[str, str]] = {}
+        self._tags = {} if records is None else records
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations of this module."""
@@ -38,6 +41,11 @@ class Tags:
             self._tags[arn] = merged
             return _as_list(merged)
 
+    def forget(self, arn: str) -> None:
+        """Remove all tags of a resource that is gone."""
+        with self._lock:
+            self._tags.pop(arn, None)
+
     def _add(self, _: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         self._require(request["ResourceArn"])
         return {"Tags": self.put(request["ResourceArn"], request["Tags"])}
@@ -46,8 +54,9 @@ class Tags:
         self._require(request["ResourceArn"])
         with self._lock:
             tags = self._tags.get(request["ResourceArn"], {})
-            for key in request["TagKeys"]:
-                tags.pop(key, None)
+            self._tags[request["ResourceArn"]] = {
+                key: value for key, value in tags.items() if key not in request["TagKeys"]
+            }
         return {}
 
     def _list(self, _: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:

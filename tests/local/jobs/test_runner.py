@@ -21,8 +21,8 @@ class Events:
         self.result = None
         self.over = threading.Event()
 
-    def started(self):
-        self.told.append("started")
+    def entered(self, phase):
+        self.told.append(phase.name.lower())
 
     def stopping(self):
         self.told.append("stopping")
@@ -63,7 +63,7 @@ def run(runner, plan, **members):
 
 def test_a_job_is_started_and_ended(runner):
     events = run(runner, plan_of("true"))
-    assert events.told == ["started", "ended"]
+    assert events.told == ["downloading", "running", "uploading", "ended"]
     assert events.result == JobResult(stopped=False)
 
 
@@ -94,8 +94,8 @@ def test_a_bug_fails_the_job_and_is_logged(runner, caplog):
 
 def test_the_time_limit_is_told_before_the_end(runner):
     events = run(runner, plan_of("sleep", "60", max_runtime_seconds=0.2))
-    assert events.told == ["started", "stopping", "ended"]
-    assert events.result == JobResult(stopped=True)
+    assert events.told == ["downloading", "running", "stopping", "uploading", "ended"]
+    assert events.result == JobResult(stopped=True, timed_out=True)
 
 
 def test_a_job_that_waits_to_start_can_be_stopped(runner):

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.local.jobs.container import JobFailure, JobFolder, S3Download, S3Upload
-from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, download, split_uri
+from airflow_sm_pipelines.local.jobs.container import JobFailure, JobFolder, S3Archive, S3Download, S3Upload
+from airflow_sm_pipelines.local.jobs.s3_transfer import (
+    OutputUploader,
+    copy_or_unpack,
+    download,
+    exists,
+    split_uri,
+    upload_archive,
+)
 
 
 @pytest.fixture
@@ -146,3 +154,68 @@ def test_a_file_that_vanishes_meanwhile_is_left_out(bench, folder, out, monkeypa
 def test_an_output_that_the_script_removed_is_empty(bench, folder):
     upload_of(bench, folder, "removed").upload()
     assert bench.objects("removed/") == {}
+
+
+def test_an_archive_is_unpacked_where_its_members_are_wanted(bench, folder):
+    uri = bench.put_archive("packed/source.tar.gz", {"train.py": "1", "sub/x": "2"})
+    bench.put("packed/source.tar.gz.bak", "other")
+    download(bench.s3, S3Download("code", uri, "/opt/ml/code", unpack=True), folder)
+    root = folder.opt_ml / "code"
+    assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == {"train.py", "sub/x"}
+
+
+@pytest.mark.parametrize("key", ["unpackable/plain", "unpackable/"])
+def test_what_is_no_archive_fails_the_job(bench, folder, key):
+    bench.put("unpackable/plain", "no archive")
+    source = S3Download("code", f"s3://test-bucket/{key}", "/opt/ml/code", unpack=True)
+    with pytest.raises(JobFailure, match=r"cannot be unpacked as a tar archive|no S3 objects found under"):
+        download(bench.s3, source, folder)
+
+
+@pytest.mark.parametrize("has_filters", [True, False])
+def test_an_archive_does_not_leave_its_folder(bench, folder, monkeypatch, has_filters):
+    if not has_filters:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    uri = bench.put_archive("leaving.tar.gz", {"../../escaped": "x"})
+    with pytest.raises(JobFailure, match="cannot be unpacked"):
+        download(bench.s3, S3Download("code", uri, "/opt/ml/code", unpack=True), folder)
+    assert not (folder.opt_ml.parent / "escaped").exists()
+
+
+def test_an_optional_input_may_be_missing(bench, folder):
+    download(bench.s3, S3Download("none", "s3://test-bucket/nothing/", "/opt/ml/checkpoints", optional=True), folder)
+    assert list((folder.opt_ml / "checkpoints").iterdir()) == []
+
+
+def test_a_folder_is_copied_and_an_archive_in_it_is_unpacked(folder, tmp_path):
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub" / "x").write_text("1")
+    copy_or_unpack(source, folder.opt_ml / "code")
+    assert (folder.opt_ml / "code" / "sub" / "x").read_text() == "1"
+
+
+def test_a_folder_becomes_an_archive_unless_it_is_empty(bench, folder):
+    output = S3Archive("model", "/opt/ml/model", "s3://test-bucket/archived/model.tar.gz")
+    model = folder.opt_ml / "model"
+    model.mkdir()
+    upload_archive(bench.s3, output, folder)
+    assert not exists(bench.s3, output.uri)
+    (model / "sub").mkdir()
+    (model / "sub" / "weights").write_bytes(b"\xff")
+    upload_archive(bench.s3, output, folder)
+    assert bench.archive(output.uri) == {"sub/weights": b"\xff"}
+
+
+def test_a_file_that_is_still_written_is_left_out(bench, folder, out):
+    (out / "checkpoint.1").write_text("1")
+    (out / "checkpoint.2.sagemaker-ignored").write_text("2")
+    upload_of(bench, folder, "unfinished").upload()
+    assert "checkpoint.1" in bench.objects_below("unfinished/")
+    assert not any("ignored" in key for key in bench.objects_below("unfinished/"))
+
+
+def test_a_bucket_that_is_not_there_has_no_objects(bench):
+    assert not exists(bench.s3, "s3://no-such-bucket/x")
+    bench.put("there/x", "1")
+    assert exists(bench.s3, "s3://test-bucket/there/")

@@ -6,7 +6,8 @@ import pytest
 
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.sagemaker.job_list import list_jobs
-from airflow_sm_pipelines.local.sagemaker.job_table import Job, JobKey, JobStatus
+from airflow_sm_pipelines.local.sagemaker.job_table import Job, JobStatus
+from airflow_sm_pipelines.local.sagemaker.resource_key import ResourceKey
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STATES = [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.IN_PROGRESS]
@@ -14,7 +15,7 @@ STATES = [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.IN_PROGRESS]
 
 def job_of(name, minute=0, status=JobStatus.COMPLETED):
     created = NOON + timedelta(minutes=minute)
-    key = JobKey("processing-job", "us-west-2", name)
+    key = ResourceKey("processing-job", "us-west-2", name)
     return Job(key, {}, status, creation_time=created, last_modified_time=created + timedelta(hours=1))
 
 

@@ -2,9 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.local.sagemaker.job_table import JobExistsError, JobKey, JobStatus, JobTable
+from airflow_sm_pipelines.local.sagemaker.job_table import (
+    JobEnd,
+    JobExistsError,
+    JobStatus,
+    JobTable,
+    SecondaryStatus,
+)
+from airflow_sm_pipelines.local.sagemaker.resource_key import ResourceKey
 
-KEY = JobKey("processing-job", "us-west-2", "etl")
+KEY = ResourceKey("processing-job", "us-west-2", "etl")
 
 
 @pytest.fixture
@@ -15,7 +22,7 @@ def table():
 
 
 def end(table, *, stopped=False, failure_reason=None, exit_message=None):
-    table.end(KEY, stopped=stopped, failure_reason=failure_reason, exit_message=exit_message)
+    table.end(KEY, JobEnd(stopped=stopped, failure_reason=failure_reason, exit_message=exit_message))
     return table.find(KEY)
 
 
@@ -29,13 +36,13 @@ def test_a_new_job_is_in_progress(table):
 def test_names_are_unique_for_kind_and_region(table):
     with pytest.raises(JobExistsError, match=":processing-job/etl"):
         table.create(KEY, {})
-    table.create(JobKey("processing-job", "eu-west-1", "etl"), {})
-    table.create(JobKey("training-job", "us-west-2", "etl"), {})
+    table.create(ResourceKey("processing-job", "eu-west-1", "etl"), {})
+    table.create(ResourceKey("training-job", "us-west-2", "etl"), {})
     assert len(table.jobs("processing-job", "us-west-2")) == 1
 
 
 def test_a_job_that_ends_well_is_completed(table):
-    table.start(KEY)
+    table.enter(KEY, SecondaryStatus.TRAINING)
     job = end(table, exit_message="bye")
     assert (job.status, job.exit_message) == (JobStatus.COMPLETED, "bye")
     assert job.creation_time <= job.start_time <= job.end_time <= job.last_modified_time
@@ -77,3 +84,36 @@ def test_counts_are_by_state(table):
 def test_arns_of_jobs_are_known(table):
     assert table.arn_exists("arn:aws:sagemaker:us-west-2:123456789012:processing-job/etl")
     assert not table.arn_exists("arn:aws:sagemaker:us-west-2:123456789012:processing-job/other")
+
+
+def test_a_jobs_history_has_no_gaps(table):
+    table.enter(KEY, SecondaryStatus.DOWNLOADING)
+    table.enter(KEY, SecondaryStatus.TRAINING)
+    job = end(table)
+    assert [row.status.value for row in job.transitions] == ["Starting", "Downloading", "Training", "Completed"]
+    for row, following in zip(job.transitions, job.transitions[1:], strict=False):
+        assert row.end_time == following.start_time
+    assert job.transitions[-1].end_time is not None
+
+
+def test_a_job_that_is_stopping_says_so_until_its_end(table):
+    table.stop(KEY)
+    table.enter(KEY, SecondaryStatus.UPLOADING)
+    assert table.find(KEY).transitions[-1].status is SecondaryStatus.STOPPING
+    assert end(table).transitions[-1].status is SecondaryStatus.STOPPED
+
+
+def test_a_job_that_exceeds_its_time_says_so(table):
+    table.stop(KEY)
+    table.end(KEY, JobEnd(stopped=True, timed_out=True))
+    job = table.find(KEY)
+    assert (job.status, job.transitions[-1].status) == (JobStatus.STOPPED, SecondaryStatus.MAX_RUNTIME_EXCEEDED)
+
+
+def test_a_job_that_ran_when_its_server_died_fails_with_an_internal_server_error(table):
+    records = {KEY: table.find(KEY)}
+    job = JobTable(records).find(KEY)
+    assert job.status is JobStatus.FAILED
+    assert job.failure_reason.startswith("InternalServerError: We encountered an internal error.")
+    assert job.end_time is not None
+    assert records[KEY] == job

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_sm_pipelines.local.jobs.container import JobFailure, S3Download, S3Upload
-from airflow_sm_pipelines.local.sagemaker.job_table import Job, JobKey, JobStatus
+from airflow_sm_pipelines.local.sagemaker.job_table import Job, JobStatus
 from airflow_sm_pipelines.local.sagemaker.processing_container import plan_container
+from airflow_sm_pipelines.local.sagemaker.resource_key import ResourceKey
 
 CREATED = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def job_of(request):
-    key = JobKey("processing-job", "us-west-2", request["ProcessingJobName"])
+    key = ResourceKey("processing-job", "us-west-2", request["ProcessingJobName"])
     return Job(key, request, JobStatus.IN_PROGRESS, creation_time=CREATED, last_modified_time=CREATED)
 
 

@@ -1,0 +1,47 @@
+"""All operations of SageMaker that the local AWS has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_sm_pipelines.local.jobs.job_site import Clients
+from airflow_sm_pipelines.local.jobs.runner import Runner
+from airflow_sm_pipelines.local.jobs.s3_transfer import exists
+from airflow_sm_pipelines.local.json_service import Operation, Operations
+from airflow_sm_pipelines.local.sagemaker.experiments import Experiments
+from airflow_sm_pipelines.local.sagemaker.job_operations import JobOperations
+from airflow_sm_pipelines.local.sagemaker.job_table import JobTable
+from airflow_sm_pipelines.local.sagemaker.model_package_groups import ModelPackageGroups
+from airflow_sm_pipelines.local.sagemaker.model_packages import ModelPackages
+from airflow_sm_pipelines.local.sagemaker.models import Models
+from airflow_sm_pipelines.local.sagemaker.processing_jobs import processing_jobs
+from airflow_sm_pipelines.local.sagemaker.resource_table import ResourceTable
+from airflow_sm_pipelines.local.sagemaker.store import Store
+from airflow_sm_pipelines.local.sagemaker.tags import Tags
+from airflow_sm_pipelines.local.sagemaker.training_jobs import training_jobs
+from airflow_sm_pipelines.local.sagemaker.transform_jobs import transform_jobs
+
+
+def sagemaker_operations(store: Store, jobs: JobTable, clients: Clients, runner: Runner) -> Mapping[str, Operation]:
+    """The operations by name.
+
+    Args:
+        store: Where everything is kept.
+        jobs: All jobs of the store.
+        clients: Clients of the local AWS itself.
+        runner: Runs the jobs.
+    """
+    resources = ResourceTable(store.resources)
+    tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), store.tags)
+    experiments = Experiments(resources, tags)
+    models = Models(resources, tags, lambda region, uri: exists(clients.get("s3", region), uri))
+    groups = ModelPackageGroups(resources, tags)
+    packages = ModelPackages(resources, groups, tags, store.client_tokens)
+    kinds = [
+        processing_jobs(experiments),
+        training_jobs(experiments),
+        transform_jobs(experiments, models, packages),
+    ]
+    parts: list[Operations] = [tags, experiments, models, groups, packages]
+    parts += [JobOperations(kind, jobs, tags, runner) for kind in kinds]
+    return {name: operation for part in parts for name, operation in part.operations().items()}
