@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+from airflow_sm_pipelines.execution import connection
 from airflow_sm_pipelines.local.server import LocalAws
 
 BUNDLE_CLASS = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -55,6 +56,7 @@ def run_dag(aws: LocalAws) -> Callable[..., Ended]:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        connection._clients.clear()  # a test may have pointed elsewhere
         dag_run = module.dag.test(run_conf=conf)
         tasks = {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
         return Ended(str(dag_run.state), tasks, _xcoms(name, dag_run.run_id))
