@@ -6,7 +6,7 @@ value stands, never as a key; ``{"Get": "x", "Other": 1}`` is data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias
 
 from airflow_sm_pipelines.definition.functions import (
@@ -126,43 +126,62 @@ def references(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Re
         yield path, found
 
 
-_Pending: TypeAlias = "tuple[Path, JsonObject | list[Json], bool]"
+_Found: TypeAlias = "tuple[Path, Reference | ExpressionSyntaxError]"
 
 
-def scan(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Reference | ExpressionSyntaxError]]:
+def scan(value: Json, *, payload: bool = False) -> Iterator[_Found]:
     """Yield every reference and every faulty expression in a JSON tree, in document order, with its path.
 
     Args:
         value: Any JSON value, nested arbitrarily deep; what nests deeper than `DEEPEST_NESTING` is one fault.
         payload: As for `parse_expression`; inside an expression nothing is payload.
     """
-    pending: list[_Pending] = [((), value, payload)] if isinstance(value, (dict, list)) else []
-    while pending:
-        path, node, in_payload = pending.pop()
-        if len(path) > DEEPEST_NESTING:
-            yield path, ExpressionSyntaxError(f"values are nested deeper than {DEEPEST_NESTING} levels")
-            continue
-        try:
-            # An expression has one member, a Join as one page prints it two: most objects are larger.
-            expression = parse_expression(node, payload=in_payload) if len(node) <= 2 else None
-        except ExpressionSyntaxError as fault:
-            yield (*path, *fault.member), fault
-            continue
-        if isinstance(expression, Reference):
-            yield path, _outside_json_get(expression)
-        elif isinstance(expression, Join):
-            base = (*path, *expression.path)
-            yield from _faulty_operands(expression, base)
-            operands = [value if is_expression(value) else None for value in expression.values]
-            pending += _containers(enumerate(operands), base, payload=False)
-        elif isinstance(expression, JsonGet):
-            if isinstance(expression.source, Reference):
-                yield (*path, "Std:JsonGet", "PropertyFile"), expression.source
-            else:
-                pending += _containers([("S3Uri", expression.source)], (*path, "Std:JsonGet"), payload=False)
-        elif isinstance(node, (dict, list)):
-            items = node.items() if isinstance(node, dict) else enumerate(node)
-            pending += _containers(items, path, payload=in_payload)
+    found: list[_Found] = []
+    if isinstance(value, (dict, list)):
+        _collect(value, [], payload, found)
+    return iter(found)
+
+
+def _collect(node: JsonObject | list[Json], path: list[str | int], payload: bool, found: list[_Found]) -> None:
+    """Append what `scan` yields of one object or list; ``path`` is the same after the call.
+
+    A definition is scanned in every parse of its DAG file: a path is made only where something is found.
+    """
+    if len(path) > DEEPEST_NESTING:
+        fault = ExpressionSyntaxError(f"values are nested deeper than {DEEPEST_NESTING} levels")
+        found.append((tuple(path), fault))
+        return
+    # An expression has one member, a Join as one page prints it two: most objects are larger.
+    if isinstance(node, dict) and len(node) <= 2 and _collect_expression(node, path, payload, found):
+        return
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(child, (dict, list)):
+            path.append(key)
+            _collect(child, path, payload, found)
+            path.pop()
+
+
+def _collect_expression(node: JsonObject, path: list[str | int], payload: bool, found: list[_Found]) -> bool:
+    """Append what `scan` yields of an expression; tell whether the object is one."""
+    try:
+        expression = parse_expression(node, payload=payload)
+    except ExpressionSyntaxError as fault:
+        found.append(((*path, *fault.member), fault))
+        return True
+    if isinstance(expression, Reference):
+        found.append((tuple(path), _outside_json_get(expression)))
+    elif isinstance(expression, Join):
+        base = (*path, *expression.path)
+        found += _faulty_operands(expression, base)
+        for index, operand in enumerate(expression.values):
+            if isinstance(operand, dict) and is_expression(operand):
+                _collect(operand, [*base, index], False, found)
+    elif isinstance(expression, JsonGet):
+        if isinstance(expression.source, Reference):
+            found.append(((*path, "Std:JsonGet", "PropertyFile"), expression.source))
+        elif isinstance(expression.source, (dict, list)):
+            _collect(expression.source, [*path, "Std:JsonGet", "S3Uri"], False, found)
+    return expression is not None
 
 
 def evaluate(value: Json, scope: Scope, *, payload: bool = False) -> Json:
@@ -266,12 +285,3 @@ def _faulty_operands(join: Join, base: Path) -> Iterator[tuple[Path, ExpressionS
         if not isinstance(value, (str, int, float)) and not is_expression(value):
             message = f"Std:Join joins text, numbers, booleans and expressions, not {describe(value)}"
             yield (*base, index), ExpressionSyntaxError(message)
-
-
-def _containers(items: Iterable[tuple[str | int, Json]], path: Path, *, payload: bool) -> list[_Pending]:
-    """Return what can hold expressions, last first, as a stack takes it."""
-    found: list[_Pending] = []
-    for key, node in items:
-        if isinstance(node, (dict, list)):
-            found.append(((*path, key), node, payload))
-    return found[::-1]
