@@ -13,8 +13,8 @@ GOLDEN := tests/definition/test_golden.py
 
 help:
 	@echo "make install      create .venv with the package and its tools"
-	@echo "make demo         run the example pipeline on a real Airflow and a local AWS (ARGS='--max-mse 1000')"
-	@echo "make test         lint, types, unit, golden, integration and end-to-end tests"
+	@echo "make demo         run the example pipeline on a real Airflow and a local AWS (ARGS='--max-mse 1')"
+	@echo "make test         lint, types, unit, golden, integration, SDK and end-to-end tests"
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make bench        measure"

@@ -23,8 +23,9 @@ BROKEN_TAG = "broken-definition"
 def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", **arguments: Any) -> dict[str, DAG]:
     """Make a DAG of each definition in a folder; its id is the file's name without the ending.
 
-    A DAG file needs one line: ``load_pipelines("pipelines")``. In a task process only the task's own DAG is made, so
-    that a large folder does not slow its tasks down.
+    A DAG file needs one line, ``dags = load_pipelines("pipelines")``: Airflow's safe mode reads only files in which
+    the word "dag" stands. In a task process only the task's own DAG is made, so that a large folder does not slow its
+    tasks down.
 
     Args:
         folder: The folder; a relative path starts at the calling file.

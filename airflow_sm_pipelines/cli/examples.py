@@ -36,6 +36,25 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictionSource:
+    """Predictions that a Transform step of an example makes, and the true values that another step has put down.
+
+    Attributes:
+        step: The Transform step.
+        file: Name of the file below its output path, one prediction in each line.
+        truth_step: The Processing step that writes the true values.
+        truth_output: Name of its output.
+        truth_file: The CSV file in it: the true value first in each line, in the order of the predictions.
+    """
+
+    step: str
+    file: str
+    truth_step: str
+    truth_output: str
+    truth_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One example: ``<name>.py`` and ``<name>.json``, and ``<name>_scripts/`` with the code of its jobs.
 
@@ -43,11 +62,15 @@ class Example:
         name: Id of the DAG and stem of the files.
         code_prefix: Where in the bucket its definition expects the scripts.
         metric: What a run is judged by.
+        register_step: The step that registers the model.
+        predictions: What the model predicts.
     """
 
     name: str
     code_prefix: str
     metric: Metric
+    register_step: str
+    predictions: PredictionSource
 
     @property
     def definition(self) -> Path:
@@ -69,10 +92,18 @@ DIABETES = Example(
     code_prefix="code",
     metric=Metric(
         label="MSE on the test data",
-        step="FitAndEvaluate",
+        step="Evaluate",
         property_file="Evaluation",
         path=("regression_metrics", "mse", "value"),
         limit_parameter="MaxMse",
+    ),
+    register_step="Register-RegisterModel",
+    predictions=PredictionSource(
+        step="Predict",
+        file="features.csv.out",
+        truth_step="Prepare",
+        truth_output="test",
+        truth_file="test.csv",
     ),
 )
 

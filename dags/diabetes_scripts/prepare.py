@@ -1,4 +1,4 @@
-"""Split scikit-learn's bundled diabetes data into a train and a test file."""
+"""Split scikit-learn's bundled diabetes data into CSV files without header, target first, as XGBoost's image wants."""
 
 import argparse
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import train_test_split
 
-TRAIN = Path("/opt/ml/processing/train/train.csv")
-TEST = Path("/opt/ml/processing/test/test.csv")
+OUTPUTS = Path("/opt/ml/processing")
+VALIDATION_FRACTION = 0.15
 
 
 def main() -> None:
@@ -16,11 +16,15 @@ def main() -> None:
     fraction = parser.parse_args().test_fraction
 
     data = load_diabetes(as_frame=True).frame
-    train, test = train_test_split(data, test_size=fraction, random_state=0)
-    for rows, file in ((train, TRAIN), (test, TEST)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        rows.to_csv(file, index=False)
-        print(f"{file.name}: {len(rows)} rows")
+    data = data[["target", *data.columns.drop("target")]]
+    rest, test = train_test_split(data, test_size=fraction, random_state=0)
+    train, validation = train_test_split(rest, test_size=VALIDATION_FRACTION, random_state=0)
+    features = test.drop(columns="target")
+    for name, rows in {"train": train, "validation": validation, "test": test, "features": features}.items():
+        folder = OUTPUTS / name
+        folder.mkdir(parents=True, exist_ok=True)
+        rows.to_csv(folder / f"{name}.csv", header=False, index=False)
+        print(f"{name}.csv: {len(rows)} rows")
 
 
 if __name__ == "__main__":

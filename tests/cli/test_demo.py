@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import os
-from typing import Any
 
 import pytest
 
 from airflow_sm_pipelines.cli import demo
-from airflow_sm_pipelines.cli.examples import DIABETES
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -59,58 +55,6 @@ def test_nothing_of_the_users_aws_or_proxy_settings_reaches_the_demo() -> None:
         "no_proxy": "127.0.0.1,localhost",
         "HOME": "/home/somebody",
     }
-
-
-def test_the_metric_is_read_where_the_condition_reads_it() -> None:
-    check = DIABETES.load().step("CheckMse")
-    [condition] = check.arguments["Conditions"]  # type: ignore[call-overload]
-    assert condition["LeftValue"]["Std:JsonGet"]["Path"] == ".".join(DIABETES.metric.path)
-    assert condition["RightValue"] == {"Get": f"Parameters.{DIABETES.metric.limit_parameter}"}
-
-
-def test_the_metric_is_a_number_of_the_property_file() -> None:
-    document = json.loads('{"regression_metrics": {"mse": {"value": 12}}}')
-    assert demo.metric_in(document, DIABETES.metric) == 12.0
-
-
-class Airflow:
-    """Answers about one run of the example."""
-
-    def __init__(self, state: str) -> None:
-        self.api = self
-        self.state = state
-
-    def task_instances(self, _dag_id: str, _run_id: str) -> list[dict[str, Any]]:
-        return [{"task_id": "FitAndEvaluate", "state": self.state}, {"task_id": "Prepare", "state": "success"}]
-
-    def xcom(self, _dag_id: str, _run_id: str, task_id: str) -> dict[str, Any]:
-        assert task_id == "FitAndEvaluate"
-        outputs = [{"OutputName": name, "S3Output": {"S3Uri": f"s3://b/{name}"}} for name in ("model", "evaluation")]
-        return {"ProcessingOutputConfig": {"Outputs": outputs}}
-
-
-class Stage:
-    """One run of the example, and the file that its job has left."""
-
-    example = DIABETES
-
-    def __init__(self, state: str) -> None:
-        self.airflow = Airflow(state)
-
-    def client(self, _service: str) -> Any:
-        return self
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        assert (Bucket, Key) == ("b", "evaluation/evaluation.json")
-        return {"Body": io.BytesIO(b'{"regression_metrics": {"mse": {"value": 2.5}}}')}
-
-
-def test_the_metric_is_read_from_the_output_of_the_run() -> None:
-    assert demo.metric_value(Stage("success"), "run") == 2.5  # type: ignore[arg-type]
-
-
-def test_a_step_that_failed_has_no_metric_though_it_has_properties() -> None:
-    assert demo.metric_value(Stage("failed"), "run") is None  # type: ignore[arg-type]
 
 
 def test_who_keeps_the_demo_is_told_address_login_and_variables() -> None:

@@ -53,20 +53,42 @@ def test_the_graph_of_the_diabetes_pipeline() -> None:
     plans = {plan.step.name: plan for plan in plan_steps(DIABETES.load())}
     assert {name: (plan.step.type, {edge.upstream for edge in plan.edges}) for name, plan in plans.items()} == {
         "Prepare": ("Processing", set()),
-        "FitAndEvaluate": ("Processing", {"Prepare"}),
-        "CheckMse": ("Condition", {"FitAndEvaluate"}),
+        "Train": ("Training", {"Prepare"}),
+        "Evaluate": ("Processing", {"Prepare", "Train"}),
+        "CheckMse": ("Condition", {"Evaluate"}),
+        "Register-RegisterModel": ("RegisterModel", {"CheckMse", "Evaluate", "Train"}),
+        "CreateModel": ("Model", {"CheckMse", "Train"}),
+        "Predict": ("Transform", {"CheckMse", "CreateModel", "Prepare"}),
         # the branch, and the MSE in its message
-        "MseTooHigh": ("Fail", {"CheckMse", "FitAndEvaluate"}),
+        "MseTooHigh": ("Fail", {"CheckMse", "Evaluate"}),
     }
-    assert plans["CheckMse"].if_steps == ()
+    assert plans["CheckMse"].if_steps == ("Register-RegisterModel", "CreateModel", "Predict")
     assert plans["CheckMse"].else_steps == ("MseTooHigh",)
+
+
+def test_the_metric_is_the_number_that_the_condition_reads() -> None:
+    check: Any = DIABETES.load().step("CheckMse")
+    [condition] = check.arguments["Conditions"]
+    file = f"Steps.{DIABETES.metric.step}.PropertyFiles.{DIABETES.metric.property_file}"
+    assert condition["LeftValue"]["Std:JsonGet"]["PropertyFile"] == {"Get": file}
+    assert condition["LeftValue"]["Std:JsonGet"]["Path"] == ".".join(DIABETES.metric.path)
+    assert condition["RightValue"] == {"Get": f"Parameters.{DIABETES.metric.limit_parameter}"}
+
+
+def test_the_model_and_the_predictions_come_from_the_steps_that_the_example_names() -> None:
+    pipeline = DIABETES.load()
+    assert pipeline.step(DIABETES.register_step).type == "RegisterModel"
+    assert pipeline.step(DIABETES.predictions.step).type == "Transform"
+    truth: Any = pipeline.step(DIABETES.predictions.truth_step)
+    outputs = [output["OutputName"] for output in truth.arguments["ProcessingOutputConfig"]["Outputs"]]
+    assert DIABETES.predictions.truth_output in outputs
 
 
 def test_the_scripts_are_uploaded_where_the_definition_expects_them() -> None:
     s3, pipeline = Bucket(), DIABETES.load()
     upload_scripts(s3, DIABETES, "sm-pipelines-demo")
     assert pipeline.parameter("Bucket").default == "sm-pipelines-demo"
-    assert set(s3.objects) == {code_uri(pipeline.step(name)) for name in ("Prepare", "FitAndEvaluate")}
+    assert set(s3.objects) == {code_uri(pipeline.step(name)) for name in ("Prepare", "Evaluate")}
     assert all(s3.objects.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,34 +34,61 @@ def run_demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+STEPS = (
+    "Prepare",
+    "Train",
+    "Evaluate",
+    "CheckMse",
+    "Register-RegisterModel",
+    "CreateModel",
+    "Predict",
+    "MseTooHigh",
+)
+MSE = r"MSE on the test data: (\d+\.\d\d) \(limit: {limit}\)"
+
+
 def rows(output: str) -> dict[str, str]:
     """The last state that was printed for each step."""
     words = [line.split() for line in output.splitlines() if line.startswith("  ")]
-    return {line[0]: line[1] for line in words if line[0] in {"Prepare", "FitAndEvaluate", "CheckMse", "MseTooHigh"}}
+    return {line[0]: line[1] for line in words if line[0] in STEPS}
 
 
-def test_the_demo_runs_the_pipeline_and_prints_its_metric(tmp_path: Path) -> None:
+def predictions(output: str) -> list[list[float]]:
+    """The predictions and true values that were printed."""
+    _, _, table = output.partition("  predicted  true value\n")
+    return [[float(word) for word in line.split()] for line in table.partition("\n\n")[0].splitlines()]
+
+
+def test_the_demo_runs_the_pipeline_and_prints_what_it_has_made(tmp_path: Path) -> None:
     done = run_demo(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert rows(done.stdout) == {
-        "Prepare": "success",
-        "FitAndEvaluate": "success",
-        "CheckMse": "success",
-        "MseTooHigh": "skipped",
-    }
-    assert "-Prepare-" in done.stdout, "the names of the jobs"
+    assert rows(done.stdout) == {**dict.fromkeys(STEPS, "success"), "MseTooHigh": "skipped"}
+    for step in ("Prepare", "Train", "Evaluate", "Predict"):
+        assert f"-{step}-" in done.stdout, "the names of the jobs"
     assert "The pipeline succeeded" in done.stdout
-    assert "MSE on the test data: 3372.61 (limit: 4000)" in done.stdout
+    [mse] = re.findall(MSE.format(limit="4000"), done.stdout)
+    # Always the mean would be more than 5,000. The number depends a little on the version of xgboost.
+    assert 3000 < float(mse) < 4000
+    assert ":model-package/diabetes/1 (version 1, PendingManualApproval)\n" in done.stdout
+    assert re.search(
+        r"Predictions: s3://sm-pipelines-demo/diabetes/[a-z0-9]{12}/predictions/features.csv.out\n", done.stdout
+    )
+    assert [true for _, true in predictions(done.stdout)] == [321.0, 215.0, 127.0, 64.0, 175.0]
+    assert all(50 < predicted < 350 for predicted, _ in predictions(done.stdout))
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == [], "everything is removed"
 
 
 def test_a_pipeline_that_fails_says_why(tmp_path: Path) -> None:
-    done = run_demo(tmp_path, "--max-mse", "1000")
+    done = run_demo(tmp_path, "--max-mse", "1")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert rows(done.stdout)["MseTooHigh"] == "failed"
+    states = rows(done.stdout)
+    assert states.pop("MseTooHigh") == "failed"
+    assert {step for step, state in states.items() if state == "skipped"} == set(STEPS[4:7])
     assert "The pipeline failed" in done.stdout
-    assert "Step MseTooHigh: the MSE on the test data is 3372.61" in done.stdout
-    assert "and the limit is 1000.0" in done.stdout
-    assert "MSE on the test data: 3372.61 (limit: 1000)" in done.stdout
+    [mse] = re.findall(MSE.format(limit="1"), done.stdout)
+    assert f"Step MseTooHigh: the MSE on the test data is {mse[:-3]}" in done.stdout
+    assert "and the limit is 1.0" in done.stdout
+    assert "Model package" not in done.stdout
+    assert "Predictions" not in done.stdout
     assert list(tmp_path.iterdir()) == [], "everything is removed"
