@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
 
 DEFAULT_PORT = 4599
@@ -55,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "S3's buckets and the last version of each object. Logs and all else that is in other services are not kept; "
         "a job that runs when the server dies is Failed at the next start (default: in memory)",
     )
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="run nothing: every job ends after a moment, with synthetic outputs of the right shape that say so",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         python=args.python,
         work_dir=args.work_dir,
         state_dir=args.state,
+        rehearsal=Rehearsal() if args.rehearse else None,
     )
     try:
         with server.LocalAws(settings) as aws:

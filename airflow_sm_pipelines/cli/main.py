@@ -41,6 +41,7 @@ SUBCOMMANDS = {
     "graph": Subcommand("airflow_sm_pipelines.cli.graph", "show the graph that a definition becomes"),
     "plan": Subcommand("airflow_sm_pipelines.cli.plan", "show every request as it would be sent"),
     "resolve": Subcommand("airflow_sm_pipelines.cli.resolve", "evaluate every expression with given values"),
+    "rehearse": Subcommand("airflow_sm_pipelines.cli.rehearse", "run a definition in seconds, without code or data"),
     "export": Subcommand(
         "airflow_sm_pipelines.cli.export", "write a definition to a file: of an SDK Pipeline, or stored"
     ),

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if pipeline is None:
         return 1
     try:
-        values = _parameter_values(pipeline, args.parameters)
+        values = parameter_values(pipeline, args.parameters)
     except ParameterValueError as error:
         print(f"sm-pipelines plan: {error}", file=sys.stderr)
         return _WRONG_USAGE
@@ -97,7 +97,12 @@ def plan_step(plan: StepPlan, known: KnownValues, *, validate: bool = False) -> 
     )
 
 
-def _parameter_values(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str, str | int | float | bool]:
+def parameter_values(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """Return the values of parameters given as ``NAME=VALUE``, each in its parameter's type.
+
+    Raises:
+        ParameterValueError: The definition has no such parameter, or the value does not fit it.
+    """
     declared = {parameter.name: parameter for parameter in pipeline.parameters}
     values = {}
     for assignment in assignments:

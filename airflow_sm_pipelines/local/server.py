@@ -161,7 +161,9 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
     site.create_commands()
     runner = Runner(site)
-    services["sagemaker"] = JsonService("sagemaker", sagemaker_operations(store, jobs, clients, runner))
+    services["sagemaker"] = JsonService(
+        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings.rehearsal)
+    )
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)

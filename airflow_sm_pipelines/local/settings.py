@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_sm_pipelines.local.rehearsal import Rehearsal
+
 HOST = "127.0.0.1"
 """The only address it ever binds: it runs commands for whoever can reach it."""
 
@@ -36,6 +38,7 @@ class LocalSettings:
             time. AWS gives 120 seconds.
         shutdown_grace_seconds: The same, when the local AWS itself stops.
         continuous_upload_seconds: Pause between two uploads of an output with ``S3UploadMode=Continuous``.
+        rehearsal: What jobs do instead of running; ``None`` runs them.
     """
 
     port: int = 0
@@ -47,3 +50,4 @@ class LocalSettings:
     stop_grace_seconds: float = 120.0
     shutdown_grace_seconds: float = 2.0
     continuous_upload_seconds: float = 5.0
+    rehearsal: Rehearsal | None = None

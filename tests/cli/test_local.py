@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from airflow_sm_pipelines.cli import local
+from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import LocalSettings
 
 PROGRAM = (
@@ -50,6 +53,19 @@ def test_options_are_read():
     )
     assert args.state == Path("s")
     assert (args.port, args.sandbox, args.work_dir, args.region) == (0, "rewrite", Path("w"), "eu-west-1")
+
+
+@pytest.mark.parametrize(("words", "rehearsal"), [((), None), (("--rehearse",), Rehearsal())])
+def test_jobs_are_rehearsed_if_asked_for(words, rehearsal, monkeypatch):
+    seen = []
+
+    def note(settings):
+        seen.append(settings.rehearsal)
+        raise LocalAwsError("enough")
+
+    monkeypatch.setattr(local, "_import_server", lambda: SimpleNamespace(LocalAws=note))
+    assert local.run(arguments_of(*words)) == 1
+    assert seen == [rehearsal]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -17,6 +17,7 @@ from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure,
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_site import JobSite
 from airflow_sm_pipelines.local.jobs.metrics import MetricReader, MetricValue
+from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedJob, metric_values, put_outputs, write_log
 from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, copy_or_unpack, download, upload_archive
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest, Supervisor
 
@@ -79,6 +80,7 @@ class JobTask:
         plan: Makes the plan of its container; may raise `JobFailure`.
         events: Who is told.
         fault: What a fault rule wants of it.
+        rehearsed: Set if it is only rehearsed: nothing of the plan is done then.
     """
 
     folder_name: str
@@ -86,6 +88,7 @@ class JobTask:
     plan: Callable[[], ContainerPlan]
     events: JobEvents
     fault: JobFault = field(default_factory=JobFault)
+    rehearsed: RehearsedJob | None = None
 
 
 class Runner:
@@ -154,12 +157,27 @@ class Runner:
         try:
             if task.fault.failure_reason is not None:
                 raise JobFailure(task.fault.failure_reason)
+            if task.rehearsed is not None:
+                return self._rehearse(task, task.rehearsed, stop)
             return _Job(self._site, task, folder, task.plan(), stop).run()
         except JobFailure as failure:
             return JobResult(stopped=False, failure_reason=str(failure))
         finally:
             if self._site.settings.work_dir is None:
                 shutil.rmtree(folder.root, ignore_errors=True)
+
+    def _rehearse(self, task: JobTask, job: RehearsedJob, stop: StopRequest) -> JobResult:
+        clients = self._site.clients
+        task.events.entered(JobPhase.DOWNLOADING)
+        write_log(clients.get("logs", task.region), job.work, job.ending)
+        task.events.entered(JobPhase.RUNNING)
+        if stop.wait(job.ending.seconds) or job.ending.outcome.stopped:
+            return JobResult(stopped=True)
+        if job.ending.outcome.failure_reason is not None:
+            raise JobFailure(job.ending.outcome.failure_reason)
+        task.events.entered(JobPhase.UPLOADING)
+        put_outputs(clients.get("s3", task.region), job.work, job.ending.step)
+        return JobResult(stopped=False, metrics=metric_values(job.work))
 
 
 class _Job:

@@ -9,8 +9,10 @@ from typing import Any
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.faults import JobFault
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan
+from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedEnding, RehearsedJob, RehearsedWork
 from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, Runner
 from airflow_sm_pipelines.local.json_service import Operation, RequestContext
+from airflow_sm_pipelines.local.rehearsal import Rehearsal, StepFiles, step_of
 from airflow_sm_pipelines.local.sagemaker.job_list import list_jobs
 from airflow_sm_pipelines.local.sagemaker.job_table import (
     TERMINAL,
@@ -38,6 +40,7 @@ class JobKind:
         default_order: ``SortOrder`` of a List request without it.
         check: Refuses a Create request that the service would refuse.
         plan: Makes the plan of a job's container; may raise `JobFailure`.
+        rehearse: Makes what a job of a rehearsal puts out, given the documents of its step.
         describe: What Describe tells beside the request and the summary.
         summarize: What both Describe and List tell.
     """
@@ -49,6 +52,7 @@ class JobKind:
     default_order: str
     check: Callable[[RequestContext, Mapping[str, Any]], None]
     plan: Callable[[Job], ContainerPlan]
+    rehearse: Callable[[Job, StepFiles], RehearsedWork]
     describe: Callable[[Job], Mapping[str, Any]]
     summarize: Callable[[Job], Mapping[str, Any]]
 
@@ -75,13 +79,17 @@ class JobOperations:
         jobs: All jobs.
         tags: All tags.
         runner: Runs them.
+        rehearsal: Set if they are rehearsed instead.
     """
 
-    def __init__(self, kind: JobKind, jobs: JobTable, tags: Tags, runner: Runner) -> None:
+    def __init__(
+        self, kind: JobKind, jobs: JobTable, tags: Tags, runner: Runner, rehearsal: Rehearsal | None = None
+    ) -> None:
         self._kind = kind
         self._jobs = jobs
         self._tags = tags
         self._runner = runner
+        self._rehearsal = rehearsal
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations by name."""
@@ -108,9 +116,17 @@ class JobOperations:
                 plan=lambda: self._kind.plan(job),
                 events=_JobEvents(self._jobs, key),
                 fault=context.job_fault or JobFault(),
+                rehearsed=self._rehearsed(job),
             )
         )
         return {self._kind.arn_member: key.arn}
+
+    def _rehearsed(self, job: Job) -> RehearsedJob | None:
+        if self._rehearsal is None:
+            return None
+        step = step_of(job.request.get("Tags", ()))
+        ending = RehearsedEnding(step, self._rehearsal.job_seconds, self._rehearsal.outcome_of(step))
+        return RehearsedJob(self._kind.rehearse(job, self._rehearsal.files_of(step)), ending)
 
     def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._kind.key(context, request)

@@ -34,7 +34,7 @@ def plan_container(job: Job) -> ContainerPlan:
     return ContainerPlan(
         command=(*_entrypoint(application), *application.get("ContainerArguments", ())),
         log_group=LOG_GROUP,
-        log_stream=f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp() * 1000)}",
+        log_stream=log_stream(job),
         environment={
             "PROCESSING_JOB_NAME": job.key.name,
             "PROCESSING_JOB_ARN": job.key.arn,
@@ -48,6 +48,11 @@ def plan_container(job: Job) -> ContainerPlan:
         },
         max_runtime_seconds=request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS),
     )
+
+
+def log_stream(job: Job) -> str:
+    """The CloudWatch log stream of a processing job's container."""
+    return f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp() * 1000)}"
 
 
 def _entrypoint(application: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from airflow_sm_pipelines.local.sagemaker.experiments import Experiments
 from airflow_sm_pipelines.local.sagemaker.job_operations import JobKind
 from airflow_sm_pipelines.local.sagemaker.job_table import Job
 from airflow_sm_pipelines.local.sagemaker.processing_container import plan_container
+from airflow_sm_pipelines.local.sagemaker.rehearsed_outputs import rehearse_processing
 
 
 def processing_jobs(experiments: Experiments) -> JobKind:
@@ -31,6 +32,7 @@ def processing_jobs(experiments: Experiments) -> JobKind:
         default_order="Ascending",  # API reference, SortOrder
         check=check,
         plan=plan_container,
+        rehearse=rehearse_processing,
         describe=lambda job: {"ProcessingStartTime": job.start_time},
         summarize=_summary,
     )

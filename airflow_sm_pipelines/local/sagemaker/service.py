@@ -8,6 +8,7 @@ from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import exists
 from airflow_sm_pipelines.local.json_service import Operation, Operations
+from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.sagemaker.experiments import Experiments
 from airflow_sm_pipelines.local.sagemaker.job_operations import JobOperations
 from airflow_sm_pipelines.local.sagemaker.job_table import JobTable
@@ -22,7 +23,9 @@ from airflow_sm_pipelines.local.sagemaker.training_jobs import training_jobs
 from airflow_sm_pipelines.local.sagemaker.transform_jobs import transform_jobs
 
 
-def sagemaker_operations(store: Store, jobs: JobTable, clients: Clients, runner: Runner) -> Mapping[str, Operation]:
+def sagemaker_operations(
+    store: Store, jobs: JobTable, clients: Clients, runner: Runner, rehearsal: Rehearsal | None = None
+) -> Mapping[str, Operation]:
     """The operations by name.
 
     Args:
@@ -30,11 +33,14 @@ def sagemaker_operations(store: Store, jobs: JobTable, clients: Clients, runner:
         jobs: All jobs of the store.
         clients: Clients of the local AWS itself.
         runner: Runs the jobs.
+        rehearsal: Set if the jobs are rehearsed: then no model data needs to be there, either.
     """
     resources = ResourceTable(store.resources)
     tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), store.tags)
     experiments = Experiments(resources, tags)
-    models = Models(resources, tags, lambda region, uri: exists(clients.get("s3", region), uri))
+    models = Models(
+        resources, tags, lambda region, uri: rehearsal is not None or exists(clients.get("s3", region), uri)
+    )
     groups = ModelPackageGroups(resources, tags)
     packages = ModelPackages(resources, groups, tags, store.client_tokens)
     kinds = [
@@ -43,5 +49,5 @@ def sagemaker_operations(store: Store, jobs: JobTable, clients: Clients, runner:
         transform_jobs(experiments, models, packages),
     ]
     parts: list[Operations] = [tags, experiments, models, groups, packages]
-    parts += [JobOperations(kind, jobs, tags, runner) for kind in kinds]
+    parts += [JobOperations(kind, jobs, tags, runner, rehearsal) for kind in kinds]
     return {name: operation for part in parts for name, operation in part.operations().items()}

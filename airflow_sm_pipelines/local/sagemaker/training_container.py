@@ -60,7 +60,7 @@ def plan_container(job: Job) -> ContainerPlan:
     return ContainerPlan(
         command=command,
         log_group=LOG_GROUP,
-        log_stream=f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp())}",
+        log_stream=log_stream(job),
         environment={
             "TRAINING_JOB_NAME": job.key.name,
             "TRAINING_JOB_ARN": job.key.arn,
@@ -70,12 +70,17 @@ def plan_container(job: Job) -> ContainerPlan:
         downloads=tuple(_downloads(request, script)),
         unpackings=tuple(_unpackings(script)),
         uploads=tuple(_uploads(job)),
-        archives=tuple(_archives(job)),
-        metrics=tuple(_metrics(request)),
+        archives=tuple(archives(job)),
+        metrics=tuple(metric_definitions(request)),
         failure_reason=_failure_reason,
         files={f"/opt/ml/input/config/{name}.json": json.dumps(value) for name, value in configuration.items()},
         max_runtime_seconds=request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS),
     )
+
+
+def log_stream(job: Job) -> str:
+    """The CloudWatch log stream of a training job's container."""
+    return f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp())}"
 
 
 def model_uri(job: Job) -> str:
@@ -168,7 +173,7 @@ def _uploads(job: Job) -> Iterator[S3Upload]:
         yield S3Upload("output", "/opt/ml/output/data", f"{_output_uri(job)}/output")
 
 
-def _archives(job: Job) -> Iterator[S3Archive]:
+def archives(job: Job) -> Iterator[S3Archive]:
     """Model and output; a folder with nothing in it gives no archive (public reports of missing model.tar.gz)."""
     if not _is_uncompressed(job.request):
         yield S3Archive("model", "/opt/ml/model", f"{_output_uri(job)}/model.tar.gz")
@@ -187,9 +192,9 @@ def _as_folder(uri: str) -> str:
     return uri if uri.endswith("/") else f"{uri}/"
 
 
-def _metrics(request: Mapping[str, Any]) -> Iterator[MetricDefinition]:
+def metric_definitions(request: Mapping[str, Any]) -> Iterator[MetricDefinition]:
     """The request's metrics; for the built-in algorithm those that it prints."""
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification", {})
     for definition in algorithm.get("MetricDefinitions", ()):
         yield MetricDefinition(definition["Name"], re.compile(definition["Regex"]))
     if is_built_in(request):
@@ -201,7 +206,7 @@ def _metrics(request: Mapping[str, Any]) -> Iterator[MetricDefinition]:
 
 def is_built_in(request: Mapping[str, Any]) -> bool:
     """Whether the job runs the built-in XGBoost algorithm."""
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification", {})
     if algorithm.get("ContainerEntrypoint") or not is_xgboost(algorithm.get("TrainingImage", "")):
         return False
     return find_script(request.get("HyperParameters", {}), request.get("Environment", {})) is None

@@ -11,6 +11,7 @@ from airflow_sm_pipelines.local.json_service import RequestContext
 from airflow_sm_pipelines.local.sagemaker.experiments import Experiments
 from airflow_sm_pipelines.local.sagemaker.job_operations import JobKind
 from airflow_sm_pipelines.local.sagemaker.job_table import Job, SecondaryStatus, Transition
+from airflow_sm_pipelines.local.sagemaker.rehearsed_outputs import rehearse_training
 from airflow_sm_pipelines.local.sagemaker.training_container import (
     DEFAULT_RUNTIME_SECONDS,
     is_built_in,
@@ -57,6 +58,7 @@ def training_jobs(experiments: Experiments) -> JobKind:
         default_order="Ascending",  # API reference, SortOrder
         check=check,
         plan=plan_container,
+        rehearse=rehearse_training,
         describe=_describe,
         summarize=_summary,
     )

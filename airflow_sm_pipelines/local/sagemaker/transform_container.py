@@ -64,7 +64,7 @@ class TransformPlanner:
         return ContainerPlan(
             command=(RUNTIME_COMMAND, "transform", "/opt/ml", _PLAN),
             log_group=LOG_GROUP,
-            log_stream=f"{job.key.name}/i-local-{int(job.creation_time.timestamp() * 1000)}",
+            log_stream=log_stream(job),
             downloads=(S3Download("TransformInput", source, _INPUT), *_model_downloads(containers, folders)),
             uploads=(S3Upload("TransformOutput", _OUTPUT, request["TransformOutput"]["S3OutputPath"]),),
             failure_reason=_failure_reason,
@@ -90,6 +90,11 @@ class TransformPlanner:
         packaged: list[Mapping[str, Any]] = specification.get("Containers", [])
         own = container.get("Environment", {})
         return [{**one, "Environment": {**one.get("Environment", {}), **own}} for one in packaged]
+
+
+def log_stream(job: Job) -> str:
+    """The CloudWatch log stream of a transform job."""
+    return f"{job.key.name}/i-local-{int(job.creation_time.timestamp() * 1000)}"
 
 
 def _model_folders(count: int) -> list[str]:

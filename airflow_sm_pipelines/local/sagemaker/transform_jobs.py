@@ -12,6 +12,7 @@ from airflow_sm_pipelines.local.sagemaker.job_operations import JobKind
 from airflow_sm_pipelines.local.sagemaker.job_table import Job
 from airflow_sm_pipelines.local.sagemaker.model_packages import ModelPackages
 from airflow_sm_pipelines.local.sagemaker.models import Models
+from airflow_sm_pipelines.local.sagemaker.rehearsed_outputs import rehearse_transform
 from airflow_sm_pipelines.local.sagemaker.transform_container import TransformPlanner
 
 
@@ -34,6 +35,7 @@ def transform_jobs(experiments: Experiments, models: Models, packages: ModelPack
         default_order="Descending",  # API reference, SortOrder
         check=check,
         plan=TransformPlanner(models, packages).plan,
+        rehearse=rehearse_transform,
         describe=lambda job: {"TransformStartTime": job.start_time},
         summarize=_summary,
     )

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_sm_pipelines.cli import rehearse
+from airflow_sm_pipelines.cli.main import main
+from airflow_sm_pipelines.cli.rehearsal_run import RefusedDefinitionError, RehearsalResult
+from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome
+
+ABALONE = str(Path(__file__).parents[1] / "golden" / "v2_abalone_full.json")
+RESULT = RehearsalResult(
+    state="failed",
+    tasks={"AbaloneProcess": "success", "AbaloneTrain": "failed", "AbaloneEval": "upstream_failed"},
+    reasons={"AbaloneTrain": "Step AbaloneTrain: out of luck"},
+    objects={"AbaloneProcess": ["s3://bucket/train/rehearsal.json"]},
+)
+
+
+@pytest.fixture
+def rehearsed(monkeypatch):
+    """The plans that would be run; each ends with `RESULT`."""
+    plans = []
+
+    def note(plan):
+        plans.append(plan)
+        return RESULT
+
+    monkeypatch.setattr(rehearse, "rehearse", note)
+    return plans
+
+
+def test_outcomes_parameters_and_values_reach_the_plan(rehearsed):
+    outcomes = ("--outcome", "AbaloneTrain=failed:AlgorithmError: a=b", "AbaloneEval=stopped")
+    values = ("--value", "AbaloneEval.EvaluationReport.regression_metrics.mse.value=9")
+    main(["rehearse", ABALONE, *outcomes, *values, "--parameters", "MseThreshold=3"])
+    [plan] = rehearsed
+    assert plan.outcomes == {
+        "AbaloneTrain": Outcome(failure_reason="AlgorithmError: a=b"),
+        "AbaloneEval": Outcome(stopped=True),
+    }
+    assert plan.parameters["MseThreshold"] == 3.0
+    documents = plan.rehearsal().files["AbaloneEval"]["evaluation"]
+    assert documents == {"evaluation.json": {"rehearsal": NOTE, "regression_metrics": {"mse": {"value": 9}}}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--outcome", "AbaloneTrian=stopped"], "no step 'AbaloneTrian' (did you mean `AbaloneTrain`?)"),
+        (["--outcome", "AbaloneTrain=broken"], "completed, stopped or failed:REASON, found 'AbaloneTrain=broken'"),
+        (["--outcome", "AbaloneTrain=failed:"], "found 'AbaloneTrain=failed:'"),
+        (["--outcome", "AbaloneMSECond=stopped"], "is of type Condition, which runs no job"),
+        (["--value", "AbaloneEval.EvaluationReprt.x=1"], "did you mean `AbaloneEval.EvaluationReport"),
+        (["--parameters", "MseTreshold=1"], "did you mean `MseThreshold`?"),
+    ],
+)
+def test_a_wrong_name_is_wrong_usage_with_a_near_miss(rehearsed, capsys, arguments, message):
+    assert main(["rehearse", ABALONE, *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert rehearsed == []
+
+
+def test_the_report_says_of_each_step_how_it_ended_and_what_is_synthetic(rehearsed, capsys):
+    assert main(["rehearse", ABALONE]) == 1
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert NOTE in lines[0]
+    assert "value AbaloneEval.EvaluationReport.regression_metrics.mse.value = 0.0" in lines
+    start = lines.index("AbaloneProcess Processing succeeded")
+    assert lines[start + 1 : start + 4] == [
+        "synthetic: s3://bucket/train/rehearsal.json",
+        "AbaloneTrain Training failed: Step AbaloneTrain: out of luck",
+        "AbaloneEval Processing not run",
+    ]
+    assert lines[-1] == "The pipeline failed."
+
+
+def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys):
+    assert main(["rehearse", ABALONE, "--format", "json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert (report["state"], report["note"]) == ("failed", NOTE)
+    assert report["steps"][0] == {
+        "name": "AbaloneProcess",
+        "type": "Processing",
+        "state": "succeeded",
+        "reason": None,
+        "synthetic": ["s3://bucket/train/rehearsal.json"],
+    }
+    assert report["steps"][1]["reason"] == "Step AbaloneTrain: out of luck"
+
+
+def test_a_refused_definition_is_told_as_the_translator_tells_it(monkeypatch, capsys):
+    def refuse(plan):
+        raise RefusedDefinitionError("step Wait is of type Callback")
+
+    monkeypatch.setattr(rehearse, "rehearse", refuse)
+    assert main(["rehearse", ABALONE]) == 1
+    assert capsys.readouterr().err == "sm-pipelines rehearse: step Wait is of type Callback\n"
+
+
+def test_a_file_that_is_no_definition_is_refused(write, capsys, rehearsed):
+    assert main(["rehearse", write("broken.json", "{")]) == 1
+    assert "broken.json" in capsys.readouterr().err
+    assert rehearsed == []
