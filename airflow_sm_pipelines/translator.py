@@ -24,26 +24,10 @@ from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError,
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
-from airflow_sm_pipelines.operators.condition import ConditionOperator
-from airflow_sm_pipelines.operators.fail import FailOperator
-from airflow_sm_pipelines.operators.model import ModelOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
-from airflow_sm_pipelines.operators.processing import ProcessingOperator
-from airflow_sm_pipelines.operators.register_model import RegisterModelOperator
-from airflow_sm_pipelines.operators.training import TrainingOperator
-from airflow_sm_pipelines.operators.transform import TransformOperator
 from airflow_sm_pipelines.overrides import StepOverrides
 from airflow_sm_pipelines.semantics.readiness import needs_gate
-
-OPERATORS: dict[str, type[StepOperator]] = {
-    "Condition": ConditionOperator,
-    "Fail": FailOperator,
-    "Model": ModelOperator,
-    "Processing": ProcessingOperator,
-    "RegisterModel": RegisterModelOperator,
-    "Training": TrainingOperator,
-    "Transform": TransformOperator,
-}
+from airflow_sm_pipelines.step_operators import STEP_OPERATORS, step_operator
 
 _PARAM_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
 _STATUS_TASK_ID = "pipeline_status"
@@ -214,7 +198,7 @@ class _Tasks:
         tasks: dict[str, StepOperator] = {}
         for plan in self.plans:
             connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
-            tasks[plan.step.name] = OPERATORS[plan.step.type](
+            tasks[plan.step.name] = step_operator(plan.step.type)(
                 task_id=plan.step.name,
                 plan=plan,
                 settings=self.settings,
@@ -258,10 +242,10 @@ def _unsupported_steps(plans: tuple[StepPlan, ...]) -> list[DefinitionError]:
         UnsupportedStepTypeError(
             f"{plan.step.path}.Type",
             f"step {plan.step.name} is of type {plan.step.type}, which this version cannot run",
-            f"it runs {', '.join(sorted(OPERATORS))}",
+            f"it runs {', '.join(sorted(STEP_OPERATORS))}",
         )
         for plan in plans
-        if plan.step.type not in OPERATORS
+        if plan.step.type not in STEP_OPERATORS
     ]
 
 

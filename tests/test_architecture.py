@@ -26,6 +26,7 @@ ORDER = (
     {"semantics"},
     {"execution"},
     {"operators", "sensors", "overrides"},
+    {"step_operators"},
     {"translator"},
     {"folder", "timetables"},
     {"plugin", "cli"},

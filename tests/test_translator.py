@@ -20,7 +20,6 @@ from airflow_sm_pipelines.operators.condition import ConditionOperator
 from airflow_sm_pipelines.operators.fail import FailOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 from airflow_sm_pipelines.operators.processing import ProcessingOperator
-from airflow_sm_pipelines.translator import OPERATORS
 
 Step = dict[str, Any]
 
@@ -315,18 +314,6 @@ def test_such_a_refusal_has_a_type_of_its_own(dag_of: Any) -> None:
 
     assert [type(error) for error in caught.value.exceptions] == [UnsupportedStepTypeError]
     assert caught.value.source == "<dict>"
-
-
-def test_the_operators_that_we_say_we_have_are_those_that_we_have() -> None:
-    assert {step_type: operator.__name__ for step_type, operator in OPERATORS.items()} == {
-        "Condition": "ConditionOperator",
-        "Fail": "FailOperator",
-        "Model": "ModelOperator",
-        "Processing": "ProcessingOperator",
-        "RegisterModel": "RegisterModelOperator",
-        "Training": "TrainingOperator",
-        "Transform": "TransformOperator",
-    }
 
 
 def test_errors_of_the_definition_come_as_they_are(errors_of: Any, processing: Any) -> None:

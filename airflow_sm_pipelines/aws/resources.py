@@ -18,11 +18,14 @@ class ResourceKind:
         key: Stable identifier of the row; travels in trigger arguments.
         noun: What people call it, for messages.
         service: Name of the boto3 client.
+        protocol: How the service's resources are created and observed: a key of `airflow_sm_pipelines.aws.jobs`.
         create, describe: Operation names as in the service model, e.g. ``CreateProcessingJob``.
         stop, list: The same; ``""`` for a resource that is there at once and costs nothing.
         name_member: Member of the requests that holds the resource's name.
-        token_member: Member of the Create request for an idempotency token, where the service makes the name: the
-            attempt's name goes there, and Describe takes the ARN. ``""`` where we make the name.
+        token_member: Member of the Create request for an idempotency token: the attempt's name goes there. ``""``
+            where it goes into ``name_member``.
+        named_by_service: Describe takes a reference that only the answer of Create tells, e.g. an ARN; else it takes
+            the name that we made.
         name_limit: Longest name the service accepts, in characters.
         arn_member: Member of the responses that holds the ARN.
         status_member: Member of the Describe response that holds the state; ``""`` if it has none.
@@ -53,7 +56,9 @@ class ResourceKind:
     colour: str
     iam_actions: tuple[str, ...]
     service: str = "sagemaker"
+    protocol: str = "sagemaker"
     token_member: str = ""
+    named_by_service: bool = False
     role_member: str = "RoleArn"
     name_limit: int = 63
     succeeded: frozenset[str] = frozenset({"Completed"})
@@ -177,7 +182,8 @@ MODEL_PACKAGE = ResourceKind(
     list="",
     name_member="ModelPackageName",
     token_member="ClientToken",  # noqa: S106 - the name of a member
-    # The service makes the name; the limit is that of the token, 36 characters.
+    named_by_service=True,
+    # The limit of the token, 36 characters.
     name_limit=32,
     arn_member="ModelPackageArn",
     status_member="ModelPackageStatus",

@@ -110,7 +110,7 @@ class AttemptBook:
             limit=self._kind.name_limit,
             prefix=self._prefix(),
         )
-        reference = "" if self._kind.token_member else name
+        reference = "" if self._kind.named_by_service else name
         return self.write(Attempt(self._identity.epoch, token, failures, name, reference, opened_at))
 
     def close(self, attempt: Attempt) -> Attempt:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import exception_type_of_reason
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.properties import plain_properties
@@ -106,8 +106,7 @@ class JobRun:
         """Find running jobs of this very task whose record Airflow discarded."""
         stem = self._book.leftover_stem()
         for name, arn in self._listed(stem):
-            tags = self._call("ListTags", {"ResourceArn": arn}).get("Tags", [])
-            if owner_of(tags) == self._identity.owner:
+            if owner_of(self._tags(arn)) == self._identity.owner:
                 yield name
 
     def _listed(self, stem: str) -> list[tuple[str, str]]:
@@ -215,6 +214,10 @@ class JobRun:
         """Stop the job because nobody wants it any more; tell whether there was something to stop."""
         return bool(self._ask(jobs.stop, attempt.reference))
 
+    def close(self, attempt: Attempt) -> None:
+        """Give the attempt up: the next try makes a new job."""
+        self._book.close(attempt)
+
     def properties(self, seen: Observation) -> dict[str, Any]:
         """Return the step's properties from the last look at its job."""
         return plain_properties(seen.description)
@@ -247,11 +250,9 @@ class JobRun:
         except CallRefusedError as error:
             raise self._refused(error) from error
 
-    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return call(self._client, operation, request)
-        except CallRefusedError as error:
-            raise self._refused(error) from error
+    def _tags(self, arn: str) -> list[Mapping[str, str]]:
+        tags: list[Mapping[str, str]] = self._ask(jobs.tags, arn)
+        return tags
 
     def _refused(self, error: CallRefusedError, job: str | None = None) -> StepFailedError:
         left = f"; {job} may still run, a new try will find it" if job else ""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.tags import Owner, owner_of
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
@@ -51,7 +50,7 @@ def find_orphans(connection: AwsConnection, deployment: str) -> Iterator[Orphan]
     for kind in RESOURCE_KINDS.values():
         client = connection.client(kind.service)
         for name, arn in list(jobs.running(client, kind)):
-            owner = owner_of(call(client, "ListTags", {"ResourceArn": arn}).get("Tags", []))
+            owner = owner_of(jobs.tags(client, kind, arn))
             if owner is None or owner.deployment != deployment:
                 continue
             state, recorded_name = _task_facts(owner, name)

@@ -62,6 +62,9 @@ class JobTask(Protocol):
     def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
         """Return the resolved request as this type of step sends it."""
 
+    def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
+        """Return the properties that this type of step publishes when its job has succeeded."""
+
     def defer(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> NoReturn:
         """End the process until the trigger fires, then go on in the method."""
 
@@ -142,9 +145,11 @@ class JobStep:
         body[kind.token_member or kind.name_member] = name
         if kind.role_member and self._operator.settings.role_arn:
             body.setdefault(kind.role_member, self._operator.settings.role_arn)
-        if "ExperimentConfig" in self._input_shape().members:
+        members = self._input_shape().members
+        if "ExperimentConfig" in members:
             body.update(self._experiment(body.get("ExperimentConfig") or {}))
-        body["Tags"] = [*(body.get("Tags") or []), *owner_tags(self._identity.owner)]
+        if "Tags" in members:
+            body["Tags"] = [*(body.get("Tags") or []), *owner_tags(self._identity.owner)]
         body = self._operator.complete_request(body, self._client)
         shaped, faults = shape_request(body, self._input_shape())
         if faults:
@@ -235,10 +240,20 @@ class JobStep:
             members = self._input_shape().members
             self._operator.request = {name: properties[name] for name in members if name in properties}
         if seen.outcome is Outcome.SUCCEEDED:
-            return properties
+            return self._succeed(attempt, properties)
         publish_properties(self._context, properties)
         publish_status(self._context, _STATUS[seen.outcome])
         raise self._run.conclude_failure(attempt, seen)
+
+    def _succeed(self, attempt: Attempt, properties: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._operator.complete_properties(properties, self._client)
+        except StepFailedError as error:
+            if error.exception_type is None:  # the step's own verdict; a busy AWS is asked again about the same job
+                self._run.close(attempt)
+            publish_properties(self._context, properties)
+            publish_status(self._context, StepStatus.FAILED)
+            raise
 
     def _recorded(self) -> Attempt:
         attempt = self._book.read()

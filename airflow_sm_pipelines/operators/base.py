@@ -138,6 +138,18 @@ class JobOperator(StepOperator):
         """
         return request
 
+    def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
+        """Return the properties that the step publishes; runs in the worker when the job has succeeded.
+
+        Args:
+            properties: The Describe response as plain JSON.
+            client: boto3 client of the kind's service.
+
+        Raises:
+            StepFailedError: The job has succeeded, but the step has not.
+        """
+        return properties
+
     def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
         """Go on when the trigger has fired; runs in a new worker process."""
         return self._job_step(context).resume(event or {})

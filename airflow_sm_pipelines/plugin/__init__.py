@@ -7,6 +7,10 @@ from airflow.plugins_manager import AirflowPlugin
 # Airflow loads plugins before it forks the processes that parse DAG files and run tasks. Imported here, the package
 # is there in each of them for nothing: otherwise each would spend more time on importing it than on the DAG.
 import airflow_sm_pipelines.translator  # noqa: F401
+from airflow_sm_pipelines.step_operators import STEP_OPERATORS, step_operator
+
+for _step_type in STEP_OPERATORS:
+    step_operator(_step_type)
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):

@@ -74,6 +74,9 @@ class FakeTask:
     def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
         return request
 
+    def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
+        return properties
+
     log: Any = field(default_factory=lambda: logging.getLogger("step"))
 
     def defer(self, *, trigger: JobTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:

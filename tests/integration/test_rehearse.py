@@ -21,7 +21,7 @@ from airflow_sm_pipelines.cli.rehearse import prepare
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.execution import connection
 from airflow_sm_pipelines.local.server import LocalAws
-from airflow_sm_pipelines.translator import OPERATORS
+from airflow_sm_pipelines.step_operators import STEP_OPERATORS
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
@@ -30,7 +30,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 ABALONE = GOLDEN / "v2_abalone_full.json"
 MSE = "AbaloneEval.EvaluationReport.regression_metrics.mse.value"
 FILES = [path for path in sorted(GOLDEN.glob("*.json")) if not path.name.endswith(".graph.json")]
-RUNNABLE = [path for path in FILES if {step.type for step in load_pipeline(path).steps} <= OPERATORS.keys()]
+RUNNABLE = [path for path in FILES if {step.type for step in load_pipeline(path).steps} <= STEP_OPERATORS.keys()]
 
 # What a file needs so that its requests fit the API and no Fail step is reached.
 CHOSEN = {
