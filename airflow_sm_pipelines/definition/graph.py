@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from airflow_sm_pipelines.definition.expressions import Namespace
@@ -64,6 +65,7 @@ class StepPlan:
     body_steps: tuple[str, ...]
 
 
+@lru_cache(maxsize=1)  # the checks and the translator both ask, one after the other
 def plan_steps(pipeline: Pipeline) -> tuple[StepPlan, ...]:
     """Return one plan per step, in document order.
 
