@@ -23,9 +23,9 @@ def test_types_are_kept():
 
 
 def test_malformed_json_is_refused_with_line_and_column():
-    [(path, message)] = faults_of('{\n  "a": 1,\n}')
+    [(path, message)] = faults_of('{\n  "a": 1,\n  b\n}')
     assert path == ""
-    assert "at line 3, column 1" in message
+    assert "at line 3, column 3" in message
 
 
 def test_a_key_that_appears_twice_is_a_fault_at_its_object():
