@@ -7,9 +7,12 @@ INSTALLED := $(VENV)/.installed
 SDK_INSTALLED := .venv-sdk/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
+# Two lanes of about the same length, each with an Airflow of its own.
+E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_for_each.py
+E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden integration e2e sdk without-a-scheduler bench constraints constraints-sdk
+.PHONY: help install demo test test-unit lint types unit golden integration e2e e2e-first e2e-second sdk without-a-scheduler bench constraints constraints-sdk
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -38,11 +41,11 @@ $(SDK_INSTALLED): constraints-sdk.txt
 demo: install
 	@$(BIN)/sm-pipelines demo $(ARGS)
 
-# What fails soonest comes first. End-to-end tests mostly wait for a scheduler: the others share that time.
+# What fails soonest comes first. End-to-end tests mostly wait for a scheduler: three lanes share the time.
 test: install
 	$(MAKE) lint
 	$(MAKE) types
-	$(MAKE) -j2 --output-sync=target e2e without-a-scheduler
+	$(MAKE) -j3 --output-sync=target e2e-first e2e-second without-a-scheduler
 
 without-a-scheduler: install
 	$(MAKE) unit
@@ -72,8 +75,13 @@ golden: install
 integration: install
 	$(PYTEST) -m integration
 
-e2e: install
-	$(PYTEST) -m e2e
+e2e: e2e-first e2e-second
+
+e2e-first: install
+	$(PYTEST) -m e2e $(E2E_FIRST)
+
+e2e-second: install
+	$(PYTEST) -m e2e $(E2E_SECOND)
 
 sdk: install $(SDK_INSTALLED)
 	$(PYTEST) -m sdk tests/oracle tests/sdk

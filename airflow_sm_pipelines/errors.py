@@ -12,6 +12,7 @@
       + StepFailedError               the step's AWS job ended Failed or Stopped, or a call for it was refused
       + StepTimeoutError              the step ran longer than its ``execution_timeout``; its job was stopped
       + StepInterruptedError          the worker was told to end; the job goes on, the next try finds it
+      + StepOutcomeUnknownError       the step's work may have been done, and must not be done twice
       + PipelineFailStepError         a Fail step was reached; the message is the definition's own
 
     ExceptionGroup
@@ -24,6 +25,7 @@ step's message starts with the step and the reason, so that the first line of an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class SageMakerPipelinesError(Exception):
@@ -117,12 +119,23 @@ class StepFailedError(StepError):
             ``SageMaker.CAPACITY_ERROR`` (developer guide, "Retry Policy for Pipeline Steps"), or ``None`` when
             the failure is of no retryable type.
         job: Name of the AWS resource, or ``None`` if none was created.
+        properties: What the step publishes all the same, for steps that run after a failure; ``None`` for the Describe
+            response of its resource, if there is one.
     """
 
-    def __init__(self, step: str, message: str, *, exception_type: str | None = None, job: str | None = None) -> None:
+    def __init__(
+        self,
+        step: str,
+        message: str,
+        *,
+        exception_type: str | None = None,
+        job: str | None = None,
+        properties: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(step, message)
         self.exception_type = exception_type
         self.job = job
+        self.properties = properties
 
 
 class StepTimeoutError(StepError):
@@ -131,6 +144,10 @@ class StepTimeoutError(StepError):
 
 class StepInterruptedError(StepError):
     """The worker process was told to end while the step's job runs on; the next try of the task adopts the job."""
+
+
+class StepOutcomeUnknownError(StepError):
+    """The step's work may have been done, and the step is not to do it twice; never retried, only cleared."""
 
 
 class PipelineFailStepError(StepError):

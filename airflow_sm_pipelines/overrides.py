@@ -32,20 +32,33 @@ class StepOverrides:
 
     def __init__(self, overrides: Mapping[str, Mapping[str, Any]], plans: Sequence[StepPlan]) -> None:
         self._overrides = overrides
-        self._names = {plan.step.name for plan in plans}
+        self._types = {plan.step.name: plan.step.type for plan in plans}
 
     def errors(self) -> Iterator[DefinitionError]:
-        """Yield what is wrong: neither a step nor a step type, or an argument that is not free."""
+        """Yield what is wrong: neither a step nor a step type, an argument that is not free, a value that is none."""
         for key, arguments in self._overrides.items():
-            if key not in self._names and key not in STEP_TYPES:
-                near = get_close_matches(key, [*self._names, *STEP_TYPES], n=1)
+            if key not in self._types and key not in STEP_TYPES:
+                near = get_close_matches(key, [*self._types, *STEP_TYPES], n=1)
                 yield DefinitionError(
                     "",
                     f"overrides: {key!r} is neither a step nor a step type",
-                    f"did you mean {near[0]!r}?" if near else f"steps are: {', '.join(sorted(self._names))}",
+                    f"did you mean {near[0]!r}?" if near else f"steps are: {', '.join(sorted(self._types))}",
                 )
             for argument in sorted(_NOT_TO_BE_SET & arguments.keys()):
                 yield DefinitionError("", f"overrides[{key!r}]: {argument} comes from the definition")
+            if "on_unknown" in arguments:
+                yield from self._errors_of_on_unknown(key, arguments["on_unknown"])
+
+    def _errors_of_on_unknown(self, key: str, value: Any) -> Iterator[DefinitionError]:
+        from airflow_sm_pipelines.execution.invocation import OnUnknown  # noqa: PLC0415 - few DAG files need it
+
+        # A step may be called like a type: the key is for both then.
+        types = {self._types.get(key), key if key in STEP_TYPES else None}
+        for other in sorted(name for name in types if name not in (None, "Lambda")):
+            yield DefinitionError("", f"overrides[{key!r}]: a {other} step has no on_unknown, only a Lambda step has")
+        if value not in list(OnUnknown):
+            allowed = " or ".join(repr(one.value) for one in OnUnknown)
+            yield DefinitionError("", f"overrides[{key!r}]: on_unknown is {allowed}, not {value!r}")
 
     def of(
         self, step: Step, connection: AwsConnection, waiting: Waiting

@@ -21,6 +21,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_sm_pipelines.execution.links.JobConsoleLink",
             "airflow_sm_pipelines.execution.links.JobLogsLink",
+            "airflow_sm_pipelines.execution.links.EmrConsoleLink",
         ],
         "config": {
             "sm_pipelines": {

@@ -8,29 +8,33 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import DAG, Param, TaskGroup
 from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError, Pipeline
+from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError, Pipeline, Trigger
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 from airflow_sm_pipelines.overrides import StepOverrides
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.step_operators import STEP_OPERATORS, step_operator
 
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.loop_group import Loop
+
 _PARAM_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
 _STATUS_TASK_ID = "pipeline_status"
+_LOOP = "ForEach"
 _EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
 
 
@@ -97,16 +101,21 @@ def pipeline_dag(
         schedule=schedule,
         params=params,
         # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
-        max_active_tasks=dag_kwargs.pop("max_active_tasks", max(16, len(plans))),
+        max_active_tasks=dag_kwargs.pop("max_active_tasks", max(16, _most_at_once(plans))),
         **dag_kwargs,
     )
     dag.fileloc = calling_file
     # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
     dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
-    task_ids = {plan.step.name: plan.step.name for plan in plans}
     _Tasks(
         plans=plans,
-        settings=PipelineRunSettings(pipeline, pipeline_name or _pipeline_name(name), task_ids, role_arn),
+        settings=PipelineRunSettings(
+            pipeline,
+            pipeline_name or _pipeline_name(name),
+            _task_ids(plans, LOOP_RESULT),
+            role_arn,
+            first_task_ids=_task_ids(_loops(plans), LOOP_ITEMS),
+        ),
         connection=AwsConnection(aws_conn_id, region_name),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=task_overrides,
@@ -168,11 +177,15 @@ def pipeline_task_group(
         *task_overrides.errors(),
     )
     defaults = {parameter.name: parameter.default for parameter in pipeline.parameters if parameter.name not in params}
-    task_ids = {plan.step.name: group.child_id(plan.step.name) for plan in plans}  # type: ignore[no-untyped-call]
     _Tasks(
         plans=plans,
         settings=PipelineRunSettings(
-            pipeline, pipeline_name or _pipeline_name(name), task_ids, role_arn, {**defaults, **values}
+            pipeline,
+            pipeline_name or _pipeline_name(name),
+            _task_ids(plans, LOOP_RESULT, group.child_id),
+            role_arn,
+            {**defaults, **values},
+            _task_ids(_loops(plans), LOOP_ITEMS, group.child_id),
         ),
         connection=AwsConnection(aws_conn_id, region_name),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
@@ -195,30 +208,90 @@ class _Tasks:
 
     def add_to(self, place: Mapping[str, Any]) -> None:
         """Make the tasks and their edges; ``place`` holds the operators' arguments ``dag`` and ``task_group``."""
-        tasks: dict[str, StepOperator] = {}
+        own_plans = [plan for plan in self.plans if plan.body_of is None]
+        last = {
+            plan.step.name: self.make_task(plan, plan.step.name, **place)
+            for plan in own_plans
+            if plan.step.type != _LOOP
+        }
+        first = dict(last)
+        for plan in _loops(own_plans):
+            loop = self._loop(plan).add_to(place)
+            first |= {plan.step.name: loop.items, **loop.body}
+            last[plan.step.name] = loop.result
         for plan in self.plans:
-            connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
-            tasks[plan.step.name] = step_operator(plan.step.type)(
-                task_id=plan.step.name,
-                plan=plan,
-                settings=self.settings,
-                connection=connection,
-                waiting=waiting,
-                **place,
-                **arguments,
-            )
-        for plan in self.plans:
-            if plan.edges:
-                tasks[plan.step.name].set_upstream([tasks[edge.upstream] for edge in plan.edges])
-        if any(needs_gate(plan) for plan in self.plans):
+            upstream = [last[name] for name in self._upstream_names(plan)]
+            if upstream:
+                first[plan.step.name].set_upstream(upstream)
+        if any(needs_gate(plan) for plan in own_plans):
             status = PipelineStatusOperator(
-                task_id=_free_id(_STATUS_TASK_ID, tasks),
-                plans=self.plans,
+                task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
+                plans=own_plans,
                 settings=self.settings,
                 completed_with_failures=self.completed_with_failures,
                 **place,
             )
-            status.set_upstream(list(tasks.values()))
+            status.set_upstream(list(last.values()))
+
+    def make_task(
+        self, plan: StepPlan, task_id: str, operator: type[StepOperator] | None = None, **given: Any
+    ) -> StepOperator:
+        """Make a task of a step, with the user's arguments for it; what is given here wins."""
+        connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
+        return (operator or step_operator(plan.step.type))(
+            task_id=task_id,
+            plan=plan,
+            settings=self.settings,
+            connection=connection,
+            waiting=waiting,
+            **{**arguments, **given},
+        )
+
+    def _upstream_names(self, plan: StepPlan) -> list[str]:
+        """Return the steps that a step's task has edges from; inside a ForEach, those outside that need one.
+
+        The ForEach waits for what its body waits for, unless body steps want different outcomes of the same step:
+        then it starts in any, and each of them looks for itself.
+        """
+        if plan.body_of is None:
+            return [edge.upstream for edge in plan.edges]
+        loop = next(other for other in self.plans if other.step.name == plan.body_of)
+        weaker = {edge.upstream for edge in loop.edges if edge.trigger is not Trigger.COMPLETED}
+        return [edge.upstream for edge in plan.edges if edge.upstream in weaker]
+
+    def _loop(self, plan: StepPlan) -> Loop:
+        # A DAG file pays only for what its own steps need.
+        from airflow_sm_pipelines.loop_group import Loop  # noqa: PLC0415
+
+        _, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
+        return Loop(
+            plan=plan,
+            body=[body for body in self.plans if body.body_of == plan.step.name],
+            settings=self.settings,
+            make_task=self.make_task,
+            deferrable=waiting.deferrable,
+            arguments=arguments,
+        )
+
+
+def _loops(plans: Iterable[StepPlan]) -> list[StepPlan]:
+    return [plan for plan in plans if plan.step.type == _LOOP]
+
+
+def _task_ids(
+    plans: Iterable[StepPlan], task_of_loop: str, child_id: Callable[[str], str] = lambda name: name
+) -> dict[str, str]:
+    """Return the task id of each step; of a ForEach, which is a group, that of one of the group's tasks."""
+    return {
+        plan.step.name: child_id(plan.step.name) + (f".{task_of_loop}" if plan.step.type == _LOOP else "")
+        for plan in plans
+    }
+
+
+def _most_at_once(plans: Sequence[StepPlan]) -> int:
+    """Return how many steps can be ready at the same time; those of a loop's body once per open iteration."""
+    limits = {plan.step.name: cast("int", plan.step.arguments["MaxConcurrency"]) for plan in _loops(plans)}
+    return sum(limits[plan.body_of] if plan.body_of else 1 for plan in plans)
 
 
 def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:

@@ -57,11 +57,11 @@ class FakeTaskInstance:
         self.xcoms[self.task_id, key] = json.dumps(value, allow_nan=False)
 
     def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int) -> Any:
-        assert map_indexes == -1
-        return json.loads(self.xcoms[task_ids, key]) if (task_ids, key) in self.xcoms else None
+        task = task_ids if map_indexes < 0 else f"{task_ids}[{map_indexes}]"
+        return json.loads(self.xcoms[task, key]) if (task, key) in self.xcoms else None
 
     def published_by(self, task_id: str, value: Any, key: str = "return_value") -> None:
-        """Do as if another task had published a value."""
+        """Do as if another task had published a value; ``Task[3]`` is the fourth of a mapped task."""
         self.xcoms[task_id, key] = json.dumps(value)
 
 

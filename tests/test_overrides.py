@@ -15,10 +15,18 @@ def processing(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"Name": name, "Type": "Processing", "Arguments": arguments}
 
 
+DEPLOY = {
+    "Name": "Deploy",
+    "Type": "Lambda",
+    "FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:deploy",
+    "Arguments": {},
+}
+
+
 @pytest.fixture
 def dag_with(definition: Any, processing_arguments: Any) -> Any:
-    def make(overrides: Any) -> Any:
-        body = definition(processing("A", processing_arguments), processing("B", processing_arguments))
+    def make(overrides: Any, *more: Any) -> Any:
+        body = definition(processing("A", processing_arguments), processing("B", processing_arguments), *more)
         return pipeline_dag(body, dag_id="dag", aws_conn_id="all", overrides=overrides)
 
     return make
@@ -54,13 +62,37 @@ def test_an_override_of_a_type_that_the_pipeline_does_not_have_does_no_harm(dag_
     ("overrides", "expected"),
     [
         ({"Procesing": {}}, "overrides: 'Procesing' is neither a step nor a step type (did you mean 'Processing'?)"),
-        ({"zzz": {}}, "overrides: 'zzz' is neither a step nor a step type (steps are: A, B)"),
+        ({"zzz": {}}, "overrides: 'zzz' is neither a step nor a step type (steps are: A, B, Deploy)"),
         ({"A": {"trigger_rule": "all_done"}}, "overrides['A']: trigger_rule comes from the definition"),
         ({"A": {"task_id": "b"}}, "overrides['A']: task_id comes from the definition"),
+        (
+            {"Deploy": {"on_unknown": "sometimes"}},
+            "overrides['Deploy']: on_unknown is 'retry' or 'fail', not 'sometimes'",
+        ),
+        ({"Lambda": {"on_unknown": ["fail"]}}, "overrides['Lambda']: on_unknown is 'retry' or 'fail', not ['fail']"),
+        (
+            {"A": {"on_unknown": "fail"}},
+            "overrides['A']: a Processing step has no on_unknown, only a Lambda step has",
+        ),
+        (
+            {"Training": {"on_unknown": "fail"}},
+            "overrides['Training']: a Training step has no on_unknown, only a Lambda step has",
+        ),
     ],
 )
 def test_a_wrong_override_is_an_error_of_the_dag_file(dag_with: Any, overrides: Any, expected: str) -> None:
     with pytest.raises(InvalidDefinitionError) as caught:
-        dag_with(overrides)
+        dag_with(overrides, DEPLOY)
 
     assert [str(error) for error in caught.value.exceptions] == [expected]
+
+
+def test_a_step_that_is_called_like_the_type_with_the_argument_cannot_have_it(
+    dag_with: Any, processing_arguments: Any
+) -> None:
+    with pytest.raises(InvalidDefinitionError) as caught:
+        dag_with({"Lambda": {"on_unknown": "fail"}}, processing("Lambda", processing_arguments))
+
+    assert [str(error) for error in caught.value.exceptions] == [
+        "overrides['Lambda']: a Processing step has no on_unknown, only a Lambda step has"
+    ]

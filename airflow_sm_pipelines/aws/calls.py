@@ -17,17 +17,25 @@ class CallRefusedError(Exception):
         code: The error's code, or the name of the connection error.
         message: What AWS says.
         exception_type: SageMaker's retry exception type, ``None`` if the fault is the caller's.
+        sent: Whether AWS has answered; false if it could not be reached, or was not asked.
     """
 
-    def __init__(self, operation: str, code: str, message: str, exception_type: str | None) -> None:
+    def __init__(
+        self, operation: str, code: str, message: str, exception_type: str | None, *, sent: bool = True
+    ) -> None:
         self.operation = operation
         self.code = code
         self.message = message
         self.exception_type = exception_type
+        self.sent = sent
         super().__init__(operation, code, message, exception_type)
 
     def __str__(self) -> str:
         return f"{self.operation}: {self.code}: {self.message}"
+
+    def in_words(self) -> str:
+        """Return a sentence that says who refused."""
+        return f"AWS refused {self}" if self.sent else f"no answer of AWS to {self}"
 
 
 @contextmanager
@@ -51,9 +59,9 @@ def refusals(operation: str) -> Iterator[None]:
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise CallRefusedError(operation, code, message, exception_type_of_error(code, status)) from error
     except (botocore_errors.ConnectionError, botocore_errors.HTTPClientError) as error:
-        raise CallRefusedError(operation, type(error).__name__, str(error), SERVICE_FAULT) from error
+        raise CallRefusedError(operation, type(error).__name__, str(error), SERVICE_FAULT, sent=False) from error
     except botocore_errors.BotoCoreError as error:  # no credentials, no region, parameters that botocore rejects …
-        raise CallRefusedError(operation, type(error).__name__, str(error), None) from error
+        raise CallRefusedError(operation, type(error).__name__, str(error), None, sent=False) from error
 
 
 def call(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,12 +73,66 @@ def call(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, A
         request: The request's members.
 
     Raises:
-        CallRefusedError: AWS answered with an error, or did not answer.
+        CallRefusedError: AWS answered with an error, or did not answer, or the installed botocore lacks the operation.
     """
     from botocore import xform_name
 
+    method = getattr(client, xform_name(operation), None)
+    if method is None:
+        raise lacking_operation(client, operation)
     with refusals(operation):
-        return dict(getattr(client, xform_name(operation))(**request))
+        return dict(method(**request))
+
+
+def call_once(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Call an operation that has no idempotency token; botocore repeats it only if AWS has refused it (throttling).
+
+    Args:
+        client: A boto3 client.
+        operation: Its name in the service model, e.g. ``AddJobFlowSteps``.
+        request: The request's members.
+
+    Raises:
+        CallRefusedError: As for `call`.
+    """
+    service = client.meta.service_model.service_id.hyphenize()
+    # Handlers of an operation answer before those of its service, and the first answer counts.
+    client.meta.events.register_first(
+        f"needs-retry.{service}.{operation}", _not_in_doubt, unique_id=f"sm-pipelines-once-{operation}"
+    )
+    return call(client, operation, request)
+
+
+def _not_in_doubt(response: Any = None, **_: Any) -> bool | None:
+    """Tell botocore not to repeat a call that may have been executed; about any other it decides as it always does."""
+    refused = response is not None and response[0].status_code < 500
+    return None if refused else False
+
+
+def input_shape(client: Any, operation: str) -> Any:
+    """Return botocore's model of what an operation takes.
+
+    Raises:
+        CallRefusedError: The installed botocore lacks the operation.
+    """
+    from botocore.model import OperationNotFoundError
+
+    try:
+        return client.meta.service_model.operation_model(operation).input_shape
+    except OperationNotFoundError as error:
+        raise lacking_operation(client, operation) from error
+
+
+def lacking_operation(client: Any, operation: str) -> CallRefusedError:
+    """Return the error for an operation that is newer than the installed botocore."""
+    import botocore
+
+    service = client.meta.service_model.service_name
+    message = (
+        f"the installed botocore {botocore.__version__} has no operation {operation} of {service}; "
+        "install a newer one where the task runs: pip install --upgrade boto3"
+    )
+    return CallRefusedError(operation, "OperationNotFoundError", message, None, sent=False)
 
 
 def read_object(client: Any, bucket: str, key: str) -> bytes:

@@ -14,6 +14,7 @@ THROTTLING = "Step.THROTTLING"
 JOB_INTERNAL_ERROR = "SageMaker.JOB_INTERNAL_ERROR"
 CAPACITY_ERROR = "SageMaker.CAPACITY_ERROR"
 RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
+EMR_RESOURCE_LIMIT = "Emr.RESOURCE_LIMIT"
 
 _THROTTLING_CODES = frozenset(
     {
@@ -31,13 +32,22 @@ _RESOURCE_LIMIT_CODES = frozenset({"ResourceLimitExceeded", "LimitExceededExcept
 _SERVICE_FAULT_CODES = frozenset(
     {"InternalFailure", "InternalServerError", "InternalError", "InternalServerException", "ServiceUnavailable"}
 )
+_DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 _ABSENT = re.compile(r"could not find|not found|does not exist|doesn't exist", re.IGNORECASE)
 _PRESENT = re.compile(r"already exist|must be unique", re.IGNORECASE)
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"^\s*CapacityError|insufficient capacity|unable to provision requested", re.I), CAPACITY_ERROR),
+    (
+        re.compile(r"^\s*CapacityError|insufficient (instance )?capacity|unable to provision requested", re.I),
+        CAPACITY_ERROR,
+    ),
+    # EMR management guide, "Throttling errors": why a cluster did not start.
+    (re.compile(r"(throttled|throttling) from Amazon EC2", re.I), THROTTLING),
     (re.compile(r"^\s*ResourceLimitExceeded|service limit", re.I), RESOURCE_LIMIT),
-    (re.compile(r"^\s*(InternalServerError|InternalError)|encountered an internal error", re.I), JOB_INTERNAL_ERROR),
+    (
+        re.compile(r"^\s*(InternalServerError|InternalError|INTERNAL_ERROR:)|encountered an internal error", re.I),
+        JOB_INTERNAL_ERROR,
+    ),
 )
 
 
@@ -62,10 +72,18 @@ def exception_type_of_error(code: str, http_status: int) -> str | None:
     return None
 
 
+def says_denied(code: str) -> bool:
+    """Tell whether an error means that the caller's IAM policies do not allow the call."""
+    return code in _DENIED_CODES
+
+
 def says_absent(code: str, message: str) -> bool:
     """Tell whether an error means that the resource does not exist (several APIs say it as ValidationException)."""
-    return code in {"ResourceNotFound", "ResourceNotFoundException"} or (
-        code == "ValidationException" and bool(_ABSENT.search(message))
+    return (
+        code in {"ResourceNotFound", "ResourceNotFoundException"}
+        or (code == "ValidationException" and bool(_ABSENT.search(message)))
+        # EMR: "Step id 's-1' is not valid.", "Cluster id 'j-1' does not exist"
+        or (code == "InvalidRequestException" and ("is not valid" in message or bool(_ABSENT.search(message))))
     )
 
 

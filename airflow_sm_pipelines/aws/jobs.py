@@ -15,17 +15,36 @@ from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.observations import Observation, Outcome
 from airflow_sm_pipelines.aws.resources import ResourceKind
 
-__all__ = ["JobProtocol", "Observation", "Outcome", "create", "last_log_lines", "observe", "running", "stop", "tags"]
+__all__ = [
+    "JobProtocol",
+    "Observation",
+    "Outcome",
+    "create",
+    "expected_reference",
+    "last_log_lines",
+    "observe",
+    "remove",
+    "running",
+    "stop",
+    "tags",
+]
 
 _PROTOCOLS = {
     "sagemaker": "airflow_sm_pipelines.aws.sagemaker_resources",
+    "tuning-job": "airflow_sm_pipelines.aws.tuning_jobs",
+    "endpoint-config": "airflow_sm_pipelines.aws.endpoint_configs",
+    "endpoint": "airflow_sm_pipelines.aws.endpoints",
+    "model-customization-job": "airflow_sm_pipelines.aws.model_customization_jobs",
+    "emr-steps": "airflow_sm_pipelines.aws.emr_steps",
+    "emr-clusters": "airflow_sm_pipelines.aws.emr_clusters",
+    "emr-serverless": "airflow_sm_pipelines.aws.emr_serverless_jobs",
 }
 
 
 class JobProtocol(Protocol):
     """How one service creates, observes and stops what steps need; a module of this room."""
 
-    def create(self, client: Any, kind: ResourceKind, request: Mapping[str, Any], /) -> tuple[bool, str]:
+    def create(self, client: Any, kind: ResourceKind, request: Mapping[str, Any], /) -> tuple[bool, str] | None:
         """See `create`."""
 
     def observe(self, client: Any, kind: ResourceKind, reference: str, /) -> Observation | None:
@@ -34,6 +53,9 @@ class JobProtocol(Protocol):
     def stop(self, client: Any, kind: ResourceKind, reference: str, /) -> bool:
         """See `stop`."""
 
+    def remove(self, client: Any, kind: ResourceKind, reference: str, /) -> bool:
+        """See `remove`; only where a row has `leaves_behind`."""
+
     def running(self, client: Any, kind: ResourceKind, name_contains: str = "", /) -> Iterator[tuple[str, str]]:
         """See `running`."""
 
@@ -41,17 +63,31 @@ class JobProtocol(Protocol):
         """See `tags`."""
 
 
-def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple[bool, str]:
+def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple[bool, str] | None:
     """Create the resource that ``request`` names, or that its idempotency token stands for.
 
     Returns:
         Whether it is new, as far as AWS tells (not if an earlier call of the same attempt had created it), and its
         reference, which Describe takes: its name, or what the service calls it if the service makes the name.
+        ``None`` if an earlier change of the same resource must end first: ask again later.
 
     Raises:
         CallRefusedError: AWS refused the request.
     """
     return _protocol(kind).create(client, kind, request)
+
+
+def expected_reference(kind: ResourceKind, request: Mapping[str, Any], name: str) -> str:
+    """Return the reference that finds the resource if the answer of Create is lost; empty if none does.
+
+    Args:
+        kind: The resource's row.
+        request: The Create request.
+        name: Name of the attempt.
+    """
+    if kind.parent_member:
+        return f"{request[kind.parent_member]}/{name}"
+    return "" if kind.named_by_service else name
 
 
 def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | None:
@@ -76,8 +112,22 @@ def stop(client: Any, kind: ResourceKind, reference: str) -> bool:
     return _protocol(kind).stop(client, kind, reference)
 
 
+def remove(client: Any, kind: ResourceKind, reference: str) -> bool:
+    """Bring what a resource leaves behind one call nearer to its end; only of kinds whose row has `leaves_behind`.
+
+    Returns:
+        Whether something of it is still there, so that it must be called again.
+
+    Raises:
+        CallRefusedError: AWS refused a call.
+    """
+    return _protocol(kind).remove(client, kind, reference) if kind.leaves_behind else False
+
+
 def running(client: Any, kind: ResourceKind, name_contains: str = "") -> Iterator[tuple[str, str]]:
     """Yield reference and ARN of every running resource, or of those whose name holds ``name_contains``.
+
+    The last part of a reference (after the last slash) is the name that the resource's attempt record has.
 
     There are none of a kind that costs nothing (it has no List operation in its row).
 

@@ -17,7 +17,7 @@ def ensure_group(client: Any, request: Mapping[str, Any]) -> bool:
 
     Args:
         client: A boto3 client for SageMaker.
-        request: The CreateModelPackage request; its tags become the group's.
+        request: The CreateModelPackage request.
 
     Returns:
         Whether a group was created.

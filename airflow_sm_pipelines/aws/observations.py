@@ -26,9 +26,11 @@ class Observation:
         outcome: What it means.
         reason: Why it failed, in the API's words; empty if it says nothing.
         description: The whole Describe response.
+        reference: A reference that finds the resource faster than the one that was asked for; empty if there is none.
     """
 
     status: str
     outcome: Outcome
     reason: str
     description: Mapping[str, Any]
+    reference: str = ""

@@ -7,67 +7,34 @@ reference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from airflow_sm_pipelines.aws.emr_resources import (
+    EMR_CLUSTER,
+    EMR_SERVERLESS_APPLICATION,
+    EMR_SERVERLESS_JOB,
+    EMR_STEP,
+)
+from airflow_sm_pipelines.aws.hosting_resources import ENDPOINT, ENDPOINT_CONFIG, INFERENCE_COMPONENT
+from airflow_sm_pipelines.aws.resource_kind import ResourceKind
 
-
-@dataclass(frozen=True, slots=True)
-class ResourceKind:
-    """How one kind of AWS resource is created, observed and stopped.
-
-    Attributes:
-        key: Stable identifier of the row; travels in trigger arguments.
-        noun: What people call it, for messages.
-        service: Name of the boto3 client.
-        protocol: How the service's resources are created and observed: a key of `airflow_sm_pipelines.aws.jobs`.
-        create, describe: Operation names as in the service model, e.g. ``CreateProcessingJob``.
-        stop, list: The same; ``""`` for a resource that is there at once and costs nothing.
-        name_member: Member of the requests that holds the resource's name.
-        token_member: Member of the Create request for an idempotency token: the attempt's name goes there. ``""``
-            where it goes into ``name_member``.
-        named_by_service: Describe takes a reference that only the answer of Create tells, e.g. an ARN; else it takes
-            the name that we made.
-        name_limit: Longest name the service accepts, in characters.
-        arn_member: Member of the responses that holds the ARN.
-        status_member: Member of the Describe response that holds the state; ``""`` if it has none.
-        role_member: Member of the Create request for the role that the resource works with; ``""`` if it has none.
-        succeeded, failed, stopped: Terminal states by meaning; any other state means that it still runs.
-        reason_members: Members of the Describe response that explain a failure, most telling first.
-        summaries_member: Member of the List response that holds the summaries.
-        running_states: States in which it has not ended and costs money; `stop-orphans` looks for these.
-        stopping_states: Those of them in which it was told to stop; it is not told again.
-        log_group: CloudWatch log group, or ``""`` if it writes no log.
-        console_path: Path of its page in the SageMaker console, ``{name}`` filled in.
-        colour: Colour of its tasks in Airflow's graph, ``#rrggbb``.
-        iam_actions: What the connection's principal must be allowed to do.
-    """
-
-    key: str
-    noun: str
-    create: str
-    describe: str
-    stop: str
-    list: str
-    name_member: str
-    arn_member: str
-    status_member: str
-    summaries_member: str
-    log_group: str
-    console_path: str
-    colour: str
-    iam_actions: tuple[str, ...]
-    service: str = "sagemaker"
-    protocol: str = "sagemaker"
-    token_member: str = ""
-    named_by_service: bool = False
-    role_member: str = "RoleArn"
-    name_limit: int = 63
-    succeeded: frozenset[str] = frozenset({"Completed"})
-    failed: frozenset[str] = frozenset({"Failed"})
-    stopped: frozenset[str] = frozenset({"Stopped"})
-    running_states: tuple[str, ...] = ("InProgress", "Stopping")
-    stopping_states: frozenset[str] = frozenset({"Stopping"})
-    reason_members: tuple[str, ...] = ("FailureReason",)
-
+__all__ = [
+    "AUTO_ML_JOB",
+    "EMR_CLUSTER",
+    "EMR_SERVERLESS_APPLICATION",
+    "EMR_SERVERLESS_JOB",
+    "EMR_STEP",
+    "ENDPOINT",
+    "ENDPOINT_CONFIG",
+    "INFERENCE_COMPONENT",
+    "MODEL",
+    "MODEL_CUSTOMIZATION_JOB",
+    "MODEL_PACKAGE",
+    "PROCESSING_JOB",
+    "RESOURCE_KINDS",
+    "TRAINING_JOB",
+    "TRANSFORM_JOB",
+    "TUNING_JOB",
+    "ResourceKind",
+]
 
 PROCESSING_JOB = ResourceKind(
     key="processing-job",
@@ -205,6 +172,119 @@ MODEL_PACKAGE = ResourceKind(
     ),
 )
 
+AUTO_ML_JOB = ResourceKind(
+    key="auto-ml-job",
+    noun="AutoML job",
+    create="CreateAutoMLJob",
+    describe="DescribeAutoMLJob",
+    stop="StopAutoMLJob",
+    list="ListAutoMLJobs",
+    name_member="AutoMLJobName",
+    name_limit=32,
+    arn_member="AutoMLJobArn",
+    status_member="AutoMLJobStatus",
+    summaries_member="AutoMLJobSummaries",
+    # Its training and processing jobs have logs of their own, under names that it makes.
+    log_group="",
+    console_path="automl-jobs/{name}",
+    colour="#d9d2e9",
+    detail_members=("PartialFailureReasons",),
+    # Developer guide, "Retry Policy for Pipeline Steps": it retries its own jobs.
+    unretried=frozenset({"SageMaker.JOB_INTERNAL_ERROR"}),
+    iam_actions=(
+        "sagemaker:CreateAutoMLJob",
+        "sagemaker:DescribeAutoMLJob",
+        "sagemaker:StopAutoMLJob",
+        "sagemaker:ListAutoMLJobs",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "iam:PassRole",
+    ),
+)
+
+MODEL_CUSTOMIZATION_JOB = ResourceKind(
+    key="model-customization-job",
+    noun="model customization job",
+    create="CreateJob",
+    describe="DescribeJob",
+    stop="StopJob",
+    list="ListJobs",
+    protocol="model-customization-job",
+    name_member="JobName",
+    named_by_service=True,
+    parent_member="JobCategory",
+    arn_member="JobArn",
+    status_member="JobStatus",
+    summaries_member="JobSummaries",
+    failed=frozenset({"Failed", "Deleting", "DeleteFailed"}),
+    log_group="",
+    console_path="model-customization-jobs/{last}",
+    colour="#d0d9f0",
+    iam_actions=(
+        "sagemaker:CreateJob",
+        "sagemaker:DescribeJob",
+        "sagemaker:StopJob",
+        "sagemaker:ListJobs",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "iam:PassRole",
+    ),
+)
+
+TUNING_JOB = ResourceKind(
+    key="tuning-job",
+    noun="hyperparameter tuning job",
+    create="CreateHyperParameterTuningJob",
+    describe="DescribeHyperParameterTuningJob",
+    stop="StopHyperParameterTuningJob",
+    list="ListHyperParameterTuningJobs",
+    protocol="tuning-job",
+    name_member="HyperParameterTuningJobName",
+    name_limit=32,
+    arn_member="HyperParameterTuningJobArn",
+    status_member="HyperParameterTuningJobStatus",
+    summaries_member="HyperParameterTuningJobSummaries",
+    failed=frozenset({"Failed", "Deleting", "DeleteFailed"}),
+    # Where its training jobs write; their names begin with its own.
+    log_group="/aws/sagemaker/TrainingJobs",
+    console_path="hyper-tuning-jobs/{name}",
+    colour="#e2f0cb",
+    # Each of its training definitions has one.
+    role_member="",
+    # Developer guide, "Retry Policy for Pipeline Steps": it retries its own jobs.
+    unretried=frozenset({"SageMaker.JOB_INTERNAL_ERROR"}),
+    iam_actions=(
+        "sagemaker:CreateHyperParameterTuningJob",
+        "sagemaker:CreateExperiment",
+        "sagemaker:CreateTrial",
+        "sagemaker:DescribeHyperParameterTuningJob",
+        "sagemaker:ListTrainingJobsForHyperParameterTuningJob",
+        "sagemaker:AssociateTrialComponent",
+        "sagemaker:StopHyperParameterTuningJob",
+        "sagemaker:ListHyperParameterTuningJobs",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "iam:PassRole",
+    ),
+)
+
 RESOURCE_KINDS: dict[str, ResourceKind] = {
-    kind.key: kind for kind in (PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, MODEL, MODEL_PACKAGE)
+    kind.key: kind
+    for kind in (
+        PROCESSING_JOB,
+        TRAINING_JOB,
+        TRANSFORM_JOB,
+        MODEL,
+        MODEL_PACKAGE,
+        TUNING_JOB,
+        AUTO_ML_JOB,
+        ENDPOINT_CONFIG,
+        ENDPOINT,
+        INFERENCE_COMPONENT,
+        MODEL_CUSTOMIZATION_JOB,
+        EMR_STEP,
+        EMR_CLUSTER,
+        EMR_SERVERLESS_JOB,
+        EMR_SERVERLESS_APPLICATION,
+    )
 }

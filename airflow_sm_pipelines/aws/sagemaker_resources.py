@@ -6,7 +6,7 @@ that only we can know, that is success.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call
@@ -34,11 +34,22 @@ def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | No
         if says_absent(error.code, error.message):
             return None
         raise
+    return observation_of(kind, description)
+
+
+def observation_of(kind: ResourceKind, description: Mapping[str, Any]) -> Observation:
+    """Return what a Describe response means by the kind's row."""
     if not kind.status_member:
         return Observation("Created", Outcome.SUCCEEDED, "", description)
     status = str(description.get(kind.status_member, ""))
-    reason = next((str(description[m]) for m in kind.reason_members if description.get(m)), "")
-    return Observation(status, _outcome(kind, status), reason, description)
+    return Observation(status, _outcome(kind, status), _reason(kind, description), description)
+
+
+def _reason(kind: ResourceKind, description: Mapping[str, Any]) -> str:
+    reasons = [next((str(description[m]) for m in kind.reason_members if description.get(m)), "")]
+    for member in kind.detail_members:
+        reasons += [str(text) for entry in description.get(member) or () for text in entry.values()]
+    return "; ".join(reason for reason in reasons if reason)
 
 
 def _outcome(kind: ResourceKind, status: str) -> Outcome:
@@ -55,16 +66,32 @@ def stop(client: Any, kind: ResourceKind, reference: str) -> bool:
     """Stop it; see `airflow_sm_pipelines.aws.jobs.stop`."""
     if not kind.stop:
         return False
-    seen = observe(client, kind, reference)
+    return stop_running(
+        kind,
+        look=lambda: observe(client, kind, reference),
+        order=lambda: call(client, kind.stop, {kind.name_member: reference}),
+    )
+
+
+def stop_running(kind: ResourceKind, look: Callable[[], Observation | None], order: Callable[[], Any]) -> bool:
+    """Give the order to stop, if a look shows that it still runs and was not told before.
+
+    Returns:
+        Whether there was something to stop.
+
+    Raises:
+        CallRefusedError: AWS refused a call, though the resource still runs.
+    """
+    seen = look()
     if seen is None or seen.outcome is not Outcome.RUNNING:
         return False
     if seen.status in kind.stopping_states:
         return True
     try:
-        call(client, kind.stop, {kind.name_member: reference})
+        order()
     except CallRefusedError:
         # It may have ended, or begun to, between the look and the call; APIs differ in how they say so.
-        seen = observe(client, kind, reference)
+        seen = look()
         if seen is None or seen.outcome is not Outcome.RUNNING:
             return False
         if seen.status not in kind.stopping_states:
@@ -74,13 +101,30 @@ def stop(client: Any, kind: ResourceKind, reference: str) -> bool:
 
 def running(client: Any, kind: ResourceKind, name_contains: str = "") -> Iterator[tuple[str, str]]:
     """Find them; see `airflow_sm_pipelines.aws.jobs.running`."""
-    wanted = {"NameContains": name_contains} if name_contains else {}
+    for summary in summaries(client, kind, name_contains):
+        yield str(summary[kind.name_member]), str(summary[kind.arn_member])
+
+
+def summaries(
+    client: Any, kind: ResourceKind, name_contains: str = "", among: Mapping[str, str] | None = None
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the List operation's summary of every resource that runs, or of those whose name holds ``name_contains``.
+
+    Args:
+        client: A boto3 client for SageMaker.
+        kind: Their row.
+        name_contains: As for `running`.
+        among: Members of the List request that narrow it down further.
+
+    Raises:
+        CallRefusedError: AWS refused a call.
+    """
+    wanted = {**(among or {}), **({"NameContains": name_contains} if name_contains else {})}
     for status in kind.running_states:
         page: dict[str, Any] = {}
         while True:
             answer = call(client, kind.list, {"StatusEquals": status, "MaxResults": 100, **wanted, **page})
-            for summary in answer.get(kind.summaries_member, ()):
-                yield str(summary[kind.name_member]), str(summary[kind.arn_member])
+            yield from answer.get(kind.summaries_member, ())
             if not answer.get("NextToken"):
                 break
             page = {"NextToken": answer["NextToken"]}

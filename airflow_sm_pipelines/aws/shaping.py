@@ -15,34 +15,58 @@ from typing import Any
 
 _TRUE_FALSE = {"true": True, "false": False}
 # Python's int() and float() also read "1_000", "nan" and the digits of every script.
-_INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,400}\s*")
-_NUMBER_TEXT = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,400}\s*", re.ASCII)
+_NUMBER_TEXT = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 
 
-def shape_request(request: Mapping[str, Any], shape: Any) -> tuple[dict[str, Any], list[str]]:
+def shape_request(request: Mapping[str, Any], shape: Any, *, complete: bool = True) -> tuple[dict[str, Any], list[str]]:
     """Coerce a request to the types of an API operation.
 
     Args:
         request: The resolved request body.
         shape: botocore's input shape of the operation.
+        complete: Whether missing members, lengths and ranges count.
 
     Returns:
         The request with nulls dropped and scalars in the members' types, and one message for each fault: a member
         unknown to the API, missing, of a wrong type, or longer than the API allows.
     """
-    faults: list[str] = []
+    faults = _Faults(complete=complete)
     shaped = _coerce(dict(request), shape, "", faults)
     return (shaped if isinstance(shaped, dict) else {}), faults
 
 
-def _coerce(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+def coerce_scalar(value: Any, shape: Any) -> Any:
+    """Return a text, number or boolean in the type of its member; one that does not fit it, as it is.
+
+    Args:
+        value: A scalar.
+        shape: botocore's shape of the member.
+    """
+    coerce = _keep if shape.type_name in ("structure", "list", "map") else _BY_TYPE.get(shape.type_name, _keep)
+    return coerce(value, shape, "", _Faults(complete=False))
+
+
+class _Faults(list[str]):
+    """Messages; those about what is missing, too long or out of a range only if they count."""
+
+    def __init__(self, *, complete: bool) -> None:
+        super().__init__()
+        self._complete = complete
+
+    def add_limits(self, messages: Iterator[str]) -> None:
+        if self._complete:
+            self.extend(messages)
+
+
+def _coerce(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
     coerce = _BY_TYPE.get(shape.type_name, _keep)
     shaped = coerce(value, shape, path, faults)
-    faults.extend(_limit_faults(shaped, shape, path))
+    faults.add_limits(_limit_faults(shaped, shape, path))
     return shaped
 
 
-def _structure(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+def _structure(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
     if not isinstance(value, Mapping):
         faults.append(f"{path or 'the request'}: expected an object, found {_found(value)}")
         return value
@@ -55,31 +79,31 @@ def _structure(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
             faults.append(f"{place}: the API knows no such member{hint}")
         elif item is not None:
             shaped[name] = _coerce(item, shape.members[name], place, faults)
-    for name in shape.required_members:
-        if name not in shaped:
-            faults.append(f"{f'{path}.' if path else ''}{name}: required by the API, but missing")
+    prefix = f"{path}." if path else ""
+    missing = (name for name in shape.required_members if name not in shaped)
+    faults.add_limits(f"{prefix}{name}: required by the API, but missing" for name in missing)
     return shaped
 
 
-def _list(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+def _list(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
     if not isinstance(value, (list, tuple)):
         faults.append(f"{path}: expected a list, found {_found(value)}")
         return value
     return [_coerce(item, shape.member, f"{path}[{index}]", faults) for index, item in enumerate(value)]
 
 
-def _map(value: Any, shape: Any, path: str, faults: list[str]) -> Any:
+def _map(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
     if not isinstance(value, Mapping):
         faults.append(f"{path}: expected an object, found {_found(value)}")
         return value
     for key in value:
-        faults.extend(_limit_faults(key, shape.key, f"the key of {path}['{key}']"))
+        faults.add_limits(_limit_faults(key, shape.key, f"the key of {path}['{key}']"))
     return {
         key: _coerce(item, shape.value, f"{path}['{key}']", faults) for key, item in value.items() if item is not None
     }
 
 
-def _string(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+def _string(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -90,7 +114,7 @@ def _string(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
     return value
 
 
-def _integer(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+def _integer(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -101,7 +125,7 @@ def _integer(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
     return value
 
 
-def _number(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+def _number(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     number = float(value) if isinstance(value, str) and _NUMBER_TEXT.fullmatch(value) else value
     if isinstance(number, float) and math.isfinite(number):
         return number
@@ -111,7 +135,7 @@ def _number(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
     return value
 
 
-def _boolean(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
+def _boolean(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in _TRUE_FALSE:
@@ -120,7 +144,7 @@ def _boolean(value: Any, _shape: Any, path: str, faults: list[str]) -> Any:
     return value
 
 
-def _keep(value: Any, _shape: Any, _path: str, _faults: list[str]) -> Any:
+def _keep(value: Any, _shape: Any, _path: str, _faults: _Faults) -> Any:
     return value
 
 

@@ -7,13 +7,14 @@ run of which deployment owns it (`airflow_sm_pipelines.semantics.orphans` decide
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _PREFIX = "sm-pipelines:"
 # AWS allows letters, spaces, digits and _.:/=+-@ in tag values; "=" then encloses an escape.
 _FORBIDDEN = re.compile(r"[^\w .:/+\-@]", re.UNICODE)
 _MAP_INDEX = re.compile(r"-?[0-9]{1,9}")
+_KEYS = tuple(f"{_PREFIX}{name}" for name in ("deployment", "dag", "run", "task", "map-index"))
 _ESCAPE = re.compile(r"=([0-9a-f]+)=")
 
 
@@ -43,6 +44,24 @@ def owner_tags(owner: Owner) -> list[dict[str, str]]:
         {"Key": f"{_PREFIX}task", "Value": _escape(owner.task_id)},
         {"Key": f"{_PREFIX}map-index", "Value": str(owner.map_index)},
     ]
+
+
+def owner_text(tags: Sequence[Mapping[str, str]]) -> str:
+    """Return the owner in one line, for a resource that has a free text and no tags.
+
+    Args:
+        tags: Its owner's tags, as `owner_tags` makes them, among others.
+    """
+    values = {tag["Key"]: tag["Value"] for tag in tags}
+    return "|".join(values[key] for key in _KEYS)
+
+
+def tags_of_owner_text(text: str) -> list[Mapping[str, str]]:
+    """Read back what `owner_text` wrote; no tags if it did not write this."""
+    values = text.split("|")
+    if len(values) != len(_KEYS):
+        return []
+    return [{"Key": key, "Value": value} for key, value in zip(_KEYS, values, strict=True)]
 
 
 def owner_of(tags: list[Mapping[str, str]]) -> Owner | None:

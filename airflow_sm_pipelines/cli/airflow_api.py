@@ -111,18 +111,20 @@ class AirflowApi:
         answer: list[dict[str, Any]] = self.request("GET", path, limit=1000)["task_instances"]
         return answer
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return an XCom's value, ``None`` if there is none."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
         try:
-            return self.request("GET", path, deserialize="true")["value"]
+            return self.request("GET", path, deserialize="true", map_index=map_index)["value"]
         except AirflowApiError as error:
             if error.status == 404:
                 return None
             raise
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[dict[str, Any]]:
+    def task_log(
+        self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1
+    ) -> list[dict[str, Any]]:
         """Return the events of a task's log, oldest first."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}/logs/{try_number}"
-        answer: list[dict[str, Any]] = self.request("GET", path, full_content="true")["content"]
+        answer: list[dict[str, Any]] = self.request("GET", path, full_content="true", map_index=map_index)["content"]
         return answer

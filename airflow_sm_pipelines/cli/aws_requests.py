@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
+from airflow_sm_pipelines.aws.emr_requests import application_request, cluster_request, job_run_request, step_request
 from airflow_sm_pipelines.aws.model_packages import package_request
 from airflow_sm_pipelines.aws.names import resource_name
+from airflow_sm_pipelines.aws.resources import EMR_SERVERLESS_JOB, EMR_STEP
 from airflow_sm_pipelines.aws.tags import Owner, owner_tags
 from airflow_sm_pipelines.cli.placeholders import KnownValues, Placeholder
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments
+from airflow_sm_pipelines.semantics.iterations import child_name
 
 
 class AwsRequest(NamedTuple):
@@ -71,6 +74,7 @@ _CREATIONS = {
 # Stand-ins of the right length, which no definition can hold, for what is drawn at run time.
 _EXECUTION, _TOKEN = "\0" * 12, "\1" * 10
 _DRAWN = {_EXECUTION: "<Execution.PipelineExecutionId>", _TOKEN: "<token>", _TOKEN[:8]: "<token>"}
+_ANY_ITERATION = "N"
 _OWNER = {"deployment": "<deployment>", "dag": "<DAG id>", "run": "<run id>"}
 
 
@@ -95,7 +99,7 @@ def filled_arguments(step: Step, known: KnownValues) -> JsonObject:
 
 
 def _creation_body(step: Step, arguments: JsonObject, creation: _Creation) -> JsonObject:
-    given, tags = arguments.get(creation.name_member), arguments.get("Tags")
+    given = arguments.get(creation.name_member)
     is_sent = given is not None and not creation.is_prefix
     name = given if is_sent else _name(step, given, creation.name_limit)
     role: JsonObject = {creation.role_member: Placeholder("<role of the DAG>")} if creation.role_member else {}
@@ -103,7 +107,7 @@ def _creation_body(step: Step, arguments: JsonObject, creation: _Creation) -> Js
         **role,
         **arguments,
         creation.name_member: name,
-        "Tags": [*(tags if isinstance(tags, list) else []), *_tags(step)],
+        **_our_tags(step, arguments),
     }
     return package_request(body) if step.type == "RegisterModel" else body
 
@@ -112,7 +116,8 @@ def _name(step: Step, prefix: Json, limit: int) -> Placeholder:
     if isinstance(prefix, Placeholder):
         return Placeholder(f"{prefix}-{_DRAWN[_EXECUTION]}-<token>-0")
     literal = None if prefix is None else str(prefix)
-    name = resource_name(_EXECUTION, step.name, _TOKEN, 0, limit=limit, prefix=literal)
+    called = child_name(step.name, _ANY_ITERATION) if step.body_of else step.name
+    name = resource_name(_EXECUTION, called, _TOKEN, 0, limit=limit, prefix=literal)
     for drawn, shown in _DRAWN.items():
         name = name.replace(drawn, shown)
     return Placeholder(name)
@@ -152,29 +157,28 @@ def _callback(step: Step, arguments: JsonObject, known: KnownValues) -> list[Aws
 
 def _emr(step: Step, arguments: JsonObject, known: KnownValues) -> list[AwsRequest]:
     """A step of a cluster; with ClusterConfig, of a cluster made for it (SDK: `sagemaker.workflow.emr_step`)."""
-    name, cluster = step.name, arguments.get("ClusterConfig")
-    work: Json = {"Name": name, **_object(arguments["StepConfig"])}
-    if not isinstance(cluster, dict):
-        job_flow = {"JobFlowId": arguments["ClusterId"], "Steps": [work]}
-        role = {"ExecutionRoleArn": arguments["ExecutionRoleArn"]} if "ExecutionRoleArn" in arguments else {}
-        return [AwsRequest("emr", "AddJobFlowSteps", {**job_flow, **role})]
-    return [
-        AwsRequest("emr", "RunJobFlow", {"Name": name, **cluster}),
-        AwsRequest("emr", "AddJobFlowSteps", {"JobFlowId": Placeholder("<id of the new cluster>"), "Steps": [work]}),
-    ]
+    name = _name(step, None, EMR_STEP.name_limit)
+    if "ClusterConfig" in arguments:
+        return [AwsRequest("emr", "RunJobFlow", cluster_request(arguments, name, _owner_tags(step)))]
+    return [AwsRequest("emr", "AddJobFlowSteps", step_request(arguments, name, _owner_tags(step)))]
 
 
 def _emr_serverless(step: Step, arguments: JsonObject, known: KnownValues) -> list[AwsRequest]:
-    job, application = _object(arguments["JobConfig"]), arguments.get("ApplicationConfig")
-    token: JsonObject = {"clientToken": Placeholder("<token>")}
-    if not isinstance(application, dict):
-        run = {"applicationId": arguments["ApplicationId"], **job, **token}
+    name, tags = _name(step, None, EMR_SERVERLESS_JOB.name_limit), _owner_tags(step)
+    filled = {"ExecutionRoleArn": Placeholder("<role of the DAG>"), **arguments}
+    config = arguments.get("ApplicationConfig")
+    if not isinstance(config, dict):
+        run = job_run_request(filled, cast("str", arguments["ApplicationId"]), name, tags)
         return [AwsRequest("emr-serverless", "StartJobRun", run)]
-    new = Placeholder("<id of the new application>")
+    run = job_run_request(filled, Placeholder("<id of the new application>"), name, tags)
     return [
-        AwsRequest("emr-serverless", "CreateApplication", {**application, **token}),
-        AwsRequest("emr-serverless", "StartJobRun", {**job, "applicationId": new, **token}),
+        AwsRequest("emr-serverless", "CreateApplication", application_request(config, name, tags)),
+        AwsRequest("emr-serverless", "StartJobRun", run),
     ]
+
+
+def _owner_tags(step: Step) -> list[dict[str, str]]:
+    return cast("list[dict[str, str]]", _tags(step))
 
 
 def _lineage(step: Step, arguments: JsonObject, known: KnownValues) -> list[AwsRequest]:
@@ -183,8 +187,14 @@ def _lineage(step: Step, arguments: JsonObject, known: KnownValues) -> list[AwsR
         entries = arguments.get(member, [])
         for entry in entries if isinstance(entries, list) else ():
             body = _object(entry)
-            calls.append(AwsRequest("sagemaker", operation, _association(body) if member == "Associations" else body))
+            request = _association(body) if member == "Associations" else {**body, **_our_tags(step, body)}
+            calls.append(AwsRequest("sagemaker", operation, request))
     return calls
+
+
+def _our_tags(step: Step, body: JsonObject) -> JsonObject:
+    tags = body.get("Tags")
+    return {"Tags": [*(tags if isinstance(tags, list) else []), *_tags(step)]}
 
 
 _LINEAGE_CALLS = {

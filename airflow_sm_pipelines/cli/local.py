@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
+from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         default=None,
-        help="keep the state here, for the next start: SageMaker's jobs, models, model packages, experiments and tags, "
+        help="keep the state here, for the next start: all of SageMaker, functions of Lambda, "
         "S3's buckets and the last version of each object. Logs and all else that is in other services are not kept; "
         "a job that runs when the server dies is Failed at the next start (default: in memory)",
     )
@@ -65,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM, then stop the jobs; returns the exit code."""
+    with without_user_settings():
+        return _serve(args)
+
+
+def _serve(args: argparse.Namespace) -> int:
     server = _import_server()
     if server is None:
         return 1

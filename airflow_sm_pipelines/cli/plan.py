@@ -13,11 +13,11 @@ from typing import cast
 from airflow_sm_pipelines.cli.aws_requests import AwsRequest, filled_arguments, requests_of
 from airflow_sm_pipelines.cli.definition_file import read_definition
 from airflow_sm_pipelines.cli.graph import edge_text
+from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
 from airflow_sm_pipelines.cli.placeholders import KnownValues, Placeholder
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.json_values import JsonObject
-from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError, Pipeline
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError
 from airflow_sm_pipelines.semantics.retry import rules_of
 
 _WRONG_USAGE = 2
@@ -47,15 +47,8 @@ class PlannedStep:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``plan``."""
     parser.add_argument("file", metavar="FILE", help="a pipeline definition (JSON)")
-    parser.add_argument(
-        "--parameters",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=VALUE",
-        help="values of pipeline parameters (default: those of the definition)",
-    )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    add_parameters(parser, "those of the definition")
+    add_format(parser)
     parser.add_argument(
         "--validate", action="store_true", help="compare each request with the API's types and limits (botocore)"
     )
@@ -85,8 +78,10 @@ def plan_step(plan: StepPlan, known: KnownValues, *, validate: bool = False) -> 
         known: What is known before the run.
         validate: Compare the requests with botocore's model.
     """
+    from airflow_sm_pipelines.cli.request_faults import as_sent  # noqa: PLC0415 - loads botocore's models
+
     step = plan.step
-    requests = requests_of(step, known)
+    requests = [as_sent(request) for request in requests_of(step, known)]
     return PlannedStep(
         plan=plan,
         arguments=filled_arguments(step, known),
@@ -95,25 +90,6 @@ def plan_step(plan: StepPlan, known: KnownValues, *, validate: bool = False) -> 
         retries=[rule.in_words() for rule in rules_of(step.retry_policies)] if requests else [],
         faults=_faults(requests) if validate else [],
     )
-
-
-def parameter_values(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str, str | int | float | bool]:
-    """Return the values of parameters given as ``NAME=VALUE``, each in its parameter's type.
-
-    Raises:
-        ParameterValueError: The definition has no such parameter, or the value does not fit it.
-    """
-    declared = {parameter.name: parameter for parameter in pipeline.parameters}
-    values = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise ParameterValueError(f"expected NAME=VALUE, found {assignment!r}")
-        if name not in declared:
-            hint = did_you_mean(name, declared) or f"it declares {', '.join(declared) or 'none'}"
-            raise ParameterValueError(f"the definition declares no parameter {name!r} ({hint})")
-        values[name] = declared[name].coerce(text)
-    return values
 
 
 def _faults(requests: Sequence[AwsRequest]) -> list[str]:

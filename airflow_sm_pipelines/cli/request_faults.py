@@ -1,6 +1,7 @@
-"""What the API would say of a planned request, from botocore's model: unknown members, wrong types, limits.
+"""A planned request against botocore's model: as it would be sent, and what the API would say of it.
 
-A placeholder is never a fault: before the comparison it gives way to a value that fits its member.
+The API's faults are unknown members, wrong types, limits. A placeholder is never a fault: before the comparison it
+gives way to a value that fits its member.
 """
 
 from __future__ import annotations
@@ -8,12 +9,39 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from airflow_sm_pipelines.aws.shaping import shape_request
+from airflow_sm_pipelines.aws.shaping import coerce_scalar, shape_request
 from airflow_sm_pipelines.cli.aws_requests import AwsRequest
 from airflow_sm_pipelines.cli.placeholders import Placeholder
 
 # A Lambda payload and an SQS message are texts of our own making; their content has no model.
 _UNTYPED_MEMBERS = {("lambda", "Invoke"): ("Payload",), ("sqs", "SendMessage"): ("MessageBody",)}
+
+
+def as_sent(request: AwsRequest) -> AwsRequest:
+    """Return a request with its scalars in the API's own types, as the worker sends them; placeholders stay."""
+    shape, _ = _input_shape(request.service, request.operation)
+    if shape is None:
+        return request
+    untyped = _UNTYPED_MEMBERS.get((request.service, request.operation), ())
+    body = {
+        name: value if name in untyped or name not in shape.members else _coerced(value, shape.members[name])
+        for name, value in request.body.items()
+    }
+    return request._replace(body=body)
+
+
+def _coerced(value: Any, shape: Any) -> Any:
+    if isinstance(value, Placeholder) or value is None:
+        return value
+    if isinstance(value, dict) and shape.type_name == "structure":
+        return {
+            name: _coerced(held, shape.members[name]) if name in shape.members else held for name, held in value.items()
+        }
+    if isinstance(value, dict):
+        return {key: _coerced(held, shape.value) for key, held in value.items()} if shape.type_name == "map" else value
+    if isinstance(value, list):
+        return [_coerced(element, shape.member) for element in value] if shape.type_name == "list" else value
+    return coerce_scalar(value, shape)
 
 
 def request_faults(request: AwsRequest) -> list[str]:

@@ -125,7 +125,7 @@ def _outcome(resolved: ResolvedStep, scope: Scope) -> bool | None:
             if not evaluate_conditions([condition], scope):
                 return False
         except IncomparableError as error:
-            _note(resolved, ("Arguments", "Conditions", index), str(error))
+            _note(resolved, ("Arguments", "Conditions", index), error.reason)
             return None
     return True
 

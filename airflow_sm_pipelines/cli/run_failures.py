@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_sm_pipelines.cli.airflow_api import AirflowApi
+from airflow_sm_pipelines.cli.step_progress import progress_name
 
 _LAST_EVENTS = 10
 
@@ -19,7 +20,10 @@ def run_failures(api: AirflowApi, dag_id: str, run_id: str) -> list[str]:
         airflow_sm_pipelines.cli.airflow_api.AirflowApiError: Airflow refused a request.
     """
     return [
-        failure_reason(task["task_id"], api.task_log(dag_id, run_id, task["task_id"], task["try_number"]))
+        failure_reason(
+            progress_name(task),
+            api.task_log(dag_id, run_id, task["task_id"], task["try_number"], task.get("map_index", -1)),
+        )
         for task in api.task_instances(dag_id, run_id)
         if task["state"] == "failed"
     ]

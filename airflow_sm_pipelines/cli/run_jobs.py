@@ -8,6 +8,7 @@ from typing import Any
 from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.tags import owner_of
+from airflow_sm_pipelines.cli.step_states import instance_name
 
 
 class RunJobs:
@@ -25,7 +26,7 @@ class RunJobs:
         self._tasks: dict[str, str | None] = {}
 
     def by_task(self) -> dict[str, str]:
-        """Return the name of each task's newest job.
+        """Return the name of each task instance's newest job, by `instance_name`.
 
         Raises:
             airflow_sm_pipelines.aws.jobs.CallRefusedError: AWS refused to list them.
@@ -34,12 +35,16 @@ class RunJobs:
         jobs = sorted(self._summaries(), key=lambda job: job[1]["CreationTime"])
         for kind, summary in jobs:
             task = self._task(summary[kind.arn_member])
-            if task is not None:
-                newest[task] = summary[kind.name_member]
+            name = summary[kind.name_member]
+            # A tuning job gives its tags to the training jobs that it launches, whose names begin with its own.
+            if task is not None and not name.startswith(f"{newest.get(task, name)}-"):
+                newest[task] = name
         return newest
 
     def _summaries(self) -> Iterator[tuple[ResourceKind, Mapping[str, Any]]]:
-        for kind in (kind for kind in RESOURCE_KINDS.values() if kind.list):
+        for kind in RESOURCE_KINDS.values():
+            if kind.service != "sagemaker" or not kind.list or kind.parent_member:
+                continue  # of other services, no jobs, or listed only for what they belong to
             for summary in call(self._sagemaker, kind.list, {})[kind.summaries_member]:
                 yield kind, summary
 
@@ -47,5 +52,6 @@ class RunJobs:
         if arn not in self._tasks:
             owner = owner_of(call(self._sagemaker, "ListTags", {"ResourceArn": arn}).get("Tags", []))
             ours = owner is not None and (owner.dag_id, owner.run_id) == self._run
-            self._tasks[arn] = owner.task_id if owner is not None and ours else None
+            name = "" if owner is None else instance_name(owner.task_id, owner.map_index)
+            self._tasks[arn] = name if ours else None
         return self._tasks[arn]

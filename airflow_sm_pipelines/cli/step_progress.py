@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TextIO
 
+from airflow_sm_pipelines.cli.step_states import instance_name, task_of_step
+from airflow_sm_pipelines.definition.models import Step
+
 # Airflow's states in its own words, but for those between "not yet" and "running", which pass too fast to matter.
 _SHOWN_STATES = {None: "waiting", "scheduled": "waiting", "up_for_retry": "waits for retry"}
 
@@ -40,7 +43,28 @@ def step_progress(task_instance: Mapping[str, Any], job: str, now: datetime) -> 
     state = task_instance["state"]
     start, end = (_time(task_instance[member]) for member in ("start_date", "end_date"))
     seconds = None if start is None else max((end or now) - start, timedelta(0)).total_seconds()
-    return StepProgress(task_instance["task_id"], _SHOWN_STATES.get(state, state), seconds, job)
+    return StepProgress(progress_name(task_instance), _SHOWN_STATES.get(state, state), seconds, job)
+
+
+def progress_name(task_instance: Mapping[str, Any]) -> str:
+    """Return what to call a task instance: its task, and in a ForEach the iteration.
+
+    Args:
+        task_instance: As Airflow's REST API returns it.
+    """
+    return instance_name(task_instance["task_id"], task_instance.get("map_index", -1))
+
+
+def tasks_in_order(steps: Sequence[Step], task_instances: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the task instances that stand for steps, in the order of the definition, iterations by their index.
+
+    Args:
+        steps: All steps of the definition.
+        task_instances: Those of a run, as Airflow's REST API returns them.
+    """
+    position = {task_of_step(step): index for index, step in enumerate(steps)}
+    shown = [task for task in task_instances if task["task_id"] in position]
+    return sorted(shown, key=lambda task: (position[task["task_id"]], task.get("map_index", -1)))
 
 
 def format_steps(steps: Sequence[StepProgress]) -> list[str]:

@@ -6,6 +6,10 @@ import argparse
 import os
 import sys
 
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.failures import says_denied
+from airflow_sm_pipelines.aws.resources import ResourceKind
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
@@ -19,28 +23,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print and stop each orphan; returns 1 if AWS refused a call. Needs Airflow's database."""
+    """Print and stop each orphan; returns 1 if AWS refused a call, which does not keep the others from being stopped.
+
+    What could not be looked at or stopped, and what to allow for it, goes to stderr. Needs Airflow's database.
+    """
     # What Airflow's own commands set, so that connections are read from its database.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from airflow_sm_pipelines.aws.calls import CallRefusedError  # noqa: PLC0415 - the CLI starts without Airflow
-    from airflow_sm_pipelines.execution.connection import AwsConnection  # noqa: PLC0415
+    from airflow_sm_pipelines.execution.connection import AwsConnection  # noqa: PLC0415 - the CLI starts without Airflow
     from airflow_sm_pipelines.execution.identity import deployment_name  # noqa: PLC0415
     from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan  # noqa: PLC0415
 
     connection, deployment = AwsConnection(args.aws_conn_id or None, args.region), deployment_name()
-    found = 0
     try:
-        for orphan in find_orphans(connection, deployment):
-            found += 1
-            owner = orphan.owner
-            print(
-                f"{orphan.kind.noun} {orphan.name}: task {owner.task_id} of run {owner.run_id} of {owner.dag_id} "
-                f"is {orphan.state}"
-            )
-            if not args.dry_run and stop_orphan(connection, orphan):
-                print("  stopped")
+        connection.client("sagemaker")  # said once, if there are no credentials or no region
     except CallRefusedError as error:
         print(f"sm-pipelines stop-orphans: {error}", file=sys.stderr)
         return 1
+    found, told = 0, set()
+
+    def refused(what: str, kind: ResourceKind, error: CallRefusedError) -> None:
+        if (key := (what, error.operation, error.code)) not in told:
+            told.add(key)
+            print(f"sm-pipelines stop-orphans: {what}: {error.in_words()}{_remedy(kind, error)}", file=sys.stderr)
+
+    def hidden(kind: ResourceKind, error: CallRefusedError) -> None:
+        refused(f"cannot look at every {kind.noun}", kind, error)
+
+    for orphan in find_orphans(connection, deployment, hidden):
+        found += 1
+        owner, name = orphan.owner, f"{orphan.kind.noun} {orphan.name}"
+        print(f"{name}: task {owner.task_id} of run {owner.run_id} of {owner.dag_id} is {orphan.state}")
+        try:
+            if not args.dry_run and stop_orphan(connection, orphan):
+                print("  stopped")
+        except CallRefusedError as error:
+            refused(f"cannot stop {name}", orphan.kind, error)
     print(f"{found} orphan{'' if found == 1 else 's'} of deployment {deployment}")
-    return 0
+    return 1 if told else 0
+
+
+def _remedy(kind: ResourceKind, error: CallRefusedError) -> str:
+    """What to allow, if it is a permission that is missing."""
+    if not says_denied(error.code):
+        return ""
+    action = next((one for one in kind.iam_actions if one.endswith(f":{error.operation}")), "")
+    return f" (allow {action} to the connection's role or user)" if action else ""

@@ -17,10 +17,17 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from airflow_sm_pipelines.definition.expressions import Reference, Scope, evaluate, is_expression, parse_expression
+from airflow_sm_pipelines.definition.expressions import (
+    EvaluationError,
+    Reference,
+    Scope,
+    evaluate,
+    is_expression,
+    parse_expression,
+)
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.near_misses import did_you_mean
-from airflow_sm_pipelines.definition.paths import Path
+from airflow_sm_pipelines.definition.paths import Path, format_path
 
 # Condition type -> its members beside Type.
 CONDITION_MEMBERS: dict[str, tuple[str, ...]] = {
@@ -48,12 +55,27 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
+_PATH = "\0path"
+"""Member of an evaluated condition; no definition has one of this name that counts."""
 _ORDERED_TYPES = ("a number", "a string")
 _BOOLEAN_TEXTS = {"true": True, "false": False}
 
 
 class IncomparableError(Exception):
-    """A condition compares values that have no common type, or no order."""
+    """A condition compares values that have no common type, or no order.
+
+    Args:
+        reason: What it compares.
+        path: JSON path of the condition in the Arguments.
+    """
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        self.reason = reason
+        self.path = path
+        super().__init__(reason, path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
 
 
 def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
@@ -64,10 +86,10 @@ def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
         scope: Where the operands' values come from.
 
     Raises:
-        EvaluationError: An operand has no value.
-        IncomparableError: Operands have different types, or types without an order.
+        EvaluationError: An operand has no value; its path starts with ``Conditions``.
+        IncomparableError: Operands have different types, or types without an order; its path, likewise.
     """
-    valued = [_with_values(condition, scope) for condition in conditions]
+    valued = [_with_values(condition, scope, ("Conditions", index)) for index, condition in enumerate(conditions)]
     return all(_holds(condition) for condition in valued)
 
 
@@ -76,25 +98,33 @@ class _Operand(NamedTuple):
     is_outcome: bool
 
 
-def _with_values(condition: Any, scope: Scope) -> Any:
-    """Return a condition with an `_Operand` in place of each operand; a Not or Or with those of its conditions."""
-    valued = dict(condition)
+def _with_values(condition: Any, scope: Scope, path: Path) -> Any:
+    """Return a condition with its path, and an `_Operand` in place of each operand.
+
+    A Not or an Or has its conditions likewise.
+    """
+    valued = {**condition, _PATH: path}
     for name in CONDITION_MEMBERS[condition["Type"]]:
-        held = condition[name]
+        held, place = condition[name], (*path, name)
         if name == "Condition":
-            valued[name] = _with_values(held, scope)
+            valued[name] = _with_values(held, scope, place)
         elif name == "Conditions":
-            valued[name] = [_with_values(alternative, scope) for alternative in held]
+            valued[name] = [_with_values(one, scope, (*place, index)) for index, one in enumerate(held)]
         elif name == "Values":
-            valued[name] = [_operand(element, scope) for element in held]
+            valued[name] = [_operand(one, scope, (*place, index)) for index, one in enumerate(held)]
         else:
-            valued[name] = _operand(held, scope)
+            valued[name] = _operand(held, scope, place)
     return valued
 
 
-def _operand(operand: Json, scope: Scope) -> _Operand:
+def _operand(operand: Json, scope: Scope, path: Path) -> _Operand:
     expression = parse_expression(operand)
-    return _Operand(evaluate(operand, scope), isinstance(expression, Reference) and expression.is_outcome)
+    try:
+        value = evaluate(operand, scope)
+    except EvaluationError as error:
+        place = format_path(path) + (f".{error.path}" if error.path else "")
+        raise EvaluationError(error.reference, error.reason, place) from error
+    return _Operand(value, isinstance(expression, Reference) and expression.is_outcome)
 
 
 def _holds(condition: Any) -> bool:
@@ -108,10 +138,14 @@ def _compare(condition: Any) -> bool:
     if left_type != right_type:
         raise IncomparableError(
             f"{kind} compares values of one type, not {left_type} ({describe(left)}) with {right_type}"
-            f" ({describe(right)})"
+            f" ({describe(right)})",
+            format_path(condition[_PATH]),
         )
     if kind != "Equals" and left_type not in _ORDERED_TYPES:
-        raise IncomparableError(f"{kind} orders numbers or strings, not {describe(left)} and {describe(right)}")
+        raise IncomparableError(
+            f"{kind} orders numbers or strings, not {describe(left)} and {describe(right)}",
+            format_path(condition[_PATH]),
+        )
     return _COMPARISONS[kind](left, right)
 
 

@@ -267,7 +267,7 @@ def _to_string(value: object) -> str | None:
 
 def _to_integer(value: object) -> int | None:
     if isinstance(value, str):
-        return int(value) if re.fullmatch(_INTEGER_TEXT, value) else None
+        return int(value) if re.fullmatch(_INTEGER_TEXT, value, re.ASCII) else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -276,7 +276,7 @@ def _to_integer(value: object) -> int | None:
 def _to_float(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
-    if isinstance(value, str) and not re.fullmatch(_FLOAT_TEXT, value):
+    if isinstance(value, str) and not re.fullmatch(_FLOAT_TEXT, value, re.ASCII):
         return None
     try:
         number = float(value)

@@ -32,6 +32,9 @@ _OUTPUT_PARAMETER = (
     Member("OutputType", one_of("String", "Integer", "Boolean", "Float")),
 )
 _MOST_LITERAL_ITEMS = 100
+_NOT_IN_CLUSTER_CONFIG = ("Name", "Steps", "AutoTerminationPolicy")
+_NOT_IN_INSTANCES = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
+_OWN_CLUSTER = "leave it out: the cluster is created for the step, and terminated when the step has ended"
 
 
 def check_arguments(row: StepType, arguments: JsonObject, path: str, faults: Faults) -> None:
@@ -150,8 +153,29 @@ def _check_cleanup(arguments: JsonObject, path: str, faults: Faults) -> None:
                 faults.add(f"{spot}.S3Uris[{number}]", f"expected an S3 URI or an expression, found {describe(uri)}")
 
 
+def _check_emr(arguments: JsonObject, path: str, faults: Faults) -> None:
+    """The service names the cluster, puts the step in it and ends it; nobody else may (developer guide, "EMR step")."""
+    config = arguments.get("ClusterConfig")
+    if not isinstance(config, dict):
+        return
+    if "ExecutionRoleArn" in arguments:
+        faults.add(
+            f"{path}.ExecutionRoleArn",
+            "a runtime role is for a step on a running cluster; a ClusterConfig cannot stand beside it",
+            "name the role as JobFlowRole in ClusterConfig",
+        )
+    place, instances = f"{path}.ClusterConfig", config.get("Instances")
+    for name in _NOT_IN_CLUSTER_CONFIG:
+        if name in config:
+            faults.add(f"{place}.{name}", f"the cluster of an EMR step has no {name} of its own", _OWN_CLUSTER)
+    for name in _NOT_IN_INSTANCES:
+        if isinstance(instances, dict) and name in instances:
+            faults.add(f"{place}.Instances.{name}", f"an EMR step sets {name} itself", _OWN_CLUSTER)
+
+
 _CHECKS: dict[str, Callable[[JsonObject, str, Faults], None]] = {
     "Condition": _check_condition,
     "ForEach": _check_loop,
     "Cleanup": _check_cleanup,
+    "EMR": _check_emr,
 }

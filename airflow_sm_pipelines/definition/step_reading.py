@@ -151,7 +151,10 @@ def _read_step_members(value: Json, path: str, faults: Faults) -> JsonObject:
 
 def _note_unknown_type(kind: str, path: str, faults: Faults) -> None:
     if kind in TYPES_WITHOUT_PUBLIC_SYNTAX:
-        message = f"the API's metadata knows {kind} steps, but AWS has not published how a definition writes them"
+        message = (
+            f"the definition syntax of {kind} steps is not public: the API's metadata knows them, but AWS has not "
+            "published how a definition writes them"
+        )
         faults.append(UnsupportedStepTypeError(f"{path}.Type", message))
     else:
         hint = did_you_mean(kind, STEP_TYPES)

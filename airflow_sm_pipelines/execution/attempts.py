@@ -12,16 +12,17 @@ The record lives in Airflow's task state store, which outlives the worker. Its r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from airflow_sm_pipelines.aws.names import name_stem, new_token, resource_name
 from airflow_sm_pipelines.aws.resources import ResourceKind
 from airflow_sm_pipelines.execution.identity import StepIdentity
 
 RECORD_KEY = "sm_pipelines_attempt"
+_Record = TypeVar("_Record")
 
 
 class StateStore(Protocol):
@@ -59,6 +60,20 @@ class Attempt:
     submitted_at: str = ""
 
 
+def from_record(kind: type[_Record], record: Mapping[str, Any]) -> _Record:
+    """Return what a record says that this or another version of the package has written.
+
+    A running task outlives an upgrade and a downgrade: what this version does not know is left out, what that version
+    did not write has its default.
+
+    Args:
+        kind: A dataclass of plain JSON values.
+        record: Its fields as another process stored them.
+    """
+    known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in record.items() if name in known})
+
+
 class AttemptBook:
     """Reads and writes the attempt record of one task instance.
 
@@ -67,7 +82,7 @@ class AttemptBook:
         identity: Who we are.
         kind: The kind of resource the step creates.
         prefix: Returns the name that the definition gives to the resource, ``None`` if it gives none; the service
-            takes it as a prefix, so do we. Asked only when a name is made.
+            takes it as a prefix, so do we, unless the kind's name is verbatim. Asked only when a name is made.
     """
 
     def __init__(
@@ -85,7 +100,7 @@ class AttemptBook:
     def read(self) -> Attempt | None:
         """Return the last attempt that was written down, of whatever epoch."""
         record = self._store.get(RECORD_KEY)
-        return None if record is None else Attempt(**record)
+        return None if record is None else from_record(Attempt, record)
 
     def write(self, attempt: Attempt) -> Attempt:
         """Write an attempt down; it is durable when the call returns."""
@@ -102,13 +117,18 @@ class AttemptBook:
             token, failures, opened_at = last.token, last.failures + 1, last.opened_at
         else:
             token, failures, opened_at = new_token(), 0, now.isoformat()
-        name = resource_name(
-            self._identity.execution_id,
-            self._identity.step,
-            token,
-            failures,
-            limit=self._kind.name_limit,
-            prefix=self._prefix(),
+        given = self._prefix()
+        name = (
+            given
+            if given is not None and self._kind.verbatim_name
+            else resource_name(
+                self._identity.execution_id,
+                self._identity.step,
+                token,
+                failures,
+                limit=self._kind.name_limit,
+                prefix=given,
+            )
         )
         reference = "" if self._kind.named_by_service else name
         return self.write(Attempt(self._identity.epoch, token, failures, name, reference, opened_at))

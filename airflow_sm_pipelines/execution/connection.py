@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
+
+_USUAL_CONNECTION = "aws_default"
+"""The amazon provider's default; deployments that use boto3's own credential chain often have no such connection."""
+
+
+class UnusableConnectionError(CallRefusedError):
+    """A client cannot be made from what Airflow's connection, or the worker's environment, says.
+
+    Args:
+        message: What is missing or wrong there, and what to do.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("", "", message, None, sent=False)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def in_words(self) -> str:
+        """Return the message, which says it all: AWS was not asked."""
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +58,10 @@ class AwsConnection:
 
         Args:
             service: boto3's name of the service, e.g. ``sagemaker``.
+
+        Raises:
+            UnusableConnectionError: The connection, the region or the credentials are missing or wrong.
+            CallRefusedError: The call for the role's credentials was refused.
         """
         key = (repr(self), service)
         with _lock:
@@ -47,17 +75,82 @@ class AwsConnection:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
         from botocore.config import Config
 
-        hook: AwsGenericHook[Any] = AwsGenericHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            config=Config(**self.botocore_config) if self.botocore_config else None,
-            client_type=service,
-        )
-        return hook.get_client_type()
+        with self._faults(service), refusals("AssumeRole"):
+            hook: AwsGenericHook[Any] = AwsGenericHook(
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+                verify=self.verify,
+                config=Config(**self.botocore_config) if self.botocore_config else None,
+                client_type=service,
+            )
+            # The hook goes on with the worker's own credentials then: those may be for another account.
+            if self.aws_conn_id not in (None, _USUAL_CONNECTION) and not hook.conn_config:
+                raise UnusableConnectionError(
+                    f"Airflow connection {self.aws_conn_id!r} does not exist; create it (`airflow connections add "
+                    f"{self.aws_conn_id} --conn-type aws`), or give the name of another as `aws_conn_id`"
+                )
+            client = hook.get_client_type(config=hook.config.merge(Config(**_DEMANDS.get(service, {}))))
+            if hook.conn_config.role_arn is None and hook.get_session().get_credentials() is None:
+                raise UnusableConnectionError(
+                    f"no AWS credentials: {self._source()} has none; give it an access key or a role, or give the "
+                    "worker's environment credentials that boto3 finds"
+                )
+            return client
 
+    @contextmanager
+    def _faults(self, service: str) -> Iterator[None]:
+        """Say of what is wrong with the connection where it is set."""
+        from botocore import __version__, exceptions
+
+        try:
+            yield
+        except CallRefusedError as error:
+            if not isinstance(error.__cause__, exceptions.BotoCoreError) or error.exception_type:
+                raise
+            wrong = error.__cause__
+            if isinstance(wrong, exceptions.NoRegionError):
+                message = (
+                    f"no AWS region: {self._source()} gives none; set `region_name`, in pipeline_dag() or in the "
+                    "connection's extra, or AWS_DEFAULT_REGION in the worker's environment"
+                )
+            elif isinstance(wrong, exceptions.UnknownServiceError):
+                message = (
+                    f"the installed botocore {__version__} does not know the service {service}; install a newer one "
+                    "where the task runs: pip install --upgrade boto3"
+                )
+            else:
+                message = f"cannot reach AWS with {self._source()}: {wrong}{_ADVICE.get(type(wrong).__name__, '')}"
+            raise UnusableConnectionError(message) from wrong
+        except (TypeError, ValueError) as error:  # unknown options of botocore, an endpoint that is no URL
+            raise UnusableConnectionError(f"cannot reach AWS with {self._source()}: {error}") from error
+
+    def _source(self) -> str:
+        """Where credentials and region come from."""
+        if self.aws_conn_id is None:
+            return "boto3's own configuration on the worker (aws_conn_id is None)"
+        return f"Airflow connection {self.aws_conn_id!r}"
+
+
+_ADVICE = {
+    "ProfileNotFound": "; a profile is named by `profile_name` in the connection's extra, or by AWS_PROFILE in the "
+    "worker's environment, and must be in the worker's ~/.aws/config",
+    "PartialCredentialsError": "; access key and secret key go together",
+}
+"""What to do about errors of botocore, by their class."""
+
+_DEMANDS: Mapping[str, Mapping[str, Any]] = {
+    # An answer may take 15 minutes, over a connection that is silent until then; and no call is sent a second time.
+    "lambda": {"read_timeout": 930, "tcp_keepalive": True, "retries": {"total_max_attempts": 1}},
+}
+"""What a service needs of ``botocore.config.Config``, whatever connection and step say."""
 
 # A triggerer lives for weeks: changed credentials of a connection are to reach it without a restart.
 _CLIENT_LIFETIME = 900.0
 _clients: dict[tuple[str, str], tuple[float, Any]] = {}
 _lock = threading.Lock()
+
+
+def forget_clients() -> None:
+    """Make new clients from now on: the environment leads to another AWS."""
+    with _lock:
+        _clients.clear()

@@ -9,8 +9,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import StepError
-from airflow_sm_pipelines.execution.task_states import task_states
-from airflow_sm_pipelines.execution.xcoms import read_properties, read_status
+from airflow_sm_pipelines.execution.task_states import mapped_task_states, task_states
+from airflow_sm_pipelines.execution.xcoms import own_map_index, read_properties, read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep, needs_gate, unmet_edges
 
 _STATUS_OF_STATE = {"success": StepStatus.SUCCEEDED, "failed": StepStatus.FAILED}
@@ -36,13 +36,8 @@ def pass_gate(plan: StepPlan, task_ids: Mapping[str, str], context: Any) -> None
         if plan.branch is not None:
             _require_outcome(plan.branch.condition, plan, task_ids, context)
         return
-    ti = context["ti"]
-    states = task_states(ti.dag_id, ti.run_id, [task_ids[edge.upstream] for edge in plan.edges])
-    upstream = {
-        edge.upstream: _upstream_step(states.get(task_ids[edge.upstream]), task_ids[edge.upstream], context)
-        for edge in plan.edges
-    }
-    unmet = unmet_edges(plan, upstream)
+    look = _upstream_of_iteration if plan.body_of else _upstream_of_run
+    unmet = unmet_edges(plan, look(plan, task_ids, context))
     if unmet:
         raise AirflowSkipException(f"Step {plan.step.name} does not run: {'; '.join(unmet)}")
 
@@ -58,10 +53,28 @@ def _require_outcome(condition: str, plan: StepPlan, task_ids: Mapping[str, str]
         )
 
 
-def _upstream_step(state: str | None, task_id: str, context: Any) -> UpstreamStep:
+def _upstream_of_run(plan: StepPlan, task_ids: Mapping[str, str], context: Any) -> dict[str, UpstreamStep]:
+    ti, wanted = context["ti"], {edge.upstream: task_ids[edge.upstream] for edge in plan.edges}
+    states = task_states(ti.dag_id, ti.run_id, list(wanted.values()))
+    return {step: _upstream_step(states.get(task_id), task_id, -1, context) for step, task_id in wanted.items()}
+
+
+def _upstream_of_iteration(plan: StepPlan, task_ids: Mapping[str, str], context: Any) -> dict[str, UpstreamStep]:
+    """Look at what a body step waits for: steps of its own iteration, and steps outside of the ForEach."""
+    ti, own, upstream = context["ti"], own_map_index(context), {}
+    for edge in plan.edges:
+        task_id = task_ids[edge.upstream]
+        states = mapped_task_states(ti.dag_id, ti.run_id, task_id)
+        index = own if own in states else -1
+        upstream[edge.upstream] = _upstream_step(states.get(index), task_id, index, context)
+    return upstream
+
+
+def _upstream_step(state: str | None, task_id: str, map_index: int, context: Any) -> UpstreamStep:
     status = _STATUS_OF_STATE.get(state or "", StepStatus.NOT_RUN)
     if status is StepStatus.FAILED:
-        return UpstreamStep(read_status(context, task_id) or status)
-    outcome = (read_properties(context, task_id) or {}).get("Outcome") if status is StepStatus.SUCCEEDED else None
+        return UpstreamStep(read_status(context, task_id, map_index) or status)
+    published = read_properties(context, task_id, map_index) if status is StepStatus.SUCCEEDED else None
+    outcome = (published or {}).get("Outcome")
     branch = {True: "if", False: "else"}.get(outcome) if isinstance(outcome, bool) else None
     return UpstreamStep(status, branch)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from airflow.sdk.configuration import conf
 
 from airflow_sm_pipelines.aws.names import execution_id
 from airflow_sm_pipelines.aws.tags import Owner
+from airflow_sm_pipelines.semantics.iterations import child_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class StepIdentity:
     """One step of one execution, in one epoch.
 
     Attributes:
-        step: Name of the step.
+        step: Name of the step; of a body step of a ForEach with the iteration, as the service calls it.
         owner: The Airflow task instance.
         execution_id: The 12 characters that identify the execution; the same for all steps of a DAG run.
         epoch: Changes when a human clears the task, and only then.
@@ -39,10 +40,10 @@ class StepIdentity:
 def identify(step: str, context: Any) -> StepIdentity:
     """Read the identity of a step from a task's context; runs in the worker."""
     ti, dag_run = context["ti"], context["dag_run"]
-    deployment = deployment_name()
+    deployment, map_index = deployment_name(), -1 if ti.map_index is None else ti.map_index
     return StepIdentity(
-        step=step,
-        owner=Owner(deployment, ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index),
+        step=step if map_index < 0 else child_name(step, map_index),
+        owner=Owner(deployment, ti.dag_id, ti.run_id, ti.task_id, map_index),
         execution_id=execution_id(deployment, ti.dag_id, ti.run_id, dag_run.run_after.isoformat()),
         epoch=f"{ti.max_tries}/{ti.task.retries}",
         try_number=ti.try_number,

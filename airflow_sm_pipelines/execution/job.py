@@ -6,6 +6,7 @@ that crashes between any two calls can be tried against a model of AWS.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,9 +22,13 @@ from airflow_sm_pipelines.aws.tags import owner_of
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.removal import remove_leftovers
 
 _FIRST_PAUSE = 0.5
+_LONGEST_PAUSE_IN_THE_WAY = 15.0
 _VISIBLE_WITHIN = timedelta(seconds=60)
+_REMOVAL_PATIENCE = 180.0
+_PATIENCE_OF_A_KILL = 30.0
 
 
 class Log(Protocol):
@@ -85,7 +90,8 @@ class JobRun:
         """
         last = self._book.read()
         if last is not None and self._book.is_current(last) and not last.closed:
-            return last, self._look(last.reference) if last.reference else None
+            seen = self._look(last.reference) if last.reference else None
+            return (replace(last, reference=seen.reference) if seen and seen.reference else last), seen
         if last is not None and last.reference and not self._book.is_current(last):
             self._stop_leftover(last.reference)
         if self._book.may_have_lost_record(last):
@@ -95,12 +101,12 @@ class JobRun:
 
     def _stop_leftover(self, name: str) -> None:
         """Stop the job of an earlier epoch and wait for its end: until then it may write the same outputs."""
-        if not self._ask(jobs.stop, name):
-            return
-        self._log.info("Stopping %s %s, left by the attempt before this task was cleared", self._kind.noun, name)
-        pauses = _growing_pauses(10.0)
-        while (seen := self._look(name)) is not None and seen.outcome is Outcome.RUNNING:
-            self._pause(next(pauses))
+        if self._ask(jobs.stop, name):
+            self._log.info("Stopping %s %s, left by the attempt before this task was cleared", self._kind.noun, name)
+            pauses = _growing_pauses(10.0)
+            while (seen := self._look(name)) is not None and seen.outcome is Outcome.RUNNING:
+                self._pause(next(pauses))
+        self._remove_leftovers(name)
 
     def _lost_jobs(self) -> Iterator[str]:
         """Find running jobs of this very task whose record Airflow discarded."""
@@ -124,8 +130,15 @@ class JobRun:
             StepFailedError: AWS refused the request. The attempt stays open, since botocore may have sent the
                 request more than once: the next try looks for the job before it creates it.
         """
-        created, reference = self._ask(jobs.create, request)
-        self._log.info("%s %s %s", "Created" if created else "Found", self._kind.noun, reference)
+        expected = jobs.expected_reference(self._kind, request, attempt.name)
+        if expected != attempt.reference:
+            attempt = self._book.write(replace(attempt, reference=expected))
+        pauses = _growing_pauses(_LONGEST_PAUSE_IN_THE_WAY)
+        while (answer := self._ask(jobs.create, request)) is None:
+            self._log.info("Waiting for an earlier change of the same %s to end", self._kind.noun)
+            self._pause(next(pauses))
+        created, reference = answer
+        self._log.info("%s %s %s", self._kind.made if created else "Found", self._kind.noun, reference)
         return self.submitted(replace(attempt, reference=reference))
 
     def submitted(self, attempt: Attempt) -> Attempt:
@@ -185,7 +198,8 @@ class JobRun:
     def _say(self, status: str) -> None:
         if status != self._last_status:
             self._last_status = status
-            self._log.info("%s: %s", self._kind.noun.capitalize(), status)
+            noun = self._kind.noun
+            self._log.info("%s: %s", f"{noun[0].upper()}{noun[1:]}", status)
 
     def remaining(self, attempt: Attempt) -> timedelta | None:
         """Return how long the job may still take; zero when its time is over, ``None`` without a limit."""
@@ -204,15 +218,38 @@ class JobRun:
         """
         self._ask(jobs.stop, attempt.reference)
         self._book.close(attempt)
+        self._remove_leftovers(attempt.reference)
+        what = attempt.reference or attempt.name
         raise StepTimeoutError(
             self._identity.step,
-            f"the {self._kind.noun} {attempt.reference} took longer than execution_timeout ({self._timeout}) "
-            "and was stopped",
+            f"the {self._kind.noun} {what} took longer than execution_timeout ({self._timeout}) "
+            f"and {'was stopped' if self._kind.stop else 'goes on: it cannot be stopped'}",
         )
 
     def stop(self, attempt: Attempt) -> bool:
         """Stop the job because nobody wants it any more; tell whether there was something to stop."""
-        return bool(self._ask(jobs.stop, attempt.reference))
+        stopped = bool(self._ask(jobs.stop, attempt.reference))
+        # The process was told to end: `pause` would only say so again.
+        self._remove_leftovers(attempt.reference, time.sleep, _PATIENCE_OF_A_KILL)
+        return stopped
+
+    def release(self, attempt: Attempt) -> None:
+        """Remove what the ended job leaves behind."""
+        self._remove_leftovers(attempt.reference)
+
+    def abandon(self) -> None:
+        """Give up an attempt whose job was not created, if something has been made for it already; remove that."""
+        attempt = self._book.read() if self._kind.leaves_behind else None
+        if attempt is not None:
+            self._book.close(attempt)
+            self._remove_leftovers(attempt.reference, time.sleep, _PATIENCE_OF_A_KILL)
+
+    def _remove_leftovers(
+        self, reference: str, pause: Callable[[float], None] | None = None, patience: float = _REMOVAL_PATIENCE
+    ) -> None:
+        why = remove_leftovers(self._client, self._kind, reference, pause or self._pause, patience)
+        if why:  # the job's outcome is the news
+            self._log.warning("%s; `sm-pipelines stop-orphans` removes it later", why)
 
     def close(self, attempt: Attempt) -> None:
         """Give the attempt up: the next try makes a new job."""
@@ -230,7 +267,8 @@ class JobRun:
         last = self._last_log_lines(attempt.reference)
         if last:
             lines += ["last lines of its log:", *(f"    {line}" for line in last)]
-        return self._failure("\n".join(lines), attempt.reference, exception_type_of_reason(seen.reason))
+        kind = exception_type_of_reason(seen.reason)
+        return self._failure("\n".join(lines), attempt.reference, None if kind in self._kind.unretried else kind)
 
     def _last_log_lines(self, name: str) -> list[str]:
         try:
@@ -256,9 +294,7 @@ class JobRun:
 
     def _refused(self, error: CallRefusedError, job: str | None = None) -> StepFailedError:
         left = f"; {job} may still run, a new try will find it" if job else ""
-        return self._failure(
-            f"AWS refused {error.operation}: {error.code}: {error.message}{left}", job, error.exception_type
-        )
+        return self._failure(f"{error.in_words()}{left}", job, error.exception_type)
 
     def _failure(self, message: str, job: str | None, exception_type: str | None = None) -> StepFailedError:
         return StepFailedError(self._identity.step, message, exception_type=exception_type, job=job)

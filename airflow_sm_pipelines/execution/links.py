@@ -47,7 +47,12 @@ class JobReference:
         """Return the address of the resource's page, or an empty text without a console."""
         if self.partition not in _PARTITION_CONSOLES:
             return ""
-        path = self.kind.console_path.format(name=quote(self.name))
+        first, last = self.name.partition("/")[0], self.name.rpartition("/")[2]
+        path = self.kind.console_path.format(
+            name=quote(self.name), first=quote(first), last=quote(last), region=self.region
+        )
+        if path.startswith("/"):  # of another service's console
+            return f"https://{self.region}.{_PARTITION_CONSOLES[self.partition]}{path}"
         return (
             f"https://{self.region}.{_PARTITION_CONSOLES[self.partition]}/sagemaker/home?region={self.region}#/{path}"
         )
@@ -72,6 +77,12 @@ class JobConsoleLink(BaseOperatorLink):
         """Return the address, or an empty text before there is a resource."""
         job: JobReference | None = operator.job
         return job.console_url() if job else ""
+
+
+class EmrConsoleLink(JobConsoleLink):
+    """The resource's page in the console of EMR, which also shows its logs."""
+
+    name = "EMR console"
 
 
 class JobLogsLink(BaseOperatorLink):

@@ -8,16 +8,23 @@ stop what is left. `find_orphans` runs wherever Airflow's database can be reache
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_sm_pipelines.aws import jobs
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.tags import Owner, owner_of
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.removal import remove_leftovers
 from airflow_sm_pipelines.semantics.ownership import ABSENT, is_orphan
+
+_REMOVAL_PATIENCE = 180.0
+_Told = Callable[[ResourceKind, CallRefusedError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +44,54 @@ class Orphan:
     state: str | None
 
 
-def find_orphans(connection: AwsConnection, deployment: str) -> Iterator[Orphan]:
+def find_orphans(connection: AwsConnection, deployment: str, refused: _Told | None = None) -> Iterator[Orphan]:
     """Yield the orphans of one Airflow deployment among all running resources of an AWS account and region.
 
     Args:
         connection: Which AWS to look at.
         deployment: Name of the deployment; resources of others are left alone.
+        refused: Told of each call that is refused, and for which kind. The other kinds, and what AWS shows of this one,
+            are looked at all the same.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        CallRefusedError: AWS refused a call, and nobody is to be told.
     """
     for kind in RESOURCE_KINDS.values():
-        client = connection.client(kind.service)
-        for name, arn in list(jobs.running(client, kind)):
-            owner = owner_of(jobs.tags(client, kind, arn))
-            if owner is None or owner.deployment != deployment:
-                continue
-            state, recorded_name = _task_facts(owner, name)
-            if is_orphan(state, recorded_name, name):
+        for name, owner in _owned(connection, kind, deployment, refused or _raise):
+            attempt = name.rpartition("/")[2]
+            state, recorded_name = _task_facts(owner, attempt)
+            if is_orphan(state, recorded_name, attempt):
                 yield Orphan(kind, name, owner, state)
+
+
+def _raise(_: ResourceKind, error: CallRefusedError) -> None:
+    raise error
+
+
+def _owned(connection: AwsConnection, kind: ResourceKind, deployment: str, refused: _Told) -> list[tuple[str, Owner]]:
+    """Return the running resources of a kind that belong to a deployment, with their owners, as far as AWS shows them.
+
+    All are listed before one is stopped, which would move the others between pages.
+    """
+    listed: list[tuple[str, str]] = []
+    owned: list[tuple[str, Owner]] = []
+    client: Any = None
+    try:
+        client = connection.client(kind.service) if kind.list else None
+        for one in jobs.running(client, kind):
+            listed.append(one)  # one by one: what came before a refusal counts
+    except CallRefusedError as error:
+        refused(kind, error)
+    for name, arn in listed:
+        try:
+            owner = owner_of(jobs.tags(client, kind, arn))
+        except CallRefusedError as error:
+            if not says_absent(error.code, error.message):  # else it has gone since
+                refused(kind, error)
+            continue
+        if owner is not None and owner.deployment == deployment:
+            owned.append((name, owner))
+    return owned
 
 
 def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
@@ -64,7 +100,10 @@ def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
     Raises:
         CallRefusedError: AWS refused a call.
     """
-    return jobs.stop(connection.client(orphan.kind.service), orphan.kind, orphan.name)
+    client = connection.client(orphan.kind.service)
+    stopped = jobs.stop(client, orphan.kind, orphan.name)
+    left = remove_leftovers(client, orphan.kind, orphan.name, time.sleep, _REMOVAL_PATIENCE)
+    return stopped or bool(orphan.kind.leaves_behind and not left)
 
 
 def _task_facts(owner: Owner, name: str) -> tuple[str | None, str | None]:

@@ -10,7 +10,7 @@ from airflow.sdk import RetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
 from airflow.sdk.exceptions import TaskDeferralError
 
-from airflow_sm_pipelines.errors import PipelineFailStepError, StepInterruptedError
+from airflow_sm_pipelines.errors import PipelineFailStepError, StepInterruptedError, StepOutcomeUnknownError
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.semantics.retry import RetryRule, next_retry
 
@@ -36,8 +36,10 @@ class StepRetryPolicy(RetryPolicy):
         """Return Airflow's decision for a failed try."""
         if isinstance(exception, PipelineFailStepError):
             return RetryDecision.fail("the pipeline's author wants the run to fail here")
+        if isinstance(exception, StepOutcomeUnknownError):
+            return RetryDecision.fail("nobody knows whether the work was done, and it must not be done twice")
         if isinstance(exception, (StepInterruptedError, TaskDeferralError)):
-            return RetryDecision.retry(reason="the job goes on; the next try finds it")
+            return RetryDecision.retry(reason="worker or triggerer broke off; the next try goes on from there")
         counts = _Counts(context, len(self.rules), max_tries)
         kind = getattr(exception, "exception_type", None)
         retry = next_retry(self.rules, kind, counts.granted, counts.elapsed())

@@ -18,7 +18,7 @@ from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
 from airflow_sm_pipelines.errors import ConditionTypeError, StepFailedError, UndefinedReferenceError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
-from airflow_sm_pipelines.execution.xcoms import read_properties
+from airflow_sm_pipelines.execution.xcoms import own_map_index, read_properties
 
 
 @contextmanager
@@ -70,6 +70,7 @@ class TaskScope:
         self._execution_id = execution_id
         self._job_names = job_names
         self._documents: dict[str, Json] = {}
+        self._items: list[Json] | None = None
 
     def parameter(self, name: str) -> Json:
         """Return the run's value of a pipeline parameter, in the parameter's own type."""
@@ -100,9 +101,10 @@ class TaskScope:
         return evaluate(config[member], self)
 
     def properties(self, step: str) -> Json:
-        """Return the properties that a step of this run has published."""
+        """Return the properties that a step of this run has published; a body step's are those of this iteration."""
         task_id = self._settings.task_ids[step]
-        found: Json = read_properties(self._context, task_id)
+        index = own_map_index(self._context) if self._settings.pipeline.step(step).body_of else -1
+        found: Json = read_properties(self._context, task_id, index)
         if found is None:
             raise EvaluationError(
                 f"Steps.{step}",
@@ -128,12 +130,30 @@ class TaskScope:
         return self._documents[uri]
 
     def current_item(self) -> Json:
-        """Return the current item of a ForEach step."""
-        raise EvaluationError("ForEach.CurrentItem", "ForEach steps do not run yet")
+        """Return the item of this iteration, from the list that the ForEach step has published."""
+        if self._items is None:
+            self._items = self._published_items()
+        return self._items[own_map_index(self._context)]
 
     def iteration_output(self, step: str) -> Json:
-        """Return the properties of a body step of a ForEach."""
-        raise EvaluationError(f"IterationOutput.{step}", "ForEach steps do not run yet")
+        """Refuse: only the Selector of a ForEach has it, which looks at all iterations at once."""
+        raise EvaluationError(f"IterationOutput.{step}", "stands only as Selector.Field of a ForEach")
+
+    def _published_items(self) -> list[Json]:
+        own = self._context["ti"].task_id
+        loop = next(
+            (s.body_of for s in self._settings.pipeline.steps if self._settings.task_ids.get(s.name) == own), None
+        )
+        if loop is None:
+            raise EvaluationError("ForEach.CurrentItem", "stands outside the body of a ForEach")
+        task_id = self._settings.first_task_id(loop)
+        items = read_properties(self._context, task_id)
+        if not isinstance(items, list) or own_map_index(self._context) >= len(items):
+            raise EvaluationError(
+                "ForEach.CurrentItem",
+                f"task {task_id} has published no such item in this run; clear it, so that it lists the items again",
+            )
+        return items
 
     def _read_document(self, uri: str) -> Json:
         location = urlsplit(uri)

@@ -8,6 +8,9 @@ from typing import Any
 
 from airflow_sm_pipelines.definition.models import Pipeline
 
+LOOP_ITEMS, LOOP_RESULT = "items", "result"
+"""The first and the last task in the group of a ForEach step."""
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineRunSettings:
@@ -19,6 +22,8 @@ class PipelineRunSettings:
         task_ids: Task id of each step.
         values: Values of pipeline parameters that no DAG run can change: those of a task group.
         role_arn: IAM role for steps that name none, ``None`` to send them as they are.
+        first_task_ids: Task id of the first task of each step that has several. Its properties are those of the last,
+            which ``task_ids`` names.
     """
 
     pipeline: Pipeline
@@ -26,6 +31,11 @@ class PipelineRunSettings:
     task_ids: Mapping[str, str]
     role_arn: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    first_task_ids: Mapping[str, str] = field(default_factory=dict)
+
+    def first_task_id(self, step: str) -> str:
+        """Return the task that a step starts with; the only one of most steps."""
+        return self.first_task_ids.get(step) or self.task_ids[step]
 
 
 @dataclass(frozen=True, slots=True)

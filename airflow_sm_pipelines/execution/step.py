@@ -7,13 +7,13 @@ Gate, resolve, shape, attempt, wait, outcome: every job type goes this way. What
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn, Protocol
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.calls import CallRefusedError, input_shape
 from airflow_sm_pipelines.aws.experiments import ensure_trial
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.resources import ResourceKind
@@ -46,6 +46,8 @@ class JobTask(Protocol):
     settings: PipelineRunSettings
     connection: AwsConnection
     request: Any
+    members: Callable[[], Mapping[str, Any]]
+    trial: Callable[[], tuple[str, str] | None]
     job: JobReference | None
     killed: threading.Event
     waiting: Waiting
@@ -61,6 +63,9 @@ class JobTask(Protocol):
 
     def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
         """Return the resolved request as this type of step sends it."""
+
+    def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+        """Return the request that the Describe response shows."""
 
     def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
         """Return the properties that this type of step publishes when its job has succeeded."""
@@ -81,7 +86,9 @@ class JobStep:
         self._operator = operator
         self._context = context
         self._identity = identify(operator.plan.step.name, context)
-        self._client = operator.connection.client(operator.kind.service)
+        operator.members = self._members
+        operator.trial = self._trial
+        self._client = self._new_client()
         self._book = AttemptBook(context["task_state_store"], self._identity, operator.kind, self._name_prefix)
         self._attempt: Attempt | None = None
         self._run = JobRun(
@@ -94,6 +101,12 @@ class JobStep:
             log=operator.log,
             timeout=operator.execution_timeout,
         )
+
+    def _new_client(self) -> Any:
+        try:
+            return self._operator.connection.client(self._operator.kind.service)
+        except CallRefusedError as error:
+            raise StepFailedError(self._identity.step, str(error), exception_type=error.exception_type) from error
 
     def start(self) -> dict[str, Any]:
         """Create the step's job, or find the one that an earlier try has created, and follow it to its end."""
@@ -110,12 +123,17 @@ class JobStep:
         return self._follow(attempt, None, waiting.poll_interval)
 
     def _create(self, attempt: Attempt) -> Attempt:
-        request = self._request(attempt.name)
-        self._operator.request = request
         try:
+            request = self._request(attempt.name)
+            self._operator.request = request
             return self._run.submit(attempt, request)
         except AirflowTaskTimeout:  # the call may have reached AWS
-            self._run.time_out(attempt)
+            self._run.time_out(self._recorded())
+        except StepInterruptedError:
+            raise
+        except StepError:
+            self._run.abandon()
+            raise
 
     def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on after a deferral; the trigger only wakes, what counts is what AWS says now."""
@@ -148,7 +166,7 @@ class JobStep:
         members = self._input_shape().members
         if "ExperimentConfig" in members:
             body.update(self._experiment(body.get("ExperimentConfig") or {}))
-        if "Tags" in members:
+        if "Tags" in members or kind.tags_elsewhere:
             body["Tags"] = [*(body.get("Tags") or []), *owner_tags(self._identity.owner)]
         body = self._operator.complete_request(body, self._client)
         shaped, faults = shape_request(body, self._input_shape())
@@ -159,22 +177,33 @@ class JobStep:
 
     def _experiment(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request's ``ExperimentConfig``: the pipeline's experiment and trial, the step's display name."""
-        if self._operator.settings.pipeline.experiment_config is None:
+        found = self._trial()
+        if found is None:
             return {"ExperimentConfig": own} if own else {}
+        names = dict(zip(("ExperimentName", "TrialName"), found, strict=True))
+        return {"ExperimentConfig": {"TrialComponentDisplayName": self._identity.step, **own, **names}}
+
+    def _trial(self) -> tuple[str, str] | None:
+        """Make the pipeline's experiment and trial and return their names; ``None`` if they are switched off."""
+        if self._operator.settings.pipeline.experiment_config is None:
+            return None
         scope, step = self._scope({}), self._identity.step
         with step_errors(step, "PipelineExperimentConfig"):
             experiment, trial = str(scope.experiment("ExperimentName")), str(scope.experiment("TrialName"))
         try:
             ensure_trial(self._client, experiment, trial)
         except CallRefusedError as error:
+            advice = (
+                "; allow sagemaker:CreateExperiment and sagemaker:CreateTrial, or set PipelineExperimentConfig to null "
+                "in the definition"
+            )
             raise StepFailedError(
                 step,
-                f"cannot make experiment {experiment} and trial {trial}: {error}; allow sagemaker:CreateExperiment and "
-                "sagemaker:CreateTrial, or set PipelineExperimentConfig to null in the definition",
+                f"cannot make experiment {experiment} and trial {trial}: {error.in_words()}"
+                f"{'' if error.exception_type else advice}",
                 exception_type=error.exception_type,
             ) from error
-        names = {"ExperimentName": experiment, "TrialName": trial}
-        return {"ExperimentConfig": {"TrialComponentDisplayName": step, **own, **names}}
+        return experiment, trial
 
     def _scope(self, job_names: Mapping[str, str]) -> TaskScope:
         return TaskScope(
@@ -189,8 +218,19 @@ class JobStep:
         with step_errors(self._identity.step, "Arguments"):
             return evaluate(value, self._scope(job_names))
 
+    def _members(self) -> dict[str, Any]:
+        """Resolve the type's own members at step level, such as ``SkipCheck``; when an operator asks for them."""
+        members: dict[str, Any] = {}
+        for name, value in self._operator.plan.step.members.items():
+            with step_errors(self._identity.step, name):
+                members[name] = evaluate(value, self._scope({}))
+        return members
+
     def _input_shape(self) -> Any:
-        return self._client.meta.service_model.operation_model(self._operator.kind.create).input_shape
+        try:
+            return input_shape(self._client, self._operator.kind.create)
+        except CallRefusedError as error:
+            raise StepError(self._identity.step, error.message) from error
 
     # -- the wait --------------------------------------------------------------------------------------------------
 
@@ -228,17 +268,21 @@ class JobStep:
         if verdict_of_worker_kill(state) is Verdict.STOP:
             if self._attempt is not None:
                 self._run.stop(self._attempt)
-            raise StepError(self._identity.step, f"its task was ended ({state}); its job was stopped")
+            raise StepError(self._identity.step, f"its task was ended ({state}); {self._left()}")
         raise StepInterruptedError(self._identity.step, "the worker was told to end; the job goes on")
+
+    def _left(self) -> str:
+        kind = self._operator.kind
+        return "its job was stopped" if kind.stop else f"its {kind.noun} is left as it is: it cannot be stopped"
 
     # -- the outcome -----------------------------------------------------------------------------------------------
 
     def _conclude(self, attempt: Attempt, seen: Observation) -> dict[str, Any]:
+        self._run.release(attempt)
         properties = self._run.properties(seen)
         if not isinstance(self._operator.request, dict):
             # Another process resolved the request: show what AWS says that it was given.
-            members = self._input_shape().members
-            self._operator.request = {name: properties[name] for name in members if name in properties}
+            self._operator.request = self._operator.described_request(properties, self._input_shape().members)
         if seen.outcome is Outcome.SUCCEEDED:
             return self._succeed(attempt, properties)
         publish_properties(self._context, properties)
@@ -251,7 +295,7 @@ class JobStep:
         except StepFailedError as error:
             if error.exception_type is None:  # the step's own verdict; a busy AWS is asked again about the same job
                 self._run.close(attempt)
-            publish_properties(self._context, properties)
+            publish_properties(self._context, properties if error.properties is None else error.properties)
             publish_status(self._context, StepStatus.FAILED)
             raise
 

@@ -8,7 +8,7 @@ from airflow_sm_pipelines.semantics.ownership import ABSENT
 
 
 def task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
-    """Return the state of each task of a run that has a row and is not mapped.
+    """Return the state of each task of a run that has a row, ``<task id>_<map index>`` being the key of a mapped one.
 
     Args:
         dag_id: The DAG.
@@ -20,6 +20,18 @@ def task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, 
 
     answer = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=list(task_ids), run_ids=[run_id])
     return dict(answer.get(run_id, {}))
+
+
+def mapped_task_states(dag_id: str, run_id: str, task_id: str) -> dict[int, str | None]:
+    """Return the state of each instance of a task, by map index; ``-1`` for one that is not, or not yet, mapped.
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task. Asked for alone: Airflow's keys of several tasks could be mixed up.
+    """
+    states = task_states(dag_id, run_id, [task_id])
+    return {-1 if key == task_id else int(key.removeprefix(f"{task_id}_")): state for key, state in states.items()}
 
 
 def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:

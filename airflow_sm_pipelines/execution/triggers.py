@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,7 +18,9 @@ from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.removal import remove_leftovers
 from airflow_sm_pipelines.execution.task_states import task_state
+from airflow_sm_pipelines.execution.uncancelled import to_its_end
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill
 
 QUIET_SECONDS = 10.0
@@ -25,6 +28,7 @@ QUIET_SECONDS = 10.0
 processed the exit of the process that deferred it."""
 
 _KILL_PATIENCE = 20.0
+_REMOVAL_PATIENCE = 120.0
 _REFUSALS_IN_A_ROW = 5
 
 
@@ -84,6 +88,9 @@ class JobTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Stop the resource if its task was ended by a human; Airflow also calls this when a trigger moves."""
+        await to_its_end(self._end())
+
+    async def _end(self) -> None:
         waited = 0.0
         while True:
             state = await asyncio.to_thread(self._task_state)
@@ -108,7 +115,12 @@ class JobTrigger(BaseTrigger):
         return jobs.observe(self._client(), RESOURCE_KINDS[self.kind], self.name)
 
     def _stop(self) -> bool:
-        return jobs.stop(self._client(), RESOURCE_KINDS[self.kind], self.name)
+        client, kind = self._client(), RESOURCE_KINDS[self.kind]
+        stopped = jobs.stop(client, kind, self.name)
+        left = remove_leftovers(client, kind, self.name, time.sleep, _REMOVAL_PATIENCE)
+        if left:
+            self.log.warning("%s; `sm-pipelines stop-orphans` removes it later", left)
+        return stopped
 
     def _task_state(self) -> str | None:
         ti = self.task_instance

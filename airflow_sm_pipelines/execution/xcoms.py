@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 PROPERTIES_KEY = "return_value"
@@ -11,6 +14,17 @@ PROPERTIES_KEY = "return_value"
 
 STATUS_KEY = "sm_pipelines_status"
 """How a step that failed ended; Airflow knows no difference between ``Failed`` and ``Stopped``."""
+
+FAILURE_KEY = "sm_pipelines_failure"
+"""Why a step inside a ForEach failed: its result names the reasons, and a task cannot read the log of another."""
+
+_LONGEST_REASON = 500
+
+
+def own_map_index(context: Any) -> int:
+    """Return the map index of the running task, ``-1`` if it is not mapped."""
+    index: int | None = context["ti"].map_index
+    return -1 if index is None else index
 
 
 def publish_properties(context: Any, properties: dict[str, Any]) -> None:
@@ -23,17 +37,32 @@ def publish_status(context: Any, status: StepStatus) -> None:
     context["ti"].xcom_push(key=STATUS_KEY, value=str(status))
 
 
-def read_properties(context: Any, task_id: str) -> Any:
+@contextmanager
+def failure_published(context: Any) -> Iterator[None]:
+    """Publish the first line of a step's error, which names the reason, on its way out."""
+    try:
+        yield
+    except StepError as error:
+        reason = error.message.partition("\n")[0][:_LONGEST_REASON]
+        context["ti"].xcom_push(key=FAILURE_KEY, value=reason)
+        raise
+
+
+def read_properties(context: Any, task_id: str, map_index: int = -1) -> Any:
     """Return the properties that a task of this run published, ``None`` if there are none."""
-    return _read(context, task_id, PROPERTIES_KEY)
+    return _read(context, task_id, PROPERTIES_KEY, map_index)
 
 
-def read_status(context: Any, task_id: str) -> StepStatus | None:
+def read_status(context: Any, task_id: str, map_index: int = -1) -> StepStatus | None:
     """Return how a task of this run ended that did not succeed, ``None`` if it did not say."""
-    status = _read(context, task_id, STATUS_KEY)
+    status = _read(context, task_id, STATUS_KEY, map_index)
     return None if status is None else StepStatus(status)
 
 
-def _read(context: Any, task_id: str, key: str) -> Any:
-    ti = context["ti"]
-    return ti.xcom_pull(task_ids=task_id, key=key, map_indexes=-1)
+def read_failure(context: Any, task_id: str, map_index: int = -1) -> str:
+    """Return why a task of this run failed, empty if it did not say."""
+    return _read(context, task_id, FAILURE_KEY, map_index) or ""
+
+
+def _read(context: Any, task_id: str, key: str, map_index: int) -> Any:
+    return context["ti"].xcom_pull(task_ids=task_id, key=key, map_indexes=map_index)

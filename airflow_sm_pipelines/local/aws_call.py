@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
 
+from airflow_sm_pipelines.local.rest_members import RestRequest, read_rest_members
 from airflow_sm_pipelines.local.rest_operations import find_rest_operation
 
 REST_PROTOCOLS: Mapping[str, str] = {
@@ -104,15 +105,25 @@ def _operation(environ: Mapping[str, Any], service: str) -> tuple[str, str, Mapp
     if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
         return path.rpartition("/")[2], "smithy-rpc-v2-cbor", {}
     if service in REST_PROTOCOLS:
-        headers = {name[5:].lower().replace("_", "-") for name in environ if name.startswith("HTTP_")}
-        found = find_rest_operation(service, method, path, environ.get("QUERY_STRING", ""), headers)
-        operation, members = found or (f"{method} {path}", {})
-        return operation, REST_PROTOCOLS[service], members
+        return _rest_operation(environ, service, path)
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         form = {name: values[0] for name, values in parse_qs(read_body(environ).decode()).items()}
         if "Action" in form:
             return form["Action"], "query", form
     return f"{method} {path}", "rest-json", {}
+
+
+def _rest_operation(environ: Mapping[str, Any], service: str, path: str) -> tuple[str, str, Mapping[str, Any] | None]:
+    protocol, query = REST_PROTOCOLS[service], environ.get("QUERY_STRING", "")
+    headers = {name[5:].lower().replace("_", "-"): environ[name] for name in environ if name.startswith("HTTP_")}
+    found = find_rest_operation(service, environ["REQUEST_METHOD"], path, query, frozenset(headers))
+    if found is None:
+        return f"{environ['REQUEST_METHOD']} {path}", protocol, {}
+    operation, members = found
+    if protocol != "rest-json":
+        return operation, protocol, members
+    request = RestRequest(members, query, headers, read_body(environ))
+    return operation, protocol, read_rest_members(service, operation, request)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import botocore.session
 
 from airflow_sm_pipelines.local.aws_call import AwsCall
+from airflow_sm_pipelines.local.completion import completed
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.faults import JobFault
+from airflow_sm_pipelines.local.rehearsal import Refusals
 from airflow_sm_pipelines.local.responses import Response, error_response, json_1_1_response
 from airflow_sm_pipelines.local.serialization import serialize
 from airflow_sm_pipelines.local.validation import validate_request
@@ -53,12 +55,14 @@ class JsonService:
     Args:
         name: The service's name in botocore.
         operations: Functions by operation name; every other operation of the service is refused.
+        refusals: Where values are noted that the service would refuse; without it they are refused.
     """
 
-    def __init__(self, name: str, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, name: str, operations: Mapping[str, Operation], refusals: Refusals | None = None) -> None:
         self._model = botocore.session.get_session().get_service_model(name)
         self._name = name
         self._operations = operations
+        self._refusals = refusals
 
     def answer(self, call: AwsCall, context: RequestContext) -> Response:
         """Check the request against the model, run the operation, give the answer the model's form."""
@@ -75,8 +79,17 @@ class JsonService:
         model = self._model.operation_model(call.operation)
         if call.members is None:
             raise AwsError("SerializationException", "The request body is not a JSON object")
-        validate_request(model.input_shape, call.members)
-        return serialize(model.output_shape, operation(context, call.members))
+        members = self._checked(call.operation, model.input_shape, call.members)
+        return serialize(model.output_shape, operation(context, members))
+
+    def _checked(self, operation: str, shape: Any, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        refusals = self._refusals
+        if refusals is None:
+            validate_request(shape, members)
+            return members
+        validate_request(shape, members, lambda reason: refusals.note_request(members, operation, reason))
+        complete: Mapping[str, Any] = completed(shape, members)
+        return complete
 
     def _not_implemented(self, operation: str) -> AwsError:
         # The code is the one of the AWS JSON protocols for a target that a service does not know. It is not

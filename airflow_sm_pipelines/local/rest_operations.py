@@ -105,7 +105,8 @@ def _path_pattern(template: str) -> re.Pattern[str]:
     for piece in re.split(r"(\{[^}]+\})", unquote(template).rstrip("/")):
         if piece.startswith("{"):
             label = piece.strip("{}")
-            value = ".+" if label.endswith("+") else "[^/]+"
+            # An ARN may hold slashes; they come encoded, but the path that we are given is decoded.
+            value = ".+" if label.endswith(("+", "Arn")) else "[^/]+"
             pattern += f"(?P<{re.sub(r'[^A-Za-z0-9_]', '', label)}>{value})"
         else:
             pattern += re.escape(piece)

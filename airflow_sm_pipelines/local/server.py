@@ -20,6 +20,10 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from airflow_sm_pipelines.local.application import Application
 from airflow_sm_pipelines.local.call_log import CallLog
 from airflow_sm_pipelines.local.control import ControlEndpoints
+from airflow_sm_pipelines.local.emr.cluster_table import ClusterTable
+from airflow_sm_pipelines.local.emr.clusters import EmrClusters
+from airflow_sm_pipelines.local.emr_serverless.operations import EmrServerless
+from airflow_sm_pipelines.local.emr_serverless.table import ServerlessTable
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.faults import FaultTable
 from airflow_sm_pipelines.local.http_server import HttpServer
@@ -27,7 +31,11 @@ from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
 from airflow_sm_pipelines.local.json_service import JsonService, Service
+from airflow_sm_pipelines.local.lambda_functions.service import lambda_operations
+from airflow_sm_pipelines.local.lambda_functions.table import LambdaStore
 from airflow_sm_pipelines.local.moto_state import MotoState
+from airflow_sm_pipelines.local.rehearsed_queues import RehearsedQueues
+from airflow_sm_pipelines.local.rest_json_service import RestJsonService
 from airflow_sm_pipelines.local.s3_state import StoredS3
 from airflow_sm_pipelines.local.sagemaker.job_table import JobTable
 from airflow_sm_pipelines.local.sagemaker.service import sagemaker_operations
@@ -131,7 +139,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     work_dir = _work_dir(settings, resources)
     moto = DomainDispatcherApplication(create_backend_app)
     resources.enter_context(MotoState(moto))
-    store, fallback = _open_store(settings, moto, resources)
+    store, functions, fallback = _open_store(settings, moto, resources)
     jobs, faults, calls = JobTable(store.jobs), FaultTable(), CallLog()
     services: dict[str, Service] = {}
 
@@ -147,7 +155,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     internal_access_key_id = f"local-jobs-{secrets.token_hex(8)}"
     application = Application(
         services=services,
-        fallback=fallback,
+        fallback=RehearsedQueues(fallback, settings.region) if settings.rehearsal else fallback,
         control=ControlEndpoints(faults, calls, health),
         faults=faults,
         calls=calls,
@@ -161,9 +169,15 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
     site.create_commands()
     runner = Runner(site)
+    refusals = settings.rehearsal.refusals if settings.rehearsal else None
     services["sagemaker"] = JsonService(
-        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings.rehearsal)
+        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings.rehearsal), refusals
     )
+    emr = EmrClusters(ClusterTable(), clients, runner, settings.rehearsal)
+    services["elasticmapreduce"] = JsonService("emr", emr.operations(), refusals)
+    serverless = EmrServerless(ServerlessTable(), runner, settings.rehearsal)
+    services["emr-serverless"] = RestJsonService("emr-serverless", serverless.operations(), refusals)
+    services["lambda"] = RestJsonService("lambda", lambda_operations(functions, site))
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)
@@ -171,15 +185,15 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     return _Running(server, sandbox)
 
 
-def _open_store(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[Store, WsgiApp]:
+def _open_store(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[Store, LambdaStore, WsgiApp]:
     """Where things are kept, and the application of all services but our own."""
     if settings.state_dir is None:
-        return Store(), moto
+        return Store(), LambdaStore(), moto
     file = StateFile(settings.state_dir)
     resources.callback(file.close)
     s3 = StoredS3(moto, file)
     s3.restore()
-    return Store.of_file(file), s3
+    return Store.of_file(file), LambdaStore.of_file(file), s3
 
 
 def _work_dir(settings: LocalSettings, resources: ExitStack) -> Path:

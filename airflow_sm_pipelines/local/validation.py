@@ -16,21 +16,31 @@ Violation = tuple[str, str]
 """Where and what: ``"Value 'x' at 'a.b'"`` and ``"Member must …"``."""
 
 
-def validate_request(shape: Any, request: object) -> None:
+_UNKNOWN = "Member must be one of the members of the request"
+
+
+def validate_request(shape: Any, request: object, tolerate: Callable[[str], None] | None = None) -> None:
     """Check a request against its input shape.
 
     Args:
         shape: The operation's input shape in botocore's model.
         request: The decoded JSON body.
+        tolerate: Is told of what is missing and of values that break a pattern, an enumeration or a limit, instead of
+            raising an error.
 
     Raises:
         AwsError: ``SerializationException`` for a value of a wrong JSON type (AWS stops at the first), else one
             ``ValidationException`` that counts and lists every violated constraint.
     """
-    violations = [f"{where} failed to satisfy constraint: {what}" for where, what in _check(shape, request, "")]
-    if violations:
-        noun = "error" if len(violations) == 1 else "errors"
-        raise validation_error(f"{len(violations)} validation {noun} detected: {'; '.join(violations)}")
+    violations = list(_check(shape, request, ""))
+    if not violations:
+        return
+    noun = "error" if len(violations) == 1 else "errors"
+    listed = "; ".join(f"{where} failed to satisfy constraint: {what}" for where, what in violations)
+    message = f"{len(violations)} validation {noun} detected: {listed}"
+    if tolerate is None or any(what == _UNKNOWN for _, what in violations):
+        raise validation_error(message)
+    tolerate(message)
 
 
 def _check(shape: Any, value: object, path: str) -> Iterator[Violation]:
@@ -46,7 +56,7 @@ def _check_structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterato
     for name, inner in value.items():
         if name not in shape.members:
             # Stricter than AWS, whose JSON services ignore unknown members: here they are nearly always a typo.
-            yield f"Value at '{_join(path, name)}'", "Member must be one of the members of the request"
+            yield f"Value at '{_join(path, name)}'", _UNKNOWN
         elif inner is not None:
             yield from _check(shape.members[name], inner, _join(path, name))
 
@@ -138,6 +148,7 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {
     "float": (int, float),
     "double": (int, float),
     "timestamp": (int, float),
+    "blob": (str,),
 }
 
 _TOKENS: Mapping[type, str] = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.bases.operator import DEFAULT_RETRIES  # type: ignore[attr-defined]
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
@@ -20,6 +21,7 @@ from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, Jo
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES, StepRetryPolicy
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.execution.xcoms import failure_published
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
 
@@ -90,7 +92,7 @@ class StepOperator(BaseOperator):
         if needs_gate(plan):
             kwargs["trigger_rule"] = "all_done"
         super().__init__(
-            task_display_name=plan.step.display_name or None,
+            task_display_name=kwargs.pop("task_display_name", plan.step.display_name or None),
             doc_md=_documentation(plan.step, rules),
             retries=most_retries(rules) + unmatched + SPARE_RETRIES,
             retry_policy=StepRetryPolicy(rules, unmatched),
@@ -109,8 +111,18 @@ class StepOperator(BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Run the step: its gate first, then what it is for."""
-        pass_gate(self.plan, self.settings.task_ids, context)
-        return self.act(context)
+        with self._told_to_loop(context):
+            pass_gate(self.plan, self.settings.task_ids, context)
+            return self.act(context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Go on after a deferral; runs in a new worker process."""
+        with self._told_to_loop(context):
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    def _told_to_loop(self, context: Any) -> AbstractContextManager[None]:
+        """Let the result of a ForEach know why one of its tasks failed."""
+        return failure_published(context) if self.plan.body_of or self.plan.body_steps else nullcontext()
 
     def act(self, context: Any) -> Any:
         """Do the step's work and return its properties."""
@@ -120,9 +132,13 @@ class StepOperator(BaseOperator):
 class JobOperator(StepOperator):
     """A step that runs one AWS job; its properties are the Describe response of its resource."""
 
-    kind: ClassVar[ResourceKind]
-    operator_extra_links = (JobConsoleLink(), JobLogsLink())
+    kind: ResourceKind
+    operator_extra_links: tuple[BaseOperatorLink, ...] = (JobConsoleLink(), JobLogsLink())
     job: JobReference | None = None
+    members: Callable[[], Mapping[str, Any]]
+    """Resolves the type's own members at step level, such as ``SkipCheck``; there while the step runs."""
+    trial: Callable[[], tuple[str, str] | None]
+    """Makes experiment and trial of the pipeline, and returns their names; there while the step runs."""
     killed: threading.Event
 
     def act(self, context: Any) -> Any:
@@ -137,6 +153,15 @@ class JobOperator(StepOperator):
             client: boto3 client of the kind's service.
         """
         return request
+
+    def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+        """Return what the UI shows as the request, when another process has resolved and sent it.
+
+        Args:
+            properties: The Describe response as plain JSON.
+            members: The members of the Create request.
+        """
+        return {name: properties[name] for name in members if name in properties}
 
     def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
         """Return the properties that the step publishes; runs in the worker when the job has succeeded.
@@ -159,7 +184,8 @@ class JobOperator(StepOperator):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            self._job_step(context).time_out()
+            with self._told_to_loop(context):
+                self._job_step(context).time_out()
 
     def on_kill(self) -> None:
         """Wake the waiting step; Airflow calls this in a signal handler, where nothing else is safe."""

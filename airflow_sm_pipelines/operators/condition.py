@@ -37,10 +37,10 @@ class ConditionOperator(StepOperator, SkipMixin):
         """Publish the outcome, then skip the other branch."""
         name = self.plan.step.name
         scope = TaskScope(self.settings, context, self.connection, identify(name, context).execution_id, job_names={})
-        with step_errors(name, "Conditions"):
+        with step_errors(name, "Arguments"):
             outcome = evaluate_conditions(self._conditions(), scope)
         unchosen = self.plan.else_steps if outcome else self.plan.if_steps
         self.log.info("Outcome: %s; skips %s", outcome, ", ".join(unchosen) or "nothing")
         # Skipping ends the task by an exception, after which Airflow pushes no return value.
         publish_properties(context, {"Outcome": outcome})
-        self.skip(context["ti"], [self.dag.get_task(self.settings.task_ids[step]) for step in unchosen])
+        self.skip(context["ti"], [self.dag.get_task(self.settings.first_task_id(step)) for step in unchosen])

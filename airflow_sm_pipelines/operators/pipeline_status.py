@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.task_states import task_states
+from airflow_sm_pipelines.execution.xcoms import read_status
+from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 
 class PipelineStatusOperator(BaseOperator):
@@ -21,7 +23,7 @@ class PipelineStatusOperator(BaseOperator):
     other than ``Completed``, else ``Failed`` (SDK ``StepDependency``; that *each* failure needs one is assumed).
 
     Args:
-        plans: All steps.
+        plans: All steps but those in the bodies of ForEach steps, for which the ForEach stands.
         settings: What all steps of the DAG share.
         completed_with_failures: ``"failed"`` or ``"success"``: what the DAG run is when the pipeline is
             ``CompletedWithFailures``.
@@ -44,7 +46,9 @@ class PipelineStatusOperator(BaseOperator):
         if completed_with_failures not in {"failed", "success"}:
             raise ValueError(f"completed_with_failures is 'failed' or 'success', not {completed_with_failures!r}")
         self.completed_with_failures = completed_with_failures
-        self.steps_of_tasks = {task_id: step for step, task_id in settings.task_ids.items()}
+        plans = list(plans)
+        self.steps_of_tasks = {settings.task_ids[plan.step.name]: plan.step.name for plan in plans}
+        self.loops = frozenset(plan.step.name for plan in plans if plan.body_steps)
         self.waited_for = frozenset(
             edge.upstream for plan in plans for edge in plan.edges if edge.trigger is not Trigger.COMPLETED
         )
@@ -53,7 +57,11 @@ class PipelineStatusOperator(BaseOperator):
         """Name the failed steps; runs in the worker when all steps have ended."""
         ti = context["ti"]
         states = task_states(ti.dag_id, ti.run_id, list(self.steps_of_tasks))
-        failed = sorted(self.steps_of_tasks[task] for task, state in states.items() if state == "failed")
+        failed = sorted(
+            self.steps_of_tasks[task]
+            for task, state in states.items()
+            if state == "failed" and not self._has_not_begun(task, context)
+        )
         if not failed:
             return {"Status": "Succeeded", "FailedSteps": []}
         handled = self.waited_for.issuperset(failed)
@@ -61,3 +69,9 @@ class PipelineStatusOperator(BaseOperator):
         if handled and self.completed_with_failures == "success":
             return {"Status": status, "FailedSteps": failed}
         raise AirflowFailException(f"{status}: {', '.join(failed)} failed")
+
+    def _has_not_begun(self, task_id: str, context: Any) -> bool:
+        """Tell whether a ForEach did not run, which the task that ends it can only say by failing."""
+        if self.steps_of_tasks[task_id] not in self.loops:
+            return False
+        return read_status(context, task_id) is StepStatus.NOT_RUN

@@ -56,4 +56,9 @@ def is_orphan(state: str | None, recorded_name: str | None, name: str) -> bool:
         name: The resource in question. The record is written before a resource is created, so a resource that it
             does not name belongs to an attempt that is over.
     """
-    return state in _ENDED or recorded_name != name
+    return state in _ENDED or not _belongs_to(name, recorded_name)
+
+
+def _belongs_to(name: str, recorded_name: str | None) -> bool:
+    """A tuning job gives its tags to the training jobs that it launches, whose names begin with its own."""
+    return recorded_name is not None and (name == recorded_name or name.startswith(f"{recorded_name}-"))

@@ -8,6 +8,7 @@ from airflow_sm_pipelines.aws.failures import (
     exception_type_of_error,
     exception_type_of_reason,
     says_absent,
+    says_denied,
     says_present,
 )
 
@@ -25,6 +26,11 @@ from airflow_sm_pipelines.aws.failures import (
         ("The account-level service limit 'ml.p3 for processing job usage' is 0", "SageMaker.RESOURCE_LIMIT"),
         ("InternalServerError: We encountered an internal error.  Please try again.", "SageMaker.JOB_INTERNAL_ERROR"),
         ("We encountered an internal error. Please try again.", "SageMaker.JOB_INTERNAL_ERROR"),
+        ("EC2 provisioning - Insufficient Instance Capacity", "SageMaker.CAPACITY_ERROR"),
+        ("VALIDATION_ERROR: Throttled from Amazon EC2 while launching cluster", "Step.THROTTLING"),
+        ("Failed to provision instances due to throttling from Amazon EC2", "Step.THROTTLING"),
+        ("INTERNAL_ERROR: Failed to start the job flow due to an internal error", "SageMaker.JOB_INTERNAL_ERROR"),
+        ("STEP_FAILURE: Shut down as step failed", None),
         ("AlgorithmError: , exit code: 1", None),
         ("AlgorithmError: my script printed InternalError: oops", None),
         ("ClientError: Please use an instance type with more memory, or reduce the size of data", None),
@@ -63,6 +69,9 @@ def test_the_type_of_a_refused_call(code: str, http_status: int, expected: str |
         ("ResourceNotFoundException", "The specified log group does not exist.", True),
         ("ValidationException", "Could not find requested job with name: arn:aws:…", True),
         ("ValidationException", "1 validation error detected: Value 'x' failed to satisfy constraint", False),
+        ("InvalidRequestException", "Step id 's-1' is not valid.", True),
+        ("InvalidRequestException", "Cluster id 'j-1' does not exist", True),
+        ("InvalidRequestException", "Instance fleet may only be modified when the cluster is running", False),
         ("AccessDeniedException", "not found in your policies", False),
     ],
 )
@@ -82,3 +91,11 @@ def test_what_means_that_a_resource_does_not_exist(code: str, message: str, abse
 )
 def test_what_means_that_a_name_is_taken(code: str, message: str, present: bool) -> None:
     assert says_present(code, message) is present
+
+
+@pytest.mark.parametrize(
+    ("code", "denied"),
+    [("AccessDeniedException", True), ("AccessDenied", True), ("ThrottlingException", False), ("", False)],
+)
+def test_what_means_that_a_permission_is_missing(code: str, denied: bool) -> None:
+    assert says_denied(code) is denied

@@ -320,3 +320,17 @@ def test_what_botocore_would_refuse_is_a_fault(create_processing_job: Any, data:
     request, faults = shape_request(body, create_processing_job)
 
     assert faults or not ParamValidator().validate(request, create_processing_job).has_errors()
+
+
+def test_what_is_missing_or_too_large_does_not_count_where_the_service_is_to_tell(create_processing_job: Any) -> None:
+    request = {"ProcessingJobName": "x" * 64, "ProcessingResources": {"ClusterConfig": {"InstanceCount": "1000"}}}
+    assert len(shape_request(request, create_processing_job)[1]) > 3
+    shaped_request, faults = shape_request({**request, "Nmae": 1}, create_processing_job, complete=False)
+    assert [fault.partition(":")[0] for fault in faults] == ["Nmae"], "what the API does not know always counts"
+    assert shaped_request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 1000
+
+
+@pytest.mark.parametrize("space", ["\x1c", "\x1f", "\x85", "\u2003"])
+def test_only_the_white_space_of_ascii_stands_around_a_number(space: str) -> None:
+    assert faults_of("Whole", f"1{space}")
+    assert faults_of("Double", f"1.5{space}")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_sm_pipelines.aws.tags import Owner, owner_of, owner_tags
+from airflow_sm_pipelines.aws.emr_requests import step_name
+from airflow_sm_pipelines.aws.tags import Owner, owner_of, owner_tags, owner_text, tags_of_owner_text
 
 OWNERS = st.builds(
     Owner,
@@ -47,6 +48,23 @@ def test_every_owner_comes_back_from_its_tags(owner: Owner) -> None:
 def test_tags_hold_only_characters_that_aws_allows(owner: Owner) -> None:
     for tag in owner_tags(owner):
         assert all(map(is_allowed_in_a_tag, tag["Key"] + tag["Value"]))
+
+
+@given(owner=OWNERS)
+def test_every_owner_comes_back_from_its_text(owner: Owner) -> None:
+    assert owner_of(tags_of_owner_text(owner_text(owner_tags(owner)))) == owner
+
+
+def test_a_text_that_is_no_owners_gives_no_tags() -> None:
+    assert tags_of_owner_text("nightly report") == []
+
+
+def test_an_owner_that_does_not_fit_into_the_name_of_an_emr_step_is_left_out() -> None:
+    fits = step_name("pipelines-x", owner_tags(ORDINARY))
+    assert fits.startswith("pipelines-x (")
+    assert owner_of(tags_of_owner_text(fits.partition(" (")[2].removesuffix(")"))) == ORDINARY
+    long = dataclasses.replace(ORDINARY, run_id="r" * 250)
+    assert step_name("pipelines-x", owner_tags(long)) == "pipelines-x"
 
 
 def test_a_text_that_looks_like_an_escape_comes_back() -> None:

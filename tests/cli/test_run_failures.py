@@ -31,15 +31,16 @@ class Api:
 
     def task_instances(self, _dag_id: str, _run_id: str) -> list[dict[str, Any]]:
         return [
-            {"task_id": "A", "state": "failed", "try_number": 2},
+            {"task_id": "A", "state": "failed", "try_number": 2, "map_index": -1},
+            {"task_id": "A", "state": "failed", "try_number": 1, "map_index": 3},
             {"task_id": "B", "state": "upstream_failed", "try_number": 0},
             {"task_id": "C", "state": "success", "try_number": 1},
         ]
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[dict[str, Any]]:
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int) -> list[dict[str, Any]]:
         assert (dag_id, run_id, task_id) == ("dag", "run", "A"), "only failed tasks have a reason, and a log"
-        return [error(f"try {try_number}")]
+        return [error(f"try {try_number} of {map_index}")]
 
 
 def test_only_failed_tasks_have_a_reason_that_of_their_last_try() -> None:
-    assert run_failures(Api(), "dag", "run") == ["try 2"]  # type: ignore[arg-type]
+    assert run_failures(Api(), "dag", "run") == ["try 2 of -1", "try 1 of 3"]  # type: ignore[arg-type]

@@ -14,8 +14,11 @@ from airflow_sm_pipelines.cli.step_progress import (
     changed_steps,
     format_steps,
     progress_display,
+    progress_name,
     step_progress,
+    tasks_in_order,
 )
+from airflow_sm_pipelines.definition.models import Step
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 
@@ -40,6 +43,22 @@ def test_an_ended_step_counts_to_its_end() -> None:
 
 def test_clocks_that_differ_give_no_negative_time() -> None:
     assert step_progress(task_instance(state="running", start_date="2026-01-01T12:00:31Z"), "", NOW).seconds == 0.0
+
+
+def test_an_iteration_is_called_as_the_service_calls_it() -> None:
+    assert step_progress(task_instance(map_index=2), "", NOW).name == "Prepare-2"
+
+
+def test_tasks_stand_in_the_order_of_the_definition_and_iterations_by_their_index() -> None:
+    steps = [
+        Step("First", "Processing", {}),
+        Step("Each", "ForEach", {}),
+        Step("Work", "Processing", {}, body_of="Each"),
+    ]
+    names = [("Each.result", -1), ("Work", 1), ("Each.turn", 0), ("Work", 0), ("First", -1), ("pipeline_status", -1)]
+    tasks = [task_instance(task_id=task_id, map_index=index) for task_id, index in names]
+    shown = [progress_name(task) for task in tasks_in_order(steps, tasks)]
+    assert shown == ["First", "Each.result", "Work-0", "Work-1"]
 
 
 def test_steps_stand_in_columns() -> None:

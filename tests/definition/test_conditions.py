@@ -82,8 +82,23 @@ def test_the_message_says_both_values_and_types():
     with pytest.raises(IncomparableError) as caught:
         evaluate_conditions([compare("Equals", 3, "3")], Execution())
     assert str(caught.value) == (
-        "Equals compares values of one type, not a number (the number 3) with a string (the string '3')"
+        "Conditions[0]: Equals compares values of one type, not a number (the number 3) with a string (the string '3')"
     )
+
+
+def test_the_message_says_which_condition_it_is_about():
+    either = {"Type": "Or", "Conditions": [compare("Equals", 1, 2), compare("LessThan", True, False)]}
+    with pytest.raises(IncomparableError) as caught:
+        evaluate_conditions([compare("Equals", 1, 1), {"Type": "Not", "Condition": either}], Execution())
+    assert caught.value.path == "Conditions[1].Condition.Conditions[1]"
+
+
+def test_an_operand_without_a_value_is_named_by_its_place():
+    missing = {"Get": "Parameters.Missing"}
+    condition = {"Type": "In", "QueryValue": 1, "Values": [1, {"Std:Join": {"On": "", "Values": [missing]}}]}
+    with pytest.raises(EvaluationError) as caught:
+        evaluate_conditions([condition], Execution())
+    assert caught.value.path == "Conditions[0].Values[1]"
 
 
 @pytest.mark.parametrize(("left", "right"), [(True, False), (None, None)])

@@ -17,6 +17,30 @@ import pytest
         ("Condition", {"Conditions": [], "IfSteps": {}}, ".IfSteps", "expected a list"),
         ("EMR", {"StepConfig": {}}, "", "exactly one of 'ClusterId', 'ClusterConfig'; this one has neither"),
         ("EMR", {"StepConfig": {}, "ClusterId": "j", "ClusterConfig": {}}, "", "this one has both"),
+        (
+            "EMR",
+            {"StepConfig": {}, "ClusterConfig": {}, "ExecutionRoleArn": "arn"},
+            ".ExecutionRoleArn",
+            "a runtime role is for a step on a running cluster",
+        ),
+        *(
+            (
+                "EMR",
+                {"StepConfig": {}, "ClusterConfig": {name: {}}},
+                f".ClusterConfig.{name}",
+                f"the cluster of an EMR step has no {name} of its own",
+            )
+            for name in ("Name", "Steps", "AutoTerminationPolicy")
+        ),
+        *(
+            (
+                "EMR",
+                {"StepConfig": {}, "ClusterConfig": {"Instances": {name: False}}},
+                f".ClusterConfig.Instances.{name}",
+                f"an EMR step sets {name} itself",
+            )
+            for name in ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
+        ),
         ("EMRServerless", {"JobConfig": {}}, "", "exactly one of 'ApplicationId', 'ApplicationConfig'"),
         ("Lineage", {"Actions": {}}, ".Actions", "expected a list"),
         ("Cleanup", {"Resources": {"S3": [{}]}}, ".Resources.S3[0]", "lacks 'StepName'"),

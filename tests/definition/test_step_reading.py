@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_sm_pipelines.definition.models import Branch, CacheConfig, Dependency, RetryPolicy, Trigger
+from airflow_sm_pipelines.definition.step_types import TYPES_WITHOUT_PUBLIC_SYNTAX
 from airflow_sm_pipelines.errors import InvalidDefinitionError, UnsupportedStepTypeError
 
 
@@ -134,14 +135,24 @@ def test_required_members(faults, step, type_, member):
     assert any(f"{type_} step lacks '{member}'" in message for message in found.values())
 
 
-@pytest.mark.parametrize("type_", ["Athena", "HubContent", "BedrockModelImport", "Compilation"])
+@pytest.mark.parametrize("type_", sorted(TYPES_WITHOUT_PUBLIC_SYNTAX))
 def test_type_without_public_syntax_is_named(load, type_):
     with pytest.raises(InvalidDefinitionError) as caught:
         load({"Name": "A", "Type": type_, "Arguments": {}})
     [error] = caught.value.exceptions
     assert isinstance(error, UnsupportedStepTypeError)
     assert error.path == "Steps[0].Type"
-    assert type_ in error.message
+    assert error.message.startswith(f"the definition syntax of {type_} steps is not public")
+
+
+def test_a_type_without_public_syntax_in_a_branch_is_refused_too(load):
+    hidden = {"Name": "A", "Type": "Athena", "Arguments": {"Query": "SELECT 1"}, "Unknown": 1}
+    branch = {"Conditions": [], "IfSteps": [hidden], "ElseSteps": []}
+    with pytest.raises(InvalidDefinitionError) as caught:
+        load({"Name": "C", "Type": "Condition", "Arguments": branch})
+    [error] = caught.value.exceptions
+    assert isinstance(error, UnsupportedStepTypeError)
+    assert error.path == "Steps[0].Arguments.IfSteps[0].Type"
 
 
 @pytest.mark.parametrize("age", ["30d", "P30D", "PT1H", "T16m", "30dT5h", "5y", "p30d", "2w", "P1Y2M3W4DT5H6M7S"])

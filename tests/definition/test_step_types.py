@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES, TYPES_WITHOUT_PUBLIC_SYNTAX
@@ -14,6 +15,24 @@ def test_there_are_22_types_and_each_row_has_its_own_name():
     assert len(STEP_TYPES) == 22
     assert all(name == row.name for name, row in STEP_TYPES.items())
     assert not STEP_TYPES.keys() & TYPES_WITHOUT_PUBLIC_SYNTAX
+
+
+# Members of PipelineExecutionStepMetadata that are called otherwise than their step type.
+CALLED_OTHERWISE = {
+    "TrainingJob": "Training",
+    "ProcessingJob": "Processing",
+    "TransformJob": "Transform",
+    "TuningJob": "Tuning",
+    "AutoMLJob": "AutoML",
+}
+
+
+def test_every_type_that_the_api_knows_is_one_of_the_language_or_known_to_be_not_public():
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    members = model.shape_for("PipelineExecutionStepMetadata").members
+    known = {CALLED_OTHERWISE.get(name, name) for name in members}
+    assert known <= STEP_TYPES.keys() | TYPES_WITHOUT_PUBLIC_SYNTAX
+    assert known >= TYPES_WITHOUT_PUBLIC_SYNTAX - {"Compilation"}  # an unreleased branch of the SDK has it
 
 
 # Developer guide and SDK: which members the steps of a type may have.

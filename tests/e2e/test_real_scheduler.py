@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_sm_pipelines.cli.airflow_api import AirflowApiError
 from tests.e2e.conftest import Run, World, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -205,6 +206,15 @@ def test_the_rendered_request_is_what_was_sent(world: World) -> None:
     fields = run.task("Work")["rendered_fields"]
     assert fields["request"]["ProcessingJobName"] in world.jobs_of(run)
     assert fields["request"]["AppSpecification"]["ContainerArguments"] == ["1", "0"]
+
+
+def test_a_wrong_parameter_value_is_refused_by_rest_and_starts_nothing(world: World) -> None:
+    with pytest.raises(AirflowApiError) as caught:
+        world.trigger("one_step", "wrong", Seconds="soon")
+    assert caught.value.status == 400
+    assert "Seconds" in str(caught.value)
+    runs = world.airflow.api.request("GET", "dags/one_step/dagRuns", limit=100)["dag_runs"]
+    assert "wrong" not in {run["dag_run_id"] for run in runs}
 
 
 def test_airflow_writes_no_import_error(world: World) -> None:

@@ -93,3 +93,22 @@ def test_a_name_of_the_definition_is_the_prefix_of_the_jobs_name(store: Any) -> 
     attempt = AttemptBook(store, IDENTITY, PROCESSING_JOB, lambda: "nightly").open_next(None, NOW)
 
     assert attempt.name == f"nightly-abcdef012345-{attempt.token}-0"
+
+
+def test_a_verbatim_name_of_the_definition_is_the_name(store: Any) -> None:
+    kind = dataclasses.replace(PROCESSING_JOB, verbatim_name=True)
+
+    assert AttemptBook(store, IDENTITY, kind, lambda: "shop").open_next(None, NOW).name == "shop"
+    assert AttemptBook(store, IDENTITY, kind).open_next(None, NOW).name.startswith("pipelines-abcdef012345-Train-")
+
+
+def test_a_record_of_another_version_is_read(store: Any) -> None:
+    """A task runs through an upgrade that adds a field, and through the downgrade that does not know it."""
+    book = book_of(store)
+    attempt = book.open_next(None, NOW)
+    record = store.get(RECORD_KEY)
+
+    store.set(RECORD_KEY, {**record, "added_later": 1})
+    assert book.read() == attempt
+    store.set(RECORD_KEY, {name: value for name, value in record.items() if name not in ("closed", "submitted_at")})
+    assert book.read() == attempt

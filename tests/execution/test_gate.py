@@ -150,3 +150,42 @@ def test_a_step_of_a_branch_runs_when_its_condition_has_an_outcome(context: Any,
 def test_a_condition_marked_successful_by_hand_runs_no_branch(context: Any) -> None:
     with pytest.raises(StepError, match=r"Step Deploy: Condition Check has published no outcome .* clear it"):
         pass_gate(branch_step(), TASK_IDS, context)
+
+
+# -- inside a ForEach --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mapped(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[int, str | None]]:
+    """States of tasks by map index; -1 is that of a task outside of the loop."""
+    found: dict[str, dict[int, str | None]] = {}
+    monkeypatch.setattr(gate, "mapped_task_states", lambda _dag, _run, task_id: found[task_id])
+    return found
+
+
+def body_step(*edges: Edge) -> StepPlan:
+    return StepPlan(Step("Notify", "Processing", {}), edges, None, "Each", (), (), ())
+
+
+@pytest.mark.parametrize(("index", "runs"), [(0, False), (1, True), (2, False)])
+def test_a_body_step_looks_at_its_own_iteration(
+    context: Any, ti: Any, mapped: dict[str, Any], index: int, runs: bool
+) -> None:
+    mapped["group.Train"] = {0: "success", 1: "failed", 2: "failed"}
+    ti.published_by("group.Train[2]", "Stopped", STATUS_KEY)
+    ti.map_index = index
+
+    if runs:
+        pass_gate(body_step(after("Train", Trigger.FAILED)), TASK_IDS, context)
+    else:
+        with pytest.raises(AirflowSkipException):
+            pass_gate(body_step(after("Train", Trigger.FAILED)), TASK_IDS, context)
+
+
+def test_a_body_step_may_wait_for_a_step_outside(context: Any, ti: Any, mapped: dict[str, Any]) -> None:
+    mapped.update({"group.Train": {0: "success", 1: "success"}, "Check": {-1: "failed"}})
+    ti.map_index = 1
+
+    pass_gate(body_step(after("Check", Trigger.FAILED), after("Train", Trigger.COMPLETED)), TASK_IDS, context)
+    with pytest.raises(AirflowSkipException, match="Check is Failed, but the trigger is Stopped"):
+        pass_gate(body_step(after("Check", Trigger.STOPPED)), TASK_IDS, context)

@@ -27,9 +27,13 @@ def changed(context: Any, **attributes: Any) -> StepIdentity:
 def test_the_owner_is_the_task_instance(context: Any) -> None:
     identity = changed(context, task_id="group.Train", map_index=4, try_number=2)
 
-    assert identity.step == "Train"
     assert identity.owner == Owner("blue", "dag", "run", "group.Train", 4)
     assert identity.try_number == 2
+
+
+def test_an_iteration_of_a_step_is_called_as_the_service_calls_it(context: Any) -> None:
+    assert changed(context, map_index=-1).step == "Train"
+    assert changed(context, map_index=4).step == "Train-4"
 
 
 @pytest.mark.parametrize("map_index", [None, -1])

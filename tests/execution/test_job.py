@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.jobs import Outcome
 from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
 from airflow_sm_pipelines.aws.tags import Owner, owner_tags
@@ -308,6 +309,33 @@ def test_a_job_that_vanished_fails_and_the_next_try_makes_another(
         run.look(attempt)
 
     assert make_run(try_number=2).claim()[0].name != attempt.name
+
+
+def test_what_is_in_the_way_is_waited_for(
+    make_run: Any, sagemaker: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [None, None, (True, "shop")]
+    monkeypatch.setattr(jobs, "create", lambda *_: answers.pop(0))
+    run = make_run()
+    attempt, _ = run.claim()
+
+    assert run.submit(attempt, {}).reference == "shop"
+    assert len(clock.pauses) == 2
+
+
+def test_a_type_that_the_kind_does_not_retry_is_none(
+    make_run: Any, start: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    attempt = start(run)
+    ends(sagemaker, attempt, "Failed", FailureReason="InternalServerError: We encountered an internal error")
+    seen = run.look(attempt)
+    assert run.conclude_failure(attempt, seen).exception_type == "SageMaker.JOB_INTERNAL_ERROR"
+
+    unretried = dataclasses.replace(PROCESSING_JOB, unretried=frozenset({"SageMaker.JOB_INTERNAL_ERROR"}))
+    monkeypatch.setattr(run, "_kind", unretried)
+
+    assert run.conclude_failure(attempt, seen).exception_type is None
 
 
 # -- timeout -----------------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
-from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
+from airflow_sm_pipelines.aws.resources import ENDPOINT, PROCESSING_JOB
+from airflow_sm_pipelines.execution.links import EmrConsoleLink, JobConsoleLink, JobLogsLink, JobReference
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
 
@@ -75,9 +75,18 @@ def test_names_are_quoted() -> None:
     assert "prefix=a%20b%3Bc;" in job.logs_url()
 
 
-@pytest.mark.parametrize(("link", "method"), [(JobConsoleLink(), "console_url"), (JobLogsLink(), "logs_url")])
+@pytest.mark.parametrize(
+    ("link", "method"),
+    [(JobConsoleLink(), "console_url"), (EmrConsoleLink(), "console_url"), (JobLogsLink(), "logs_url")],
+)
 def test_a_task_links_to_its_job_as_soon_as_it_has_one(link: Any, method: str) -> None:
     job = JobReference(PROCESSING_JOB, NAME, "eu-west-1", "aws")
 
     assert link.get_link(SimpleNamespace(job=None), ti_key=None) == ""
     assert link.get_link(SimpleNamespace(job=job), ti_key=None) == getattr(job, method)()
+
+
+def test_the_page_of_an_endpoint_is_that_of_the_first_part_of_its_reference() -> None:
+    job = JobReference(ENDPOINT, "shop/config", "eu-west-1", "aws")
+
+    assert job.console_url().endswith("#/endpoints/shop")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.resources import EMR_STEP, PROCESSING_JOB, TRAINING_JOB
 from airflow_sm_pipelines.aws.tags import Owner, owner_tags
 from airflow_sm_pipelines.execution import orphans
+from airflow_sm_pipelines.execution.connection import UnusableConnectionError
 from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan
 from airflow_sm_pipelines.semantics.ownership import ABSENT
+
+
+@pytest.fixture(autouse=True)
+def _only_processing_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in for SageMaker has no other kind."""
+    monkeypatch.setattr(orphans, "RESOURCE_KINDS", {PROCESSING_JOB.key: PROCESSING_JOB})
 
 
 @pytest.fixture
@@ -65,3 +75,99 @@ def test_an_orphan_is_stopped_once(connection: Any, sagemaker: Any, run_job: Any
     assert stop_orphan(connection, orphan) is False
     assert sagemaker.jobs["job"]["ProcessingJobStatus"] == "Stopped"
     assert list(find_orphans(connection, "blue")) == []
+
+
+class Refusing:
+    """The stand-in for SageMaker, some of whose operations are refused, or not there at all."""
+
+    def __init__(self, sagemaker: Any, refused: dict[str, Exception], lacking: str = "") -> None:
+        self._sagemaker, self._refused, self._lacking = sagemaker, refused, lacking
+        self.meta = SimpleNamespace(service_model=SimpleNamespace(service_name="sagemaker"))
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation == self._lacking:
+            raise AttributeError(operation)
+        return self._refuse if operation in self._refused else getattr(self._sagemaker, operation)
+
+    def _refuse(self, **query: Any) -> Any:
+        raise next(iter(self._refused.values()))
+
+
+@pytest.fixture
+def two_kinds(run_job: Any, facts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training jobs are looked at before processing jobs, of which one is an orphan."""
+    run_job("job", owned_by("Failed"))
+    facts["Failed"] = ("failed", "job")
+    monkeypatch.setattr(orphans, "RESOURCE_KINDS", {"first": TRAINING_JOB, "second": PROCESSING_JOB})
+
+
+def found_and_told(connection: Any) -> tuple[list[str], list[str]]:
+    told: list[str] = []
+    found = list(find_orphans(connection, "blue", lambda kind, error: told.append(f"{kind.key}: {error.code}")))
+    return [orphan.name for orphan in found], told
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_a_kind_that_aws_refuses_to_show_does_not_hide_the_others(
+    connection: Any, sagemaker: Any, client_error: Any
+) -> None:
+    denied = {"list_training_jobs": client_error("AccessDeniedException", "no")}
+    connection.clients["sagemaker"] = Refusing(sagemaker, denied)
+
+    assert found_and_told(connection) == (["job"], ["training-job: AccessDeniedException"])
+    with pytest.raises(CallRefusedError):
+        list(find_orphans(connection, "blue"))
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_an_operation_that_the_installed_botocore_lacks_does_not_hide_the_others(
+    connection: Any, sagemaker: Any
+) -> None:
+    connection.clients["sagemaker"] = Refusing(sagemaker, {}, lacking="list_training_jobs")
+
+    assert found_and_told(connection) == (["job"], ["training-job: OperationNotFoundError"])
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_a_service_that_the_connection_cannot_reach_does_not_hide_the_others(
+    connection: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sagemaker.list_training_jobs = lambda **_: {}
+    kinds = {"emr": EMR_STEP, "first": TRAINING_JOB, "second": PROCESSING_JOB}
+    monkeypatch.setattr(orphans, "RESOURCE_KINDS", kinds)
+    client, unusable = connection.client, UnusableConnectionError("the installed botocore does not know emr")
+
+    def one_client(service: str) -> Any:
+        if service == "emr":
+            raise unusable
+        return client(service)
+
+    monkeypatch.setattr(connection, "client", one_client)
+    told: list[str] = []
+
+    found = find_orphans(connection, "blue", lambda kind, error: told.append(f"{kind.noun}: {error.in_words()}"))
+
+    assert [orphan.name for orphan in found] == ["job"]
+    assert told == ["EMR step: the installed botocore does not know emr"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [("AccessDeniedException", "no", ["processing-job: AccessDeniedException"]), ("ResourceNotFound", "gone", [])],
+)
+def test_one_whose_tags_are_not_shown_does_not_hide_the_others_of_its_kind(
+    connection: Any, sagemaker: Any, run_job: Any, facts: Any, client_error: Any, code: str, message: str, told: Any
+) -> None:
+    run_job("hidden", owned_by("Failed"))
+    run_job("shown", owned_by("Failed"))
+    facts["Failed"] = ("failed", "shown")
+    list_tags = sagemaker.list_tags
+
+    def list_some_tags(ResourceArn: str) -> Any:  # noqa: N803
+        if ResourceArn.endswith("hidden"):
+            raise client_error(code, message)
+        return list_tags(ResourceArn=ResourceArn)
+
+    sagemaker.list_tags = list_some_tags
+
+    assert found_and_told(connection) == (["shown"], told)

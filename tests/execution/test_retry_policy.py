@@ -15,6 +15,7 @@ from airflow_sm_pipelines.errors import (
     RequestError,
     StepFailedError,
     StepInterruptedError,
+    StepOutcomeUnknownError,
     StepTimeoutError,
 )
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
@@ -150,6 +151,10 @@ def test_a_job_that_goes_on_is_found_again_and_uses_no_policy_up(decide: Any, ex
 
 def test_a_fail_step_is_never_retried(decide: Any) -> None:
     assert decide(PipelineFailStepError("Stop", "too bad"), unmatched=9) == (RetryAction.FAIL, None)
+
+
+def test_work_that_may_have_been_done_is_never_repeated(decide: Any) -> None:
+    assert decide(StepOutcomeUnknownError("Call", "lost"), unmatched=9) == (RetryAction.FAIL, None)
 
 
 def test_the_reason_tells_the_number_the_delay_the_type_and_the_policy(context: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -273,7 +274,85 @@ def test_only_s3_uris_are_read(make_scope: Any, s3: Any, uri: str) -> None:
     assert s3.reads == []
 
 
-def test_loops_do_not_run_yet(make_scope: Any) -> None:
-    for ask in (make_scope().current_item, lambda: make_scope().iteration_output("Process")):
-        with pytest.raises(EvaluationError, match="ForEach steps do not run yet"):
-            ask()
+# -- inside a ForEach --------------------------------------------------------------------------------------------------
+
+ITEMS = ["a", 2, {"name": "x", "tags": ["t"]}, '{"name": "y", "options": {"depth": 4}}', None]
+
+
+@pytest.fixture
+def make_loop_scope(context: Any, ti: Any, connection: Any, definition: Any, processing_arguments: Any) -> Any:
+    """Make the scope of the body step ``Second`` in one iteration."""
+    body = [{"Name": name, "Type": "Processing", "Arguments": processing_arguments} for name in ("First", "Second")]
+    arguments = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": body}
+    outside = {"Name": "Outside", "Type": "Processing", "Arguments": processing_arguments}
+    pipeline = load_pipeline(definition(outside, {"Name": "Each", "Type": "ForEach", "Arguments": arguments}))
+    task_ids = {"Each": "g.Each.result", "First": "g.First", "Second": "g.Second", "Outside": "g.Outside"}
+    settings = PipelineRunSettings(pipeline, "p", task_ids, first_task_ids={"Each": "g.Each.items"})
+    ti.task_id = "g.Second"
+    ti.published_by("g.Each.items", ITEMS)
+
+    def make(index: int) -> TaskScope:
+        ti.map_index = index
+        return TaskScope(settings, context, connection, "abcdef012345", {})
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("reference", "index", "value"),
+    [
+        ("ForEach.CurrentItem", 0, "a"),
+        ("ForEach.CurrentItem", 1, 2),
+        ("ForEach.CurrentItem", 2, ITEMS[2]),
+        ("ForEach.CurrentItem.name", 2, "x"),
+        ("ForEach.CurrentItem['tags'][0]", 2, "t"),
+        ("ForEach.CurrentItem", 3, ITEMS[3]),
+        ("ForEach.CurrentItem.name", 3, "y"),
+        ("ForEach.CurrentItem.options['depth']", 3, 4),
+    ],
+)
+def test_the_current_item_is_that_of_the_iteration(
+    make_loop_scope: Any, reference: str, index: int, value: Any
+) -> None:
+    assert evaluate(get(reference), make_loop_scope(index)) == value
+
+
+@pytest.mark.parametrize(
+    ("reference", "index", "reason"),
+    [
+        ("ForEach.CurrentItem.size", 2, "has no member 'size'; its members are"),
+        ("ForEach.CurrentItem.name", 0, "holds no JSON object"),
+        ("ForEach.CurrentItem", 4, "is null, which is no value"),
+    ],
+)
+def test_an_item_without_such_a_member_says_so(make_loop_scope: Any, reference: str, index: int, reason: str) -> None:
+    with pytest.raises(EvaluationError, match=rf"{re.escape(reference)}: .*{reason}"):
+        evaluate(get(reference), make_loop_scope(index))
+
+
+def test_an_item_that_was_never_listed_says_what_to_do(make_loop_scope: Any) -> None:
+    with pytest.raises(EvaluationError, match=r"task g.Each.items has published no such item in this run; clear it"):
+        evaluate(get("ForEach.CurrentItem"), make_loop_scope(5))
+
+
+def test_a_step_of_the_same_body_means_the_same_iteration(make_loop_scope: Any, ti: Any) -> None:
+    for index in range(2):
+        ti.published_by(f"g.First[{index}]", {"ProcessingJobName": f"job {index}"})
+
+    assert evaluate(get("Steps.First.ProcessingJobName"), make_loop_scope(1)) == "job 1"
+
+
+def test_a_step_outside_means_the_only_one(make_loop_scope: Any, ti: Any) -> None:
+    ti.published_by("g.Outside", {"ProcessingJobName": "job"})
+
+    assert evaluate(get("Steps.Outside.ProcessingJobName"), make_loop_scope(1)) == "job"
+
+
+def test_outside_of_a_loop_there_is_no_current_item(make_scope: Any) -> None:
+    with pytest.raises(EvaluationError, match="stands outside the body of a ForEach"):
+        make_scope().current_item()
+
+
+def test_only_a_selector_has_iteration_outputs(make_scope: Any) -> None:
+    with pytest.raises(EvaluationError, match=r"stands only as Selector\.Field of a ForEach"):
+        make_scope().iteration_output("Process")

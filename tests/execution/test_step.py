@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -27,6 +28,7 @@ from airflow_sm_pipelines.errors import (
 )
 from airflow_sm_pipelines.execution import step as step_module
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution.connection import UnusableConnectionError
 from airflow_sm_pipelines.execution.links import JobReference
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
@@ -65,6 +67,7 @@ class FakeTask:
     settings: PipelineRunSettings
     connection: Any
     request: Any = field(default_factory=lambda: UnresolvedRequest({}))
+    members: Any = None
     job: JobReference | None = None
     killed: Any = field(default_factory=Killed)
     waiting: Waiting = field(default_factory=Waiting)
@@ -73,6 +76,9 @@ class FakeTask:
 
     def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
         return request
+
+    def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+        return {name: properties[name] for name in members if name in properties}
 
     def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
         return properties
@@ -220,6 +226,21 @@ def test_a_reference_to_nothing_names_step_argument_and_reference(make_task: Any
         "Step Step: Arguments: Environment.A: Parameters.Text: the DAG run has no such parameter"
     )
     assert sagemaker.calls == []
+
+
+def test_a_connection_that_cannot_be_used_fails_the_step_with_its_name(make_task: Any, context: Any) -> None:
+    class Unusable:
+        def client(self, service: str) -> Any:
+            raise UnusableConnectionError("no AWS region: Airflow connection 'aws_default' gives none")
+
+    task = make_task()
+    task.connection = Unusable()
+
+    with pytest.raises(StepFailedError) as caught:
+        JobStep(task, context).start()
+
+    assert str(caught.value) == "Step Step: no AWS region: Airflow connection 'aws_default' gives none"
+    assert caught.value.exception_type is None
 
 
 # -- adoption ----------------------------------------------------------------------------------------------------------
@@ -557,3 +578,46 @@ def test_a_role_that_may_make_no_experiment_is_told_the_two_cures(
     ):
         JobStep(with_experiment(make_task(), MISSING), context).start()
     assert sagemaker.requests == []
+
+
+# -- what a type adds --------------------------------------------------------------------------------------------------
+
+
+def with_members(task: FakeTask, **members: Any) -> FakeTask:
+    task.plan = dataclasses.replace(task.plan, step=dataclasses.replace(task.plan.step, members=members))
+    return task
+
+
+def test_an_operator_can_resolve_the_members_of_its_type(
+    make_task: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = with_members(make_task({"Flag": "yes"}), SkipCheck={"Get": "Parameters.Flag"}, Group=None)
+    seen: list[Any] = []
+    monkeypatch.setattr(task, "complete_request", lambda request, _: seen.append(task.members()) or request)
+    monkeypatch.setattr(task, "complete_properties", lambda properties, _: seen.append(task.members()) or properties)
+
+    JobStep(task, context).start()
+
+    assert seen == [{"SkipCheck": "yes", "Group": None}] * 2
+
+
+def test_members_that_nobody_asks_for_are_not_resolved(make_task: Any, context: Any) -> None:
+    assert JobStep(with_members(make_task(), SkipCheck={"Get": "Steps.Step.Never"}), context).start()
+
+
+@pytest.mark.parametrize("properties", [None, {"Calculated": "s3://bucket/new"}])
+def test_a_step_that_did_not_succeed_though_its_job_did_publishes_what_it_says(
+    make_task: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch, properties: Any
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise StepFailedError("Step", "violations", properties=properties)
+
+    task = make_task()
+    monkeypatch.setattr(task, "complete_properties", fail)
+    with pytest.raises(StepFailedError, match="violations"):
+        JobStep(task, context).start()
+
+    published = read_properties(context, "Step")
+    assert published == (properties or {**published, "ProcessingJobStatus": "Completed"})
+    assert read_status(context, "Step") is StepStatus.FAILED
+    assert context["task_state_store"].get(RECORD_KEY)["closed"] is True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-from airflow_sm_pipelines.execution.task_states import task_state, task_states
+from airflow_sm_pipelines.execution.task_states import mapped_task_states, task_state, task_states
 from airflow_sm_pipelines.semantics.ownership import ABSENT
 
 
@@ -36,6 +36,15 @@ def test_states_of_the_tasks_that_have_a_row(asked: list[Any]) -> None:
 
 def test_a_deleted_run_has_no_states(asked: list[Any]) -> None:
     assert task_states("dag", "deleted", ["A"]) == {}
+
+
+def test_the_states_of_a_mapped_task_by_index(asked: list[Any]) -> None:
+    assert mapped_task_states("dag", "run", "Loop") == {3: "deferred"}
+    assert asked == [{"dag_id": "dag", "task_ids": ["Loop"], "run_ids": ["run"]}]
+
+
+def test_a_task_that_is_not_mapped_yet_has_index_minus_1(asked: list[Any]) -> None:
+    assert mapped_task_states("dag", "run", "B") == {-1: None}
 
 
 def test_the_state_of_one_task(asked: list[Any]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.triggers.base import TriggerEvent
 
-from airflow_sm_pipelines.execution import triggers
+from airflow_sm_pipelines.execution import triggers, uncancelled
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from airflow_sm_pipelines.semantics.ownership import ABSENT
@@ -222,6 +223,33 @@ def test_a_job_that_has_ended_is_not_stopped(killed: Any, aws: Any) -> None:
 
     assert killed("failed") == "Completed"
     assert "StopProcessingJob" not in aws.calls
+
+
+def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
+    trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow 3.3.2 cancels the trigger of an ended task again and again."""
+    trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)  # type: ignore[assignment]
+    asked, answered = threading.Event(), threading.Event()
+
+    def task_state(*_: Any) -> str:
+        asked.set()
+        answered.wait(5)
+        return "failed"
+
+    monkeypatch.setattr(triggers, "task_state", task_state)
+
+    async def scenario() -> None:
+        kill = asyncio.get_running_loop().create_task(trigger.on_kill())
+        await asyncio.to_thread(asked.wait, 5)
+        kill.cancel()
+        await asyncio.gather(kill, return_exceptions=True)
+        answered.set()
+        await asyncio.gather(*uncancelled._running)
+
+    asyncio.run(scenario())
+
+    assert aws.jobs[NAME]["ProcessingJobStatus"] == "Stopped"
 
 
 def test_a_mapped_task_is_asked_for_by_its_index(

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.execution.xcoms import publish_properties, publish_status, read_properties, read_status
+from airflow_sm_pipelines.errors import StepFailedError
+from airflow_sm_pipelines.execution.xcoms import (
+    failure_published,
+    publish_properties,
+    publish_status,
+    read_failure,
+    read_properties,
+    read_status,
+)
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 
@@ -24,6 +32,21 @@ def test_a_status_comes_back(context: Any, status: StepStatus) -> None:
     assert read_status(context, "Step") is status
 
 
+def test_of_a_mapped_task_one_instance_is_read(context: Any, ti: Any) -> None:
+    ti.published_by("Step[1]", {"x": 1})
+
+    assert read_properties(context, "Step", 1) == {"x": 1}
+    assert read_properties(context, "Step", 0) is None
+
+
+def test_the_first_line_of_an_error_is_published_and_the_error_goes_on(context: Any) -> None:
+    with pytest.raises(StepFailedError), failure_published(context):
+        raise StepFailedError("Step", "the job ended Failed: no\nlast lines of its log:\n    secret")
+
+    assert read_failure(context, "Step") == "the job ended Failed: no"
+
+
 def test_what_was_not_published_is_none(context: Any) -> None:
+    assert read_failure(context, "Other") == ""
     assert read_properties(context, "Other") is None
     assert read_status(context, "Other") is None

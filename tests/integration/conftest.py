@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import os
@@ -20,6 +21,7 @@ from airflow_sm_pipelines.local.server import LocalAws
 
 BUNDLE_CLASS = "airflow.dag_processing.bundles.local.LocalDagBundle"
 DAGS = Path(__file__).parent / "dags"
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 
 
 @dataclass
@@ -40,6 +42,7 @@ def aws() -> Iterator[LocalAws]:
         bundle = {"name": "dags", "classpath": BUNDLE_CLASS, "kwargs": {"path": str(DAGS)}}
         patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
         patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        patch.setenv("AIRFLOW__CORE__FERNET_KEY", base64.urlsafe_b64encode(os.urandom(32)).decode())
         migration = [sys.executable, "-m", "airflow", "db", "migrate"]
         subprocess.run(migration, env=os.environ, check=True, capture_output=True)
         boto3.client("s3").create_bucket(
@@ -51,17 +54,78 @@ def aws() -> Iterator[LocalAws]:
 @pytest.fixture
 def run_dag(aws: LocalAws) -> Callable[..., Ended]:
     def run(name: str, **conf: Any) -> Ended:
-        spec = importlib.util.spec_from_file_location(name, DAGS / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        dag = _dag_of(DAGS / f"{name}.py")
         connection._clients.clear()  # a test may have pointed elsewhere
-        dag_run = module.dag.test(run_conf=conf)
+        dag_run = dag.test(run_conf=conf)
         tasks = {ti.task_id: ti.state for ti in dag_run.get_task_instances()}
         return Ended(str(dag_run.state), tasks, _xcoms(name, dag_run.run_id))
 
     return run
+
+
+@dataclass
+class Tried:
+    """What a definition left behind that was run with its own retries.
+
+    Attributes:
+        state: State of the run.
+        errors: Task -> the exception of each of its tries.
+        tries: Task -> how many there were.
+        states: Task -> its state.
+        properties: Task -> what it published.
+    """
+
+    state: str
+    errors: dict[str, list[BaseException]]
+    tries: dict[str, int]
+    states: dict[str, str | None]
+    properties: dict[str, Any]
+
+
+@pytest.fixture
+def try_definition(aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tried]:
+    """Runs a definition through ``dag.test()``; its errors are kept, its retries wait as long as they say."""
+    bundle = {"name": "dags", "classpath": BUNDLE_CLASS, "kwargs": {"path": str(tmp_path)}}
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+    monkeypatch.setattr(connection, "_clients", {})  # the environment may say otherwise now
+
+    def run(document: dict[str, Any], conf: dict[str, Any] | None = None, **arguments: Any) -> Tried:
+        errors: dict[str, list[BaseException]] = {}
+
+        def note(context: Any) -> None:
+            errors.setdefault(context["ti"].task_id, []).append(context["exception"])
+
+        dag_id = f"{tmp_path.name}_{len(list(tmp_path.glob('*.py')))}"
+        settings = {"deferrable": False, "poll_interval": 0.2, "role_arn": ROLE, **arguments}
+        (tmp_path / f"{dag_id}.json").write_text(json.dumps(document))
+        (tmp_path / f"{dag_id}.py").write_text(
+            "from airflow_sm_pipelines import pipeline_dag\n\n"
+            f"dag = pipeline_dag({f'{dag_id}.json'!r}, dag_id={dag_id!r}, **{settings!r})\n"
+        )
+        dag = _dag_of(tmp_path / f"{dag_id}.py")
+        for task in dag.tasks:
+            task.on_failure_callback = [note]
+            task.on_retry_callback = [note]
+        ended = dag.test(run_conf=conf or {})
+        instances = ended.get_task_instances()
+        return Tried(
+            str(ended.state),
+            errors,
+            {ti.task_id: ti.try_number for ti in instances},
+            {ti.task_id: ti.state for ti in instances},
+            _xcoms(dag_id, ended.run_id),
+        )
+
+    return run
+
+
+def _dag_of(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.dag
 
 
 def _xcoms(dag_id: str, run_id: str) -> dict[str, Any]:

@@ -30,6 +30,17 @@ KEY = {"Bucket": "b", "Key": "k/x"}
             ("Invoke", {"FunctionName": "f"}),
         ),
         ("lambda", "GET", "/no/such/path", "", (), None),
+        (
+            "emr-serverless",
+            "GET",
+            "/tags/arn:aws:emr-serverless:us-west-2:123456789012:/applications/00a/jobruns/00b",
+            "",
+            (),
+            (
+                "ListTagsForResource",
+                {"resourceArn": "arn:aws:emr-serverless:us-west-2:123456789012:/applications/00a/jobruns/00b"},
+            ),
+        ),
     ],
 )
 def test_method_path_and_query_tell_the_operation(service, method, path, query, headers, found):

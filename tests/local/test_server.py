@@ -76,7 +76,7 @@ def test_a_jobs_folder_is_removed_at_its_end(open_workbench, tmp_path, monkeypat
     with open_workbench() as bench:
         bench.run("short", ["true"])
         [work_dir] = tmp_path.glob("sm-pipelines-local-*")
-        assert {path.name for path in work_dir.iterdir()} == {"bin", "packages"}
+        assert {path.name for path in work_dir.iterdir()} == {"bin", "environment", "packages"}
 
 
 def test_with_a_work_dir_the_jobs_folders_are_kept(open_workbench, tmp_path):

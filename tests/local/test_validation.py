@@ -149,3 +149,19 @@ def test_sensitive_values_are_not_repeated():
         validate_request(shape, request)
     assert "Value at 'proposedPassword'" in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+def test_values_and_what_is_missing_can_be_tolerated(shape):
+    told = []
+    validate_request(shape, request_with(RoleArn="<role>", AppSpecification=None), told.append)
+    [message] = told
+    assert message.startswith("3 validation errors detected: Value null at 'appSpecification'")
+    assert "Value '<role>' at 'roleArn' failed to satisfy constraint" in message
+
+
+def test_an_unknown_member_and_a_wrong_type_are_never_tolerated(shape):
+    told = []
+    for members in ({"Enviroment": {}}, {"RoleArn": 1}):
+        with pytest.raises(AwsError):
+            validate_request(shape, request_with(**members), told.append)
+    assert told == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -42,3 +45,124 @@ def condition() -> Any:
         return {"Name": name, "Type": "Condition", "Arguments": arguments, **members}
 
     return make
+
+
+class Crashed(BaseException):
+    """The worker process is gone."""
+
+
+class WatchedClient:
+    """A boto3 client that notes its calls, and whose process dies right before or after one of them.
+
+    Args:
+        client: The client.
+        at: Number of the call, from 1; 0 for none.
+        before: Whether it dies before the call reaches AWS.
+    """
+
+    Crashed = Crashed
+
+    def __init__(self, client: Any, at: int, *, before: bool) -> None:
+        self._client, self._at, self._before = client, at, before
+        self.made: list[str] = []
+
+    @property
+    def meta(self) -> Any:
+        return self._client.meta
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def called(**request: Any) -> Any:
+            self.made.append(name)
+            dies = len(self.made) == self._at
+            if dies and self._before:
+                raise Crashed
+            try:
+                return method(**request)
+            finally:
+                if dies:
+                    raise Crashed
+
+        return called
+
+
+@pytest.fixture(scope="module")
+def rehearsing_aws() -> Iterator[Any]:
+    """A local AWS in which deployments take no time."""
+    from airflow_sm_pipelines.local.rehearsal import Rehearsal
+    from airflow_sm_pipelines.local.server import LocalAws
+
+    with LocalAws(sandbox="rewrite", rehearsal=Rehearsal(job_seconds=0.03)) as aws:
+        yield aws
+
+
+@pytest.fixture
+def hosting(rehearsing_aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client for SageMaker of that AWS, which all steps use; what the test has deployed is deleted after it."""
+    import boto3
+
+    from airflow_sm_pipelines.execution import job
+    from airflow_sm_pipelines.execution.connection import AwsConnection
+
+    place = {"endpoint_url": rehearsing_aws.endpoint_url, "region_name": "us-west-2"}
+    client = boto3.client("sagemaker", aws_access_key_id="test", aws_secret_access_key="test", **place)
+    monkeypatch.setattr(AwsConnection, "client", lambda self, service: client)
+    monkeypatch.setattr(job, "_FIRST_PAUSE", 0.005)
+    yield client
+    _put_faults(rehearsing_aws)
+    for kind, plural in (("InferenceComponent", "inference_components"), ("Endpoint", "endpoints")):
+        _delete_all(client, kind, plural)
+    for found in client.list_endpoint_configs()["EndpointConfigs"]:
+        client.delete_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
+
+
+def _delete_all(client: Any, kind: str, plural: str) -> None:
+    from botocore import xform_name
+    from botocore.exceptions import ClientError
+
+    while found := getattr(client, f"list_{plural}")()[f"{kind}s"]:
+        for one in found:
+            name = {f"{kind}Name": one[f"{kind}Name"]}
+            try:
+                getattr(client, xform_name(f"Delete{kind}"))(**name)
+            except ClientError as error:  # in motion, or gone already
+                if error.response["Error"]["Code"] != "ValidationException":
+                    raise
+
+
+def _put_faults(aws: Any, *rules: dict[str, Any]) -> None:
+    url = f"{aws.endpoint_url}/_local/faults"
+    for method, body in (("DELETE", None), ("POST", json.dumps(rules).encode())):
+        with urllib.request.urlopen(urllib.request.Request(url, data=body, method=method)):
+            pass
+
+
+@pytest.fixture
+def fail_deployments(rehearsing_aws: Any) -> Callable[..., None]:
+    """Let the next call of an operation begin a deployment that fails."""
+
+    def put(operation: str, reason: str) -> None:
+        members = {"service": "sagemaker", "operation": operation, "reason": reason}
+        _put_faults(rehearsing_aws, {**members, "action": "job_fail", "times": 1})
+
+    return put
+
+
+@pytest.fixture
+def put_faults(rehearsing_aws: Any) -> Callable[..., None]:
+    """Put fault rules in force for the test, in place of those that are."""
+    return lambda *rules: _put_faults(rehearsing_aws, *rules)
+
+
+@pytest.fixture
+def through(hosting: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., WatchedClient]:
+    """Let all steps use a client that is watched, or crashes."""
+    from airflow_sm_pipelines.execution.connection import AwsConnection
+
+    def watch(at: int = 0, *, before: bool = False) -> WatchedClient:
+        client = WatchedClient(hosting, at, before=before)
+        monkeypatch.setattr(AwsConnection, "client", lambda self, service: client)
+        return client
+
+    return watch

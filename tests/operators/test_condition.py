@@ -85,7 +85,9 @@ def test_a_reference_to_nothing_names_the_step_and_the_place(tasks: Any, context
     with pytest.raises(UndefinedReferenceError) as caught:
         tasks["Check"].execute(context)
 
-    assert str(caught.value) == ("Step Check: Conditions: Parameters.Answer: the DAG run has no such parameter")
+    assert str(caught.value) == (
+        "Step Check: Arguments: Conditions[0].LeftValue: Parameters.Answer: the DAG run has no such parameter"
+    )
 
 
 def test_values_that_cannot_be_compared_fail_the_step(make_tasks: Any, condition: Any, context: Any) -> None:
@@ -93,7 +95,7 @@ def test_values_that_cannot_be_compared_fail_the_step(make_tasks: Any, condition
     task = make_tasks(condition("Check", GET_ANSWER, [], []), parameters=number)["Check"]
     context["params"] = {"Answer": 1}
 
-    with pytest.raises(ConditionTypeError, match=r"^Step Check: Conditions: Equals compares values of one type"):
+    with pytest.raises(ConditionTypeError, match=r"^Step Check: Arguments: Conditions\[0\]: Equals compares values"):
         task.execute(context)
 
 

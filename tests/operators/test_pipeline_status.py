@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.execution.xcoms import STATUS_KEY
 from airflow_sm_pipelines.operators import pipeline_status
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 
@@ -89,3 +90,26 @@ def test_a_failure_that_no_step_waits_for_is_a_failed_run_whatever_the_user_wish
 def test_any_other_wish_is_refused_when_the_dag_is_parsed() -> None:
     with pytest.raises(ValueError, match="completed_with_failures is 'failed' or 'success', not 'sucess'"):
         status_task(completed_with_failures="sucess")
+
+
+@pytest.mark.parametrize(("published", "ends_well"), [("NotRun", True), ("Failed", False), (None, False)])
+def test_a_loop_that_did_not_begin_has_not_failed(
+    context: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, published: str | None, ends_well: bool
+) -> None:
+    body = {"Name": "Body", "Type": "Lambda", "FunctionArn": "arn", "Arguments": {}}
+    arguments = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": [body]}
+    loop = {"Name": "Each", "Type": "ForEach", "Arguments": arguments}
+    pipeline = load_pipeline({"Version": "2020-12-01", "Steps": [loop]})
+    settings = PipelineRunSettings(pipeline, "pipeline", {"Each": "Each.result", "Body": "Body"})
+    plans = [plan for plan in plan_steps(pipeline) if plan.body_of is None]
+    task = PipelineStatusOperator(task_id="pipeline_status", plans=plans, settings=settings)
+    # The last task of a group fails where a task of a plain step would be upstream_failed.
+    monkeypatch.setattr(pipeline_status, "task_states", lambda *_: {"Each.result": "failed"})
+    if published:
+        ti.published_by("Each.result", published, STATUS_KEY)
+
+    if ends_well:
+        assert task.execute(context)["FailedSteps"] == []
+    else:
+        with pytest.raises(AirflowFailException, match="Failed: Each failed"):
+            task.execute(context)

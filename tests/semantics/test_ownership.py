@@ -60,6 +60,12 @@ def test_a_resource_that_the_record_does_not_name_is_an_orphan(state: str | None
     assert is_orphan(state, recorded, "job-1")
 
 
+@pytest.mark.parametrize("state", TABLE)
+def test_a_training_job_belongs_to_the_tuning_job_that_its_name_begins_with(state: str | None) -> None:
+    assert is_orphan(state, "tune-1", "tune-1-003-0badcafe") is TABLE[state][2]
+    assert is_orphan(state, "tune-1", "tune-10-003-0badcafe"), "another attempt's"
+
+
 def test_every_task_state_of_airflow_is_decided() -> None:
     assert {state.value for state in TaskInstanceState} <= TABLE.keys()
 

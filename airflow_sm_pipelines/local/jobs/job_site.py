@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from airflow_sm_pipelines.local.errors import LocalAwsError
@@ -26,18 +28,26 @@ RUNTIME_COMMAND = "local-aws-runtime"
 """Runs one of `airflow_sm_pipelines.local.runtimes` in the jobs' interpreter: its name and arguments follow."""
 
 VENV_VARIABLE = "LOCAL_AWS_VENV"
-"""Where a job's own virtual environment is, once it has installed something: nothing that a job installs comes into the
-interpreter's own environment."""
+"""Where a job's own virtual environment is. Its interpreter runs all of the job, so that nothing that the job installs,
+not even by ``[sys.executable, "-m", "pip", …]``, comes into the environment of the interpreter that it is made from."""
 
-_PYTHON = """#!/bin/sh
-if [ "$1 $2" = "-m pip" ]; then shift 2; exec {pip} "$@"; fi
-if [ -x "${venv}/bin/python" ]; then exec "${venv}/bin/python" "$@"; fi
-{python} "$@"
-"""
+PYTHON_VARIABLE = "LOCAL_AWS_PYTHON"
+"""That interpreter, for messages: what is missing there is installed there by people."""
+
+_MAKING_SECONDS = 60
+_TAIL = 1000
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _RUNTIME_MAIN = "from airflow_sm_pipelines.local.runtimes.start import main\n\nmain()\n"
 """Python runs the folder with it, and finds there this package only, none of what is installed beside it."""
+
+
+_NO_USER_SETTINGS = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""botocore's session variables that lead to the settings of this user, whose profile need not even exist."""
 
 
 class Clients:
@@ -51,7 +61,10 @@ class Clients:
     def __init__(self, endpoint_url: str, access_key_id: str) -> None:
         self._endpoint_url = endpoint_url
         self._session: Any = boto3.Session(
-            aws_access_key_id=access_key_id, aws_secret_access_key=SECRET_ACCESS_KEY, aws_session_token=""
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=SECRET_ACCESS_KEY,
+            aws_session_token="",
+            botocore_session=botocore.session.Session(session_vars=_NO_USER_SETTINGS),
         )
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
@@ -106,30 +119,78 @@ class JobSite:
     def _packages(self) -> Path:
         return self.work_dir / "packages"
 
-    def create_commands(self) -> None:
-        """Put ``python``, ``pip`` and `RUNTIME_COMMAND` for the jobs in place.
+    @property
+    def _environment(self) -> Path:
+        """The virtual environment of which every job gets a copy."""
+        return self.work_dir / "environment"
+
+    @property
+    def _interpreter(self) -> str:
+        """The interpreter of the settings. Links are not resolved: Python finds its virtual environment by the name.
 
         Raises:
-            LocalAwsError: The interpreter of the settings does not exist.
+            LocalAwsError: It does not exist.
         """
         interpreter = shutil.which(self.settings.python)
         if interpreter is None:
             raise LocalAwsError(f"the jobs' interpreter {self.settings.python} is not an executable file")
+        return os.path.abspath(interpreter)
+
+    def create_commands(self) -> None:
+        """Put the jobs' environment, ``pip`` and `RUNTIME_COMMAND` in place.
+
+        Raises:
+            LocalAwsError: The interpreter of the settings does not exist, or cannot make a virtual environment.
+        """
+        interpreter = self._interpreter
         self._commands.mkdir(parents=True, exist_ok=True)
         self._packages.mkdir(exist_ok=True)
         (self._packages / "__main__.py").write_text(_RUNTIME_MAIN)
         link = self._packages / _PACKAGE.name
         link.unlink(missing_ok=True)  # a kept work_dir has one, perhaps of another installation
         link.symlink_to(_PACKAGE)
-        # Not a symbolic link: Python would not find the virtual environment that the interpreter belongs to.
-        python = f"exec {shlex.quote(os.path.abspath(interpreter))}"
-        runtime = f"{python} {shlex.quote(str(self._packages))}"
-        pip = shlex.quote(str(self._commands / "pip"))
-        for name in ("python", "python3"):
-            self._create_command(name, _PYTHON.format(pip=pip, venv=VENV_VARIABLE, python=python))
-        for name in ("pip", "pip3"):
-            self._create_command(name, f'#!/bin/sh\n{runtime} pip_of_job - "$@"\n')
-        self._create_command(RUNTIME_COMMAND, f'#!/bin/sh\n{runtime} "$@"\n')
+        self._make_environment(interpreter)
+        python = f'#!/bin/sh\nexec "${VENV_VARIABLE}/bin/python"'
+        self._create_command(RUNTIME_COMMAND, f'{python} {shlex.quote(str(self._packages))} "$@"\n')
+        # pip3.11 and python3.11, too, which else might be this user's, by the PATH.
+        versions = [link.name.removeprefix("python") for link in (self._environment / "lib").glob("python3*")]
+        for version in ("", "3", *versions):
+            self._create_command(f"pip{version}", f'{python} -m pip "$@"\n')
+            name = self._environment / "bin" / f"python{version}"
+            if not name.exists():
+                name.symlink_to("python")
+
+    def _make_environment(self, interpreter: str) -> None:
+        shutil.rmtree(self._environment, ignore_errors=True)  # of a kept work_dir, perhaps by another interpreter
+        command = [interpreter, str(self._packages), "job_environment", "-", str(self._environment)]
+        cannot = (
+            f"the jobs' interpreter {interpreter} cannot make a virtual environment; "
+            "jobs need Python 3.9 or later with the module venv"
+        )
+        try:
+            made = subprocess.run(  # noqa: S603 - the user's own choice
+                command,
+                env=self.environment(self.work_dir),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=_MAKING_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LocalAwsError(f"{cannot}: {error}") from error
+        if made.returncode != 0 or not (self._environment / "bin" / "python").exists():
+            raise LocalAwsError(
+                f"{cannot}. It ended with exit code {made.returncode} and said: {made.stdout.strip()[-_TAIL:]}"
+            )
+
+    def furnish(self, home: Path) -> None:
+        """Give a job its own virtual environment, in which it runs and into which it installs.
+
+        Args:
+            home: The job's home.
+        """
+        shutil.copytree(self._environment, home / "venv", symlinks=True)
 
     def _create_command(self, name: str, text: str) -> None:
         path = self._commands / name
@@ -146,9 +207,12 @@ class JobSite:
         return {
             "LANG": "C.UTF-8",
             **passed_on,
-            "PATH": f"{self._commands}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PATH": os.pathsep.join(
+                [str(home / "venv" / "bin"), str(self._commands), os.environ.get("PATH", os.defpath)]
+            ),
             "HOME": str(home),
             VENV_VARIABLE: str(home / "venv"),
+            PYTHON_VARIABLE: self._interpreter,
             "PYTHONUNBUFFERED": "1",  # the log shows lines when they are printed
             **self.aws_environment,
         }

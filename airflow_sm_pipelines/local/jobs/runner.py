@@ -71,13 +71,24 @@ class JobEvents(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnWork:
+    """What a job without a container does.
+
+    Args:
+        run: Does it in the job's thread; ends early when it is asked to stop.
+    """
+
+    run: Callable[[StopRequest], JobResult]
+
+
+@dataclass(frozen=True, slots=True)
 class JobTask:
     """A job to run.
 
     Args:
         folder_name: Unique among all jobs of this local AWS.
         region: Region of its S3 and log calls.
-        plan: Makes the plan of its container; may raise `JobFailure`.
+        plan: Makes the plan of its container, or its own work; may raise `JobFailure`.
         events: Who is told.
         fault: What a fault rule wants of it.
         rehearsed: Set if it is only rehearsed: nothing of the plan is done then.
@@ -85,7 +96,7 @@ class JobTask:
 
     folder_name: str
     region: str
-    plan: Callable[[], ContainerPlan]
+    plan: Callable[[], ContainerPlan | OwnWork]
     events: JobEvents
     fault: JobFault = field(default_factory=JobFault)
     rehearsed: RehearsedJob | None = None
@@ -159,7 +170,10 @@ class Runner:
                 raise JobFailure(task.fault.failure_reason)
             if task.rehearsed is not None:
                 return self._rehearse(task, task.rehearsed, stop)
-            return _Job(self._site, task, folder, task.plan(), stop).run()
+            plan = task.plan()
+            if isinstance(plan, OwnWork):
+                return plan.run(stop)
+            return _Job(self._site, task, folder, plan, stop).run()
         except JobFailure as failure:
             return JobResult(stopped=False, failure_reason=str(failure))
         finally:
@@ -176,7 +190,7 @@ class Runner:
         if job.ending.outcome.failure_reason is not None:
             raise JobFailure(job.ending.outcome.failure_reason)
         task.events.entered(JobPhase.UPLOADING)
-        put_outputs(clients.get("s3", task.region), job.work, job.ending.step)
+        put_outputs(clients.get("s3", task.region), job.work, job.ending)
         return JobResult(stopped=False, metrics=metric_values(job.work))
 
 
@@ -253,6 +267,7 @@ class _Job:
             grace_seconds=settings.stop_grace_seconds,
             stopping=self._time_out,
         )
+        self._site.furnish(self._folder.home)
         environment = self._site.environment(self._folder.home)
         with wrapped.start(self._folder.working_directory, environment) as process:
             self._task.events.entered(JobPhase.RUNNING)

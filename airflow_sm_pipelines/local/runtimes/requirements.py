@@ -1,10 +1,11 @@
-"""A job's own requirements, in a virtual environment that ends with the job."""
+"""What a job requires, installed into its own virtual environment, which ends with the job."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -12,11 +13,22 @@ class InstallError(Exception):
     """The requirements could not be installed; the message has pip's command and exit code."""
 
 
-def interpreter_for(code: Path, folder: Path) -> str:
-    """The interpreter for a folder of code: this one, or a new environment with what the folder requires.
+def install_requirements(code: Path) -> None:
+    """Install what a folder of code requires, into the job's environment, in which this process runs.
 
-    What is installed for this interpreter is visible in the new environment, so that only what is missing is
-    downloaded; nothing is ever installed into this interpreter's own environment.
+    Args:
+        code: Folder that may hold a ``requirements.txt``.
+
+    Raises:
+        InstallError: pip failed, or there is no pip.
+    """
+    requirements = code / "requirements.txt"
+    if requirements.is_file():
+        install(sys.executable, ["-r", str(requirements)], code)
+
+
+def interpreter_for(code: Path, folder: Path) -> str:
+    """The interpreter for one of several folders of code: this one, or a new environment with what the folder requires.
 
     Args:
         code: Folder that may hold a ``requirements.txt``.
@@ -33,12 +45,25 @@ def interpreter_for(code: Path, folder: Path) -> str:
     return python
 
 
-def create_environment(folder: Path) -> str:
-    """A virtual environment that sees what is installed for this interpreter; returns its interpreter."""
-    venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
+def create_environment(folder: Path, more: Sequence[str] = ()) -> str:
+    """Make a virtual environment that sees what is installed for this interpreter; returns its interpreter.
+
+    Only what is missing is downloaded into it, and nothing comes into this interpreter's own. It can be copied: it has
+    none of the scripts that hold its path.
+
+    Args:
+        folder: Where; it is new.
+        more: Further folders whose modules are visible in it.
+    """
+    builder = venv.EnvBuilder(with_pip=False, symlinks=True)
+    context = builder.ensure_directories(str(folder))  # some Pythons want a text
+    builder.create_configuration(context)
+    builder.setup_python(context)
     [packages] = (folder / "lib").glob("python*/site-packages")
     visible = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    (packages / "interpreter.pth").write_text("\n".join(visible) + "\n")
+    # With their own .pth files: editable installations are visible, too.
+    lines = [*(f"{path}\n" for path in more), *(f"import site; site.addsitedir({path!r})\n" for path in visible)]
+    (packages / "interpreter.pth").write_text("".join(lines))
     return str(folder / "bin" / "python")
 
 

@@ -12,6 +12,7 @@ _FROM = "airflow_sm_pipelines.local.runtimes"
 
 _NEEDS: Mapping[str, str] = {
     "numpy": "numpy",
+    "papermill": "papermill ipykernel",
     "xgboost": "xgboost-cpu",
 }
 """Packages to install, by module."""
@@ -26,7 +27,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name not in _NEEDS:
             raise
-        text = f"{sys.executable} has no {error.name}; in its environment: pip install {_NEEDS[error.name]}"
+        python = os.environ["LOCAL_AWS_PYTHON"]  # not that of the job's own environment, which ends with the job
+        text = f"{python} has no {error.name}; in its environment: pip install {_NEEDS[error.name]}"
         code = fail(Path(base), f"ClientError: the local runtime {name} cannot run: {text}")
     sys.stdout.flush()
     sys.exit(code)

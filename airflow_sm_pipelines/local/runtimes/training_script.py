@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from airflow_sm_pipelines.local.runtimes.requirements import InstallError, create_environment, install, interpreter_for
+from airflow_sm_pipelines.local.runtimes.requirements import InstallError, install, install_requirements
 from airflow_sm_pipelines.local.runtimes.start import fail, prepend_path, write_failure
 
 _TAIL_BYTES = 16_384
@@ -58,14 +58,11 @@ def _command(code: Path, program: str, words: list[str]) -> list[str]:
     if not program.endswith(".py"):
         (code / program).chmod(0o755)
         return ["/bin/sh", "-c", shlex.join([f"./{program}", *words])]
-    folder = Path(os.environ["LOCAL_AWS_VENV"])
-    python = interpreter_for(code, folder)
+    install_requirements(code)
     if not (code / "setup.py").is_file():
-        return [python, program, *words]
-    if python == sys.executable:
-        python = create_environment(folder)
-    install(python, [".", "-U"], code)
-    return [python, "-m", program[: -len(".py")].replace("/", "."), *words]
+        return [sys.executable, program, *words]
+    install(sys.executable, [".", "-U"], code)
+    return [sys.executable, "-m", program[: -len(".py")].replace("/", "."), *words]
 
 
 def _run(command: list[str], directory: Path, variables: dict[str, str]) -> tuple[int, str]:

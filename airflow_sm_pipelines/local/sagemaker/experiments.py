@@ -1,6 +1,6 @@
 """Experiments and trials, as far as jobs refer to them: create, describe, list the trials.
 
-Jobs are not associated with trials here: no trial component is recorded.
+What belongs to a trial is told by `airflow_sm_pipelines.local.sagemaker.trial_components`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,16 @@ class Experiments:
             if member in config:
                 self._get(ResourceKey(kind, region, config[member]))
 
+    def trials_of(self, region: str, experiment: str) -> set[str]:
+        """Names of the trials of an experiment.
+
+        Raises:
+            AwsError: ``ResourceNotFound``, because there is no such experiment.
+        """
+        self._get(ResourceKey(_EXPERIMENT, region, experiment))
+        trials = self._resources.resources(_TRIAL, region)
+        return {trial.key.name for trial in trials if trial.members["ExperimentName"] == experiment}
+
     def _create_experiment(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         name = request["ExperimentName"]
         return {"ExperimentArn": self._create(ResourceKey(_EXPERIMENT, context.region, name), request)}
@@ -80,7 +90,7 @@ class Experiments:
 
     def _list_trials(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         if "TrialComponentName" in request:
-            raise validation_error("The local AWS has no trial components; ListTrials takes no TrialComponentName here")
+            raise validation_error("The local AWS does not list the trials of a TrialComponentName")
         if "ExperimentName" in request:
             self._get(ResourceKey(_EXPERIMENT, context.region, request["ExperimentName"]))
         page, token = _TRIALS.page(self._resources.resources(_TRIAL, context.region), request)

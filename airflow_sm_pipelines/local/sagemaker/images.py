@@ -9,12 +9,25 @@ from airflow_sm_pipelines.local.jobs.container import JobFailure
 _XGBOOST = re.compile(r"(?:^|/)(?:sagemaker-)?xgboost(?::(?P<tag>[^@/]+))?(?:@.*)?$")
 """``…/sagemaker-xgboost:1.7-1`` and the older ``…/xgboost:1`` (ECR paths of the built-in algorithm)."""
 
+_MODEL_MONITOR = re.compile(r"(?:^|/)sagemaker-model-monitor-analyzer(?:[:@]|$)")
+_CLARIFY = re.compile(r"(?:^|/)sagemaker-clarify-processing(?:[:@]|$)")
+
 _LAST_PICKLED = (1, 2)
 
 
 def is_xgboost(image: str) -> bool:
     """Whether an image is the built-in XGBoost algorithm."""
     return _XGBOOST.search(image) is not None
+
+
+def is_model_monitor(image: str) -> bool:
+    """Whether an image is the analyzer of Model Monitor."""
+    return _MODEL_MONITOR.search(image) is not None
+
+
+def is_clarify(image: str) -> bool:
+    """Whether an image is that of SageMaker Clarify."""
+    return _CLARIFY.search(image) is not None
 
 
 def pickles_its_model(image: str) -> bool:

@@ -24,13 +24,16 @@ _SORT_KEYS: Mapping[str, Callable[[Job], str]] = {
 }
 
 
-def list_jobs(jobs: Sequence[Job], request: Mapping[str, Any], *, default_order: str) -> tuple[list[Job], str | None]:
+def list_jobs(
+    jobs: Sequence[Job], request: Mapping[str, Any], *, default_order: str, default_sort: str = "CreationTime"
+) -> tuple[list[Job], str | None]:
     """One page of a List operation.
 
     Args:
         jobs: All jobs of the kind.
         request: The List request.
         default_order: ``Ascending`` or ``Descending``, as the operation documents it.
+        default_sort: ``SortBy`` of a request without it.
 
     Returns:
         The jobs of the page, and the token of the next one if there is one.
@@ -38,5 +41,7 @@ def list_jobs(jobs: Sequence[Job], request: Mapping[str, Any], *, default_order:
     Raises:
         AwsError: ``ValidationException`` for a token that this service has not given.
     """
-    listing = Listing(lambda job: job.key.name, _FILTERS, _SORT_KEYS, default_order=default_order)
+    listing = Listing(
+        lambda job: job.key.name, _FILTERS, _SORT_KEYS, default_sort=default_sort, default_order=default_order
+    )
     return listing.page(jobs, request)

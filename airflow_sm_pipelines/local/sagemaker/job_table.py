@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -104,6 +104,7 @@ class Job:
         exit_message: What its container left as a message.
         transitions: Its history, the oldest first.
         metrics: Last values of its metrics.
+        origin: What the service knows of a job that another job has launched; empty for a job of a request.
     """
 
     key: ResourceKey
@@ -117,6 +118,7 @@ class Job:
     exit_message: str | None = None
     transitions: tuple[Transition, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 class JobExistsError(Exception):
@@ -138,8 +140,8 @@ class JobTable:
                 lost = replace(job, status=JobStatus.IN_PROGRESS)
                 self._put(lost, **_end_of(lost, JobEnd(failure_reason=_LOST)))
 
-    def create(self, key: ResourceKey, request: Mapping[str, Any]) -> Job:
-        """Add a job in progress.
+    def create(self, key: ResourceKey, request: Mapping[str, Any], origin: Mapping[str, Any] | None = None) -> Job:
+        """Add a job in progress, that a request or another job (then with its ``origin``) asks for.
 
         Raises:
             JobExistsError: There is one with this key; names stay taken after a job's end.
@@ -149,7 +151,7 @@ class JobTable:
             if key in self._jobs:
                 raise JobExistsError(key.arn)
             transitions = (Transition(SecondaryStatus.STARTING, now),)
-            job = Job(key, request, JobStatus.IN_PROGRESS, now, now, transitions=transitions)
+            job = Job(key, request, JobStatus.IN_PROGRESS, now, now, transitions=transitions, origin=origin or {})
             self._jobs[key] = job
             return job
 

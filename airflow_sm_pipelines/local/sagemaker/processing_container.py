@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, S3Download, S3Upload
+from airflow_sm_pipelines.local.jobs.job_site import RUNTIME_COMMAND
+from airflow_sm_pipelines.local.sagemaker.images import is_model_monitor
 from airflow_sm_pipelines.local.sagemaker.job_table import Job
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -59,6 +61,8 @@ def _entrypoint(application: Mapping[str, Any]) -> list[str]:
     entrypoint: list[str] = application.get("ContainerEntrypoint", [])
     if not entrypoint:
         image = application["ImageUri"]
+        if is_model_monitor(image):
+            return [RUNTIME_COMMAND, "data_quality", "/opt/ml"]
         raise JobFailure(
             f"ClientError: no local runtime for image {image}: the job has no ContainerEntrypoint, and what the "
             "image would run is unknown here"

@@ -9,9 +9,15 @@ from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import exists
 from airflow_sm_pipelines.local.json_service import Operation, Operations
 from airflow_sm_pipelines.local.rehearsal import Rehearsal
+from airflow_sm_pipelines.local.sagemaker.auto_ml_jobs import auto_ml_jobs
+from airflow_sm_pipelines.local.sagemaker.endpoint_configs import EndpointConfigs
+from airflow_sm_pipelines.local.sagemaker.endpoints import Endpoints
 from airflow_sm_pipelines.local.sagemaker.experiments import Experiments
+from airflow_sm_pipelines.local.sagemaker.inference_components import InferenceComponents
 from airflow_sm_pipelines.local.sagemaker.job_operations import JobOperations
 from airflow_sm_pipelines.local.sagemaker.job_table import JobTable
+from airflow_sm_pipelines.local.sagemaker.lineage import Lineage
+from airflow_sm_pipelines.local.sagemaker.model_customization_jobs import model_customization_jobs
 from airflow_sm_pipelines.local.sagemaker.model_package_groups import ModelPackageGroups
 from airflow_sm_pipelines.local.sagemaker.model_packages import ModelPackages
 from airflow_sm_pipelines.local.sagemaker.models import Models
@@ -21,6 +27,8 @@ from airflow_sm_pipelines.local.sagemaker.store import Store
 from airflow_sm_pipelines.local.sagemaker.tags import Tags
 from airflow_sm_pipelines.local.sagemaker.training_jobs import training_jobs
 from airflow_sm_pipelines.local.sagemaker.transform_jobs import transform_jobs
+from airflow_sm_pipelines.local.sagemaker.trial_components import TrialComponents
+from airflow_sm_pipelines.local.sagemaker.tuning_jobs import TuningJobs
 
 
 def sagemaker_operations(
@@ -38,16 +46,26 @@ def sagemaker_operations(
     resources = ResourceTable(store.resources)
     tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), store.tags)
     experiments = Experiments(resources, tags)
+    components = TrialComponents(jobs, resources, experiments)
     models = Models(
         resources, tags, lambda region, uri: rehearsal is not None or exists(clients.get("s3", region), uri)
     )
     groups = ModelPackageGroups(resources, tags)
     packages = ModelPackages(resources, groups, tags, store.client_tokens)
+    training = JobOperations(training_jobs(experiments), jobs, tags, runner, rehearsal)
+    tuning = TuningJobs(jobs, training, rehearsal)
+    configs = EndpointConfigs(resources, tags, models, rehearsal)
+    endpoints = Endpoints(resources, tags, configs, rehearsal)
+    hosting: list[Operations] = [configs, endpoints, InferenceComponents(resources, tags, endpoints, models, rehearsal)]
+    lineage = Lineage(resources, tags, takes_any_arn=rehearsal is not None)
     kinds = [
+        auto_ml_jobs(),
+        model_customization_jobs(),
         processing_jobs(experiments),
-        training_jobs(experiments),
         transform_jobs(experiments, models, packages),
+        tuning.kind(),
     ]
-    parts: list[Operations] = [tags, experiments, models, groups, packages]
+    parts: list[Operations] = [tags, experiments, models, groups, packages, training, tuning, components]
+    parts += [*hosting, lineage]
     parts += [JobOperations(kind, jobs, tags, runner, rehearsal) for kind in kinds]
     return {name: operation for part in parts for name, operation in part.operations().items()}

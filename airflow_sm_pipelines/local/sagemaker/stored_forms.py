@@ -41,6 +41,7 @@ def _write_job(job: Job) -> dict[str, Any]:
         "exit_message": job.exit_message,
         "transitions": [[row.status.value, _text(row.start_time), _text(row.end_time)] for row in job.transitions],
         "metrics": [[metric.name, metric.value, _text(metric.time)] for metric in job.metrics],
+        "origin": dict(job.origin),
     }
 
 
@@ -62,6 +63,7 @@ def _read_job(key: ResourceKey, document: Mapping[str, Any]) -> Job:
         metrics=tuple(
             Metric(name, value, datetime.fromisoformat(moment)) for name, value, moment in document["metrics"]
         ),
+        origin=document.get("origin", {}),  # state files of earlier versions have none
     )
 
 

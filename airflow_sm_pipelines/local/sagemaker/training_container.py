@@ -25,6 +25,7 @@ from airflow_sm_pipelines.local.jobs.container import (
 )
 from airflow_sm_pipelines.local.jobs.job_site import RUNTIME_COMMAND
 from airflow_sm_pipelines.local.jobs.metrics import MetricDefinition
+from airflow_sm_pipelines.local.sagemaker.disguised_training import entrypoint_command
 from airflow_sm_pipelines.local.sagemaker.images import is_xgboost, no_runtime, pickles_its_model
 from airflow_sm_pipelines.local.sagemaker.job_table import Job
 from airflow_sm_pipelines.local.sagemaker.script_mode import CODE_DIRECTORY, Script, find_script, script_environment
@@ -92,7 +93,7 @@ def _command(job: Job, configuration: Mapping[str, Any]) -> tuple[tuple[str, ...
     """Command, variables and the user's script, if the image is to run one."""
     algorithm = job.request["AlgorithmSpecification"]
     if entrypoint := algorithm.get("ContainerEntrypoint"):
-        return (*entrypoint, *algorithm.get("ContainerArguments", ())), {}, None
+        return entrypoint_command(entrypoint, algorithm.get("ContainerArguments", ())), {}, None
     image = algorithm["TrainingImage"]
     if "ContainerArguments" in algorithm:
         raise no_runtime(image, "the job has ContainerArguments, but no ContainerEntrypoint")

@@ -68,8 +68,12 @@ def _describe(job: Job) -> Mapping[str, Any]:
     started = next((row.start_time for row in job.transitions if row.status is SecondaryStatus.DOWNLOADING), None)
     seconds = max(1, round((job.end_time - started).total_seconds())) if started and job.end_time else None
     defaults = {name: value for name, value in _DEFAULTS.items() if name not in job.request}
+    output = job.request.get("OutputDataConfig")
     return {
         **defaults,
+        # The service tells it always, and the Python SDK reads it when it attaches to a job.
+        "OutputDataConfig": {"KmsKeyId": "", **output} if output else None,
+        "TuningJobArn": job.origin.get("TuningJobArn"),
         "ModelArtifacts": {"S3ModelArtifacts": model_uri(job)},
         "FailureReason": job.failure_reason,
         "TrainingStartTime": started,
@@ -87,6 +91,8 @@ def _transition(row: Transition, job: Job) -> dict[str, Any]:
     message = _MESSAGES[row.status]
     if row.status is SecondaryStatus.FAILED and job.failure_reason:
         message = job.failure_reason  # as AWS does
+    if row.status is SecondaryStatus.STARTING and "Note" in job.origin:
+        message = f"{message} ({job.origin['Note']})"
     return {
         "Status": row.status.value,
         "StartTime": row.start_time,

@@ -16,7 +16,7 @@ PROGRAM = (
 def run(base, name, *arguments, without="none"):
     root = Path(airflow_sm_pipelines.__file__).parents[1]
     command = [sys.executable, "-c", PROGRAM, without, name, str(base), *arguments]
-    variables = {**os.environ, "LOCAL_AWS_VENV": str(base / "venv")}
+    variables = {**os.environ, "LOCAL_AWS_PYTHON": "/of/the/settings/python"}
     return subprocess.run(command, capture_output=True, text=True, cwd=root, env=variables, check=False)
 
 
@@ -24,8 +24,8 @@ def test_a_missing_library_is_named_with_its_cure(tmp_path):
     done = run(tmp_path, "xgboost_training", "ubj", without="xgboost")
     assert done.returncode == 1
     failure = (tmp_path / "output" / "failure").read_text()
-    assert failure.startswith("ClientError: the local runtime xgboost_training cannot run: ")
-    assert failure.endswith("has no xgboost; in its environment: pip install xgboost-cpu")
+    told = "/of/the/settings/python has no xgboost; in its environment: pip install xgboost-cpu"
+    assert failure == f"ClientError: the local runtime xgboost_training cannot run: {told}"
 
 
 def test_the_exit_code_is_that_of_the_runtime(tmp_path):

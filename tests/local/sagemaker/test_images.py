@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.local.sagemaker.images import is_xgboost, pickles_its_model
+from airflow_sm_pipelines.local.sagemaker.images import is_clarify, is_model_monitor, is_xgboost, pickles_its_model
 
 REGISTRY = "246618743249.dkr.ecr.us-west-2.amazonaws.com"
 
@@ -39,3 +39,14 @@ def test_the_built_in_algorithm_is_known_by_its_repository(image, expected):
 )
 def test_models_are_pickled_up_to_version_1_2(tag, expected):
     assert pickles_its_model(f"{REGISTRY}/sagemaker-xgboost:{tag}") is expected
+
+
+@pytest.mark.parametrize("ending", ["", ":1.0", "@sha256:00"])
+def test_the_images_of_checks_are_known_by_their_repositories(ending):
+    monitor, clarify = (
+        f"{REGISTRY}/sagemaker-{name}{ending}" for name in ("model-monitor-analyzer", "clarify-processing")
+    )
+    assert (is_model_monitor(monitor), is_clarify(monitor)) == (True, False)
+    assert (is_model_monitor(clarify), is_clarify(clarify)) == (False, True)
+    assert not is_model_monitor(f"{REGISTRY}/my-sagemaker-model-monitor-analyzer{ending}")
+    assert not is_clarify(f"{REGISTRY}/sagemaker-clarify-processing/extended")

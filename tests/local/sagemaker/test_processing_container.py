@@ -33,6 +33,11 @@ def test_arguments_without_an_entrypoint_are_for_the_unknown_image(plan):
         plan(AppSpecification={"ImageUri": "x", "ContainerArguments": ["run"]})
 
 
+def test_the_analyzer_of_model_monitor_has_a_runtime(plan):
+    image = "159807026194.dkr.ecr.us-west-2.amazonaws.com/sagemaker-model-monitor-analyzer"
+    assert plan(AppSpecification={"ImageUri": image}).command == ("local-aws-runtime", "data_quality", "/opt/ml")
+
+
 def test_own_variables_win_over_those_of_the_service(plan):
     environment = plan(Environment={"PROCESSING_JOB_NAME": "mine", "A": "b"}).environment
     assert environment["PROCESSING_JOB_NAME"] == "mine"

@@ -107,7 +107,9 @@ def test_script_mode_trains_a_model(bench, completed):
 
 def test_describe_echoes_the_request_without_its_tags(bench, completed):
     request, description = completed
-    members = {name: value for name, value in request.items() if name != "Tags"}
+    members = {name: value for name, value in request.items() if name not in ("Tags", "OutputDataConfig")}
+    # The Python SDK's attach() reads the key of every job.
+    assert description["OutputDataConfig"] == {"KmsKeyId": "", **request["OutputDataConfig"]}
     assert members.items() <= description.items()
     assert description["EnableManagedSpotTraining"] is False
     tags = bench.sagemaker.list_tags(ResourceArn=description["TrainingJobArn"])["Tags"]

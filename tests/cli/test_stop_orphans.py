@@ -1,0 +1,111 @@
+"""`sm-pipelines stop-orphans` without Airflow's database: what it says and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.resources import EMR_STEP, PROCESSING_JOB
+from airflow_sm_pipelines.aws.tags import Owner
+from airflow_sm_pipelines.cli import stop_orphans
+from airflow_sm_pipelines.execution import orphans
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.orphans import Orphan
+
+OWNER = Owner("blue", "dag", "run", "Train")
+REFUSED = CallRefusedError("ListClusters", "AccessDeniedException", "no", None)
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command over given orphans; stopping one whose name is ``stubborn`` is refused."""
+    monkeypatch.setattr(AwsConnection, "client", lambda self, service: None)
+
+    def stop(_: Any, orphan: Orphan) -> bool:
+        if orphan.name == "stubborn":
+            raise CallRefusedError("CancelSteps", "FAILED", "too old", None)
+        return True
+
+    monkeypatch.setattr(orphans, "stop_orphan", stop)
+
+    def run(*found: Orphan, hidden: Sequence[Any] = (), dry_run: bool = False) -> int:
+        def find(connection: Any, deployment: str, refused: Any) -> Iterator[Orphan]:
+            for kind, error in hidden:
+                refused(kind, error)
+            yield from found
+
+        monkeypatch.setattr(orphans, "find_orphans", find)
+        arguments = argparse.Namespace(aws_conn_id="", region=None, dry_run=dry_run)
+        return stop_orphans.run(arguments)
+
+    return run
+
+
+def orphan(name: str) -> Orphan:
+    return Orphan(PROCESSING_JOB, name, OWNER, "failed")
+
+
+def test_each_orphan_is_named_and_stopped(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(orphan("a"), orphan("b")) == 0
+    said = capsys.readouterr().out
+    assert said.count("  stopped\n") == 2
+    assert "processing job a: task Train of run run of dag is failed\n" in said
+    assert "2 orphans of deployment" in said
+
+
+def test_a_dry_run_stops_nothing(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(orphan("a"), dry_run=True) == 0
+    assert "stopped" not in capsys.readouterr().out
+
+
+def test_what_may_not_be_looked_at_is_named_and_the_others_are_stopped(
+    call: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(orphan("a"), hidden=[(EMR_STEP, REFUSED)]) == 1
+    said = capsys.readouterr()
+    assert "  stopped\n" in said.out
+    assert said.err == (
+        "sm-pipelines stop-orphans: cannot look at every EMR step: AWS refused ListClusters: AccessDeniedException: no "
+        "(allow elasticmapreduce:ListClusters to the connection's role or user)\n"
+    )
+
+
+def test_what_is_refused_many_times_is_told_once(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = [
+        (PROCESSING_JOB, CallRefusedError("ListTags", "AccessDeniedException", f"not on job-{number}", None))
+        for number in range(3)
+    ]
+    assert call(orphan("a"), hidden=[*refused, (EMR_STEP, REFUSED)]) == 1
+    said = capsys.readouterr()
+    assert [line.partition(" (allow ")[2] for line in said.err.splitlines()] == [
+        "sagemaker:ListTags to the connection's role or user)",
+        "elasticmapreduce:ListClusters to the connection's role or user)",
+    ]
+
+
+def test_no_permission_is_asked_for_where_none_is_missing(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    throttled = CallRefusedError("ListClusters", "ThrottlingException", "slow down", None)
+    assert call(hidden=[(EMR_STEP, throttled)]) == 1
+    assert capsys.readouterr().err.endswith("AWS refused ListClusters: ThrottlingException: slow down\n")
+
+
+def test_one_that_cannot_be_stopped_does_not_keep_the_others(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(orphan("stubborn"), orphan("b")) == 1
+    said = capsys.readouterr()
+    assert said.out.count("  stopped\n") == 1
+    assert "cannot stop processing job stubborn: AWS refused CancelSteps: FAILED: too old" in said.err
+
+
+def test_an_unusable_connection_is_told_once(
+    call: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: AwsConnection, service: str) -> Any:
+        raise REFUSED
+
+    monkeypatch.setattr(AwsConnection, "client", refuse)
+    assert call(orphan("a")) == 1
+    assert capsys.readouterr().out == ""
