@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
 
 # Airflow loads plugins before it forks the processes that parse DAG files and run tasks. Imported here, the package
@@ -14,6 +16,13 @@ for _step_type in STEP_OPERATORS:
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):
-    """Holds the place of the timetables, the API and the pages of this package."""
+    """The endpoint by which handlers answer Callback steps."""
 
     name = "sm_pipelines"
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """Return the web application; Airflow asks for it in the API server only, and only there it is imported."""
+        from airflow_sm_pipelines.plugin.callback_api import callback_app  # noqa: PLC0415
+
+        return [{"name": "sm-pipelines", "app": callback_app(), "url_prefix": "/sm-pipelines"}]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_sm_pipelines.plugin import SageMakerPipelinesPlugin
@@ -11,3 +14,18 @@ def test_it_is_a_plugin_with_a_name_of_its_own() -> None:
     assert issubclass(SageMakerPipelinesPlugin, AirflowPlugin)
     assert SageMakerPipelinesPlugin.name == "sm_pipelines"
     SageMakerPipelinesPlugin.validate()
+
+
+def test_the_web_application_is_mounted_beside_airflows_own() -> None:
+    (mounted,) = SageMakerPipelinesPlugin().fastapi_apps
+    assert mounted["url_prefix"] == "/sm-pipelines"
+    assert {route.path for route in mounted["app"].routes} == {"/callback", "/callback/"}
+
+
+def test_only_the_api_server_imports_it() -> None:
+    program = (
+        "import sys, airflow_sm_pipelines.plugin as p; p.SageMakerPipelinesPlugin();"
+        "print([n for n in sys.modules if n in ('fastapi', 'starlette', 'airflow_sm_pipelines.plugin.callback_api')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"

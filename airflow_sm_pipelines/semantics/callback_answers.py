@@ -1,0 +1,128 @@
+"""The rules of a Callback step's token and of the answers to it, as pure functions.
+
+A token is a capability: whoever holds it may answer the step. It has the form that the API demands (botocore,
+``CallbackToken``: 10 letters and digits), 62**10 or about 2**59 possibilities, and only its digest is ever looked up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+_ALPHABET = string.ascii_letters + string.digits
+_LENGTH = 10
+
+SUCCESS = "Success"
+FAILURE = "Failure"
+
+REASON = "FailureReason"
+"""The field of the required action's form that holds the reason of a failure."""
+
+_OVER = frozenset({"success", "failed", "skipped", "removed", "upstream_failed"})
+
+
+def new_callback_token() -> str:
+    """Return a random token."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def digest_of(token: str) -> str:
+    """Return the digest under which a token is known: the sha256 in hexadecimal."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a callback.
+
+    Attributes:
+        outcome: `SUCCESS` or `FAILURE`.
+        outputs: Value of each output by name; text if it came through the API, any JSON if a person gave it.
+        reason: Why the step is to fail; empty if nobody says.
+        person: Who answered in Airflow; empty if the answer came with the token.
+    """
+
+    outcome: str
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    person: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON, from which ``Answer(**…)`` makes an equal one."""
+        return asdict(self)
+
+    def says_the_same_as(self, other: Answer) -> bool:
+        """Tell whether two answers are the same, whoever gave them; the API has a value as text, a person as JSON."""
+        return (self.outcome, self.reason) == (other.outcome, other.reason) and self._texts() == other._texts()
+
+    def _texts(self) -> dict[str, str]:
+        return {name: held if isinstance(held, str) else json.dumps(held) for name, held in self.outputs.items()}
+
+
+def answer_of_person(chosen: str, form: Mapping[str, Any], person: str) -> Answer:
+    """Return the answer that somebody gave by Airflow's required action.
+
+    Args:
+        chosen: `SUCCESS` or `FAILURE`.
+        form: The fields of the form; those left empty are null.
+        person: The name of the user.
+    """
+    filled = {name: value for name, value in form.items() if value is not None}
+    if chosen == FAILURE:
+        return Answer(FAILURE, reason=str(filled.get(REASON, "")), person=person)
+    return Answer(SUCCESS, outputs=filled, person=person)
+
+
+class Reception(Enum):
+    """What becomes of an answer that came with a token.
+
+    Attributes:
+        TAKEN: It is the step's answer.
+        SAME: The step has been given this very answer before.
+        CONFLICT: The step has been given another answer.
+        LATE: Nobody waits for it any more; nothing changes.
+        UNKNOWN: There is no such token.
+    """
+
+    TAKEN = "taken"
+    SAME = "same"
+    CONFLICT = "conflict"
+    LATE = "late"
+    UNKNOWN = "unknown"
+
+
+def receive(answer: Answer, earlier: Answer | None, *, waiting: bool) -> Reception:
+    """Decide about an answer to a token that exists.
+
+    Args:
+        answer: The answer.
+        earlier: The answer that was taken before, if there was one.
+        waiting: Whether the attempt that drew the token still wants an answer.
+    """
+    if earlier is not None:
+        return Reception.SAME if answer.says_the_same_as(earlier) else Reception.CONFLICT
+    return Reception.TAKEN if waiting else Reception.LATE
+
+
+def is_waiting(state: str | None, max_tries: int, attempt: Mapping[str, Any] | None, digest: str) -> bool:
+    """Tell whether a task still wants the answer to a token.
+
+    Args:
+        state: State of the task instance.
+        max_tries: Airflow's number of the same name, which only a clear changes; the epoch begins with it.
+        attempt: The task's attempt record, ``None`` if it has none.
+        digest: Digest of the token.
+    """
+    return (
+        attempt is not None
+        and attempt.get("digest") == digest
+        and not attempt.get("closed")
+        and str(attempt.get("epoch", "")).partition("/")[0] == str(max_tries)
+        and state not in _OVER
+    )

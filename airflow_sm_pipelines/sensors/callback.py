@@ -1,0 +1,62 @@
+"""The Callback step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import TaskDeferralTimeout
+
+from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.operators.base import StepOperator
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.execution.callback_step import CallbackStep
+
+
+class CallbackSensor(StepOperator):
+    """Sends a message with a token to an SQS queue and waits, without a worker slot, until somebody answers.
+
+    Its properties are ``{"OutputParameters": {…}}``, as given in the answer. The answer comes through the endpoint that
+    the plugin serves (the API of SageMaker), or from a person, by Airflow's required action.
+    """
+
+    ui_color = "#fff2cc"
+    killed: threading.Event
+
+    def shown_request(self, plan: StepPlan) -> Any:
+        """Show what the message will hold."""
+        return {
+            "QueueUrl": plan.step.members.get("SqsQueueUrl"),
+            "MessageBody": {"token": "<token>", "arguments": plan.step.arguments},
+        }
+
+    def act(self, context: Any) -> dict[str, Any]:
+        """Send the message and wait for the answer, or defer; returns the typed outputs."""
+        return self._callback_step(context).start()
+
+    def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Go on when the callback was answered; runs in a new worker process."""
+        return self._callback_step(context).resume()
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Give the callback up if Airflow ended the deferral because ``execution_timeout`` has passed."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            with self._told_to_loop(context):
+                self._callback_step(context).time_out()
+
+    def on_kill(self) -> None:
+        """Wake the waiting step; Airflow calls this in a signal handler, where nothing else is safe."""
+        killed: threading.Event | None = getattr(self, "killed", None)
+        if killed is not None:
+            killed.set()
+
+    def _callback_step(self, context: Any) -> CallbackStep:
+        # Only a running task needs it, and DAG files are parsed far more often than tasks run.
+        from airflow_sm_pipelines.execution.callback_step import CallbackStep  # noqa: PLC0415
+
+        self.killed = threading.Event()
+        return CallbackStep(self, context)

@@ -1,0 +1,112 @@
+"""The Callback step's task, as the DAG has it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferralTimeout
+
+from airflow_sm_pipelines import pipeline_dag
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.execution import callback_step
+from airflow_sm_pipelines.execution.required_actions import answer_form
+from airflow_sm_pipelines.sensors.callback import CallbackSensor
+
+STEP = {
+    "Name": "Ask",
+    "Type": "Callback",
+    "Arguments": {"text": "{{ ds }}"},
+    "SqsQueueUrl": {"Get": "Parameters.Url"},
+    "OutputParameters": [
+        {"OutputName": "name with space", "OutputType": "String"},
+        {"OutputName": "rows", "OutputType": "Integer"},
+        {"OutputName": "auc", "OutputType": "Float"},
+        {"OutputName": "approved", "OutputType": "Boolean"},
+    ],
+}
+URL = {"Name": "Url", "Type": "String", "DefaultValue": "https://sqs.eu-west-1.amazonaws.com/1/q"}
+
+
+@pytest.fixture
+def sensor(definition: Any) -> CallbackSensor:
+    dag = pipeline_dag(definition(STEP, Parameters=[URL]), dag_id="dag", aws_conn_id=None)
+    task = dag.get_task("Ask")
+    assert isinstance(task, CallbackSensor)
+    return task
+
+
+class FakeStep:
+    """Stands for `CallbackStep`."""
+
+    calls: ClassVar[list[str]] = []
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def start(self) -> dict[str, Any]:
+        self.calls.append("start")
+        return {"OutputParameters": {}}
+
+    def resume(self) -> dict[str, Any]:
+        self.calls.append("resume")
+        return {"OutputParameters": {}}
+
+    def time_out(self) -> None:
+        self.calls.append("time_out")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(callback_step, "CallbackStep", FakeStep)
+    monkeypatch.setattr(FakeStep, "calls", [])
+    return FakeStep.calls
+
+
+def test_airflow_shows_the_message_before_it_is_resolved(sensor: CallbackSensor) -> None:
+    assert sensor.request.serialize() == {
+        "QueueUrl": {"Get": "Parameters.Url"},
+        "MessageBody": {"token": "<token>", "arguments": {"text": "{{ ds }}"}},
+    }
+
+
+def test_it_sends_then_resumes(sensor: CallbackSensor, calls: list[str], context: Any) -> None:
+    assert sensor.execute(context) == {"OutputParameters": {}}
+    assert sensor.resume_execution("resume", {"event": {"answered": True}}, context) == {"OutputParameters": {}}
+    assert calls == ["start", "resume"]
+
+
+def test_a_deferral_that_takes_too_long_gives_the_callback_up(
+    sensor: CallbackSensor, calls: list[str], context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_long(*_: Any, **__: Any) -> None:
+        raise TaskDeferralTimeout
+
+    monkeypatch.setattr(sensor, "resume", too_long)
+    sensor.execution_timeout = timedelta(seconds=1)
+    sensor.resume_execution("resume", {}, context)
+    assert calls == ["time_out"]
+
+
+def test_on_kill_before_the_step_runs_does_nothing(sensor: CallbackSensor) -> None:
+    sensor.on_kill()
+
+
+def test_on_kill_wakes_the_waiting_step(sensor: CallbackSensor, calls: list[str], context: Any) -> None:
+    sensor.execute(context)
+    assert not sensor.killed.is_set()
+    sensor.on_kill()
+    assert sensor.killed.is_set()
+
+
+def test_the_form_for_people_has_a_field_of_each_outputs_type(definition: Any) -> None:
+    form = answer_form(load_pipeline(definition(STEP, Parameters=[URL])).step("Ask"))
+    assert {name: field["schema"]["type"] for name, field in form.items()} == {
+        "name with space": ["string", "null"],
+        "rows": ["integer", "null"],
+        "auc": ["number", "null"],
+        "approved": ["boolean", "null"],
+        "FailureReason": ["string", "null"],
+    }
+    assert {field["value"] for field in form.values()} == {None}, "nothing is given that nobody has chosen"
