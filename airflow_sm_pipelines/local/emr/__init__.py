@@ -1,0 +1,1 @@
+"""Amazon EMR: clusters that are only a list of steps, and steps that really run here as processes."""
