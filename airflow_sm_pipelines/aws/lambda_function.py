@@ -1,0 +1,131 @@
+"""Invoking a Lambda function and reading its answer: one call, sent once.
+
+Source: the Lambda API reference, "Invoke". An invocation has no idempotency token and cannot be looked up, so what
+matters after a failed call is whether the function may have run. A refusal says that it has not; a connection that
+breaks after the request was sent, or an internal error of the service, leaves it open.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
+from airflow_sm_pipelines.aws.failures import SERVICE_FAULT
+
+_OPERATION = "Invoke"
+_LONGEST_QUOTE = 500
+
+# The request never left this machine.
+_UNSENT = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError"})
+# Errors with a status of 500 and above that Lambda gives before it starts a function; any other leaves it open.
+_NOT_STARTED = frozenset(
+    {
+        "EC2AccessDeniedException",
+        "EC2ThrottledException",
+        "EC2UnexpectedException",
+        "ENILimitReachedException",
+        "ENINotReadyException",
+        "InvalidRuntimeException",
+        "InvalidSecurityGroupIDException",
+        "InvalidSubnetIDException",
+        "InvalidZipFileException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "ResourceNotReadyException",
+        "SubnetIPAddressLimitReachedException",
+    }
+)
+
+
+class LostAnswerError(CallRefusedError):
+    """The function may have been run, and its answer will never come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a function answered.
+
+    Attributes:
+        payload: What it returned, as JSON text; of a function that failed, the error.
+        error: Empty if it returned, else how it failed: ``Unhandled``, or ``Handled``.
+        log_tail: The last lines of its log, at most 4 KB.
+    """
+
+    payload: str
+    error: str
+    log_tail: tuple[str, ...]
+
+    def value(self) -> Any:
+        """Return what the function returned.
+
+        Raises:
+            ValueError: It is no JSON (a runtime of the function's own may answer anything).
+        """
+        return json.loads(self.payload) if self.payload.strip() else None
+
+    def failure(self) -> str:
+        """Return why the function failed: type and message of its error, else what it said."""
+        try:
+            said = self.value()
+        except ValueError:
+            said = None
+        if not isinstance(said, dict) or not ("errorMessage" in said or "errorType" in said):
+            return self.payload[:_LONGEST_QUOTE] or f"{self.error}, without a message"
+        parts = (said.get("errorType"), said.get("errorMessage"))
+        return ": ".join(str(part) for part in parts if part) or f"{self.error}, without a message"
+
+
+def invoke(client: Any, function: str, event: Any, custom_context: Mapping[str, str]) -> Answer:
+    """Invoke a function and wait for its answer.
+
+    Args:
+        client: A boto3 client for Lambda that never repeats a call by itself.
+        function: Name or ARN of the function, with or without a version or alias.
+        event: What the handler is given; JSON.
+        custom_context: What the handler finds in ``context.client_context.custom``.
+
+    Raises:
+        LostAnswerError: The function may have been run.
+        CallRefusedError: AWS refused the call; the function was not run.
+    """
+    request = {
+        "FunctionName": function,
+        "InvocationType": "RequestResponse",
+        "LogType": "Tail",
+        "ClientContext": base64.b64encode(json.dumps({"custom": dict(custom_context)}).encode()).decode(),
+        "Payload": json.dumps(event).encode(),
+    }
+    try:
+        with refusals(_OPERATION):
+            answer = client.invoke(**request)
+            payload = answer["Payload"].read().decode(errors="replace")
+    except CallRefusedError as error:
+        if not _may_have_run(error):
+            raise
+        lost = LostAnswerError(
+            error.operation, error.code, error.message, error.exception_type or SERVICE_FAULT, sent=error.sent
+        )
+        raise lost from error
+    return Answer(payload, str(answer.get("FunctionError") or ""), _lines(answer.get("LogResult")))
+
+
+def _may_have_run(error: CallRefusedError) -> bool:
+    """Tell whether a failed call may have started the function."""
+    from botocore import exceptions as botocore_errors
+
+    cause = error.__cause__
+    if isinstance(cause, botocore_errors.ClientError):
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(status >= 500) and error.code not in _NOT_STARTED
+    broken = (botocore_errors.ConnectionError, botocore_errors.HTTPClientError, botocore_errors.IncompleteReadError)
+    return isinstance(cause, broken) and error.code not in _UNSENT
+
+
+def _lines(log_result: str | None) -> tuple[str, ...]:
+    return tuple(base64.b64decode(log_result or "").decode(errors="replace").splitlines())

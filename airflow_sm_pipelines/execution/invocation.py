@@ -1,0 +1,214 @@
+"""One invocation of a function for one step: written down before it is made, and remembered when it is answered.
+
+Runs in the worker. An invocation cannot be found again, so the record in Airflow's task state store is all that a later
+try knows of it. It is the attempt record of job steps with no resource in it: open while the answer is unknown, closed
+when the function is known to have failed or not to have been run. The outputs of an answered one stand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
+from airflow_sm_pipelines.aws.names import new_token, resource_name
+from airflow_sm_pipelines.definition.models import describe_value
+from airflow_sm_pipelines.errors import StepFailedError, StepOutcomeUnknownError
+from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, StateStore, from_record
+from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.job import Log
+from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
+
+OUTPUTS_KEY = "sm_pipelines_outputs"
+
+_CANNOT_BE_LOOKED_UP = "Lambda cannot tell whether it has run"
+
+
+class OnUnknown(StrEnum):
+    """What a step does about an invocation whose answer it does not know.
+
+    Attributes:
+        RETRY: Invoke again: the function runs at least once.
+        FAIL: Fail until a human clears the task: it runs at most once.
+    """
+
+    RETRY = "retry"
+    FAIL = "fail"
+
+
+class Invocation:
+    """The invocation of one step in one try.
+
+    Args:
+        identity: Which step, execution and epoch.
+        function: Name or ARN of the function, for messages.
+        context: Airflow's task context, of which the task's state store is used.
+        on_unknown: What to do when an earlier answer is not known.
+        log: Where to say what happens.
+        now: The present time in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        identity: StepIdentity,
+        function: str,
+        context: Any,
+        on_unknown: OnUnknown,
+        log: Log,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._identity = identity
+        self._function = function
+        self._store: StateStore = context["task_state_store"]
+        self._on_unknown = on_unknown
+        self._log = log
+        self._now = now
+
+    def run(
+        self, declared: Sequence[Mapping[str, Any]], invoke: Callable[[Mapping[str, str]], Answer]
+    ) -> dict[str, Any]:
+        """Invoke the function once, or return what it answered to an earlier try; returns the typed outputs.
+
+        Args:
+            declared: The step's ``OutputParameters``.
+            invoke: Makes the call with a custom client context, and waits for the answer.
+
+        Raises:
+            StepOutcomeUnknownError: The answer of an invocation is not known, and it is not to be repeated.
+            StepFailedError: The function failed, does not return what the step declares, or AWS refused the call.
+        """
+        last = self._read()
+        outputs = self._answered(last)
+        if outputs is not None:
+            self._log.info("An earlier try of this task has the answer of %s; it is not invoked again", self._function)
+            return outputs
+        self._judge(last)
+        attempt = self._open_next(last)
+        self._log.info("Invoking %s", self._function)
+        try:
+            answer = invoke(self._custom_context(attempt))
+        except LostAnswerError as error:
+            raise self._lost(error) from error
+        except CallRefusedError as error:
+            self._close(attempt)
+            raise self._failure(error.in_words(), error.exception_type) from error
+        try:
+            outputs = self._outputs(declared, answer)
+        except StepFailedError:
+            self._close(attempt)
+            raise
+        self._store.set(OUTPUTS_KEY, {"attempt": attempt.name, "outputs": outputs})
+        return outputs
+
+    # -- what earlier tries have left --------------------------------------------------------------------------------
+
+    def _read(self) -> Attempt | None:
+        record = self._store.get(RECORD_KEY)
+        return None if record is None else from_record(Attempt, record)
+
+    def _is_current(self, attempt: Attempt) -> bool:
+        return attempt.epoch == self._identity.epoch
+
+    def _answered(self, last: Attempt | None) -> dict[str, Any] | None:
+        if last is None or not self._is_current(last):
+            return None
+        record = self._store.get(OUTPUTS_KEY)
+        if record is None or record["attempt"] != last.name:
+            return None
+        outputs: dict[str, Any] = record["outputs"]
+        return outputs
+
+    def _judge(self, last: Attempt | None) -> None:
+        """Decide about an invocation that an earlier try began and whose answer it never saw."""
+        if last is None or last.closed:
+            return
+        if not self._is_current(last):
+            self._log.warning(
+                "The task was cleared while an invocation of %s was under way, begun at %s; it may still run, Lambda "
+                "cannot stop it",
+                self._function,
+                last.submitted_at,
+            )
+            return
+        begun = f"an earlier try began to invoke {self._function} at {last.submitted_at} and never saw its answer"
+        if self._on_unknown is OnUnknown.FAIL:
+            raise self._unknown(begun)
+        self._log.warning("%s: %s; invoking it again (on_unknown is retry)", begun, _CANNOT_BE_LOOKED_UP)
+
+    # -- this invocation ---------------------------------------------------------------------------------------------
+
+    def _open_next(self, last: Attempt | None) -> Attempt:
+        now = self._now().isoformat()
+        if last is not None and self._is_current(last):
+            token, number, opened_at = last.token, last.failures + 1, last.opened_at
+        else:
+            token, number, opened_at = new_token(), 0, now
+        identity = self._identity
+        name = resource_name(identity.execution_id, identity.step, token, number, limit=63, prefix=None)
+        return self._write(Attempt(identity.epoch, token, number, name, "", opened_at, submitted_at=now))
+
+    def _custom_context(self, attempt: Attempt) -> dict[str, str]:
+        """Return what a handler needs to know an invocation that repeats another: all but the try are the same."""
+        identity = self._identity
+        return {
+            "executionId": identity.execution_id,
+            "step": identity.step,
+            "token": attempt.token,
+            "try": str(identity.try_number),
+        }
+
+    def _write(self, attempt: Attempt) -> Attempt:
+        self._store.set(RECORD_KEY, asdict(attempt))
+        return attempt
+
+    def _close(self, attempt: Attempt) -> None:
+        self._write(replace(attempt, closed=True))
+
+    # -- its outcome -------------------------------------------------------------------------------------------------
+
+    def _outputs(self, declared: Sequence[Mapping[str, Any]], answer: Answer) -> dict[str, Any]:
+        if answer.error:
+            raise self._failure(
+                self._with_log(f"the function {self._function} failed: {answer.failure()}", answer.log_tail)
+            )
+        for line in answer.log_tail:
+            self._log.info("    %s", line)
+        try:
+            returned = answer.value() if declared else {}
+        except ValueError as error:
+            raise self._failure(f"the function {self._function} did not return JSON: {error}") from error
+        if not isinstance(returned, dict):
+            raise self._failure(
+                f"the function {self._function} must return an object with the outputs that the step declares, but "
+                f"returned {describe_value(returned)}"
+            )
+        try:
+            return typed_outputs(declared, returned)
+        except OutputParametersError as error:
+            raise self._failure(
+                f"what the function {self._function} returned is not what the step declares: {error}"
+            ) from error
+
+    def _with_log(self, message: str, log_tail: Sequence[str]) -> str:
+        lines = ["last lines of its log:", *(f"    {line}" for line in log_tail)] if log_tail else []
+        return "\n".join((message, *lines))
+
+    def _lost(self, error: LostAnswerError) -> StepFailedError | StepOutcomeUnknownError:
+        if self._on_unknown is OnUnknown.FAIL:
+            return self._unknown(f"{error.in_words()}, after {self._function} was invoked")
+        return self._failure(f"{error.in_words()}; {_CANNOT_BE_LOOKED_UP}", error.exception_type)
+
+    def _unknown(self, what: str) -> StepOutcomeUnknownError:
+        return StepOutcomeUnknownError(
+            self._identity.step,
+            f"{what}. {_CANNOT_BE_LOOKED_UP}, and on_unknown is fail: it is not invoked again by itself. Look whether "
+            "its work was done; then clear the task to invoke it again, or mark it successful",
+        )
+
+    def _failure(self, message: str, exception_type: str | None = None) -> StepFailedError:
+        return StepFailedError(self._identity.step, message, exception_type=exception_type)

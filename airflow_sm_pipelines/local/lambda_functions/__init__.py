@@ -1,0 +1,1 @@
+"""Lambda: functions whose handlers run as processes of this machine."""

@@ -1,0 +1,95 @@
+"""The members of a request in the AWS REST-JSON protocol: from path, query, headers and body, as the model tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs
+
+import botocore.session
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """A request as it came.
+
+    Args:
+        path_members: Values in the path, by their names there.
+        query_string: Undecoded query.
+        headers: Values by name, in lower case.
+        body: The whole body.
+    """
+
+    path_members: Mapping[str, str]
+    query_string: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def read_rest_members(service: str, operation: str, request: RestRequest) -> dict[str, Any] | None:
+    """Return the members of a request, or ``None`` if its body is no JSON object.
+
+    A body that is one member as a whole comes as text. A member that the model does not know stays under its name.
+
+    Args:
+        service: Name of the service in botocore.
+        operation: Name of the operation.
+        request: The request.
+    """
+    shape = _model(service).operation_model(operation).input_shape
+    if shape is None:
+        return {}
+    members = dict(_outside_of_the_body(shape, request))
+    payload = shape.serialization.get("payload")
+    if payload is not None and shape.members[payload].type_name != "structure":
+        return {**members, payload: request.body.decode(errors="replace")} if request.body else members
+    document = _object(request.body)
+    if document is None:
+        return None
+    if payload is not None:
+        return {**members, payload: document} if request.body else members
+    names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
+    return {**members, **{names.get(name, name): value for name, value in document.items()}}
+
+
+@cache
+def _model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+def _outside_of_the_body(shape: Any, request: RestRequest) -> Iterator[tuple[str, Any]]:
+    query = parse_qs(request.query_string, keep_blank_values=True)
+    for name, member in shape.members.items():
+        wire_name = member.serialization.get("name", name)
+        match member.serialization.get("location"):
+            case "uri" if wire_name in request.path_members:
+                yield name, _typed(member, request.path_members[wire_name])
+            case "querystring" if wire_name in query:
+                yield name, _of_query(member, query[wire_name])
+            case "header" if wire_name.lower() in request.headers:
+                yield name, _typed(member, request.headers[wire_name.lower()])
+
+
+def _of_query(shape: Any, values: Sequence[str]) -> Any:
+    return [_typed(shape.member, value) for value in values] if shape.type_name == "list" else _typed(shape, values[0])
+
+
+def _typed(shape: Any, text: str) -> Any:
+    """A value of a query or header in its own type; one that has another comes as text, which validation refuses."""
+    match shape.type_name:
+        case "boolean" if text in ("true", "false"):
+            return text == "true"
+        case "integer" | "long" if text.removeprefix("-").isdecimal():
+            return int(text)
+    return text
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body or b"{}")
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

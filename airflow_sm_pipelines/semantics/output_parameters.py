@@ -1,0 +1,60 @@
+"""The outputs of a Lambda or Callback step: what it declares against what came back.
+
+Source: developer guide, "Lambda step" and "Callback step": every declared output must come back, and nested values are
+a single string of JSON. That undeclared keys are ignored, that null is no value, and that a number or boolean for a
+String output becomes its JSON text is *assumed* (docs/semantics.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.definition.models import Parameter, ParameterValueError, describe_value
+
+_WANTED = {"String": "a string", "Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+
+
+class OutputParametersError(ValueError):
+    """What came back does not have the outputs that the step declares; the message names each fault."""
+
+
+def typed_outputs(declared: Sequence[Mapping[str, Any]], returned: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the declared outputs with their values, each of its declared type.
+
+    Args:
+        declared: The step's ``OutputParameters`` of the definition: ``{"OutputName": …, "OutputType": …}`` each; one
+            without a type is a String.
+        returned: Value by name, as plain JSON; a text is read as the declared type.
+
+    Raises:
+        OutputParametersError: Outputs are missing, or of another type; all of them at once.
+    """
+    outputs: dict[str, Any] = {}
+    missing: list[str] = []
+    faults: list[str] = []
+    for entry in declared:
+        name, kind = str(entry["OutputName"]), str(entry.get("OutputType") or "String")
+        value = returned.get(name)
+        if value is None:
+            missing.append(name)
+            continue
+        try:
+            outputs[name] = Parameter(name, kind).coerce(_text(value) if kind == "String" else value)
+        except ParameterValueError:
+            faults.append(
+                f"the output {name!r} is declared as {kind} ({_WANTED[kind]}), but is {describe_value(value)}"
+            )
+    if missing:
+        noun = "output" if len(missing) == 1 else "outputs"
+        there = f"there is {list_names(returned)}" if returned else "nothing came back"
+        faults.insert(0, f"the declared {noun} {list_names(missing)} did not come back ({there})")
+    if faults:
+        raise OutputParametersError("; ".join(faults))
+    return outputs
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,205 @@
+"""The Lambda step."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import signal
+import threading
+import time
+from typing import Any
+
+import pytest
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from airflow_sm_pipelines.errors import (
+    StepError,
+    StepFailedError,
+    StepInterruptedError,
+    StepOutcomeUnknownError,
+    StepTimeoutError,
+    UndefinedReferenceError,
+)
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.operators import lambda_function
+
+NAME = [{"Name": "Function", "Type": "String", "DefaultValue": "f"}]
+
+
+class FakeLambda:
+    """Answers each call as a handler does; a handler may wait."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.release = threading.Event()
+        self.release.set()
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
+        self.release.wait(10)
+        return {"Payload": io.BytesIO(b'{"ok": "true", "n": 1}'), "LogResult": base64.b64encode(b"END").decode()}
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> FakeLambda:
+    fake = FakeLambda()
+    monkeypatch.setattr(AwsConnection, "client", lambda _, service: {"lambda": fake}[service])
+    return fake
+
+
+def step(**members: Any) -> dict[str, Any]:
+    outputs = [{"OutputName": "ok", "OutputType": "Boolean"}]
+    return {"Name": "Call", "Type": "Lambda", "FunctionArn": "f", "OutputParameters": outputs, **members}
+
+
+def test_it_publishes_the_declared_outputs(make_tasks: Any, context: Any, client: FakeLambda) -> None:
+    task = make_tasks(step(Arguments={"a": 1}))["Call"]
+
+    assert task.execute(context) == {"OutputParameters": {"ok": True}}
+    assert task.request == {"FunctionName": "f", "Payload": {"a": 1}}
+
+
+@pytest.mark.parametrize("arguments", [{}, {"Arguments": {}}, {"Arguments": None}])
+def test_absent_arguments_are_an_empty_event(
+    make_tasks: Any, context: Any, client: FakeLambda, arguments: dict[str, Any]
+) -> None:
+    make_tasks(step(**arguments))["Call"].execute(context)
+
+    assert json.loads(client.requests[0]["Payload"]) == {}
+
+
+def test_the_event_keeps_nulls_types_and_what_only_looks_like_a_join(
+    make_tasks: Any, context: Any, client: FakeLambda
+) -> None:
+    event = {"null": None, "n": [1, 0.5, {"deep": {"Get": "Parameters.Function"}}], "j": {"On": "-", "Values": ["a"]}}
+    context["params"] = {"Function": "g"}
+
+    make_tasks(step(Arguments=event), parameters=NAME)["Call"].execute(context)
+
+    assert json.loads(client.requests[0]["Payload"]) == {**event, "n": [1, 0.5, {"deep": "g"}]}
+
+
+def test_the_function_may_be_an_expression(make_tasks: Any, context: Any, client: FakeLambda) -> None:
+    context["params"] = {"Function": "arn:aws:lambda:eu-west-1:123456789012:function:g"}
+
+    make_tasks(step(FunctionArn={"Get": "Parameters.Function"}), parameters=NAME)["Call"].execute(context)
+
+    assert client.requests[0]["FunctionName"] == "arn:aws:lambda:eu-west-1:123456789012:function:g"
+
+
+def test_a_reference_to_nothing_names_its_place(make_tasks: Any, context: Any, client: FakeLambda) -> None:
+    for members, place in (
+        ({"FunctionArn": {"Get": "Parameters.Function"}}, "FunctionArn"),
+        ({"Arguments": {"x": {"Get": "Parameters.Function"}}}, "Arguments"),
+    ):
+        with pytest.raises(UndefinedReferenceError, match=f"^Step Call: {place}: .*no such parameter"):
+            make_tasks(step(**members), parameters=NAME)["Call"].execute(context)
+    assert client.requests == []
+
+
+def test_an_empty_function_name_is_refused(make_tasks: Any, context: Any, client: FakeLambda) -> None:
+    context["params"] = {"Function": ""}
+
+    with pytest.raises(StepError, match="FunctionArn: must be the name or ARN of a function, but is ''"):
+        make_tasks(step(FunctionArn={"Get": "Parameters.Function"}), parameters=NAME)["Call"].execute(context)
+
+
+def test_on_unknown_is_set_by_overrides_by_name_or_type(make_tasks: Any) -> None:
+    both = (step(), {**step(), "Name": "Other"})
+    overrides = {"Lambda": {"on_unknown": "fail"}, "Other": {"on_unknown": "retry"}}
+
+    tasks = make_tasks(*both, overrides=overrides)
+
+    assert (tasks["Call"].on_unknown, tasks["Other"].on_unknown) == ("fail", "retry")
+    assert make_tasks(step())["Call"].on_unknown == "retry"
+
+
+def test_fail_is_never_retried(make_tasks: Any, context: Any) -> None:
+    task = make_tasks(step(), overrides={"Call": {"on_unknown": "fail", "retries": 5}})["Call"]
+
+    decision = task.retry_policy.evaluate(StepOutcomeUnknownError("Call", "lost"), 1, 8, context)
+
+    assert decision.action is RetryAction.FAIL
+
+
+def test_a_lost_answer_is_retried_by_default(make_tasks: Any, context: Any) -> None:
+    task = make_tasks(step())["Call"]
+    error = StepFailedError("Call", "lost", exception_type="Step.SERVICE_FAULT")
+
+    assert task.retry_policy.evaluate(error, 1, 8, context).action is RetryAction.RETRY
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        ("failed", StepError, r"its task was ended \(failed\)\. Lambda cannot stop a function"),
+        ("running", StepInterruptedError, r"the worker was told to end\. Lambda cannot stop a function"),
+    ],
+)
+def test_a_kill_ends_the_task_at_once_and_says_that_the_function_goes_on(
+    make_tasks: Any,
+    context: Any,
+    client: FakeLambda,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    error: type[Exception],
+    message: str,
+) -> None:
+    monkeypatch.setattr(lambda_function, "task_state", lambda *_: state)
+    client.release.clear()
+    task = make_tasks(step())["Call"]
+    # As Airflow does it: on_kill() in a signal handler, between two instructions of the waiting thread.
+    before = signal.signal(signal.SIGALRM, lambda *_: task.on_kill())
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    began = time.monotonic()
+    try:
+        with pytest.raises(error, match=message):
+            task.execute(context)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        client.release.set()
+
+    assert time.monotonic() - began < 5
+    assert len(client.requests) == 1
+
+
+def test_a_task_that_was_killed_before_the_call_does_not_invoke(
+    make_tasks: Any, context: Any, client: FakeLambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambda_function, "task_state", lambda *_: "failed")
+    task = make_tasks(step())["Call"]
+    found = AwsConnection.client
+
+    def killed_meanwhile(self: AwsConnection, service: str) -> Any:
+        task.on_kill()
+        return found(self, service)
+
+    monkeypatch.setattr(AwsConnection, "client", killed_meanwhile)
+
+    with pytest.raises(StepError, match=r"its task was ended \(failed\)\. The function was not invoked"):
+        task.execute(context)
+    assert client.requests == []
+
+
+def test_a_timeout_says_that_the_function_goes_on(
+    make_tasks: Any, context: Any, client: FakeLambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def time_out(*_: Any) -> None:
+        raise AirflowTaskTimeout("Timeout")
+
+    client.release.clear()
+    task = make_tasks(step())["Call"]
+    before = signal.signal(signal.SIGALRM, time_out)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(StepTimeoutError, match=r"longer than execution_timeout .*Lambda cannot stop a function"):
+            task.execute(context)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        client.release.set()
+
+
+def test_a_kill_without_a_call_does_nothing(make_tasks: Any) -> None:
+    make_tasks(step())["Call"].on_kill()
