@@ -1,0 +1,75 @@
+"""The report of a check: ``constraint_violations.json``.
+
+Schemas: developer guide, "Schema for Violations", "Bias Drift Violations", "Model Feature Attribution Drift
+Violations"; a model quality check names the metric.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError, call, read_object
+from airflow_sm_pipelines.aws.s3_objects import split_uri
+
+_ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
+_MOST_VIOLATIONS = 10
+_LONGEST_DESCRIPTION = 200
+_SUBJECTS = ("feature_name", "facet", "label", "metric_name")
+
+
+class UnreadableReportError(ValueError):
+    """A check's report has not the form of one."""
+
+
+def read_violations(s3: Any, uri: str, since: datetime) -> list[Mapping[str, Any]] | None:
+    """Return the violations that a report lists; ``None`` if there is no report of this job.
+
+    Args:
+        s3: A boto3 client for S3.
+        uri: Where the report would be.
+        since: When the job was created: an older report is another job's, left in the same folder.
+
+    Raises:
+        UnreadableReportError: It is something else.
+        CallRefusedError: S3 refused the call.
+    """
+    bucket, key = split_uri(uri)
+    try:
+        written = call(s3, "HeadObject", {"Bucket": bucket, "Key": key})["LastModified"]
+        if written < since.replace(microsecond=0):  # S3 tells whole seconds
+            return None
+        body = read_object(s3, bucket, key)
+    except CallRefusedError as error:
+        if error.code in _ABSENT:
+            return None
+        raise
+    try:
+        violations = json.loads(body)["violations"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableReportError(f"{uri} is no violation report: {error!r}") from error
+    if not isinstance(violations, list) or not all(isinstance(one, dict) for one in violations):
+        raise UnreadableReportError(f"{uri} is no violation report: `violations` is not a list of objects")
+    return violations
+
+
+def in_words(violations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return one line for each violation, up to ten, and one that counts the rest."""
+    lines = [_line(violation) for violation in violations[:_MOST_VIOLATIONS]]
+    more = len(violations) - _MOST_VIOLATIONS
+    return [*lines, f"and {more} more"] if more > 0 else lines
+
+
+def _line(violation: Mapping[str, Any]) -> str:
+    """E.g. ``facet Sex = F, metric_name CI: bias_drift_check: Value 0.7 does not meet …``."""
+    values = {name: str(violation[name]) for name in _SUBJECTS if violation.get(name) is not None}
+    if "facet" in values and violation.get("facet_value") is not None:
+        values["facet"] += f" = {violation['facet_value']}"
+    subject = ", ".join(f"{name} {value}" for name, value in values.items())
+    description = str(violation.get("description", "")).strip()
+    if len(description) > _LONGEST_DESCRIPTION:
+        description = f"{description[:_LONGEST_DESCRIPTION]}…"
+    parts = (subject, str(violation.get("constraint_check_type", "")), description)
+    return ": ".join(part for part in parts if part)

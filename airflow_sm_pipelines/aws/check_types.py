@@ -1,0 +1,77 @@
+"""What distinguishes the check types of ClarifyCheck and QualityCheck: their files, and where a package keeps them.
+
+Sources: developer guide, "Baseline calculation, drift detection and lifecycle with ClarifyCheck and QualityCheck
+steps", "Schema for Violations"; API reference, ``DriftCheckBaselines``; the SDK's examples of model packages, which say
+which check's baseline goes into which member.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Where the files of a baseline are.
+
+    Attributes:
+        constraints: S3 URI of the constraints; ``""`` if there are none.
+        statistics: S3 URI of the statistics, which only a QualityCheck has; ``""`` if there are none.
+    """
+
+    constraints: str = ""
+    statistics: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.constraints or self.statistics)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckType:
+    """One value of ``CheckType``.
+
+    Attributes:
+        name: The value.
+        section: Member of a model package's ``DriftCheckBaselines`` that holds its baseline.
+        constraints_member: Member of the section for the constraints.
+        statistics_member: The same for the statistics; ``""`` if the check has none.
+        constraints_file: Name of the file in the job's output that is the new baseline's constraints.
+        statistics_file: The same for the statistics; ``""`` if the check has none.
+    """
+
+    name: str
+    section: str
+    constraints_member: str
+    constraints_file: str
+    statistics_member: str = ""
+    statistics_file: str = ""
+
+    def calculated_baseline(self, folder: str) -> Baseline:
+        """Return the baseline that a job has written into a folder of S3."""
+        start = folder.rstrip("/")
+        statistics = f"{start}/{self.statistics_file}" if self.statistics_file else ""
+        return Baseline(f"{start}/{self.constraints_file}", statistics)
+
+
+def _quality(name: str, section: str) -> CheckType:
+    return CheckType(name, section, "Constraints", "constraints.json", "Statistics", "statistics.json")
+
+
+def _clarify(name: str, section: str, constraints_member: str) -> CheckType:
+    return CheckType(name, section, constraints_member, "analysis.json")
+
+
+CHECK_TYPES = {
+    row.name: row
+    for row in (
+        _quality("DATA_QUALITY", "ModelDataQuality"),
+        _quality("MODEL_QUALITY", "ModelQuality"),
+        _clarify("DATA_BIAS", "Bias", "PreTrainingConstraints"),
+        _clarify("MODEL_BIAS", "Bias", "PostTrainingConstraints"),
+        _clarify("MODEL_EXPLAINABILITY", "Explainability", "Constraints"),
+    )
+}
+"""The check types by name."""
+
+VIOLATIONS_FILE = "constraint_violations.json"
+"""The report of a check, beside the new baseline; all check types have the same name for it."""
