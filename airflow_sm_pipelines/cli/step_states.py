@@ -1,0 +1,85 @@
+"""How each step of a run ended, from the states of its tasks: a ForEach and the steps of its body have several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.definition.models import Step
+
+_STATES = {"success": "succeeded", "failed": "failed", "skipped": "skipped"}
+_NOT_RUN = "not run"
+# Of a step that ran in several iterations, the first of these that one of them has.
+_ORDER = ("failed", "succeeded", "skipped", _NOT_RUN)
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """How a step ended.
+
+    Attributes:
+        state: ``succeeded``, ``failed``, ``skipped`` or ``not run``; of a step in the body of a ForEach ``failed`` if
+            it failed in an iteration.
+        reason: Why it failed, ``None`` if it did not.
+        iterations: Of a step in the body of a ForEach, how it ended in each iteration.
+    """
+
+    state: str
+    reason: str | None = None
+    iterations: tuple[StepState, ...] = ()
+
+    def in_words(self) -> str:
+        """Return it for people."""
+        if not self.iterations:
+            return f"{self.state}: {self.reason}" if self.state == "failed" and self.reason else self.state
+        failed = [index for index, one in enumerate(self.iterations) if one.state == "failed"]
+        if failed:
+            first = self.iterations[failed[0]].in_words()
+            return f"failed in {len(failed)} of {_iterations(len(self.iterations))}; in iteration {failed[0]}: {first}"
+        return f"{self.state} in {_iterations(sum(one.state == self.state for one in self.iterations))}"
+
+    def as_json(self) -> JsonObject:
+        """Return the members ``state`` and ``reason``, and ``iterations`` of a step that has some."""
+        members: JsonObject = {"state": self.state, "reason": self.reason}
+        return {**members, "iterations": [one.as_json() for one in self.iterations]} if self.iterations else members
+
+
+def instance_name(task_id: str, map_index: int) -> str:
+    """Return a name for a task instance; no step is called like an iteration of another."""
+    return task_id if map_index < 0 else f"{task_id}-{map_index}"
+
+
+def task_of_step(step: Step) -> str:
+    """Return the task that ends with a step; a ForEach is a group, which its last task stands for."""
+    return f"{step.name}.result" if step.type == "ForEach" else step.name
+
+
+def step_state(step: Step, tasks: Mapping[str, str | None], reasons: Mapping[str, str]) -> StepState:
+    """Return how a step ended.
+
+    Args:
+        step: The step.
+        tasks: State of each task instance of the run, by `instance_name`.
+        reasons: Why instances failed, likewise.
+    """
+    if step.type == "ForEach":
+        has_begun = tasks.get(f"{step.name}.items") != "upstream_failed"
+        return _state(task_of_step(step), tasks, reasons) if has_begun else StepState(_NOT_RUN)
+    if step.body_of is None:
+        return _state(step.name, tasks, reasons)
+    iterations: list[StepState] = []
+    while (name := instance_name(step.name, len(iterations))) in tasks:
+        iterations.append(_state(name, tasks, reasons))
+    if not iterations:
+        return _state(step.name, tasks, reasons)
+    states = {one.state for one in iterations}
+    return StepState(next(state for state in _ORDER if state in states), iterations=tuple(iterations))
+
+
+def _state(name: str, tasks: Mapping[str, str | None], reasons: Mapping[str, str]) -> StepState:
+    return StepState(_STATES.get(tasks.get(name) or "", _NOT_RUN), reasons.get(name))
+
+
+def _iterations(number: int) -> str:
+    return f"{number} iteration{'' if number == 1 else 's'}"

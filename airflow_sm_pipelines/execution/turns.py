@@ -1,0 +1,153 @@
+"""Waiting for one's turn in a ForEach step: its ``MaxConcurrency``, with Airflow's task states as the only record.
+
+The rule is `airflow_sm_pipelines.semantics.parallelism`. `wait_for_turn` runs in the worker, `TurnTrigger` in the
+triggerer; both only read, so that nothing is left to clean up, whatever dies or is cleared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from airflow.sdk.exceptions import AirflowRescheduleException
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_sm_pipelines.execution.task_states import mapped_task_states
+from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
+from airflow_sm_pipelines.execution.xcoms import own_map_index
+from airflow_sm_pipelines.semantics.iterations import ended_iterations
+from airflow_sm_pipelines.semantics.parallelism import ends_awaited
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks of a waiting iteration."""
+
+# As for the trigger: Airflow 3.3.2 fails tasks that come back too soon.
+_RESCHEDULE_EVERY = timedelta(seconds=30)
+_IN_TEST_PER_ITERATION = timedelta(seconds=0.3)
+
+
+class WaitingTask(Protocol):
+    """What the wait needs of its operator."""
+
+    body_task_ids: tuple[str, ...]
+    limit: int
+    deferrable: bool
+
+    def defer(self, *, trigger: Any, method_name: str) -> Any:
+        """End the process until the trigger fires, then go on in the method."""
+
+
+def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
+    """Return when the iteration may enter; else end the process, to look again later.
+
+    Args:
+        task: The operator of the waiting task.
+        context: Airflow's task context.
+        method_name: Method of the operator in which a deferred task goes on.
+
+    Raises:
+        airflow.sdk.exceptions.TaskDeferred: Airflow is to wake the task.
+        AirflowRescheduleException: The task is not deferrable, or run by ``dag.test()``, which runs one task at a
+            time: there, whoever waits for another task must give way.
+    """
+    ti, index = context["ti"], own_map_index(context)
+    awaited = ends_awaited(index, task.limit, _ended(ti.dag_id, ti.run_id, task.body_task_ids))
+    if not awaited:
+        return
+    if is_dag_test():
+        raise AirflowRescheduleException(datetime.now(UTC) + awaited * _IN_TEST_PER_ITERATION)  # type: ignore[no-untyped-call]
+    if not task.deferrable:
+        raise AirflowRescheduleException(datetime.now(UTC) + _RESCHEDULE_EVERY)  # type: ignore[no-untyped-call]
+    trigger = TurnTrigger(body_task_ids=list(task.body_task_ids), index=index, limit=task.limit)
+    task.defer(trigger=trigger, method_name=method_name)
+
+
+def is_dag_test() -> bool:
+    """Tell whether the task runs inside ``dag.test()``, one task at a time, instead of in a worker."""
+    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only tasks get here
+
+    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    return type(comms).__name__ == "InProcessSupervisorComms"
+
+
+class TurnTrigger(BaseTrigger):
+    """Fires when an iteration may enter; the worker looks again.
+
+    Args:
+        body_task_ids: Task ids of the body steps.
+        index: The iteration.
+        limit: How many iterations may be open at a time.
+    """
+
+    def __init__(self, *, body_task_ids: list[str], index: int, limit: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.body_task_ids = body_task_ids
+        self.index = index
+        self.limit = limit
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {"body_task_ids": self.body_task_ids, "index": self.index, "limit": self.limit},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until it is the iteration's turn; all that wait in the same run share their looks."""
+        await asyncio.sleep(QUIET_SECONDS)
+        while True:
+            ended = await self._shared_look()
+            awaited = ends_awaited(self.index, self.limit, ended)
+            if not awaited:
+                yield TriggerEvent({"index": self.index})  # type: ignore[no-untyped-call]
+                return
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _shared_look(self) -> frozenset[int]:
+        ti = self.task_instance
+        if ti is None:
+            raise RuntimeError("a trigger has no task instance; Airflow sets it before it runs")
+        key = (ti.dag_id, ti.run_id, tuple(self.body_task_ids))
+        seen = _looks.get(key)
+        if seen is None or not seen.is_fresh():
+            question = asyncio.to_thread(_ended, ti.dag_id, ti.run_id, self.body_task_ids)
+            seen = _Look(asyncio.ensure_future(question), asyncio.get_running_loop(), time.monotonic())
+            _forget_old_looks()
+            _looks[key] = seen
+        # A trigger that is cancelled must not take the answer away from the others.
+        return await asyncio.shield(seen.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at the states of a run's tasks.
+
+    Attributes:
+        answer: The iterations that have ended.
+        loop: Where the answer can be awaited.
+        since: When it was asked for, on the monotonic clock.
+    """
+
+    answer: asyncio.Future[frozenset[int]]
+    loop: asyncio.AbstractEventLoop
+    since: float
+
+    def is_fresh(self) -> bool:
+        """Whether another trigger may use it."""
+        return self.loop is asyncio.get_running_loop() and time.monotonic() - self.since < LOOK_EVERY / 2
+
+
+_looks: dict[tuple[str, str, tuple[str, ...]], _Look] = {}
+
+
+def _forget_old_looks() -> None:
+    for key in [key for key, look in _looks.items() if not look.is_fresh()]:
+        del _looks[key]
+
+
+def _ended(dag_id: str, run_id: str, body_task_ids: Sequence[str]) -> frozenset[int]:
+    return ended_iterations([mapped_task_states(dag_id, run_id, task_id) for task_id in body_task_ids])
