@@ -1,41 +1,55 @@
-"""The Airflow side of a rehearsal: a process that runs one DAG through ``dag.test()`` and writes down how it ended.
+"""The Airflow side of a rehearsal: a process that runs DAGs through ``dag.test()`` and writes down how they ended.
 
-Started by `airflow_sm_pipelines.cli.rehearsal_run` with a folder of its own as ``AIRFLOW_HOME``.
+Started by `airflow_sm_pipelines.cli.rehearsal_run` with a folder of its own as ``AIRFLOW_HOME``. Each line of its
+standard input is an order, each line of its standard output says that one is done; all else that is printed goes to
+standard error.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from airflow_sm_pipelines.cli.rehearsed_callbacks import callbacks_answered
+from airflow_sm_pipelines.cli.step_states import instance_name
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 
 
-def main(dag_file: str, conf_file: str, result_file: str) -> None:
-    """Make the database, run the DAG of a file, write the result.
+def main() -> None:
+    """Make the database, then run the DAG of each order and write its result.
 
-    Args:
-        dag_file: Path of the DAG file.
-        conf_file: Path of a JSON file with the run's parameters.
-        result_file: Where to write ``{"state", "tasks": {id: state}, "reasons": {id: text}}``, or ``{"refused": text}``
-            if the definition cannot become a DAG.
+    An order is a JSON object: ``dag_file``, ``conf`` (the run's parameters), ``environment`` (variables that lead to
+    its AWS), ``callbacks`` (the answers to Callback steps), ``result_file``. The result is what `run_dag` returns, or
+    ``{"refused": text}`` if the definition cannot become a DAG.
     """
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     from airflow.utils.db import initdb  # noqa: PLC0415 - this process alone has the settings for it
 
+    from airflow_sm_pipelines.execution import connection, step  # noqa: PLC0415
+
+    # What is missing or beyond the API's limits is told by the local AWS, which notes it and goes on.
+    step.shape_request = partial(step.shape_request, complete=False)  # type: ignore[attr-defined]
     initdb()
-    conf = json.loads(Path(conf_file).read_text(encoding="utf-8"))
-    try:
-        result = run_dag(Path(dag_file), conf)
-    except InvalidDefinitionError as error:
-        result = {"refused": str(error)}
-    Path(result_file).write_text(json.dumps(result), encoding="utf-8")
+    for line in sys.stdin:
+        order = json.loads(line)
+        os.environ.update(order["environment"])
+        connection.forget_clients()
+        try:
+            result = run_dag(Path(order["dag_file"]), order["conf"], order["callbacks"])
+        except InvalidDefinitionError as error:
+            result = {"refused": str(error)}
+        Path(order["result_file"]).write_text(json.dumps(result), encoding="utf-8")
+        print("done", file=answers, flush=True)
 
 
-def run_dag(dag_file: Path, conf: Mapping[str, Any]) -> dict[str, Any]:
+def run_dag(dag_file: Path, conf: Mapping[str, Any], callbacks: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Run the DAG of a file, which must be in a DAG bundle, and return how it ended.
 
     Failures are not retried: their reasons would be the same, and their delays are those of production.
@@ -43,6 +57,7 @@ def run_dag(dag_file: Path, conf: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         dag_file: A file with a DAG named ``dag``.
         conf: The run's parameters.
+        callbacks: The answers to Callback steps, for `callbacks_answered`.
     """
     spec = importlib.util.spec_from_file_location(dag_file.stem, dag_file)
     if spec is None or spec.loader is None:
@@ -52,15 +67,17 @@ def run_dag(dag_file: Path, conf: Mapping[str, Any]) -> dict[str, Any]:
     reasons: dict[str, str] = {}
 
     def note_reason(context: Any) -> None:
-        reasons[context["ti"].task_id] = str(context.get("exception") or "it ended without an exception")
+        name = instance_name(context["ti"].task_id, context["ti"].map_index)
+        reasons[name] = str(context.get("exception") or "it ended without an exception")
 
     for task in module.dag.tasks:
         task.retries = 0
         task.on_failure_callback = [note_reason]
-    run = module.dag.test(run_conf=dict(conf))
-    states = {instance.task_id: instance.state for instance in run.get_task_instances()}
+    with callbacks_answered(callbacks or {}):
+        run = module.dag.test(run_conf=dict(conf))
+    states = {instance_name(one.task_id, one.map_index): one.state for one in run.get_task_instances()}
     return {"state": str(run.state), "tasks": states, "reasons": reasons}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

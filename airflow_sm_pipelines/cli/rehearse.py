@@ -6,21 +6,29 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_sm_pipelines.cli.definition_file import read_definition
-from airflow_sm_pipelines.cli.plan import parameter_values
-from airflow_sm_pipelines.cli.rehearsal_files import ChosenValueError, ReadFile, choose_values, files_read
+from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
+from airflow_sm_pipelines.cli.rehearsal_checks import needs_of_checks
+from airflow_sm_pipelines.cli.rehearsal_choices import choose_branches
+from airflow_sm_pipelines.cli.rehearsal_documents import ReadFile
+from airflow_sm_pipelines.cli.rehearsal_files import ChosenValueError, choose_values, files_read
+from airflow_sm_pipelines.cli.rehearsal_items import choose_items, items_of_parameters
 from airflow_sm_pipelines.cli.rehearsal_parameters import rehearsal_parameters
 from airflow_sm_pipelines.cli.rehearsal_run import (
     RefusedDefinitionError,
+    RehearsalAirflow,
     RehearsalBrokenError,
     RehearsalPlan,
     RehearsalResult,
+    dag_id_of,
     rehearse,
 )
+from airflow_sm_pipelines.cli.step_states import step_state
+from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
 from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
 from airflow_sm_pipelines.definition.near_misses import did_you_mean
@@ -29,9 +37,25 @@ from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome
 
 _WRONG_USAGE = 2
-_JOB_TYPES = ("Processing", "Training", "Transform")
-_OUTCOMES = "completed, stopped or failed:REASON"
-_STATES = {"success": "succeeded", "failed": "failed", "skipped": "skipped"}
+_CHECK_TYPES = ("QualityCheck", "ClarifyCheck")
+# No operation stops the deployment of these.
+_DEPLOYED_TYPES = ("Endpoint", "InferenceComponent")
+# No job, but somebody who answers.
+_ANSWERED_TYPES = ("Callback", "Lambda")
+_JOB_TYPES = (
+    "Processing",
+    "Training",
+    "Transform",
+    "Tuning",
+    "AutoML",
+    "Job",
+    "EMR",
+    "EMRServerless",
+    *_ANSWERED_TYPES,
+    *_DEPLOYED_TYPES,
+    *_CHECK_TYPES,
+)
+_OUTCOMES = "completed, stopped, failed:REASON or, of a check, violation"
 
 
 class OutcomeError(ValueError):
@@ -57,15 +81,8 @@ class PreparedRehearsal:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``rehearse``."""
-    parser.add_argument("file", metavar="FILE", help="a pipeline definition (JSON)")
-    parser.add_argument(
-        "--parameters",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=VALUE",
-        help="values of pipeline parameters (default: those of the definition, else placeholders)",
-    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a pipeline definition (JSON)")
+    add_parameters(parser, "those of the definition, else placeholders")
     parser.add_argument(
         "--outcome",
         nargs="+",
@@ -80,33 +97,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="STEP.PROPERTYFILE.PATH=VALUE",
-        help="a value that the definition reads of a property file (default: 0.0; compared with a text an empty one, "
-        "compared with a boolean true)",
+        help="a value that the definition reads of a property file, or an output of a Lambda or Callback step "
+        "(STEP.OutputParameters.NAME=VALUE); the default is one with which the conditions lead past the Fail steps",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Rehearse and report; 0 when the pipeline succeeded, 1 when it did not, 2 for a wrong argument."""
-    pipeline = read_definition(args.file)
+    """Rehearse and report; 0 when every pipeline succeeded, 1 when one did not, 2 for a wrong argument."""
+    if len(args.files) > 1 and (args.parameters or args.outcome or args.value):
+        return _complain("--parameters, --outcome and --value are for one FILE", _WRONG_USAGE)
+    reports: list[JsonObject] = []
+    codes = []
+    with without_user_settings(), RehearsalAirflow() as airflow:
+        for file in args.files:
+            code, report = _rehearse_file(file, args, airflow)
+            codes.append(code)
+            if report is not None and args.format == "text":
+                print(("\n" if reports else "") + _as_text(*report), flush=True)
+            reports += [] if report is None else [_as_json(*report)]
+    if args.format == "json" and (reports or len(args.files) > 1):
+        print(json.dumps(reports if len(args.files) > 1 else reports[0], indent=2))
+    return max(codes)
+
+
+def _rehearse_file(
+    file: str, args: argparse.Namespace, airflow: RehearsalAirflow
+) -> tuple[int, tuple[PreparedRehearsal, RehearsalResult] | None]:
+    """Return the exit code, and what there is to report; an error has been told."""
+    pipeline = read_definition(file)
     if pipeline is None:
-        return 1
+        return 1, None
     try:
-        prepared = prepare(pipeline, Path(args.file), args.parameters, args.outcome, args.value)
+        prepared = prepare(pipeline, Path(file), args.parameters, args.outcome, args.value)
     except (ParameterValueError, OutcomeError, ChosenValueError) as error:
-        return _complain(str(error), _WRONG_USAGE)
+        return _complain(str(error), _WRONG_USAGE), None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # moto's, which are not about the definition
-            result = rehearse(prepared.plan)
+            result = rehearse(prepared.plan, airflow)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("airflow_sm_pipelines"):
             raise
-        return _complain(f"{error.name} is not installed: pip install 'airflow-sm-pipelines[local]'", 1)
+        return _complain(f"{error.name} is not installed: pip install 'airflow-sm-pipelines[local]'", 1), None
     except (RefusedDefinitionError, RehearsalBrokenError, LocalAwsError) as error:
-        return _complain(str(error), 1)
-    print(_as_json(prepared, result) if args.format == "json" else _as_text(prepared, result))
-    return 0 if result.state == "success" else 1
+        return _complain(str(error), 1), None
+    return (0 if result.state == "success" else 1), (prepared, result)
 
 
 def prepare(
@@ -126,11 +162,17 @@ def prepare(
         OutcomeError: A step does not exist or runs no job, or there is no such outcome.
         ChosenValueError: The definition does not read the value.
     """
-    known, placeholders = rehearsal_parameters(pipeline, parameter_values(pipeline, parameters))
-    files, notes = files_read(pipeline, known)
-    choose_values(files, values)
-    plan = RehearsalPlan(file, known, files, chosen_outcomes(pipeline, outcomes))
-    return PreparedRehearsal(pipeline, plan, placeholders, notes)
+    given = parameter_values(pipeline, parameters)
+    known, placeholders = rehearsal_parameters(pipeline, given)
+    known |= {name: items for name, items in items_of_parameters(pipeline).items() if name in placeholders}
+    files, notes, scope = files_read(pipeline, known, dag_id_of(file))
+    choose_items(pipeline, scope)
+    fixed = choose_values(files, values) | {scope.parameter_value(name) for name in given}
+    notes += choose_branches(pipeline, scope, files, fixed)
+    known = scope.parameter_values()
+    checks, remarks = needs_of_checks(pipeline, known)
+    plan = RehearsalPlan(file, known, files, chosen_outcomes(pipeline, outcomes), checks)
+    return PreparedRehearsal(pipeline, plan, placeholders, [*notes, *remarks])
 
 
 def chosen_outcomes(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str, Outcome]:
@@ -138,7 +180,7 @@ def chosen_outcomes(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str,
 
     Args:
         pipeline: The definition.
-        assignments: ``STEP=completed``, ``STEP=stopped`` or ``STEP=failed:REASON`` each.
+        assignments: ``STEP=completed``, ``STEP=stopped``, ``STEP=failed:REASON`` or ``STEP=violation`` each.
 
     Raises:
         OutcomeError: The step does not exist or runs no job, or there is no such outcome.
@@ -155,13 +197,17 @@ def chosen_outcomes(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str,
                 f"step {name} is of type {types[name]}, which runs no job; outcomes are for {list_names(_JOB_TYPES)}"
             )
         outcomes[name] = _outcome(text, assignment)
+        if outcomes[name].violation and types[name] not in _CHECK_TYPES:
+            raise OutcomeError(f"step {name} is of type {types[name]}, which finds no violations")
+        if outcomes[name].stopped and types[name] in (*_DEPLOYED_TYPES, *_ANSWERED_TYPES):
+            raise OutcomeError(f"step {name} is of type {types[name]}, which cannot be stopped")
     return outcomes
 
 
 def _outcome(text: str, assignment: str) -> Outcome:
     kind, _, reason = text.partition(":")
-    if text in ("completed", "stopped"):
-        return Outcome(stopped=text == "stopped")
+    if text in ("completed", "stopped", "violation"):
+        return Outcome(stopped=text == "stopped", violation=text == "violation")
     if kind == "failed" and reason:
         return Outcome(failure_reason=reason)
     raise OutcomeError(f"expected STEP= and {_OUTCOMES}, found {assignment!r}")
@@ -172,8 +218,8 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-def _as_json(prepared: PreparedRehearsal, result: RehearsalResult) -> str:
-    report: JsonObject = {
+def _as_json(prepared: PreparedRehearsal, result: RehearsalResult) -> JsonObject:
+    return {
         "file": str(prepared.plan.file),
         "state": "succeeded" if result.state == "success" else "failed",
         "note": NOTE,
@@ -182,16 +228,17 @@ def _as_json(prepared: PreparedRehearsal, result: RehearsalResult) -> str:
         "values": [{"name": name, "value": value} for name, value in _values(prepared.plan.files)],
         "steps": [_step_json(prepared.pipeline, name, result) for name in _names(prepared.pipeline)],
         "notes": list(prepared.notes),
+        "warnings": [
+            {"step": one.step or None, "operation": one.operation, "message": one.reason} for one in result.refusals
+        ],
     }
-    return json.dumps(report, indent=2)
 
 
 def _step_json(pipeline: Pipeline, name: str, result: RehearsalResult) -> JsonObject:
     return {
         "name": name,
         "type": pipeline.step(name).type,
-        "state": _state(result.tasks, name),
-        "reason": result.reasons.get(name),
+        **step_state(pipeline.step(name), result.tasks, result.reasons).as_json(),
         "synthetic": list(result.objects.get(name, ())),
     }
 
@@ -207,8 +254,13 @@ def _as_text(prepared: PreparedRehearsal, result: RehearsalResult) -> str:
     kinds = max(len(prepared.pipeline.step(name).type) for name in names)
     lines.append("")
     for name in names:
-        lines.append(f"{name:{width}}  {prepared.pipeline.step(name).type:{kinds}}  {_state_text(result, name)}")
+        step = prepared.pipeline.step(name)
+        ended = step_state(step, result.tasks, result.reasons).in_words()
+        lines.append(f"{name:{width}}  {step.type:{kinds}}  {ended}")
         lines += [f"{'':{width}}  {'':{kinds}}  synthetic: {uri}" for uri in result.objects.get(name, ())]
+    if result.refusals:
+        lines += ["", "AWS would refuse what the rehearsal let pass:"]
+        lines += [f"  {one.step + ': ' if one.step else ''}{one.operation}: {one.reason}" for one in result.refusals]
     lines += ["", f"The pipeline {'succeeded' if result.state == 'success' else 'failed'}."]
     return "\n".join(lines)
 
@@ -219,16 +271,6 @@ def _names(pipeline: Pipeline) -> list[str]:
 
 def _values(files: Sequence[ReadFile]) -> list[tuple[str, Json]]:
     return [(format_path(path, file.names[0]), value) for file in files for path, value in file.values.items()]
-
-
-def _state(tasks: Mapping[str, str | None], name: str) -> str:
-    return _STATES.get(tasks.get(name) or "", "not run")
-
-
-def _state_text(result: RehearsalResult, name: str) -> str:
-    state = _state(result.tasks, name)
-    reason = result.reasons.get(name)
-    return f"{state}: {reason}" if state == "failed" and reason else state
 
 
 def _shown(value: Json) -> str:

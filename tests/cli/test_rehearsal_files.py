@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.cli.rehearsal_files import ChosenValueError, FilePlace, ReadFile, choose_values, files_read
+from airflow_sm_pipelines.cli.rehearsal_documents import FilePlace, ReadFile
+from airflow_sm_pipelines.cli.rehearsal_files import ChosenValueError, choose_values, files_read
 from airflow_sm_pipelines.definition.loading import load_pipeline
 
 REPORT = {"Get": "Steps.Evaluate.PropertyFiles.Report"}
@@ -36,7 +37,8 @@ def read(definition, processing_arguments):
         condition = {"Name": "Choose", "Type": "Condition", "Arguments": choice, "DependsOn": ["Evaluate"]}
         document = definition(evaluate, condition, Parameters=list(parameters))
         values = {one["Name"]: one["DefaultValue"] for one in parameters}
-        return files_read(load_pipeline(document), values)
+        files, notes, _ = files_read(load_pipeline(document), values)
+        return files, notes
 
     return read_by
 

@@ -8,6 +8,8 @@ import pytest
 from airflow_sm_pipelines.cli import rehearse
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.cli.rehearsal_run import RefusedDefinitionError, RehearsalResult
+from airflow_sm_pipelines.cli.rehearse import OutcomeError, chosen_outcomes
+from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome
 
 ABALONE = str(Path(__file__).parents[1] / "golden" / "v2_abalone_full.json")
@@ -24,7 +26,7 @@ def rehearsed(monkeypatch):
     """The plans that would be run; each ends with `RESULT`."""
     plans = []
 
-    def note(plan):
+    def note(plan, airflow):
         plans.append(plan)
         return RESULT
 
@@ -50,9 +52,10 @@ def test_outcomes_parameters_and_values_reach_the_plan(rehearsed):
     ("arguments", "message"),
     [
         (["--outcome", "AbaloneTrian=stopped"], "no step 'AbaloneTrian' (did you mean `AbaloneTrain`?)"),
-        (["--outcome", "AbaloneTrain=broken"], "completed, stopped or failed:REASON, found 'AbaloneTrain=broken'"),
+        (["--outcome", "AbaloneTrain=broken"], "or, of a check, violation, found 'AbaloneTrain=broken'"),
         (["--outcome", "AbaloneTrain=failed:"], "found 'AbaloneTrain=failed:'"),
         (["--outcome", "AbaloneMSECond=stopped"], "is of type Condition, which runs no job"),
+        (["--outcome", "AbaloneTrain=violation"], "is of type Training, which finds no violations"),
         (["--value", "AbaloneEval.EvaluationReprt.x=1"], "did you mean `AbaloneEval.EvaluationReport"),
         (["--parameters", "MseTreshold=1"], "did you mean `MseThreshold`?"),
     ],
@@ -61,6 +64,14 @@ def test_a_wrong_name_is_wrong_usage_with_a_near_miss(rehearsed, capsys, argumen
     assert main(["rehearse", ABALONE, *arguments]) == 2
     assert message in capsys.readouterr().err
     assert rehearsed == []
+
+
+def test_what_is_deployed_cannot_be_stopped():
+    pipeline = load_pipeline(Path(ABALONE).with_name("v2_endpoint_ic_lineage.json"))
+    assert chosen_outcomes(pipeline, ["Endpoint=failed:no disk"])["Endpoint"] == Outcome(failure_reason="no disk")
+    for step in ("Endpoint", "InferenceComponent"):
+        with pytest.raises(OutcomeError, match=f"step {step} is of type {step}, which cannot be stopped"):
+            chosen_outcomes(pipeline, [f"{step}=stopped"])
 
 
 def test_the_report_says_of_each_step_how_it_ended_and_what_is_synthetic(rehearsed, capsys):
@@ -92,7 +103,7 @@ def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys
 
 
 def test_a_refused_definition_is_told_as_the_translator_tells_it(monkeypatch, capsys):
-    def refuse(plan):
+    def refuse(plan, airflow):
         raise RefusedDefinitionError("step Wait is of type Callback")
 
     monkeypatch.setattr(rehearse, "rehearse", refuse)

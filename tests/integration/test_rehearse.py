@@ -6,21 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from airflow_sm_pipelines.cli import rehearsal_run
 from airflow_sm_pipelines.cli.main import main
-from airflow_sm_pipelines.cli.rehearsal_process import run_dag
+from airflow_sm_pipelines.cli.rehearsal_run import RehearsalAirflow, rehearse
 from airflow_sm_pipelines.cli.rehearse import prepare
+from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.execution import connection
-from airflow_sm_pipelines.local.server import LocalAws
 from airflow_sm_pipelines.step_operators import STEP_OPERATORS
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
@@ -28,48 +25,38 @@ pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ABALONE = GOLDEN / "v2_abalone_full.json"
+PSEUDO_FUNCTIONS = GOLDEN / "v2_pseudo_functions.json"
+CHECKS = GOLDEN / "v2_clarify_quality_checks.json"
 MSE = "AbaloneEval.EvaluationReport.regression_metrics.mse.value"
 FILES = [path for path in sorted(GOLDEN.glob("*.json")) if not path.name.endswith(".graph.json")]
 RUNNABLE = [path for path in FILES if {step.type for step in load_pipeline(path).steps} <= STEP_OPERATORS.keys()]
 
-# What a file needs so that its requests fit the API and no Fail step is reached.
-CHOSEN = {
-    "v2_pseudo_functions": {"parameters": ("MaxRows=1",)},
-    "v2_step_decorator_condition": {
-        "values": ("evaluate.results.json.Result.auc=0.9", "train.results.json.Result.metrics.list[0]=1")
-    },
-}
-
 Rehearsed = Callable[..., dict[str, Any]]
 
 
+@pytest.fixture(scope="module")
+def airflow() -> Iterator[RehearsalAirflow]:
+    """One Airflow for all rehearsals of this module."""
+    with without_user_settings(), RehearsalAirflow() as airflow:
+        yield airflow
+
+
 @pytest.fixture
-def rehearsed(aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsed:
-    """Rehearses a file in the Airflow of this process, and returns how it ended."""
-    dags = tmp_path / "dags"
-    dags.mkdir()
-    settings = rehearsal_run.airflow_settings(Path(os.environ["AIRFLOW_HOME"]), dags)
-    bundles = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
-    monkeypatch.setenv(bundles, settings[bundles])
-    monkeypatch.setattr(connection, "_clients", {})  # those of another local AWS
+def rehearsed(airflow: RehearsalAirflow) -> Rehearsed:
+    """Rehearses a file, and returns how it ended."""
 
     def run(
         file: Path, parameters: tuple[str, ...] = (), outcomes: tuple[str, ...] = (), values: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        plan = prepare(load_pipeline(file), file, parameters, outcomes, values).plan
-        rehearsal = replace(plan.rehearsal(), job_seconds=0.05)
-        with LocalAws(rehearsal=rehearsal, sandbox="rewrite") as rehearsing:
-            for name, value in rehearsing.environment().items():
-                monkeypatch.setenv(name, value)
-            rehearsal_run.put_files(boto3.client("s3"), plan.files)
-            return run_dag(plan.write_dag_file(dags), plan.parameters)
+        result = rehearse(prepare(load_pipeline(file), file, parameters, outcomes, values).plan, airflow)
+        return asdict(result)
 
     return run
 
 
 @pytest.mark.parametrize("file", RUNNABLE, ids=lambda path: path.stem)
 def test_all_reachable_steps_of_a_golden_definition_succeed(rehearsed: Rehearsed, file: Path) -> None:
-    ended = rehearsed(file, **CHOSEN.get(file.stem, {}))
+    ended = rehearsed(file)
     assert ended["reasons"] == {}
     assert set(ended["tasks"].values()) <= {"success", "skipped"}
     assert ended["state"] == "success"
@@ -89,14 +76,28 @@ def test_a_failure_is_chosen_by_an_outcome_and_not_retried(rehearsed: Rehearsed)
     assert ended["tasks"]["AbaloneEval"] == "upstream_failed"
 
 
+def test_a_violation_is_found_on_request(rehearsed: Rehearsed) -> None:
+    ended = rehearsed(CHECKS, outcomes=("DataBiasCheckStep=violation",))
+    assert ended["tasks"]["TrainAbaloneModel"] == "upstream_failed"
+    assert ended["tasks"]["DataQualityCheckStep"] == "success"
+    assert list(ended["reasons"]) == ["DataBiasCheckStep"]
+    assert "facet rehearsal = 0, metric_name CI: bias_drift_check" in ended["reasons"]["DataBiasCheckStep"]
+
+
+def test_a_violation_may_be_where_the_definition_allows_it(rehearsed: Rehearsed) -> None:
+    outcomes = ("DataQualityCheckStep=violation", "DataBiasCheckStep=violation")
+    ended = rehearsed(CHECKS, parameters=("FailOnViolation=false",), outcomes=outcomes)
+    assert ended["state"] == "success"
+
+
 def test_a_stopped_job_is_no_success(rehearsed: Rehearsed) -> None:
     ended = rehearsed(ABALONE, outcomes=("AbaloneProcess=stopped",))
     assert ended["tasks"]["AbaloneProcess"] == "failed"
     assert "Stopped" in ended["reasons"]["AbaloneProcess"]
 
 
-def test_the_command_runs_airflow_by_itself_and_reports(aws: LocalAws) -> None:
-    # The user's own AWS settings, for another purpose: those of `aws`, and an address where nobody listens.
+def test_the_command_runs_airflow_by_itself_and_reports() -> None:
+    # The user's own AWS settings, for another purpose: an address where nobody listens.
     environment = {**os.environ, "AWS_ENDPOINT_URL_SAGEMAKER": "http://127.0.0.1:9"}
     options = ("--format", "json", "--outcome", "AbaloneTrain=failed:AlgorithmError: no")
     command = [sys.executable, "-m", "airflow_sm_pipelines.cli.main", "rehearse", str(ABALONE), *options]
@@ -112,8 +113,55 @@ def test_the_command_runs_airflow_by_itself_and_reports(aws: LocalAws) -> None:
     assert len(synthetic) == 3
 
 
-def test_a_step_that_cannot_run_is_named_with_its_type(aws: LocalAws, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["rehearse", str(GOLDEN / "v2_automl.json")]) == 1
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert "is of type AutoML, which this version cannot run" in captured.err
+def test_what_aws_would_refuse_is_told_and_the_rehearsal_goes_on(rehearsed: Rehearsed) -> None:
+    ended = rehearsed(PSEUDO_FUNCTIONS, parameters=("MaxRows=1000",))
+    assert ended["state"] == "success"
+    refusal = ended["refusals"][0]
+    assert [one["step"] for one in ended["refusals"]] == ["Everything", "JsonGetInArgs"]
+    assert refusal["operation"] == "CreateProcessingJob"
+    assert "Value '1000' at 'processingResources.clusterConfig.instanceCount'" in refusal["reason"]
+    assert "less than or equal to 100" in refusal["reason"]
+
+
+TEMPLATE = {
+    "Version": "2020-12-01",
+    "Steps": [
+        {
+            "Name": "Train",
+            "Type": "Training",
+            "Arguments": {
+                "AlgorithmSpecification": {"TrainingImage": "${image}"},
+                "OutputDataConfig": {"S3OutputPath": "${artifacts}"},
+                "ResourceConfig": {"InstanceType": "${instance_type}", "InstanceCount": 1, "VolumeSizeInGB": 20},
+                "RoleArn": "${role}",
+            },
+        },
+        {
+            "Name": "Deploy",
+            "Type": "Endpoint",
+            "Arguments": {"EndpointName": "${endpoint}", "EndpointConfigName": "${config}"},
+        },
+    ],
+}
+
+
+def test_an_unfilled_template_whose_steps_name_each_other_literally_succeeds_with_warnings(
+    rehearsed: Rehearsed, tmp_path: Path
+) -> None:
+    (tmp_path / "template.json").write_text(json.dumps(TEMPLATE))
+    ended = rehearsed(tmp_path / "template.json")
+    assert (ended["state"], ended["reasons"]) == ("success", {})
+    told = [f"{one['step']}: {one['operation']}: {one['reason']}" for one in ended["refusals"]]
+    assert [line for line in told if line.startswith("Train: PutObject: ${artifacts}/") and "no S3 URI" in line]
+    assert [line for line in told if line.startswith("Deploy: CreateEndpoint: Could not find endpoint configuration")]
+
+
+def test_several_files_are_rehearsed_in_one_airflow_and_a_bad_one_costs_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    assert main(["rehearse", "--format", "json", str(PSEUDO_FUNCTIONS), str(bad), str(ABALONE)]) == 1
+    captured = capsys.readouterr()
+    assert [report["state"] for report in json.loads(captured.out)] == ["succeeded", "succeeded"]
+    assert "bad.json" in captured.err

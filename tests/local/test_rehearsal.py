@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.rehearsal import COMPLETED, NOTE, STEP_TAG, Outcome, Rehearsal, step_of
+from airflow_sm_pipelines.local.jobs.container import JobFailure
+from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedEnding, RehearsedWork, SyntheticObject, put_outputs
+from airflow_sm_pipelines.local.rehearsal import COMPLETED, NOTE, STEP_TAG, Outcome, Refusals, Rehearsal, step_of
+from airflow_sm_pipelines.local.sagemaker import training_container
 
 BUCKET = "test-bucket"
 MADE_ON_DEMAND = "made-on-demand"
@@ -148,7 +152,116 @@ def test_a_place_that_no_bucket_can_have_fails_the_job(rehearsing, processing_ou
     assert ended["FailureReason"].startswith("ClientError: Data upload failed: s3://${Bucket}/o/rehearsal.json: ")
 
 
+def test_what_aws_would_refuse_can_be_noted_instead(open_workbench, processing_input, processing_output):
+    refusals = Refusals()
+    with open_workbench(rehearsal=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
+        outside = {**processing_input("data", "s3://bucket/data")}
+        outside["S3Input"] = {**outside["S3Input"], "LocalPath": "elsewhere"}
+        ended = bench.run(
+            "noted",
+            ["true"],
+            RoleArn="<the role of the team>",
+            ProcessingInputs=[outside],
+            ProcessingOutputConfig={"Outputs": [processing_output("o", "s3://${Bucket}/o")]},
+            Tags=tagged("Prepare"),
+        )
+    assert ended["ProcessingJobStatus"] == "Completed"
+    noted = refusals.noted()
+    assert {refusal.step for refusal in noted} == {"Prepare"}
+    assert [refusal.operation for refusal in noted] == ["CreateProcessingJob", "CreateProcessingJob", "PutObject"]
+    assert "'<the role of the team>' at 'roleArn' failed to satisfy constraint" in noted[0].reason
+    assert "must begin with /opt/ml/processing/" in noted[1].reason
+    assert noted[2].reason.startswith("s3://${Bucket}/o/rehearsal.json: ")
+
+
+def test_a_model_that_is_not_there_is_noted_and_what_is_missing_gets_a_value(open_workbench):
+    refusals = Refusals()
+    with open_workbench(rehearsal=Rehearsal(refusals=refusals), sandbox="rewrite") as bench:
+        sagemaker = bench.client("sagemaker", parameter_validation=False)
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="config", ProductionVariants=[{"ModelName": "of-another-team"}], Tags=tagged("Config")
+        )
+        described = sagemaker.describe_endpoint_config(EndpointConfigName="config")
+    assert described["ProductionVariants"] == [{"ModelName": "of-another-team", "VariantName": "rehearsal"}]
+    missing, absent = refusals.noted()
+    assert "Value null at 'productionVariants.1.member.variantName'" in missing.reason
+    assert absent.reason.startswith("Could not find model ")
+    assert (absent.step, absent.operation) == ("Config", "CreateEndpointConfig")
+
+
+def test_an_output_that_is_no_s3_uri_is_nowhere_and_noted(open_workbench, processing_output):
+    refusals = Refusals()
+    with open_workbench(rehearsal=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
+        outputs = [processing_output("lost", "${results}"), processing_output("kept", f"s3://{BUCKET}/kept")]
+        ended = bench.run("job", ["true"], ProcessingOutputConfig={"Outputs": outputs}, Tags=tagged("Prepare"))
+        assert bench.objects_below("kept/") == ["rehearsal.json"]
+    assert ended["ProcessingJobStatus"] == "Completed"
+    noted = [refusal for refusal in refusals.noted() if refusal.operation == "PutObject"]
+    assert [(refusal.step, refusal.reason) for refusal in noted] == [
+        ("Prepare", "${results}/rehearsal.json: no S3 URI (s3://bucket/key): nothing is written")
+    ]
+
+
+def test_an_output_that_is_no_s3_uri_fails_the_job_of_a_strict_rehearsal(rehearsing):
+    work = RehearsedWork("group", "stream", lambda _: (SyntheticObject("${results}/rehearsal.json", b""),))
+    with pytest.raises(JobFailure, match=r"s3:// URIs only, not \$\{results\}"):
+        put_outputs(rehearsing.s3, work, RehearsedEnding("Prepare", 0.0, COMPLETED))
+
+
+def test_what_a_deployment_needs_and_is_not_there_is_noted(open_workbench):
+    refusals = Refusals()
+    with open_workbench(rehearsal=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
+        sagemaker = bench.sagemaker
+        for name, call in (("first", sagemaker.create_endpoint), ("second", sagemaker.update_endpoint)):
+            tags = {"Tags": tagged("Deploy")} if name == "first" else {}
+            call(EndpointName="shop", EndpointConfigName=name, **tags)
+            sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="shop", WaiterConfig={"Delay": 0.1})
+        sagemaker.create_inference_component(
+            InferenceComponentName="adviser",
+            EndpointName="elsewhere",
+            Specification={"ModelName": "of-another-team"},
+            RuntimeConfig={"CopyCount": 1},
+            Tags=tagged("Advise"),
+        )
+        assert sagemaker.describe_endpoint(EndpointName="shop")["EndpointConfigName"] == "second"
+    noted = [(one.step, one.operation, one.reason.partition(' "')[0]) for one in refusals.noted()]
+    assert noted == [
+        ("Deploy", "CreateEndpoint", "Could not find endpoint configuration"),
+        ("Deploy", "UpdateEndpoint", "Could not find endpoint configuration"),
+        ("Advise", "CreateInferenceComponent", "Could not find endpoint"),
+        ("Advise", "CreateInferenceComponent", "Could not find model"),
+    ]
+
+
+def test_a_refusal_is_noted_once():
+    refusals = Refusals()
+    for _ in range(2):
+        refusals.note("Step", "CreateModel", "no")
+    assert len(refusals.noted()) == 1
+
+
+def test_a_job_whose_outputs_cannot_be_told_does_not_stay_in_progress(rehearsing, monkeypatch):
+    def broken(*_):
+        raise KeyError("S3OutputPath")
+
+    monkeypatch.setattr(training_container, "metric_definitions", broken)
+    with pytest.raises(ClientError):
+        train(rehearsing, "untold")
+    ended = rehearsing.sagemaker.describe_training_job(TrainingJobName="untold")
+    assert ended["TrainingJobStatus"] == "Failed"
+    assert ended["FailureReason"] == "InternalServerError: KeyError: 'S3OutputPath'"
+
+
 def test_a_job_belongs_to_the_step_of_its_tag():
     assert step_of(tagged("Train")) == "Train"
     assert step_of([]) == ""
     assert Rehearsal().outcome_of("") == COMPLETED
+
+
+def test_an_iteration_of_a_step_ends_as_the_step():
+    outputs = {"Score": {"auc": 1.0}, "Step-2": {"x": 1}}
+    rehearsal = Rehearsal(outcomes={"Score": Outcome(stopped=True)}, outputs=outputs)
+    assert rehearsal.outcome_of("Score-12").stopped
+    assert rehearsal.outputs_of("Score-0") == {"auc": 1.0}
+    assert rehearsal.outputs_of("Step-2") == {"x": 1}
+    assert rehearsal.outcome_of("Scores-1") is COMPLETED

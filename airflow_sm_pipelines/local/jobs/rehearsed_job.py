@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from airflow_sm_pipelines.local.jobs.container import JobFailure
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.metrics import MetricValue
 from airflow_sm_pipelines.local.jobs.s3_transfer import split_uri
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome
+from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusals
 
 _WITHOUT_CONSTRAINT = "us-east-1"
 """The one region that CreateBucket does not accept as a location constraint (API reference)."""
@@ -40,13 +40,17 @@ class RehearsedWork:
         log_group: CloudWatch log group of its log.
         log_stream: CloudWatch log stream of its log.
         outputs: Makes what it puts out, when its inputs are there; is given an S3 client.
-        metrics: Names of the metrics it reports, each with the value 0.
+        metrics: Names of the metrics it reports.
+        findings: What it puts out beside and over its outputs if it is to find a violation.
+        values: Values of those metrics that are not 0.
     """
 
     log_group: str
     log_stream: str
     outputs: Callable[[Any], tuple[SyntheticObject, ...]]
     metrics: tuple[str, ...] = ()
+    findings: tuple[SyntheticObject, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,13 @@ class RehearsedEnding:
         step: Name of its step; ``""`` if it belongs to none.
         seconds: How long it takes.
         outcome: What comes of it.
+        refusals: Where outputs are noted that can be nowhere; without it the job fails of them.
     """
 
     step: str
     seconds: float
     outcome: Outcome
+    refusals: Refusals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +91,25 @@ def write_log(logs: Any, work: RehearsedWork, ending: RehearsedEnding) -> None:
     log.close()
 
 
-def put_outputs(s3: Any, work: RehearsedWork, step: str) -> None:
+def put_outputs(s3: Any, work: RehearsedWork, ending: RehearsedEnding) -> None:
     """Put all outputs of a job into S3; buckets are made on demand.
 
     Raises:
-        JobFailure: No bucket can have such a name.
+        JobFailure: It is no S3 URI, or no bucket can have such a name, and that is not to be noted.
     """
-    for one in work.outputs(s3):
+    for one in (*work.outputs(s3), *(work.findings if ending.outcome.violation else ())):
         try:
-            put_object(s3, one, step)
+            put_object(s3, one, ending.step)
+        except JobFailure:
+            if ending.refusals is None:
+                raise
+            ending.refusals.note(
+                ending.step, "PutObject", f"{one.uri}: no S3 URI (s3://bucket/key): nothing is written"
+            )
         except (ClientError, ParamValidationError) as error:
-            raise JobFailure(f"ClientError: Data upload failed: {one.uri}: {error}") from error
+            if ending.refusals is None:
+                raise JobFailure(f"ClientError: Data upload failed: {one.uri}: {error}") from error
+            ending.refusals.note(ending.step, "PutObject", f"{one.uri}: {error}")
 
 
 def put_object(s3: Any, one: SyntheticObject, step: str = "") -> None:
@@ -124,7 +138,7 @@ def create_bucket(s3: Any, bucket: str) -> None:
 def metric_values(work: RehearsedWork) -> tuple[MetricValue, ...]:
     """The metrics of a rehearsed job."""
     now = datetime.now(UTC)
-    return tuple(MetricValue(name, 0.0, now) for name in work.metrics)
+    return tuple(MetricValue(name, work.values.get(name, 0.0), now) for name in work.metrics)
 
 
 def _metadata(step: str) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from airflow_sm_pipelines.local.jobs.s3_transfer import split_uri
 from airflow_sm_pipelines.local.rehearsal import NOTE, StepFiles
 from airflow_sm_pipelines.local.sagemaker import processing_container, training_container, transform_container
 from airflow_sm_pipelines.local.sagemaker.job_table import Job
+from airflow_sm_pipelines.local.sagemaker.rehearsed_checks import check_documents, found_violation
+from airflow_sm_pipelines.local.sagemaker.tuning_trials import OBJECTIVE_HYPERPARAMETER
 
 LABEL_FILE = "rehearsal.json"
 """The file in each output that says where it comes from."""
@@ -27,11 +30,19 @@ def rehearse_processing(job: Job, files: StepFiles) -> RehearsedWork:
     def outputs(_: Any) -> tuple[SyntheticObject, ...]:
         return tuple(_processing_outputs(job, files))
 
-    return RehearsedWork(processing_container.LOG_GROUP, processing_container.log_stream(job), outputs)
+    findings = tuple(
+        _in_folder(folder, path, content)
+        for _, folder in _output_folders(job)
+        for path, content in found_violation(job.request).items()
+    )
+    stream = processing_container.log_stream(job)
+    return RehearsedWork(processing_container.LOG_GROUP, stream, outputs, findings=findings)
 
 
 def rehearse_training(job: Job, files: StepFiles) -> RehearsedWork:
     """A training job: a model that holds only the label, 0 for each metric that it would look for.
+
+    The objective of a tuning job's trial is drawn from its hyperparameters instead, so that there is a best one.
 
     Documents of its step are below the request's ``OutputDataConfig.S3OutputPath``, where scripts put results.
     """
@@ -39,8 +50,20 @@ def rehearse_training(job: Job, files: StepFiles) -> RehearsedWork:
     def outputs(_: Any) -> tuple[SyntheticObject, ...]:
         return (*_training_outputs(job), *_own_results(job, files))
 
-    metrics = tuple(one.name for one in training_container.metric_definitions(job.request))
-    return RehearsedWork(training_container.LOG_GROUP, training_container.log_stream(job), outputs, metrics)
+    values = _objective_values(job)
+    metrics = [one.name for one in training_container.metric_definitions(job.request)]
+    metrics += [name for name in values if name not in metrics]
+    stream = training_container.log_stream(job)
+    return RehearsedWork(training_container.LOG_GROUP, stream, outputs, tuple(metrics), values=values)
+
+
+def _objective_values(job: Job) -> dict[str, float]:
+    """The value of a trial's objective, from 0 to 1: the same for the same hyperparameters."""
+    hyperparameters = job.request.get("HyperParameters", {})
+    if not job.origin or OBJECTIVE_HYPERPARAMETER not in hyperparameters:
+        return {}
+    text = json.dumps(hyperparameters, sort_keys=True)
+    return {hyperparameters[OBJECTIVE_HYPERPARAMETER]: round(zlib.crc32(text.encode()) / 2**32, 6)}
 
 
 def rehearse_transform(job: Job, _: StepFiles) -> RehearsedWork:
@@ -56,13 +79,20 @@ def rehearse_transform(job: Job, _: StepFiles) -> RehearsedWork:
 
 
 def _processing_outputs(job: Job, files: StepFiles) -> Iterator[SyntheticObject]:
-    for entry in job.request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
-        if "S3Output" not in entry:  # a feature group: nothing of it is in S3
-            continue
-        name, folder = entry["OutputName"], entry["S3Output"]["S3Uri"]
-        contents: Mapping[str, Any] = {LABEL_FILE: _label(job, name), **files.get(name, {})}
+    for name, folder in _output_folders(job):
+        contents: dict[str, Any] = {LABEL_FILE: _label(job, name), **check_documents(job.request)}
+        for path, content in files.get(name, {}).items():
+            both = [contents.get(path), content]
+            contents[path] = {**both[0], **both[1]} if all(isinstance(one, dict) for one in both) else content
         for path, content in contents.items():
             yield _in_folder(folder, path, content)
+
+
+def _output_folders(job: Job) -> Iterator[tuple[str, str]]:
+    """Name and S3 URI of each output of a processing job; nothing of a feature group is in S3."""
+    for entry in job.request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
+        if "S3Output" in entry:
+            yield entry["OutputName"], entry["S3Output"]["S3Uri"]
 
 
 def _training_outputs(job: Job) -> Iterator[SyntheticObject]:
