@@ -16,26 +16,26 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.cli.airflow_api import AirflowApiError
 from airflow_sm_pipelines.cli.airflow_processes import AirflowProcesses, AirflowStartError
-from airflow_sm_pipelines.cli.examples import DIABETES, Example, dags_folder, upload_scripts
+from airflow_sm_pipelines.cli.champion_demo import CHAMPION_DEMO
+from airflow_sm_pipelines.cli.diabetes_demo import DIABETES_DEMO
+from airflow_sm_pipelines.cli.examples import Example, dags_folder, upload_scripts
 from airflow_sm_pipelines.cli.run_failures import run_failures
 from airflow_sm_pipelines.cli.run_jobs import RunJobs
-from airflow_sm_pipelines.cli.run_results import RunResults, format_results
-from airflow_sm_pipelines.cli.step_progress import progress_display, step_progress
+from airflow_sm_pipelines.cli.run_resources import RunResources
+from airflow_sm_pipelines.cli.stage import Demo, Stage, local_client
+from airflow_sm_pipelines.cli.step_progress import progress_display, progress_name, step_progress, tasks_in_order
+from airflow_sm_pipelines.cli.user_settings import leave_user_settings
 from airflow_sm_pipelines.local.errors import LocalAwsError
-
-if TYPE_CHECKING:
-    from airflow_sm_pipelines.local.server import LocalAws
 
 _NEEDED = {
     "moto": "moto",
@@ -46,6 +46,8 @@ _NEEDED = {
     "xgboost": "xgboost-cpu",
 }
 """Modules that the local AWS and the example's scripts import, and the packages they come in."""
+
+DEMOS = {demo.example.name: demo for demo in (DIABETES_DEMO, CHAMPION_DEMO)}
 
 _ENDED = frozenset({"success", "failed"})
 _POLL_SECONDS = 1.0
@@ -60,6 +62,12 @@ class DemoError(Exception):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
+    parser.add_argument(
+        "--pipeline",
+        choices=DEMOS,
+        default=DIABETES_DEMO.example.name,
+        help="which example (default: %(default)s)",
+    )
     parser.add_argument(
         "--max-mse",
         type=float,
@@ -84,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     leave_user_settings(os.environ)
     try:
         with _ending_by_signal():
-            return _run(DIABETES, args.max_mse, keep=args.keep)
+            return _run(DEMOS[args.pipeline], args.max_mse, keep=args.keep)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (DemoError, AirflowStartError, LocalAwsError) as error:
@@ -99,41 +107,11 @@ def missing_packages() -> list[str]:
     return [package for module, package in _NEEDED.items() if find_spec(module) is None]
 
 
-def leave_user_settings(environment: MutableMapping[str, str]) -> None:
-    """Take out of an environment what would lead to an AWS account, another endpoint or a proxy."""
-    for name in [name for name in environment if name.startswith("AWS_")]:
-        del environment[name]
-    environment.update(
-        AWS_CONFIG_FILE=os.devnull,
-        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-        NO_PROXY="127.0.0.1,localhost",
-        no_proxy="127.0.0.1,localhost",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Where an example runs.
-
-    Attributes:
-        example: The example.
-        airflow: A running Airflow.
-        aws: A running local AWS that holds the example's bucket.
-    """
-
-    example: Example
-    airflow: AirflowProcesses
-    aws: LocalAws
-
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of the local AWS."""
-        return _client(self.aws, service)
-
-
-def _run(example: Example, limit: float | None, *, keep: bool) -> int:
+def _run(demo: Demo, limit: float | None, *, keep: bool) -> int:
     with ExitStack() as running:
-        stage = _start(example, running)
-        succeeded = _run_pipeline(stage, limit)
+        stage = _start(demo.example, running)
+        parameters = running.enter_context(demo.surroundings(stage))
+        succeeded = _run_pipeline(demo, stage, parameters, limit)
         if keep:
             _keep(stage)
         else:
@@ -149,7 +127,7 @@ def _start(example: Example, running: ExitStack) -> Stage:
     home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="sm-pipelines-demo-")))
     aws = running.enter_context(LocalAws())
     bucket = str(example.load().parameter("Bucket").default)
-    s3 = _client(aws, "s3")
+    s3 = local_client(aws, "s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.settings.region})
     upload_scripts(s3, example, bucket)
     print(f"The local AWS answers at {aws.endpoint_url} (jobs run as processes here, sandbox: {aws.sandbox}).")
@@ -163,26 +141,11 @@ def _start(example: Example, running: ExitStack) -> Stage:
     return Stage(example, airflow, aws)
 
 
-def _client(aws: LocalAws, service: str) -> Any:
-    import boto3
-
-    variables = aws.environment()
-    session: Any = boto3.Session()
-    return session.client(
-        service,
-        endpoint_url=aws.endpoint_url,
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-    )
-
-
-def _run_pipeline(stage: Stage, limit: float | None) -> bool:
+def _run_pipeline(demo: Demo, stage: Stage, parameters: Mapping[str, Any], limit: float | None) -> bool:
     """Start a run, follow it, and say how it ended; tells whether it succeeded."""
     example, api = stage.example, stage.airflow.api
     _wait_until_parsed(stage)
-    metric = example.metric
-    conf = {} if limit is None else {metric.limit_parameter: limit}
+    conf = {**parameters, **({} if limit is None else {example.limit_parameter: limit})}
     print(f"\nRunning {example.name} with {json.dumps(conf) if conf else 'its default parameters'}:\n", flush=True)
     began = time.monotonic()
     run_id = api.trigger(example.name, conf)
@@ -194,9 +157,8 @@ def _run_pipeline(stage: Stage, limit: float | None) -> bool:
         print(f"\nThe pipeline failed after {took}:")
         for reason in run_failures(api, example.name, run_id):
             print("  " + reason.replace("\n", "\n  "))
-    largest = example.load().parameter(metric.limit_parameter).default if limit is None else limit
-    results = RunResults(example, api, stage.client("s3"), run_id)
-    for line in format_results(results, metric.label, float(str(largest))):
+    largest = example.load().parameter(example.limit_parameter).default if limit is None else limit
+    for line in demo.results(stage, run_id, float(str(largest))):
         print(line)
     sys.stdout.flush()
     return state == "success"
@@ -218,15 +180,17 @@ def _wait_until_parsed(stage: Stage, patience: float = 60.0) -> None:
 def _follow(stage: Stage, run_id: str) -> str:
     """Show the progress of a run until it has ended; returns its last state."""
     api, dag_id = stage.airflow.api, stage.example.name
-    order = [step.name for step in stage.example.load().steps]
+    steps = stage.example.load().steps
     jobs = RunJobs(stage.client("sagemaker"), dag_id, run_id)
+    resources = RunResources(api, dag_id, run_id, steps)
     display = progress_display(sys.stdout)
     while True:
         # The state first: the table below it is then at least as new, and the last one shows the end.
         state = api.run_state(dag_id, run_id)
         by_task, now = jobs.by_task(), datetime.now(UTC)
-        tasks = {task["task_id"]: task for task in api.task_instances(dag_id, run_id)}
-        display.show([step_progress(tasks[name], by_task.get(name, ""), now) for name in order if name in tasks])
+        tasks = tasks_in_order(steps, api.task_instances(dag_id, run_id))
+        by_task |= resources.by_task(tasks)
+        display.show([step_progress(task, by_task.get(progress_name(task), ""), now) for task in tasks])
         if state in _ENDED:
             return state
         _check_alive(stage.airflow)

@@ -18,21 +18,19 @@ _FOLDERS = (
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number that a step of an example writes into a property file, and its limit.
+    """A number that a step of an example writes into a property file.
 
     Attributes:
         label: What people call it.
         step: The step that writes it.
         property_file: Name of the property file.
         path: Members on the way to the number.
-        limit_parameter: Pipeline parameter with the largest value that is accepted.
     """
 
     label: str
     step: str
     property_file: str
     path: tuple[str, ...]
-    limit_parameter: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +54,19 @@ class PredictionSource:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One example: ``<name>.py`` and ``<name>.json``, and ``<name>_scripts/`` with the code of its jobs.
+    """One example: ``<name>.py``, ``<name>.json`` and a folder with the code of its jobs.
 
     Attributes:
         name: Id of the DAG and stem of the files.
+        scripts_folder: Name of the folder with the code of its jobs.
         code_prefix: Where in the bucket its definition expects the scripts.
-        metric: What a run is judged by.
-        register_step: The step that registers the model.
-        predictions: What the model predicts.
+        limit_parameter: Pipeline parameter with the largest mean squared error that is accepted.
     """
 
     name: str
+    scripts_folder: str
     code_prefix: str
-    metric: Metric
-    register_step: str
-    predictions: PredictionSource
+    limit_parameter: str
 
     @property
     def definition(self) -> Path:
@@ -80,22 +76,38 @@ class Example:
     @property
     def scripts(self) -> tuple[Path, ...]:
         """The code of its jobs."""
-        return tuple(sorted((dags_folder() / f"{self.name}_scripts").glob("*.py")))
+        return tuple(sorted((dags_folder() / self.scripts_folder).glob("*.py")))
 
     def load(self) -> Pipeline:
         """Return the pipeline."""
         return load_pipeline(self.definition)
 
 
-DIABETES = Example(
+@dataclass(frozen=True, slots=True)
+class MeasuredExample(Example):
+    """An example that measures, registers and applies its model.
+
+    Attributes:
+        metric: What a run is judged by.
+        register_step: The step that registers the model.
+        predictions: What the model predicts.
+    """
+
+    metric: Metric
+    register_step: str
+    predictions: PredictionSource
+
+
+DIABETES = MeasuredExample(
     name="diabetes",
+    scripts_folder="diabetes_scripts",
     code_prefix="code",
+    limit_parameter="MaxMse",
     metric=Metric(
         label="MSE on the test data",
         step="Evaluate",
         property_file="Evaluation",
         path=("regression_metrics", "mse", "value"),
-        limit_parameter="MaxMse",
     ),
     register_step="Register-RegisterModel",
     predictions=PredictionSource(
@@ -105,6 +117,13 @@ DIABETES = Example(
         truth_output="test",
         truth_file="test.csv",
     ),
+)
+
+CHAMPION = Example(
+    name="diabetes_champion",
+    scripts_folder="diabetes_scripts",
+    code_prefix="code",
+    limit_parameter="MaxMse",
 )
 
 

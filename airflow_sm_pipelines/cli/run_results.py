@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.cli.airflow_api import AirflowApi
-from airflow_sm_pipelines.cli.examples import Example, Metric
+from airflow_sm_pipelines.cli.examples import MeasuredExample, Metric
 
 _SHOWN_PREDICTIONS = 5
 
@@ -35,7 +35,7 @@ class RunResults:
         run_id: The run.
     """
 
-    def __init__(self, example: Example, api: AirflowApi, s3: Any, run_id: str) -> None:
+    def __init__(self, example: MeasuredExample, api: AirflowApi, s3: Any, run_id: str) -> None:
         self._example = example
         self._api = api
         self._s3 = s3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 import pytest
 
@@ -22,6 +21,13 @@ def test_by_default_the_definition_decides_the_limit_and_nothing_is_kept() -> No
     assert args.keep is False
 
 
+def test_the_first_example_is_shown_unless_another_is_named() -> None:
+    assert parse().pipeline == "diabetes"
+    assert parse("--pipeline", "diabetes_champion").pipeline == "diabetes_champion"
+    with pytest.raises(SystemExit):
+        parse("--pipeline", "nothing")
+
+
 def test_the_limit_is_a_number() -> None:
     assert parse("--max-mse", "1e3").max_mse == 1000.0
     with pytest.raises(SystemExit):
@@ -37,24 +43,6 @@ def test_a_missing_package_is_named_in_one_line(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == "sm-pipelines demo needs scikit-learn: pip install 'airflow-sm-pipelines[demo]'\n"
-
-
-def test_nothing_of_the_users_aws_or_proxy_settings_reaches_the_demo() -> None:
-    environment = {
-        "AWS_PROFILE": "production",
-        "AWS_ENDPOINT_URL_S3": "https://example.com",
-        "AWS_ACCESS_KEY_ID": "mine",
-        "no_proxy": "example.com",
-        "HOME": "/home/somebody",
-    }
-    demo.leave_user_settings(environment)
-    assert environment == {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-        "HOME": "/home/somebody",
-    }
 
 
 def test_who_keeps_the_demo_is_told_address_login_and_variables() -> None:

@@ -92,3 +92,39 @@ def test_a_pipeline_that_fails_says_why(tmp_path: Path) -> None:
     assert "Model package" not in done.stdout
     assert "Predictions" not in done.stdout
     assert list(tmp_path.iterdir()) == [], "everything is removed"
+
+
+CHAMPION_STEPS = (
+    "Prepare",
+    "DataQuality",
+    "Tune",
+    "AgeGroups",
+    *(f"{step}-{iteration}" for step in ("Measure", "Report") for iteration in range(3)),
+    "MeasureGroups.result",
+    "Register-RegisterModel",
+    "Review",
+    "Reviewed",
+    "Approve",
+    "Summarize",
+)
+
+
+def test_the_second_demo_tunes_checks_loops_asks_a_reviewer_and_publishes(tmp_path: Path) -> None:
+    done = run_demo(tmp_path, "--pipeline", "diabetes_champion")
+    assert done.returncode == 0, done.stdout + done.stderr
+    words = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
+    states = {line[0]: line[1] for line in words if len(line) > 1}
+    assert {step: states.get(step) for step in CHAMPION_STEPS} == dict.fromkeys(CHAMPION_STEPS, "success")
+    assert states["Rejected"] == "skipped"
+    results = done.stdout.partition("The pipeline succeeded")[2]
+    assert re.search(r"Best of 4 models: eta 0\.\d+, max_depth [1-6] \(validation:rmse \d+\.\d\d\)\n", results)
+    groups = re.findall(r"  (younger|middle|older) +(\d+) rows +(\d+\.\d)\n", results)
+    assert sum(int(rows) for _, rows, _ in groups) == 111, "a quarter of the 442 rows"
+    worst = max(groups, key=lambda group: float(group[2]))
+    assert (
+        f"Review: the MSE of its worst age group, {worst[0]}, is {float(worst[2]):.0f}, the limit is 6000\n" in results
+    )
+    assert "The model package is now Approved\n" in results
+    assert re.search(r"Summary: s3://sm-pipelines-demo/champion/[a-z0-9]{12}/summary.csv\n", results)
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == [], "everything is removed"
