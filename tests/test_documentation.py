@@ -1,0 +1,114 @@
+"""The pages of the project against its code: links, tables that list something, blocks that people copy."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS
+from airflow_sm_pipelines.cli.main import SUBCOMMANDS
+from airflow_sm_pipelines.definition.step_types import STEP_TYPES
+from tests.test_architecture import LEVEL, ROOT
+
+PROJECT = ROOT.parent
+PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
+README = PROJECT / "README.md"
+STEP_TYPE_PAGE = PROJECT / "docs" / "step-types.md"
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def without_blocks(page: Path) -> str:
+    return _BLOCK.sub("", page.read_text())
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that GitHub gives to headings."""
+    headings = (re.sub(r"[`*]", "", text).lower() for text in _HEADING.findall(without_blocks(page)))
+    return {re.sub(r"[^\w\- ]", "", text).replace(" ", "-") for text in headings}
+
+
+def section(page: Path, heading: str) -> str:
+    return re.split(rf"^## {re.escape(heading)}$", page.read_text(), flags=re.MULTILINE)[1].split("\n## ")[0]
+
+
+def first_cells(text: str) -> list[str]:
+    """The first cell of each row of the tables in a text, without the heads."""
+    return [row.split("|")[1].strip() for row in text.splitlines() if row.startswith("| ")][1:]
+
+
+def linked_text(cell: str) -> str:
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell)
+
+
+@every_page
+def test_every_link_leads_somewhere(page: Path) -> None:
+    def broken() -> Iterator[str]:
+        for target in _LINK.findall(without_blocks(page)):
+            if target.startswith("https://"):
+                continue
+            path, _, anchor = target.partition("#")
+            file = page.parent / path if path else page
+            if not file.exists() or (anchor and anchor not in anchors_of(file)):
+                yield target
+
+    assert not list(broken())
+
+
+@every_page
+def test_what_people_copy_can_be_read(page: Path) -> None:
+    for language, text in _BLOCK.findall(page.read_text()):
+        if language == "python":
+            ast.parse(text)
+        elif language == "json":
+            json.loads(text)
+        elif language == "bash":
+            subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=10)
+
+
+def test_the_readme_has_a_row_for_each_step_type() -> None:
+    names = [linked_text(cell) for cell in first_cells(section(README, "What runs today"))]
+
+    assert sorted(names) == sorted(STEP_TYPES)
+
+
+def test_each_step_type_has_a_section_and_is_in_the_contents() -> None:
+    headings = _HEADING.findall(without_blocks(STEP_TYPE_PAGE))
+    contents = STEP_TYPE_PAGE.read_text().split("\n## ")[0]
+
+    assert set(STEP_TYPES) <= set(headings)
+    assert {f"#{name.lower()}" for name in STEP_TYPES} <= set(_LINK.findall(contents))
+
+
+def test_the_permissions_name_every_action_of_every_resource() -> None:
+    permissions = section(README, "IAM permissions")
+
+    for kind in RESOURCE_KINDS.values():
+        for action in kind.iam_actions:
+            assert re.search(rf"\b{action.rpartition(':')[2]}`", permissions), f"{kind.key} needs {action}"
+
+
+def test_the_readme_has_a_row_for_each_command() -> None:
+    commands = [cell.strip("`").split()[1] for cell in first_cells(section(README, "Commands"))]
+
+    assert sorted(commands) == sorted(SUBCOMMANDS)
+
+
+def test_each_room_has_its_row_in_the_order_of_the_rooms() -> None:
+    cells = first_cells(section(PROJECT / "CONTRIBUTING.md", "The rooms"))
+    rows = [[name.rstrip("/") for name in re.findall(r"`([^`]+)`", cell)] for cell in cells]
+    rooms = [name for row in rows for name in row]
+    levels = [LEVEL[name] for name in rooms if name != "local"]
+
+    assert {path.stem for path in ROOT.iterdir() if path.stem in LEVEL or path.stem == "local"} == set(rooms)
+    assert levels == sorted(levels)
