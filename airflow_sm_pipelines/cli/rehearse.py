@@ -34,7 +34,7 @@ from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
 from airflow_sm_pipelines.definition.near_misses import did_you_mean
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome
+from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
 
 _WRONG_USAGE = 2
 _CHECK_TYPES = ("QualityCheck", "ClarifyCheck")
@@ -55,6 +55,7 @@ _JOB_TYPES = (
     *_DEPLOYED_TYPES,
     *_CHECK_TYPES,
 )
+_LONGEST_REASON = 400
 _OUTCOMES = "completed, stopped, failed:REASON or, of a check, violation"
 
 
@@ -260,7 +261,7 @@ def _as_text(prepared: PreparedRehearsal, result: RehearsalResult) -> str:
         lines += [f"{'':{width}}  {'':{kinds}}  synthetic: {uri}" for uri in result.objects.get(name, ())]
     if result.refusals:
         lines += ["", "AWS would refuse what the rehearsal let pass:"]
-        lines += [f"  {one.step + ': ' if one.step else ''}{one.operation}: {one.reason}" for one in result.refusals]
+        lines += [f"  {_refusal(one)}" for one in result.refusals]
     lines += ["", f"The pipeline {'succeeded' if result.state == 'success' else 'failed'}."]
     return "\n".join(lines)
 
@@ -271,6 +272,13 @@ def _names(pipeline: Pipeline) -> list[str]:
 
 def _values(files: Sequence[ReadFile]) -> list[tuple[str, Json]]:
     return [(format_path(path, file.names[0]), value) for file in files for path, value in file.values.items()]
+
+
+def _refusal(refusal: Refusal) -> str:
+    """Describe one, cut to a line or two: AWS enumerates every instance type that it knows. The JSON has all of it."""
+    reason = refusal.reason
+    brief = reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
+    return ": ".join(filter(None, (refusal.step, refusal.operation, brief)))
 
 
 def _shown(value: Json) -> str:

@@ -10,7 +10,7 @@ from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.cli.rehearsal_run import RefusedDefinitionError, RehearsalResult
 from airflow_sm_pipelines.cli.rehearse import OutcomeError, chosen_outcomes
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome
+from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
 
 ABALONE = str(Path(__file__).parents[1] / "golden" / "v2_abalone_full.json")
 RESULT = RehearsalResult(
@@ -18,6 +18,7 @@ RESULT = RehearsalResult(
     tasks={"AbaloneProcess": "success", "AbaloneTrain": "failed", "AbaloneEval": "upstream_failed"},
     reasons={"AbaloneTrain": "Step AbaloneTrain: out of luck"},
     objects={"AbaloneProcess": ["s3://bucket/train/rehearsal.json"]},
+    refusals=[Refusal("AbaloneTrain", "CreateTrainingJob", "no such instance: " + "x" * 1000)],
 )
 
 
@@ -88,6 +89,15 @@ def test_the_report_says_of_each_step_how_it_ended_and_what_is_synthetic(rehears
     assert lines[-1] == "The pipeline failed."
 
 
+def test_the_report_says_what_aws_would_refuse_without_endless_enumerations(rehearsed, capsys):
+    assert main(["rehearse", ABALONE]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    [refusal] = [line for line in lines if line.startswith("  AbaloneTrain: CreateTrainingJob: no such instance: xxx")]
+    assert lines[lines.index(refusal) - 1] == "AWS would refuse what the rehearsal let pass:"
+    assert len(refusal) < 500
+    assert refusal.endswith("x…")
+
+
 def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys):
     assert main(["rehearse", ABALONE, "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
@@ -100,6 +110,9 @@ def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys
         "synthetic": ["s3://bucket/train/rehearsal.json"],
     }
     assert report["steps"][1]["reason"] == "Step AbaloneTrain: out of luck"
+    [refusal] = report["warnings"]
+    assert (refusal["step"], refusal["operation"]) == ("AbaloneTrain", "CreateTrainingJob")
+    assert refusal["message"].endswith("x" * 1000), "JSON has all of it"
 
 
 def test_a_refused_definition_is_told_as_the_translator_tells_it(monkeypatch, capsys):
