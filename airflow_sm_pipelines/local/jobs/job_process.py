@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -78,8 +79,10 @@ class JobProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()  # the end of its input makes the launcher kill what still runs
+            # What could not be told to a process that had ended is still in the buffer, and cannot be told now.
+            with suppress(BrokenPipeError):
+                if stream is not None:
+                    stream.close()  # the end of its input makes the launcher kill what still runs
         self._process.wait()
 
     def _tell(self, message: bytes) -> None:

@@ -171,6 +171,7 @@ def test_lists_filter_by_state_and_come_in_pages(serverless: Any, application: s
     assert [one["id"] for page in pages for one in page["jobRuns"]] == runs[::-1]
     assert len(pages) == 2
     assert serverless.list_job_runs(applicationId=application, states=["RUNNING"])["jobRuns"] == []
+    wait(serverless, application, "STARTED")
     started = serverless.list_applications(states=["STARTED"])["applications"]
     assert application in [one["id"] for one in started]
 

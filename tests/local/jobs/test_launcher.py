@@ -202,6 +202,13 @@ def test_the_job_dies_although_a_fork_of_the_parent_lives_on(tmp_path, mark):
     wait_until_gone(mark)
 
 
+def test_telling_a_process_that_has_ended_leaves_nothing_open(tmp_path):
+    with start(["true"], tmp_path) as process:
+        process.wait()
+        process.terminate()
+    assert process._process.stdout.closed
+
+
 def test_a_sandbox_that_cannot_be_entered_is_told(tmp_path):
     missing = {"/opt/ml": str(tmp_path / "missing")}
     with JobProcess(["true"], {}, tmp_path, missing) as process:
