@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow_sm_pipelines.aws.calls import call
 
@@ -24,7 +23,7 @@ def split_uri(uri: str) -> tuple[str, str]:
         NoObjectUriError: It is no S3 URI, or that of a whole bucket.
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if urlsplit(uri).scheme != "s3" or not bucket or not key.strip("/"):
+    if not uri.startswith("s3://") or not bucket or not key.strip("/"):
         raise NoObjectUriError(f"{uri!r} is not the S3 URI of an object, s3://bucket/key")
     return bucket, key
 

@@ -1,7 +1,7 @@
 """The tags that say which task a resource belongs to.
 
 They are the second line against orphans: whoever finds a running job can tell from its tags which task of which
-run of which deployment owns it (`airflow_sm_pipelines.semantics.orphans` decides whether that task still lives).
+run of which deployment owns it (`airflow_sm_pipelines.semantics.ownership` decides whether that task still lives).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _PREFIX = "sm-pipelines:"
-# AWS allows letters, spaces, digits and _.:/=+-@ in tag values; "=" then encloses an escape.
-_FORBIDDEN = re.compile(r"[^\w .:/+\-@]", re.UNICODE)
+# AWS allows letters, spaces, digits and _.:/=+-@ in tag values, EMR Serverless only those of ASCII; "=" encloses an
+# escape.
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9_ .:/+\-@]")
 _MAP_INDEX = re.compile(r"-?[0-9]{1,9}")
 _KEYS = tuple(f"{_PREFIX}{name}" for name in ("deployment", "dag", "run", "task", "map-index"))
 _ESCAPE = re.compile(r"=([0-9a-f]+)=")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import call
+from airflow_sm_pipelines.aws.calls import CallRefusedError, call
 from airflow_sm_pipelines.cli.examples import CHAMPION, dags_folder
 from airflow_sm_pipelines.cli.stage import Demo, Stage, local_client
 
@@ -63,16 +63,27 @@ def _review(stage: Stage, queue: str, done: threading.Event) -> None:
     sqs = stage.client("sqs")
     sagemaker = local_client(stage.aws, "sagemaker", f"{stage.airflow.api.base_url}{_CALLBACK_PATH}")
     while not done.is_set():
-        received = call(sqs, "ReceiveMessage", {"QueueUrl": queue, "WaitTimeSeconds": _POLL_SECONDS})
-        for message in received.get("Messages", ()):
-            body = json.loads(message["Body"])
-            outputs = {} if body["status"] == "Stopping" else _judgement(body["arguments"])
-            answer = {
-                "CallbackToken": body["token"],
-                "OutputParameters": [{"Name": name, "Value": value} for name, value in outputs.items()],
-            }
-            call(sagemaker, "SendPipelineExecutionStepSuccess", answer)
-            call(sqs, "DeleteMessage", {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]})
+        try:
+            received = call(sqs, "ReceiveMessage", {"QueueUrl": queue, "WaitTimeSeconds": _POLL_SECONDS})
+            for message in received.get("Messages", ()):
+                _answer(sagemaker, json.loads(message["Body"]))
+                call(sqs, "DeleteMessage", {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]})
+        except CallRefusedError as error:  # what is not deleted comes again
+            print(f"The reviewer goes on after: {error}", flush=True)
+            done.wait(_POLL_SECONDS)
+
+
+def _answer(sagemaker: Any, body: Mapping[str, Any]) -> None:
+    outputs = {} if body["status"] == "Stopping" else _judgement(body["arguments"])
+    answer = {
+        "CallbackToken": body["token"],
+        "OutputParameters": [{"Name": name, "Value": value} for name, value in outputs.items()],
+    }
+    try:
+        call(sagemaker, "SendPipelineExecutionStepSuccess", answer)
+    except CallRefusedError as error:
+        if error.code != "ConflictException":  # somebody has answered in Airflow's UI
+            raise
 
 
 def _judgement(arguments: Mapping[str, Any]) -> dict[str, str]:

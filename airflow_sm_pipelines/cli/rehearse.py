@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +58,7 @@ _JOB_TYPES = (
     *_CHECK_TYPES,
 )
 _LONGEST_REASON = 400
+_TERMINATED = 143
 _OUTCOMES = "completed, stopped, failed:REASON or, of a check, violation"
 
 
@@ -110,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         return _complain("--parameters, --outcome and --value are for one FILE", _WRONG_USAGE)
     reports: list[JsonObject] = []
     codes = []
-    with without_user_settings(), RehearsalAirflow() as airflow:
+    with _ending_in_order(), without_user_settings(), RehearsalAirflow() as airflow:
         for file in args.files:
             code, report = _rehearse_file(file, args, airflow)
             codes.append(code)
@@ -120,6 +123,16 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "json" and (reports or len(args.files) > 1):
         print(json.dumps(reports if len(args.files) > 1 else reports[0], indent=2))
     return max(codes)
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM unwind what was started, as Ctrl-C does: else folders and processes would be left."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _rehearse_file(

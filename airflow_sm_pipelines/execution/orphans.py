@@ -20,7 +20,7 @@ from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.tags import Owner, owner_of
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.removal import remove_leftovers
+from airflow_sm_pipelines.execution.removal import remove_patiently
 from airflow_sm_pipelines.semantics.ownership import ABSENT, is_orphan
 
 _REMOVAL_PATIENCE = 180.0
@@ -102,7 +102,7 @@ def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
     """
     client = connection.client(orphan.kind.service)
     stopped = jobs.stop(client, orphan.kind, orphan.name)
-    left = remove_leftovers(client, orphan.kind, orphan.name, time.sleep, _REMOVAL_PATIENCE)
+    left = remove_patiently(client, orphan.kind, orphan.name, time.sleep, _REMOVAL_PATIENCE)
     return stopped or bool(orphan.kind.leaves_behind and not left)
 
 

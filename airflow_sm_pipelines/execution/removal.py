@@ -31,13 +31,24 @@ def remove_leftovers(
     Returns:
         Why it is not gone yet, for people; empty if nothing is left.
     """
-    waited = 0.0
     try:
-        while jobs.remove(client, kind, reference):
-            if waited >= patience:
-                return f"the {kind.leaves_behind} of {reference} is not gone after {patience:g} s"
-            pause(_INTERVAL)
-            waited += _INTERVAL
+        return remove_patiently(client, kind, reference, pause, patience)
     except CallRefusedError as error:
         return f"cannot remove the {kind.leaves_behind} of {reference}: {error.in_words()}"
+
+
+def remove_patiently(
+    client: Any, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
+) -> str:
+    """As `remove_leftovers`, for those to whom a refusal is the news.
+
+    Raises:
+        CallRefusedError: AWS refused a call.
+    """
+    waited = 0.0
+    while jobs.remove(client, kind, reference):
+        if waited >= patience:
+            return f"the {kind.leaves_behind} of {reference} is not gone after {patience:g} s"
+        pause(_INTERVAL)
+        waited += _INTERVAL
     return ""

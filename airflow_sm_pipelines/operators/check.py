@@ -14,7 +14,7 @@ from airflow_sm_pipelines.aws.check_reports import UnreadableReportError, in_wor
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, VIOLATIONS_FILE, Baseline, CheckType
 from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
 from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError
-from airflow_sm_pipelines.errors import RequestError, StepFailedError
+from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError
 from airflow_sm_pipelines.operators.base import JobOperator
 from airflow_sm_pipelines.semantics.baselines import CheckRule, check_rule
 
@@ -64,7 +64,7 @@ class CheckOperator(JobOperator):
             StepFailedError: There are violations, and the step is to fail then; or AWS refused a call.
         """
         members = self.members()
-        with self._faults("cannot tell the outcome of its job"):
+        with self._faults("cannot tell the outcome of its job", StepFailedError):
             folder = output_folder(properties)
             checked = checked_against(properties)
             rule = self._rule(members)
@@ -158,7 +158,7 @@ class CheckOperator(JobOperator):
         raise StepFailedError(self.plan.step.name, message, job=_job_name(description), properties=published)
 
     @contextmanager
-    def _faults(self, what: str) -> Iterator[None]:
+    def _faults(self, what: str, error_of_files: type[StepError] = RequestError) -> Iterator[None]:
         """Turn what goes wrong with the check's files and the registry into an error of the step."""
         step = self.plan.step.name
         try:
@@ -166,7 +166,7 @@ class CheckOperator(JobOperator):
         except CallRefusedError as error:
             raise StepFailedError(step, f"{what}: {error.in_words()}", exception_type=error.exception_type) from error
         except (CheckRequestError, NoObjectUriError) as error:
-            raise RequestError(step, f"{what}: {error}") from error
+            raise error_of_files(step, f"{what}: {error}") from error
         except UnreadableReportError as error:
             raise StepFailedError(step, f"{what}: {error}") from error
 

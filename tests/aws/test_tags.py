@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import unicodedata
 from typing import Any
 
+import botocore.session
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +95,11 @@ def test_a_resource_with_a_broken_index_is_not_ours() -> None:
     tags: list[Any] = [*owner_tags(ORDINARY)[:-1], {"Key": "sm-pipelines:map-index", "Value": "first"}]
 
     assert owner_of(tags) is None
+
+
+@given(owner=OWNERS)
+def test_values_are_those_that_every_service_takes(owner: Owner) -> None:
+    """EMR Serverless takes ASCII only, while Airflow takes letters of every script in ids."""
+    shape = botocore.session.get_session().get_service_model("emr-serverless").shape_for("TagValue")
+    pattern = re.compile(shape.metadata["pattern"])
+    assert all(pattern.fullmatch(tag["Value"]) for tag in owner_tags(owner))

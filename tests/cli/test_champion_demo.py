@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import io
+import json
+import threading
 import zipfile
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.cli import champion_demo
 from airflow_sm_pipelines.cli.champion_demo import CHAMPION_DEMO
@@ -107,3 +110,53 @@ def test_the_functions_are_those_that_the_definition_names() -> None:
     steps: list[Any] = [step for step in CHAMPION.load().steps if step.type == "Lambda"]
     named = {f"champion-{step.members['FunctionArn']['Std:Join']['Values'][1]}" for step in steps}
     assert named == deployed.keys()
+
+
+class Queue:
+    """Holds messages until they are deleted."""
+
+    def __init__(self, done: threading.Event, *tokens: str) -> None:
+        self._done = done
+        self.tokens = list(tokens)
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        if not self.tokens:
+            self._done.set()
+            return {}
+        arguments = {"worst_mse": 1.0, "limit": 2.0, "worst_group": "older"}
+        body = json.dumps({"token": self.tokens[0], "status": "Executing", "arguments": arguments})
+        return {"Messages": [{"Body": body, "ReceiptHandle": self.tokens[0]}]}
+
+    def delete_message(self, *, ReceiptHandle: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        self.tokens.remove(ReceiptHandle)
+        return {}
+
+
+def test_the_reviewer_goes_on_after_refusals(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = threading.Event()
+    queue = Queue(done, "answered-in-the-ui", "busy")
+    refusals = {"answered-in-the-ui": ["ConflictException"], "busy": ["ThrottlingException"]}
+    answered: list[str] = []
+
+    class SageMaker:
+        def send_pipeline_execution_step_success(self, *, CallbackToken: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+            if refusals[CallbackToken]:
+                answer = {"Error": {"Code": refusals[CallbackToken].pop(), "Message": "no"}}
+                raise ClientError(answer, "SendPipelineExecutionStepSuccess")
+            answered.append(CallbackToken)
+            return {}
+
+    monkeypatch.setattr(champion_demo, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(champion_demo, "local_client", lambda *_: SageMaker())
+    api = SimpleNamespace(base_url="http://127.0.0.1:1")
+    stage: Any = SimpleNamespace(client=lambda _: queue, aws=None, airflow=SimpleNamespace(api=api))
+
+    champion_demo._review(stage, "queue", done)
+
+    assert queue.tokens == []
+    assert answered == ["busy"]
+    assert (
+        "The reviewer goes on after: SendPipelineExecutionStepSuccess: ThrottlingException" in capsys.readouterr().out
+    )

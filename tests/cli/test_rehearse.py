@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,26 @@ def test_the_report_says_what_aws_would_refuse_without_endless_enumerations(rehe
     assert lines[lines.index(refusal) - 1] == "AWS would refuse what the rehearsal let pass:"
     assert len(refusal) < 500
     assert refusal.endswith("x…")
+
+
+def test_sigterm_ends_a_rehearsal_in_order(monkeypatch):
+    ended = []
+
+    class Airflow:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            ended.append("airflow")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(rehearse, "RehearsalAirflow", Airflow)
+    monkeypatch.setattr(rehearse, "rehearse", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as caught:
+        main(["rehearse", ABALONE])
+    assert caught.value.code == 143
+    assert ended == ["airflow"]
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys):

@@ -9,7 +9,7 @@ import pytest
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.resources import EMR_SERVERLESS_APPLICATION, EMR_SERVERLESS_JOB
-from airflow_sm_pipelines.execution.removal import remove_leftovers
+from airflow_sm_pipelines.execution.removal import remove_leftovers, remove_patiently
 
 
 class Removal:
@@ -52,3 +52,10 @@ def test_a_refusal_is_told_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_kind_that_leaves_nothing_makes_no_call() -> None:
     assert jobs.remove(None, EMR_SERVERLESS_JOB, "app/run") is False
+
+
+def test_to_stop_orphans_a_refusal_is_the_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = CallRefusedError("StopApplication", "AccessDeniedException", "no", None)
+    monkeypatch.setattr(jobs, "remove", Removal(True, refused))
+    with pytest.raises(CallRefusedError, match="StopApplication"):
+        remove_patiently(None, EMR_SERVERLESS_APPLICATION, "app/run", lambda _: None, 10)

@@ -138,7 +138,10 @@ def test_a_training_step_that_has_no_job_is_skipped(cleanup: Any, context: Any, 
     assert s3.uris == before
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/", "s3://bucket//", "https://bucket/key", ""])
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://bucket", "s3://bucket/", "s3://bucket//", "https://bucket/key", "", "S3://bucket", "s3://", "[x/k"],
+)
 def test_a_whole_bucket_is_refused_before_anything_is_deleted(cleanup: Any, context: Any, s3: FakeS3, uri: str) -> None:
     before = set(s3.uris)
     with pytest.raises(RequestError, match=r"Resources\.S3\[0\]: .* is not the S3 URI of an object"):
