@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,7 +122,9 @@ def pipeline_dag(
         completed_with_failures=completed_with_failures,
     ).add_to({"dag": dag})
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
-    dag.params = ParamsDict({**_params(pipeline, values), **dag.params})
+    # `get_param`: the items of a ParamsDict are resolved values, which have lost what the author's own Params demand.
+    own = {name: dag.params.get_param(name) for name in dag.params}
+    dag.params = ParamsDict({**_params(pipeline, values), **own})
     return dag
 
 
@@ -173,7 +175,7 @@ def pipeline_task_group(
         pipeline,
         *_unsupported_steps(plans),
         *_wrong_values(pipeline, values),
-        *_missing_values(pipeline, {**params, **values}, _IN_A_GROUP),
+        *_missing_values(pipeline, {*params, *values}, _IN_A_GROUP),
         *task_overrides.errors(),
     )
     defaults = {parameter.name: parameter.default for parameter in pipeline.parameters if parameter.name not in params}
@@ -343,7 +345,7 @@ _IN_A_GROUP = ("and the DAG has no param of that name", "or give the DAG such a 
 
 
 def _missing_values(
-    pipeline: Pipeline, values: Mapping[str, Any], circumstance: tuple[str, str]
+    pipeline: Pipeline, values: Collection[str], circumstance: tuple[str, str]
 ) -> list[DefinitionError]:
     """Check that every parameter will have a value in every run."""
     consequence, cure = circumstance

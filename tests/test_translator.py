@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_sm_pipelines import pipeline_dag, pipeline_task_group, translator
@@ -466,6 +467,17 @@ def test_params_of_the_users_own_stand_beside_the_parameters(dag_of: Any, proces
     assert error.startswith("Parameters[0]: params= redefines the pipeline parameter Count")
 
 
+def test_params_of_the_users_own_keep_what_they_demand(dag_of: Any, processing: Any) -> None:
+    params = {"env": Param("dev", enum=["dev", "prod"]), "must": Param(type="string")}
+
+    made = dag_of(processing("A"), params=params).params
+
+    assert made.get_param("env").schema == {"enum": ["dev", "prod"]}
+    assert made.get_param("must").schema == {"type": "string"}
+    with pytest.raises(ParamValidationError, match="must"):
+        made.validate()
+
+
 # -- task groups -------------------------------------------------------------------------------------------------------
 
 
@@ -518,6 +530,7 @@ def test_a_groups_parameter_needs_a_value_from_somewhere(group_in: Any, processi
     assert "parameter P has no default value, and the DAG has no param of that name" in str(caught.value)
     assert group_in(processing("A"), members=members, params={"P": 5})
     assert group_in(processing("A"), members=members, parameters={"P": 5})
+    assert group_in(processing("A"), members=members, params={"P": Param(type="integer")}), "asked for at each run"
 
 
 def test_the_role_of_the_pipeline_reaches_its_steps(dag_of: Any, processing: Any) -> None:

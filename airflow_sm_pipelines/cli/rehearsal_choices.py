@@ -38,7 +38,8 @@ def choose_branches(
 ) -> list[str]:
     """Set free values so that no Fail step is reached, where that is possible.
 
-    The defaults of parameters are kept if they allow it, and else are free, too.
+    The defaults of parameters are kept if they allow it, and else are free, too, but for what is compared with a value
+    that the user has chosen: who chooses a value wants its branch.
 
     Args:
         pipeline: The definition.
@@ -58,7 +59,7 @@ def choose_branches(
     }
     tries = (
         _Search(pipeline, scope, fixed | defaults.keys(), with_fail=False),
-        _Search(pipeline, scope, fixed, with_fail=False),
+        _Search(pipeline, scope, fixed | _compared_with(fixed, pipeline, scope), with_fail=False),
         _Search(pipeline, scope, fixed | defaults.keys(), with_fail=True),
     )
     held = [*files, scope.parameters]
@@ -77,6 +78,18 @@ def choose_branches(
         scope.variables.pop("StartDateTime")
         scope.variables.pop("CurrentDateTime")
     return ["no values were found with which every condition can be decided; use --value"]
+
+
+def _compared_with(fixed: frozenset[FreeValue], pipeline: Pipeline, scope: ScopeBeforeRun) -> set[FreeValue]:
+    """What stands in a condition together with a value that the user has chosen."""
+    found: set[FreeValue] = set()
+    for step in pipeline.steps:
+        conditions = step.arguments["Conditions"] if step.type == "Condition" else []
+        for condition in conditions if isinstance(conditions, list) else ():
+            values = set(scope.free_values([condition]))
+            if values & fixed:
+                found |= values
+    return found
 
 
 def _changed(defaults: Mapping[FreeValue, Json], fixed: frozenset[FreeValue]) -> Iterator[str]:

@@ -74,6 +74,21 @@ def from_record(kind: type[_Record], record: Mapping[str, Any]) -> _Record:
     return kind(**{name: value for name, value in record.items() if name in known})
 
 
+def same_try(mine: str, other: str) -> bool:
+    """Tell whether two epochs are one for a deferred try: a clear ends the deferral, an edited `retries` does not."""
+    return mine.partition("/")[0] == other.partition("/")[0]
+
+
+def read_attempt(store: StateStore) -> Attempt | None:
+    """Return the attempt that a task's state store holds; ``None`` if its step was of another type, a Callback, then.
+
+    Args:
+        store: Airflow's state store of the task instance.
+    """
+    record = store.get(RECORD_KEY)
+    return from_record(Attempt, record) if record is not None and "name" in record else None
+
+
 class AttemptBook:
     """Reads and writes the attempt record of one task instance.
 
@@ -99,8 +114,7 @@ class AttemptBook:
 
     def read(self) -> Attempt | None:
         """Return the last attempt that was written down, of whatever epoch."""
-        record = self._store.get(RECORD_KEY)
-        return None if record is None else from_record(Attempt, record)
+        return read_attempt(self._store)
 
     def write(self, attempt: Attempt) -> Attempt:
         """Write an attempt down; it is durable when the call returns."""

@@ -22,6 +22,7 @@ from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
+from airflow_sm_pipelines.execution.attempts import same_try
 from airflow_sm_pipelines.execution.callback_attempts import (
     CallbackAttempt,
     CallbackBook,
@@ -105,27 +106,39 @@ class CallbackStep:
                 attempt = self._send(attempt, message)
                 answer = self._wait(attempt)
         except AirflowTaskTimeout:
-            self._time_out()
-        if answer is None:
-            self._defer(attempt)
-        return self._conclude(attempt, answer)
+            return self._time_out()
+        return self._defer(attempt) if answer is None else self._conclude(attempt, answer)
 
-    def resume(self) -> dict[str, Any]:
-        """Go on after a deferral: the answer is there, or waiting goes on."""
+    def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after a deferral: the answer is there, or waiting goes on.
+
+        Args:
+            event: What woke the task: our trigger's event, or Airflow's own when a person has answered.
+
+        Raises:
+            StepError: The required action is answered, but the API server has not kept the answer.
+        """
         attempt = self._recorded()
         try:
             self._take(attempt, unseal(attempt.sealed))  # for what the UI shows
         except NoSealError as error:
             self._sensor.log.warning("The message cannot be shown: %s", error)
         answer = self._book.answer(attempt)
-        if answer is None:
-            self._defer(attempt)
-        return self._conclude(attempt, answer)
+        if answer is not None:
+            return self._conclude(attempt, answer)
+        # The answer's row is stored in the transaction that marks the action as answered: it does not come later.
+        if event.get("answered") or "chosen_options" in event:
+            raise StepError(
+                self._name,
+                "its required action is answered, but the answer was not kept: install airflow-sm-pipelines where "
+                "Airflow's API server runs, with plugins on, then clear the task",
+            )
+        return self._defer(attempt)
 
-    def time_out(self) -> NoReturn:
-        """End a deferral that took longer than ``execution_timeout``."""
+    def time_out(self) -> dict[str, Any]:
+        """End a deferral that took longer than ``execution_timeout``; an answer that was taken still counts."""
         self._recorded()
-        self._time_out()
+        return self._time_out()
 
     # -- the attempt -----------------------------------------------------------------------------------------------
 
@@ -141,6 +154,8 @@ class CallbackStep:
         elif last is not None and not last.closed:
             self._stop_leftover(last)
         message = self._resolved()
+        if self._sensor.killed.is_set():  # in the gate, say
+            self._end(None)
         try:
             attempt = self._book.open_next(last, message, self._now())
         except NoSealError as error:
@@ -188,7 +203,8 @@ class CallbackStep:
 
     def _recorded(self) -> CallbackAttempt:
         attempt = self._book.read()
-        if attempt is None or not self._book.is_open(attempt):
+        # The same try, not the same epoch: the DAG's `retries` may have been edited while the task was parked.
+        if attempt is None or attempt.closed or not same_try(self._identity.epoch, attempt.epoch):
             raise StepError(
                 self._name,
                 "its attempt record is gone from the task state store, so its answer cannot be found; clear the task "
@@ -250,7 +266,7 @@ class CallbackStep:
             if answer is not None:
                 return answer
             if self._remaining(attempt) == timedelta(0):
-                self._time_out()
+                return self._last_answer(attempt)
             if waiting.deferrable and waited + pause > waiting.settle:
                 return None
             self._pause(attempt, pause)
@@ -258,10 +274,17 @@ class CallbackStep:
 
     def _pause(self, attempt: CallbackAttempt, seconds: float) -> None:
         """Wait, unless Airflow tells the process to end: then its task's state says what becomes of the callback."""
-        if not self._sensor.killed.wait(seconds):
-            return
+        if self._sensor.killed.wait(seconds):
+            self._end(attempt)
+
+    def _end(self, attempt: CallbackAttempt | None) -> NoReturn:
+        """End this process as Airflow wishes; without an attempt no message was sent."""
         owner = self._identity.owner
         state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        if attempt is None:
+            if verdict_of_worker_kill(state) is Verdict.STOP:
+                raise StepError(self._name, f"its task was ended ({state}); no message was sent")
+            raise StepInterruptedError(self._name, "the worker was told to end; no message was sent")
         if verdict_of_worker_kill(state) is Verdict.STOP:
             self._stop(attempt)
             raise StepError(self._name, f"its task was ended ({state}); the message {STOPPING} was sent")
@@ -273,20 +296,20 @@ class CallbackStep:
             return None
         return max(datetime.fromisoformat(attempt.sent_at) + timeout - self._now(), timedelta(0))
 
-    def _defer(self, attempt: CallbackAttempt) -> NoReturn:
+    def _defer(self, attempt: CallbackAttempt) -> dict[str, Any]:
         remaining = self._remaining(attempt)
-        if remaining == timedelta(0):
-            self._time_out()
-        self._sensor.defer(
-            trigger=CallbackTrigger(
-                sealed=attempt.sealed,
-                digest=attempt.digest,
-                connection=self._sensor.connection.as_arguments(),
-                poll_interval=self._sensor.waiting.poll_interval,
-            ),
-            method_name="resume",
-            timeout=remaining,
-        )
+        if remaining != timedelta(0):
+            self._sensor.defer(
+                trigger=CallbackTrigger(
+                    sealed=attempt.sealed,
+                    digest=attempt.digest,
+                    connection=self._sensor.connection.as_arguments(),
+                    poll_interval=self._sensor.waiting.poll_interval,
+                ),
+                method_name="resume",
+                timeout=remaining,
+            )
+        return self._time_out()
 
     # -- the outcome -----------------------------------------------------------------------------------------------
 
@@ -297,12 +320,33 @@ class CallbackStep:
             raise StepError(self._name, f"the message {STOPPING} cannot be sent: {error}") from error
         self._say(STOPPING, message, attempt)
 
-    def _time_out(self) -> NoReturn:
-        timeout = self._sensor.execution_timeout
+    def _time_out(self) -> dict[str, Any]:
         if self._attempt is None:
+            timeout = self._sensor.execution_timeout
             raise StepTimeoutError(self._name, f"no message was sent within execution_timeout ({timeout})")
-        self._stop(self._attempt)
-        self._book.close(self._attempt)
+        return self._conclude(self._attempt, self._last_answer(self._attempt))
+
+    def _last_answer(self, attempt: CallbackAttempt) -> Answer:
+        """Return the answer that was taken before the time was up.
+
+        Raises:
+            StepTimeoutError: There is none.
+            StepFailedError: SQS refused the message ``Stopping``; the attempt stays open, for the next try to end it.
+        """
+        answer = self._book.answer(attempt)
+        if answer is not None:
+            return answer
+        self._book.close(attempt)  # whoever answers from now on is told that nobody waits
+        answer = self._book.answer(attempt)
+        if answer is not None:
+            self._book.write(attempt)
+            return answer
+        try:
+            self._stop(attempt)
+        except StepFailedError:
+            self._book.write(attempt)
+            raise
+        timeout = self._sensor.execution_timeout
         raise StepTimeoutError(
             self._name,
             f"nobody answered the callback within execution_timeout ({timeout}); the message {STOPPING} was sent",

@@ -15,6 +15,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws.callback_queue import STOPPING, region_of, send
+from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.execution.callback_attempts import trace_key, unseal
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.task_states import task_state
@@ -23,6 +24,7 @@ from airflow_sm_pipelines.execution.uncancelled import to_its_end
 from airflow_sm_pipelines.semantics.ownership import ABSENT, Verdict, verdict_of_trigger_kill
 
 _KILL_PATIENCE = 20.0
+_STOP_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 def queue_client(connection: AwsConnection, queue_url: str) -> Any:
@@ -84,7 +86,9 @@ class CallbackTrigger(BaseTrigger):
                 return
             state = await asyncio.to_thread(self._task_state)
             verdict = verdict_of_trigger_kill(state)
-            if verdict is not Verdict.ASK_AGAIN or waited >= _KILL_PATIENCE:
+            # A new try that runs may be in its gate, and end as skipped before it takes the callback over.
+            open_yet = verdict is Verdict.ASK_AGAIN or state == "running"
+            if not open_yet or waited >= _KILL_PATIENCE:
                 break
             await asyncio.sleep(1)
             waited += 1
@@ -93,7 +97,7 @@ class CallbackTrigger(BaseTrigger):
             return
         if state == ABSENT:
             await asyncio.to_thread(self._leave_a_trace)  # first: who gets the message may answer at once
-        await asyncio.to_thread(self._stop)
+        await self._stop_patiently()
         self.log.info("Sent the message %s: the task is %s", STOPPING, state)
 
     def _is_answered(self) -> bool:
@@ -106,6 +110,18 @@ class CallbackTrigger(BaseTrigger):
         except AirflowRuntimeError as error:  # the task has another id since its retry, its run was deleted …
             self.log.warning("Cannot look at the required action of this task: %s", error)
             return False
+
+    async def _stop_patiently(self) -> None:
+        """Send the message ``Stopping``; again if SQS is busy or cannot be reached, since nobody else will."""
+        for pause in _STOP_PAUSES:
+            try:
+                return await asyncio.to_thread(self._stop)
+            except CallRefusedError as error:
+                if not error.exception_type:
+                    raise
+                self.log.warning("Cannot send the message %s yet, trying again: %s", STOPPING, error)
+            await asyncio.sleep(pause * (1 + random.random() / 10))  # noqa: S311 - jitter, not a secret
+        return await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
         message = unseal(self.sealed)

@@ -18,7 +18,7 @@ from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
 from airflow_sm_pipelines.aws.names import new_token, resource_name
 from airflow_sm_pipelines.definition.models import describe_value
 from airflow_sm_pipelines.errors import StepFailedError, StepOutcomeUnknownError
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, StateStore, from_record
+from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, StateStore, read_attempt
 from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
@@ -82,7 +82,7 @@ class Invocation:
             StepOutcomeUnknownError: The answer of an invocation is not known, and it is not to be repeated.
             StepFailedError: The function failed, does not return what the step declares, or AWS refused the call.
         """
-        last = self._read()
+        last = read_attempt(self._store)
         outputs = self._answered(last)
         if outputs is not None:
             self._log.info("An earlier try of this task has the answer of %s; it is not invoked again", self._function)
@@ -106,10 +106,6 @@ class Invocation:
         return outputs
 
     # -- what earlier tries have left --------------------------------------------------------------------------------
-
-    def _read(self) -> Attempt | None:
-        record = self._store.get(RECORD_KEY)
-        return None if record is None else from_record(Attempt, record)
 
     def _is_current(self, attempt: Attempt) -> bool:
         return attempt.epoch == self._identity.epoch

@@ -83,7 +83,7 @@ class JobRun:
     # -- claim -----------------------------------------------------------------------------------------------------
 
     def claim(self) -> tuple[Attempt, Observation | None]:
-        """Take the attempt this try works on, written down; stop what an earlier epoch left running.
+        """Take the attempt this try works on, written down; stop what an earlier attempt left running.
 
         Returns:
             The attempt, and its job if a try before this one has created it already.
@@ -92,7 +92,8 @@ class JobRun:
         if last is not None and self._book.is_current(last) and not last.closed:
             seen = self._look(last.reference) if last.reference else None
             return (replace(last, reference=seen.reference) if seen and seen.reference else last), seen
-        if last is not None and last.reference and not self._book.is_current(last):
+        # A closed attempt's job has ended, or was told to stop and takes its time.
+        if last is not None and last.reference and (last.closed or not self._book.is_current(last)):
             self._stop_leftover(last.reference)
         if self._book.may_have_lost_record(last):
             for name in list(self._lost_jobs()):
@@ -100,9 +101,9 @@ class JobRun:
         return self._book.open_next(last, self._now()), None
 
     def _stop_leftover(self, name: str) -> None:
-        """Stop the job of an earlier epoch and wait for its end: until then it may write the same outputs."""
+        """Stop the job of an earlier attempt and wait for its end: until then it may write the same outputs."""
         if self._ask(jobs.stop, name):
-            self._log.info("Stopping %s %s, left by the attempt before this task was cleared", self._kind.noun, name)
+            self._log.info("Stopping %s %s, left by an earlier attempt", self._kind.noun, name)
             pauses = _growing_pauses(10.0)
             while (seen := self._look(name)) is not None and seen.outcome is Outcome.RUNNING:
                 self._pause(next(pauses))

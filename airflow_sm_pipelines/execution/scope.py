@@ -183,7 +183,8 @@ class TaskScope:
         return f"arn:{client.meta.partition}:sagemaker:{client.meta.region_name}:{account}:{resource}"
 
     def _start(self) -> str:
-        start: datetime = self._context["dag_run"].start_date
+        # Not `start_date`: Airflow sets that anew when a finished run is cleared, and this is the same execution.
+        start: datetime = self._context["dag_run"].run_after
         return start.astimezone(UTC).isoformat()
 
 

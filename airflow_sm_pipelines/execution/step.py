@@ -22,7 +22,7 @@ from airflow_sm_pipelines.aws.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, StepInterruptedError
-from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
+from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook, same_try
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.job import JobRun, Log
@@ -126,6 +126,8 @@ class JobStep:
         try:
             request = self._request(attempt.name)
             self._operator.request = request
+            if self._operator.killed.is_set():  # since the gate: nothing has waited, so nothing has noticed
+                self._pause(0)
             return self._run.submit(attempt, request)
         except AirflowTaskTimeout:  # the call may have reached AWS
             self._run.time_out(self._recorded())
@@ -145,9 +147,13 @@ class JobStep:
             self._defer(attempt)
         return self._conclude(attempt, seen)
 
-    def time_out(self) -> NoReturn:
-        """Stop the job of a deferral that took longer than ``execution_timeout``."""
-        self._run.time_out(self._take(self._recorded()))
+    def time_out(self) -> dict[str, Any]:
+        """Stop the job of a deferral that took longer than ``execution_timeout``, unless it has ended meanwhile."""
+        attempt = self._take(self._recorded())
+        seen = self._run.look(attempt)
+        if seen is None or seen.outcome is Outcome.RUNNING:
+            self._run.time_out(attempt)
+        return self._conclude(attempt, seen)
 
     # -- the request -----------------------------------------------------------------------------------------------
 
@@ -269,9 +275,12 @@ class JobStep:
             if self._attempt is not None:
                 self._run.stop(self._attempt)
             raise StepError(self._identity.step, f"its task was ended ({state}); {self._left()}")
-        raise StepInterruptedError(self._identity.step, "the worker was told to end; the job goes on")
+        goes_on = "" if self._attempt is None else "; the job goes on"
+        raise StepInterruptedError(self._identity.step, f"the worker was told to end{goes_on}")
 
     def _left(self) -> str:
+        if self._attempt is None:
+            return "it had created nothing"
         kind = self._operator.kind
         return "its job was stopped" if kind.stop else f"its {kind.noun} is left as it is: it cannot be stopped"
 
@@ -301,7 +310,7 @@ class JobStep:
 
     def _recorded(self) -> Attempt:
         attempt = self._book.read()
-        if attempt is None or not self._book.is_current(attempt):
+        if attempt is None or not same_try(self._identity.epoch, attempt.epoch):
             raise StepError(
                 self._identity.step,
                 "its attempt record is gone from the task state store, so its job cannot be found; clear the task to "

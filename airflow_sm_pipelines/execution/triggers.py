@@ -29,6 +29,7 @@ processed the exit of the process that deferred it."""
 
 _KILL_PATIENCE = 20.0
 _REMOVAL_PATIENCE = 120.0
+_STOP_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 _REFUSALS_IN_A_ROW = 5
 
 
@@ -95,18 +96,38 @@ class JobTrigger(BaseTrigger):
         while True:
             state = await asyncio.to_thread(self._task_state)
             verdict = verdict_of_trigger_kill(state)
-            if verdict is not Verdict.ASK_AGAIN or waited >= _KILL_PATIENCE:
+            # A new try that is in its gate is running, too: it takes the job over, or is skipped and does not.
+            settled = verdict is not Verdict.ASK_AGAIN and state != "running"
+            if settled or waited >= _KILL_PATIENCE:
                 break
             await asyncio.sleep(1)
             waited += 1
         if verdict is Verdict.KEEP:
             self.log.info("Left %s running: its task is %s", self.name, state)
             return
-        stopped = await asyncio.to_thread(self._stop)
+        stopped = await self._stop_patiently()
         self.log.info("%s %s: its task is %s", "Stopped" if stopped else "Nothing to stop for", self.name, state)
 
+    async def _stop_patiently(self) -> bool:
+        """Stop the resource, again after throttling and outages: there is nobody to do it later."""
+        pauses = iter(_STOP_PAUSES)
+        while True:
+            try:
+                return await asyncio.to_thread(self._stop)
+            except CallRefusedError as error:
+                pause = next(pauses, None) if error.exception_type else None
+                if pause is None:
+                    self.log.error(
+                        "Cannot stop %s, it may still run: %s; stop it with `sm-pipelines stop-orphans`",
+                        self.name,
+                        error.in_words(),
+                    )
+                    raise
+                self.log.warning("Cannot stop %s yet, will try again: %s", self.name, error.in_words())
+                await asyncio.sleep(_with_jitter(pause))
+
     def _pause(self) -> float:
-        return self.poll_interval * (1 + random.random() / 10)  # noqa: S311 - jitter, not a secret
+        return _with_jitter(self.poll_interval)
 
     def _client(self) -> Any:
         return AwsConnection(**self.connection).client(RESOURCE_KINDS[self.kind].service)
@@ -127,3 +148,7 @@ class JobTrigger(BaseTrigger):
         if ti is None:
             raise RuntimeError(f"trigger for {self.name} has no task instance; Airflow sets it before it runs")
         return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
+
+
+def _with_jitter(seconds: float) -> float:
+    return seconds * (1 + random.random() / 10)  # noqa: S311 - jitter, not a secret

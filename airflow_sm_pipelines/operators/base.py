@@ -140,6 +140,12 @@ class JobOperator(StepOperator):
     trial: Callable[[], tuple[str, str] | None]
     """Makes experiment and trial of the pipeline, and returns their names; there while the step runs."""
     killed: threading.Event
+    """Set when Airflow tells the process to end; there while the step runs: it cannot be copied."""
+
+    def execute(self, context: Any) -> Any:
+        """Run the step; a kill counts from here on, also while the gate is asked."""
+        self.killed = threading.Event()
+        return super().execute(context)
 
     def act(self, context: Any) -> Any:
         """Run the job to its end, or defer; returns the job's properties."""
@@ -180,12 +186,12 @@ class JobOperator(StepOperator):
         return self._job_step(context).resume(event or {})
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
-        """Stop the job if Airflow ended the deferral because ``execution_timeout`` has passed."""
+        """Stop a job that still runs if Airflow ended the deferral because ``execution_timeout`` has passed."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             with self._told_to_loop(context):
-                self._job_step(context).time_out()
+                return self._job_step(context).time_out()
 
     def on_kill(self) -> None:
         """Wake the waiting step; Airflow calls this in a signal handler, where nothing else is safe."""
@@ -197,5 +203,6 @@ class JobOperator(StepOperator):
         # Only a running task needs it, and DAG files are parsed far more often than tasks run.
         from airflow_sm_pipelines.execution.step import JobStep  # noqa: PLC0415
 
-        self.killed = threading.Event()
+        if getattr(self, "killed", None) is None:  # a resumed task
+            self.killed = threading.Event()
         return JobStep(self, context)

@@ -9,10 +9,11 @@ from typing import Any, NoReturn, cast
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import invoke
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.errors import StepError, StepInterruptedError, StepTimeoutError
+from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
 from airflow_sm_pipelines.execution.invocation import Invocation, OnUnknown
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
@@ -54,8 +55,10 @@ class LambdaOperator(StepOperator):
         identity = identify(step.name, context)
         function, event = self._resolved(context, identity)
         self.request = {"FunctionName": function, "Payload": event}
-        with step_errors(step.name, "FunctionArn"):
+        try:
             client = self.connection.client("lambda")
+        except CallRefusedError as error:
+            raise StepFailedError(identity.step, str(error), exception_type=error.exception_type) from error
         if not self._events.empty():
             self._end(identity, "The function was not invoked")
         declared = cast("list[Mapping[str, Any]]", step.members.get("OutputParameters") or [])

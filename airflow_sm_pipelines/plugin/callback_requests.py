@@ -62,7 +62,7 @@ def read_request(target: str, body: bytes) -> CallbackRequest:
         )
     try:
         members = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: nested too deep
         raise RefusedRequestError("SerializationException", f"the body is not JSON: {error}") from error
     if not isinstance(members, dict):
         raise RefusedRequestError("SerializationException", "the body is not a JSON object")

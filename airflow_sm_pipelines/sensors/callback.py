@@ -32,21 +32,30 @@ class CallbackSensor(StepOperator):
             "MessageBody": {"token": "<token>", "arguments": plan.step.arguments},
         }
 
+    def execute(self, context: Any) -> Any:
+        """Run the step; from here on a kill is noticed, also one during the gate."""
+        self.killed = threading.Event()
+        return super().execute(context)
+
     def act(self, context: Any) -> dict[str, Any]:
         """Send the message and wait for the answer, or defer; returns the typed outputs."""
         return self._callback_step(context).start()
 
     def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Go on when the callback was answered; runs in a new worker process."""
-        return self._callback_step(context).resume()
+        return self._callback_step(context).resume(event or {})
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
-        """Give the callback up if Airflow ended the deferral because ``execution_timeout`` has passed."""
+        """Give the callback up if Airflow ended the deferral because ``execution_timeout`` has passed.
+
+        Returns:
+            The outputs, if the callback was answered all the same.
+        """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             with self._told_to_loop(context):
-                self._callback_step(context).time_out()
+                return self._callback_step(context).time_out()
 
     def on_kill(self) -> None:
         """Wake the waiting step; Airflow calls this in a signal handler, where nothing else is safe."""
@@ -58,5 +67,6 @@ class CallbackSensor(StepOperator):
         # Only a running task needs it, and DAG files are parsed far more often than tasks run.
         from airflow_sm_pipelines.execution.callback_step import CallbackStep  # noqa: PLC0415
 
-        self.killed = threading.Event()
+        if getattr(self, "killed", None) is None:  # after a deferral
+            self.killed = threading.Event()
         return CallbackStep(self, context)

@@ -144,3 +144,13 @@ def test_the_default_of_a_parameter_is_changed_only_if_nothing_else_leads_past_a
         "parameter Forced is true instead of its default false, with which a Fail step is reached",
         'parameter Stage is "live" instead of its default "test", with which a Fail step is reached',
     ]
+
+
+def test_a_parameter_that_is_compared_with_a_value_of_the_user_keeps_its_default(chosen):
+    limit = {"Name": "Limit", "Type": "Float", "DefaultValue": 6.0}
+    step = condition(
+        "Check", [compare("LessThanOrEqualTo", get("number"), {"Get": "Parameters.Limit"})], else_steps=[FAIL]
+    )
+    values, notes = chosen(step, values=("Ask.OutputParameters.number=100",), parameters=[limit])
+    assert values["number"] == 100
+    assert notes == ["no values were found that lead past the Fail step 'Stop'; use --value or --parameters"]

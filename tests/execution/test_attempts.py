@@ -10,7 +10,7 @@ import pytest
 
 from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
 from airflow_sm_pipelines.aws.tags import Owner
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, AttemptBook
+from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, AttemptBook, same_try
 from airflow_sm_pipelines.execution.identity import StepIdentity
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -28,6 +28,17 @@ def book_of(store: Any, **identity: Any) -> AttemptBook:
 
 def test_nothing_is_written_at_first(store: Any) -> None:
     assert book_of(store).read() is None
+
+
+def test_the_record_of_a_step_that_was_a_callback_is_no_attempt(store: Any) -> None:
+    store.set(RECORD_KEY, {"epoch": "3/3", "token": "t", "failures": 0, "opened_at": NOW.isoformat(), "queue": "q"})
+
+    assert book_of(store).read() is None
+
+
+@pytest.mark.parametrize(("other", "same"), [("3/3", True), ("3/4", True), ("7/3", False), ("33/3", False)])
+def test_only_max_tries_tells_a_deferred_try_from_another(other: str, same: bool) -> None:
+    assert same_try("3/3", other) is same
 
 
 def test_an_attempt_is_durable_before_it_is_used(store: Any) -> None:

@@ -26,7 +26,7 @@ from airflow_sm_pipelines.errors import (
 )
 from airflow_sm_pipelines.execution import callback_attempts, callback_step
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
-from airflow_sm_pipelines.execution.callback_attempts import answer_key, token_key
+from airflow_sm_pipelines.execution.callback_attempts import CallbackBook, answer_key, token_key
 from airflow_sm_pipelines.execution.callback_step import CallbackStep
 from airflow_sm_pipelines.execution.callback_trigger import CallbackTrigger
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
@@ -307,7 +307,7 @@ def test_wherever_a_worker_dies_one_token_is_live_and_its_answer_counts(
     assert world.asked
 
     world.answer(token, GOOD)
-    assert CallbackStep(make_sensor(), context).resume() == TYPED
+    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
 
 
 def test_an_answer_between_two_tries_is_used_and_nothing_is_sent_again(
@@ -355,7 +355,7 @@ def test_a_cleared_task_that_was_answered_says_nothing_of_the_old_token(
 ) -> None:
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], GOOD)
-    CallbackStep(make_sensor(), context).resume()
+    CallbackStep(make_sensor(), context).resume({})
     ti.max_tries += 1
     parked(make_sensor(), context)
     assert world.statuses() == ["Executing", "Executing"]
@@ -388,7 +388,7 @@ def test_waking_without_an_answer_parks_again(make_sensor: Any, context: Any, wo
     parked(make_sensor(), context)
     sensor = make_sensor()
     with pytest.raises(DeferredError) as again:
-        CallbackStep(sensor, context).resume()
+        CallbackStep(sensor, context).resume({})
     assert again.value.method_name == "resume"
     assert world.statuses() == ["Executing"]
     assert sensor.request["MessageBody"]["arguments"] == world.messages[0]["arguments"], "shown after a resume, too"
@@ -398,7 +398,7 @@ def test_a_failure_is_the_steps_failure_and_closes_the_attempt(make_sensor: Any,
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], Answer(FAILURE, reason="InternalServerError: no"))
     with pytest.raises(StepFailedError) as caught:
-        CallbackStep(make_sensor(), context).resume()
+        CallbackStep(make_sensor(), context).resume({})
     assert str(caught.value) == "Step Step: InternalServerError: no"
     assert caught.value.exception_type is None, "the handler's own words are no retry type"
     assert read_status(context, "Step") is StepStatus.FAILED
@@ -422,7 +422,7 @@ def test_wrong_outputs_are_a_clear_error(
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], Answer(SUCCESS, outputs))
     with pytest.raises(StepFailedError, match="the answer is not what the step declares") as caught:
-        CallbackStep(make_sensor(), context).resume()
+        CallbackStep(make_sensor(), context).resume({})
     assert complaint in str(caught.value)
 
 
@@ -430,7 +430,7 @@ def test_what_a_person_types_is_taken_with_its_type(make_sensor: Any, context: A
     parked(make_sensor(), context)
     typed = {"approved": True, "rows": 12, "FailureReason": "not needed"}
     world.answer(world.messages[0]["token"], Answer(SUCCESS, typed, person="Ada"))
-    assert CallbackStep(make_sensor(), context).resume() == TYPED
+    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
 
 
 def test_an_answer_is_taken_also_by_a_worker_without_the_key(
@@ -439,7 +439,27 @@ def test_an_answer_is_taken_also_by_a_worker_without_the_key(
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], GOOD)
     use_key(monkeypatch, Fernet.generate_key())
-    assert CallbackStep(make_sensor(), context).resume() == TYPED
+    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
+
+
+def test_an_answer_counts_also_if_the_number_of_retries_was_edited_meanwhile(
+    make_sensor: Any, context: Any, world: World, ti: Any
+) -> None:
+    parked(make_sensor(), context)
+    world.answer(world.messages[0]["token"], GOOD)
+    ti.task.retries += 1
+    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
+
+
+@pytest.mark.parametrize("event", [{"answered": True}, {"chosen_options": [SUCCESS], "params_input": {}}])
+def test_an_answer_that_the_api_server_has_not_kept_is_a_clear_error(
+    make_sensor: Any, context: Any, world: World, event: dict[str, Any]
+) -> None:
+    parked(make_sensor(), context)
+    with pytest.raises(StepError, match="the answer was not kept: install airflow-sm-pipelines where Airflow's API"):
+        CallbackStep(make_sensor(), context).resume(event)
+    world.answer(world.messages[0]["token"], GOOD)
+    assert CallbackStep(make_sensor(), context).resume(event) == TYPED
 
 
 # -- ends without an answer --------------------------------------------------------------------------------------------
@@ -469,6 +489,17 @@ def test_a_worker_that_is_told_to_end_leaves_the_callback_open(
     assert world.statuses() == ["Executing"], "the next try has nothing to send"
 
 
+@pytest.mark.parametrize(("state", "error"), [("failed", StepError), ("running", StepInterruptedError)])
+def test_a_kill_before_the_message_was_sent_sends_nothing(
+    make_sensor: Any, context: Any, world: World, task_state: Any, state: str, error: type[Exception]
+) -> None:
+    sensor, task_state["state"] = make_sensor(), state
+    sensor.killed.set()
+    with pytest.raises(error, match="no message was sent"):
+        CallbackStep(sensor, context).start()
+    assert world.effects == []
+
+
 def test_a_timeout_in_the_worker_says_stopping(make_sensor: Any, context: Any, world: World) -> None:
     sensor = make_sensor()
     sensor.execution_timeout = timedelta(seconds=60)
@@ -491,11 +522,60 @@ def test_a_deferral_ends_with_the_timeout(make_sensor: Any, context: Any, world:
         CallbackStep(sensor, context, lambda: start).start()
     assert caught.value.timeout == timedelta(seconds=60)
     with pytest.raises(DeferredError) as again:
-        CallbackStep(sensor, context, lambda: start + timedelta(seconds=45)).resume()
+        CallbackStep(sensor, context, lambda: start + timedelta(seconds=45)).resume({})
     assert again.value.timeout == timedelta(seconds=15)
     with pytest.raises(StepTimeoutError):
         CallbackStep(sensor, context).time_out()
     assert world.statuses() == ["Executing", "Stopping"]
+
+
+def test_an_answer_that_was_taken_counts_also_after_the_timeout(make_sensor: Any, context: Any, world: World) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    sensor = make_sensor()
+    sensor.execution_timeout = timedelta(seconds=60)
+    with pytest.raises(DeferredError):
+        CallbackStep(sensor, context, lambda: start).start()
+    world.answer(world.messages[0]["token"], GOOD)
+
+    late = CallbackStep(sensor, context, lambda: start + timedelta(seconds=90))
+    before = list(world.effects)
+    assert late.time_out() == TYPED
+    assert world.effects == before, "nothing is sent, and the attempt never looks closed"
+
+
+def test_an_answer_in_the_very_moment_of_the_timeout_counts(
+    make_sensor: Any, context: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parked(make_sensor(), context)
+    close = CallbackBook.close
+
+    def answered_meanwhile(book: CallbackBook, attempt: Any) -> Any:
+        world.answer(world.messages[0]["token"], GOOD)
+        return close(book, attempt)
+
+    monkeypatch.setattr(CallbackBook, "close", answered_meanwhile)
+    assert CallbackStep(make_sensor(), context).time_out() == TYPED
+    assert world.statuses() == ["Executing"]
+    assert not world.get(RECORD_KEY)["closed"], "a try after a crash finds the answer"
+
+
+def test_a_timeout_whose_message_is_refused_is_left_to_the_next_try(
+    make_sensor: Any, context: Any, world: World
+) -> None:
+    sensor = make_sensor()
+    sensor.execution_timeout = timedelta(seconds=60)
+    parked(sensor, context)
+    answer = {"Error": {"Code": "RequestThrottled", "Message": "slow"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    world.error = ClientError(answer, "SendMessage")  # type: ignore[arg-type]
+    with pytest.raises(StepFailedError, match="slow"):
+        CallbackStep(sensor, context).time_out()
+
+    world.error = None
+    late = CallbackStep(sensor, context, lambda: datetime.now(UTC) + timedelta(seconds=90))
+    with pytest.raises(StepTimeoutError):
+        late.start()
+    assert world.statuses() == ["Executing", "Stopping"]
+    assert world.get(RECORD_KEY)["closed"]
 
 
 def test_the_trigger_knows_the_token_only_sealed(make_sensor: Any, context: Any, world: World) -> None:
@@ -507,4 +587,4 @@ def test_the_trigger_knows_the_token_only_sealed(make_sensor: Any, context: Any,
 
 def test_a_lost_record_is_a_clear_error(make_sensor: Any, context: Any, world: World) -> None:
     with pytest.raises(StepError, match="attempt record is gone"):
-        CallbackStep(make_sensor(), context).resume()
+        CallbackStep(make_sensor(), context).resume({})

@@ -13,6 +13,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from cryptography.fernet import Fernet
 
 from airflow_sm_pipelines.aws.callback_queue import CallbackMessage
+from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.execution import callback_attempts, callback_trigger
 from airflow_sm_pipelines.execution.callback_attempts import seal, trace_key
 from airflow_sm_pipelines.execution.callback_trigger import CallbackTrigger
@@ -34,6 +35,7 @@ class Airflow:
         states: The task's states, one for each question; the last one stays.
         sent: Bodies of the messages.
         pauses: How long the trigger slept.
+        refusals: What the next calls of SQS raise.
     """
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class Airflow:
         self.pauses: list[float] = []
         self.variables: dict[str, str] = {}
         self.gone = False
+        self.refusals: list[Exception] = []
 
     def action(self, ti_id: Any) -> Any:
         assert ti_id == "the id of the try"
@@ -57,6 +60,8 @@ class Airflow:
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
     def send_message(self, **request: Any) -> dict[str, str]:
+        if self.refusals:
+            raise self.refusals.pop(0)
         self.sent.append(json.loads(request["MessageBody"]))
         return {"MessageId": "id"}
 
@@ -152,6 +157,43 @@ def test_a_cleared_task_without_a_new_try_says_stopping_after_a_while(
     asyncio.run(trigger.on_kill())
     assert [message["status"] for message in airflow.sent] == ["Stopping"]
     assert sum(airflow.pauses) == 20
+
+
+def test_a_new_try_that_is_skipped_in_its_gate_says_stopping(trigger: CallbackTrigger, airflow: Airflow) -> None:
+    airflow.states = ["queued", "running", "running", "skipped"]
+    asyncio.run(trigger.on_kill())
+    assert [message["status"] for message in airflow.sent] == ["Stopping"]
+
+
+def test_a_new_try_that_goes_on_running_has_taken_over(trigger: CallbackTrigger, airflow: Airflow) -> None:
+    airflow.states = ["running"]
+    asyncio.run(trigger.on_kill())
+    assert airflow.sent == []
+    assert sum(airflow.pauses) == 20
+
+
+def test_a_busy_queue_is_told_again_that_nobody_waits(
+    trigger: CallbackTrigger, airflow: Airflow, client_error: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    airflow.states, airflow.refusals = ["failed"], [client_error("RequestThrottled", "slow")] * 5
+    warnings: list[str] = []
+    monkeypatch.setattr(trigger.log, "warning", lambda text, *values: warnings.append(text % values))
+    asyncio.run(trigger.on_kill())
+    assert [message["status"] for message in airflow.sent] == ["Stopping"]
+    assert len(airflow.pauses) == 5
+    assert all(wait <= pause <= wait * 1.1 for wait, pause in zip((2, 4, 8, 16, 32), airflow.pauses, strict=True))
+    told = "Cannot send the message Stopping yet, trying again: SendMessage: RequestThrottled: slow"
+    assert warnings == [told] * 5
+
+
+@pytest.mark.parametrize(("code", "tries"), [("RequestThrottled", 6), ("AccessDenied", 1)])
+def test_a_queue_that_stays_busy_or_refuses_is_an_error(
+    trigger: CallbackTrigger, airflow: Airflow, client_error: Any, code: str, tries: int
+) -> None:
+    airflow.states, airflow.refusals = ["failed"], [client_error(code)] * 9
+    with pytest.raises(CallRefusedError, match=code):
+        asyncio.run(trigger.on_kill())
+    assert len(airflow.refusals) == 9 - tries
 
 
 def test_an_answered_task_that_has_ended_says_nothing(trigger: CallbackTrigger, airflow: Airflow) -> None:

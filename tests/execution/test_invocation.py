@@ -83,6 +83,12 @@ def test_without_declared_outputs_it_does_not_matter_what_is_returned(either: Wo
         either.clear()
 
 
+def test_the_record_of_a_step_that_was_a_callback_is_no_invocation(failing: Worker) -> None:
+    failing.context["task_state_store"].set(RECORD_KEY, {"epoch": "3/3", "token": "t", "failures": 0, "queue": "q"})
+
+    assert failing.try_once(GOOD) == {"count": 3}
+
+
 def test_the_log_of_the_function_is_in_that_of_the_task(either: Worker, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         either.try_once(GOOD)

@@ -146,6 +146,56 @@ def test_a_leftover_that_is_stopping_already_is_waited_for(
     assert sagemaker.jobs[first.name]["ProcessingJobStatus"] == "Stopped"
 
 
+def test_a_try_after_a_timeout_waits_for_the_end_of_the_job_that_was_stopped(
+    make_run: Any, start: Any, sagemaker: Any, context: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(make_run())
+    monkeypatch.setattr(sagemaker, "stop_processing_job", lambda **_: ends(sagemaker, first, "Stopping") or {})
+    with pytest.raises(StepTimeoutError):
+        make_run().time_out(first)
+
+    def pause(seconds: float) -> None:
+        clock.pauses.append(seconds)
+        assert AttemptBook(context["task_state_store"], IDENTITY, PROCESSING_JOB).read().name == first.name  # type: ignore[union-attr]
+        if len(clock.pauses) == 3:
+            ends(sagemaker, first, "Stopped")
+
+    monkeypatch.setattr(clock, "pause", pause)
+    attempt, seen = make_run(try_number=2).claim()
+
+    assert (attempt.failures, seen) == (1, None)
+    assert len(clock.pauses) == 3
+
+
+def test_a_try_after_a_failure_only_looks_at_the_job_that_failed(
+    make_run: Any, start: Any, sagemaker: Any, clock: Clock
+) -> None:
+    run = make_run()
+    first = start(run)
+    ends(sagemaker, first, "Failed")
+    run.close(first)
+    sagemaker.calls.clear()
+
+    make_run(try_number=2).claim()
+
+    assert sagemaker.calls == ["DescribeProcessingJob"]
+    assert clock.pauses == []
+
+
+def test_nothing_is_asked_about_a_resource_that_cannot_be_stopped(
+    make_run: Any, start: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    run.close(start(run))
+    sagemaker.calls.clear()
+    again = make_run(try_number=2)
+    monkeypatch.setattr(again, "_kind", dataclasses.replace(PROCESSING_JOB, stop=""))
+
+    again.claim()
+
+    assert sagemaker.calls == []
+
+
 def test_a_lost_record_is_made_up_for_by_the_tags(make_run: Any, start: Any, sagemaker: Any, context: Any) -> None:
     first = start(make_run())
     other = first.name.replace("-0", "-9")

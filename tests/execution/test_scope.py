@@ -123,8 +123,9 @@ def test_an_account_that_cannot_be_asked_for_is_an_error(make_scope: Any, connec
         make_scope().execution("PipelineArn")
 
 
-def test_the_start_is_that_of_the_dag_run_in_utc(make_scope: Any, context: Any) -> None:
-    context["dag_run"].start_date = datetime(2026, 1, 2, 3, 0, tzinfo=timezone(timedelta(hours=2)))
+def test_the_start_is_the_dag_runs_time_in_utc_which_a_clear_does_not_change(make_scope: Any, context: Any) -> None:
+    context["dag_run"].start_date = datetime(2027, 1, 1, tzinfo=UTC)
+    context["dag_run"].run_after = datetime(2026, 1, 2, 3, 0, tzinfo=timezone(timedelta(hours=2)))
 
     assert make_scope().execution("StartDateTime") == "2026-01-02T01:00:00+00:00"
 

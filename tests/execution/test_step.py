@@ -425,6 +425,24 @@ def test_a_timed_out_deferral_stops_the_job(deferred: FakeTask, context: Any, sa
     assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
 
 
+def test_a_timed_out_deferral_whose_job_has_ended_takes_what_it_did(
+    deferred: FakeTask, context: Any, sagemaker: Any
+) -> None:
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    assert JobStep(deferred, context).time_out()["ProcessingJobStatus"] == "Completed"
+    assert "StopProcessingJob" not in sagemaker.calls
+
+
+def test_retries_that_were_edited_during_a_deferral_do_not_lose_the_job(
+    deferred: FakeTask, context: Any, sagemaker: Any
+) -> None:
+    context["ti"].task.retries += 1
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    assert JobStep(deferred, context).resume({})["ProcessingJobStatus"] == "Completed"
+
+
 @pytest.mark.parametrize("lost", ["record", "epoch"])
 def test_a_resume_without_its_record_says_what_to_do(deferred: FakeTask, context: Any, lost: str) -> None:
     if lost == "record":
@@ -508,10 +526,28 @@ def test_a_worker_killed_while_it_waits_for_a_leftover_creates_nothing(
     task_state["state"] = "failed"
     deferred.killed.set_at_wait = 1
 
-    with pytest.raises(StepError, match="its task was ended"):
+    with pytest.raises(StepError, match=r"its task was ended \(failed\); it had created nothing"):
         JobStep(deferred, context).start()
 
     assert len(sagemaker.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [("failed", r"its task was ended \(failed\); it had created nothing$"), ("running", "the worker was told to end$")],
+)
+def test_a_worker_killed_before_it_has_a_job_creates_none(
+    make_task: Any, context: Any, sagemaker: Any, task_state: Any, state: str, says: str
+) -> None:
+    task_state["state"] = state
+    task = make_task()
+    task.killed = threading.Event()
+    task.killed.set()
+
+    with pytest.raises(StepError, match=says):
+        JobStep(task, context).start()
+
+    assert sagemaker.calls == []
 
 
 # -- experiments -------------------------------------------------------------------------------------------------------

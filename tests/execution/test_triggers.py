@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.triggers.base import TriggerEvent
 
+from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.execution import triggers, uncancelled
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
@@ -191,13 +192,26 @@ def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> An
     return kill
 
 
+@pytest.fixture
+def log(trigger: JobTrigger, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the trigger warns of."""
+    said: list[str] = []
+
+    def say(message: str, *arguments: Any) -> None:
+        said.append(message % arguments)
+
+    monkeypatch.setattr(trigger.log, "warning", say)
+    monkeypatch.setattr(trigger.log, "error", say)
+    return said
+
+
 @pytest.mark.parametrize("state", ["failed", "success", "skipped", "removed", "upstream_failed", ABSENT])
 def test_a_task_that_was_ended_stops_its_job(killed: Any, clock: Clock, state: str) -> None:
     assert killed(state) == "Stopped"
     assert clock.pauses == []
 
 
-@pytest.mark.parametrize("state", ["deferred", "up_for_retry", "running"])
+@pytest.mark.parametrize("state", ["deferred", "up_for_retry"])
 def test_a_trigger_that_moved_leaves_the_job_alone(killed: Any, clock: Clock, state: str) -> None:
     assert killed(state) == "InProgress"
     assert clock.pauses == []
@@ -211,7 +225,46 @@ def test_a_cleared_task_that_does_not_start_in_20_s_stops_its_job(killed: Any, c
 
 def test_a_cleared_task_that_starts_takes_its_job_over(killed: Any, clock: Clock) -> None:
     assert killed(None, "scheduled", "queued", "running") == "InProgress"
+    assert sum(clock.pauses) == 20
+
+
+def test_a_cleared_task_that_starts_and_is_then_skipped_stops_its_job(killed: Any, clock: Clock) -> None:
+    """A new try in its gate is running, too."""
+    assert killed(None, "running", "running", "skipped") == "Stopped"
     assert sum(clock.pauses) == 3
+
+
+def test_a_cleared_task_that_starts_and_defers_took_its_job_over(killed: Any, clock: Clock) -> None:
+    assert killed("running", "deferred") == "InProgress"
+    assert sum(clock.pauses) == 1
+
+
+def test_a_stop_that_is_throttled_is_tried_again(
+    killed: Any, aws: Any, clock: Clock, client_error: Any, monkeypatch: pytest.MonkeyPatch, log: list[str]
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.5)
+    aws.faults["StopProcessingJob"] = [client_error("ThrottlingException", "slowly") for _ in range(2)]
+
+    assert killed("failed") == "Stopped"
+    assert clock.pauses == [2 * 1.05, 4 * 1.05]
+    refused = "AWS refused StopProcessingJob: ThrottlingException: slowly"
+    assert log == [f"Cannot stop {NAME} yet, will try again: {refused}"] * 2
+
+
+@pytest.mark.parametrize(("code", "tries"), [("ThrottlingException", 6), ("AccessDeniedException", 1)])
+def test_a_stop_that_is_refused_for_good_says_what_to_do(
+    killed: Any, aws: Any, client_error: Any, log: list[str], code: str, tries: int
+) -> None:
+    aws.faults["StopProcessingJob"] = [client_error(code, "no") for _ in range(9)]
+
+    with pytest.raises(CallRefusedError, match=code):
+        killed("failed")
+
+    assert aws.calls.count("StopProcessingJob") == tries
+    assert log[-1] == (
+        f"Cannot stop {NAME}, it may still run: AWS refused StopProcessingJob: {code}: no; "
+        "stop it with `sm-pipelines stop-orphans`"
+    )
 
 
 def test_a_cleared_task_that_is_then_ended_stops_its_job(killed: Any, clock: Clock) -> None:

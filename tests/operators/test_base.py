@@ -12,8 +12,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 from jinja2 import Environment
 
-from airflow_sm_pipelines.errors import StepTimeoutError
+from airflow_sm_pipelines.errors import StepError, StepTimeoutError
 from airflow_sm_pipelines.execution import step
+from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
 from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.operators.base import JobOperator
@@ -140,8 +141,12 @@ class FakeJobStep:
         self.asked.append(("resume", event))
         return "properties"
 
-    def time_out(self) -> None:
+    has_ended = False
+
+    def time_out(self) -> str:
         self.asked.append("time_out")
+        if self.has_ended:
+            return "properties"
         raise StepTimeoutError("A", "took longer")
 
 
@@ -206,6 +211,30 @@ def test_a_deferral_that_timed_out_stops_the_job(
 
     assert asked == ["time_out"]
     assert isinstance(caught.value.__context__, TaskDeferralTimeout)
+
+
+def test_a_deferral_that_timed_out_when_the_job_had_ended_returns_its_properties(
+    make_tasks: Any, processing: Any, context: Any, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeJobStep, "has_ended", True)
+    task = make_tasks(processing("A"))["A"]
+
+    assert task.resume_execution("__fail__", {"error": "Trigger timeout"}, context) == "properties"
+
+
+def test_a_kill_while_the_gate_is_asked_creates_nothing(
+    make_tasks: Any, processing: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_tasks(processing("A"))["A"]
+    monkeypatch.setattr(AwsConnection, "client", lambda *_: sagemaker)
+    monkeypatch.setattr(step, "ensure_trial", lambda *_: None)
+    monkeypatch.setattr(step, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(base, "pass_gate", lambda *_: task.on_kill())
+
+    with pytest.raises(StepError, match=r"its task was ended \(failed\); it had created nothing"):
+        task.execute(context)
+
+    assert sagemaker.requests == []
 
 
 def test_a_kill_wakes_the_waiting_step(make_tasks: Any, processing: Any, context: Any, asked: list[Any]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.errors import (
     StepError,
     StepFailedError,
@@ -87,6 +88,21 @@ def test_the_function_may_be_an_expression(make_tasks: Any, context: Any, client
     make_tasks(step(FunctionArn={"Get": "Parameters.Function"}), parameters=NAME)["Call"].execute(context)
 
     assert client.requests[0]["FunctionName"] == "arn:aws:lambda:eu-west-1:123456789012:function:g"
+
+
+def test_a_connection_that_cannot_be_used_is_told_as_such(
+    make_tasks: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = CallRefusedError("AssumeRole", "Throttling", "slow", "Step.THROTTLING")
+
+    def refuse(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(AwsConnection, "client", refuse)
+
+    with pytest.raises(StepFailedError, match=r"^Step Call: AssumeRole: Throttling: slow$") as caught:
+        make_tasks(step())["Call"].execute(context)
+    assert caught.value.exception_type == "Step.THROTTLING"
 
 
 def test_a_reference_to_nothing_names_its_place(make_tasks: Any, context: Any, client: FakeLambda) -> None:

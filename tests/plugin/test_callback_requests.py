@@ -90,7 +90,9 @@ def test_a_reason_that_is_too_long_is_refused() -> None:
         read(FAIL, CallbackToken=TOKEN, FailureReason="x" * 257)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b'"text"', b"null"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b"[]", b'"text"', b"null", pytest.param(b"[" * 200_000, id="deep")]
+)
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(RefusedRequestError) as caught:
         read_request(SUCCEED, body)

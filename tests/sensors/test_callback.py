@@ -10,8 +10,11 @@ from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from airflow_sm_pipelines import pipeline_dag
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution import callback_step
 from airflow_sm_pipelines.execution.required_actions import answer_form
+from airflow_sm_pipelines.execution.scope import TaskScope
+from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.sensors.callback import CallbackSensor
 
 STEP = {
@@ -49,12 +52,14 @@ class FakeStep:
         self.calls.append("start")
         return {"OutputParameters": {}}
 
-    def resume(self) -> dict[str, Any]:
+    def resume(self, event: dict[str, Any]) -> dict[str, Any]:
+        assert event == {"answered": True}
         self.calls.append("resume")
         return {"OutputParameters": {}}
 
-    def time_out(self) -> None:
+    def time_out(self) -> dict[str, Any]:
         self.calls.append("time_out")
+        return {"OutputParameters": {"late": True}}
 
 
 @pytest.fixture
@@ -85,12 +90,27 @@ def test_a_deferral_that_takes_too_long_gives_the_callback_up(
 
     monkeypatch.setattr(sensor, "resume", too_long)
     sensor.execution_timeout = timedelta(seconds=1)
-    sensor.resume_execution("resume", {}, context)
+    assert sensor.resume_execution("resume", {}, context) == {"OutputParameters": {"late": True}}
     assert calls == ["time_out"]
 
 
 def test_on_kill_before_the_step_runs_does_nothing(sensor: CallbackSensor) -> None:
     sensor.on_kill()
+
+
+def test_a_kill_during_the_gate_is_noticed_before_anything_is_sent(
+    sensor: CallbackSensor, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(base, "pass_gate", lambda *_: sensor.on_kill())
+    monkeypatch.setattr(callback_step, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(callback_step, "send", lambda *call: sent.append(call))
+    monkeypatch.setattr(TaskScope, "_arn", lambda *_: "arn")
+    context["params"] = {"Url": URL["DefaultValue"]}
+
+    with pytest.raises(StepError, match=r"its task was ended \(failed\); no message was sent"):
+        sensor.execute(context)
+    assert sent == []
 
 
 def test_on_kill_wakes_the_waiting_step(sensor: CallbackSensor, calls: list[str], context: Any) -> None:
