@@ -135,3 +135,22 @@ def test_a_killed_task_stops_its_job(task: Any, context: Any, api: Any, monkeypa
 
     with pytest.raises(StepError, match="its job was stopped"):
         task.execute(context)
+
+
+@pytest.mark.parametrize("created", [True, False])
+def test_after_a_lost_answer_there_is_one_job(task: Any, context: Any, api: Any, created: bool) -> None:
+    api.add_client_error("create_auto_ml_job", "InternalFailure", http_status_code=500)
+    with pytest.raises(StepFailedError) as caught:
+        task.execute(context)
+    assert caught.value.exception_type == "Step.SERVICE_FAULT"
+    name = task.request[JOB]
+
+    if created:  # the next try finds it under the name that was written down, then waits for its end
+        for _ in range(2):
+            api.add_response("describe_auto_ml_job", described("Completed"), {JOB: name})
+    else:
+        api.add_client_error("describe_auto_ml_job", "ResourceNotFound", expected_params={JOB: name})
+        answer(api, described("Completed"))
+    task.execute(context)
+
+    assert created or task.request[JOB] == name
