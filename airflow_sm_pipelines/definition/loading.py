@@ -6,7 +6,6 @@ Nothing here uses the network: a DAG file is parsed in every task process.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable
@@ -44,7 +43,7 @@ def load_pipeline(
     document = None if faults else decode(text, "", faults)
     if not faults:
         document = _definition_in(document, faults)
-    digest = "" if faults else _digest(document, faults)
+    digest = "" if faults else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     if faults:
         raise InvalidDefinitionError(name, faults)
     pipeline = read_pipeline(document, name, digest, faults)
@@ -82,15 +81,6 @@ def _read_file(path: Path, faults: Faults) -> str:
     except UnicodeDecodeError as error:
         faults.add("", f"not JSON: not UTF-8 text at byte {error.start}")
         return ""
-
-
-def _digest(document: Json, faults: Faults) -> str:
-    try:
-        canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    except RecursionError:
-        faults.add("", "the JSON is nested too deeply to be read")
-        return ""
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _position(fault: DefinitionError) -> list[tuple[int, str]]:

@@ -208,7 +208,7 @@ class Pipeline:
         mlflow_config: ``MlflowConfig``, unevaluated; ``None`` or `MISSING` when there is none.
         steps: All steps in document order; a Condition stands before the steps of its branches, a ForEach before its
             body.
-        digest: sha256 of the definition in canonical form, in hex; independent of whitespace and the order of keys.
+        digest: sha256 of the source's JSON text, in hex.
         source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
     """
 

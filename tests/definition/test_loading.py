@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import subprocess
 import sys
@@ -83,10 +84,9 @@ def test_path_with_a_nul_character():
     assert "NUL" in str(refusal("a\0b"))
 
 
-def test_digest_ignores_whitespace_and_the_order_of_keys():
-    reordered = json.dumps(dict(reversed(DEFINITION.items())), indent=4)
-    assert load_pipeline(TEXT).digest == load_pipeline(reordered).digest == load_pipeline(DEFINITION).digest
-    assert len(load_pipeline(TEXT).digest) == 64
+def test_digest_is_that_of_the_text():
+    assert load_pipeline(TEXT).digest == hashlib.sha256(TEXT.encode()).hexdigest()
+    assert load_pipeline(DEFINITION).digest == load_pipeline(json.dumps(DEFINITION)).digest
 
 
 def test_digest_changes_with_the_definition():
@@ -127,7 +127,11 @@ def test_malformed_json_gives_line_and_column(tmp_path):
     ids=["create", "describe", "properties", "body text", "body", "resource", "template"],
 )
 def test_definition_inside_a_request_an_answer_or_a_template(wrapped):
-    assert load_pipeline(wrapped).digest == load_pipeline(DEFINITION).digest
+    found, wanted = load_pipeline(wrapped), load_pipeline(DEFINITION)
+    assert [(step.name, step.arguments) for step in found.steps] == [
+        (step.name, step.arguments) for step in wanted.steps
+    ]
+    assert found.steps
 
 
 @pytest.mark.parametrize(
