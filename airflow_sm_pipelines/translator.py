@@ -8,31 +8,38 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.sdk import DAG, Param, TaskGroup
+from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError, Pipeline, Trigger
+from airflow_sm_pipelines.definition.models import Pipeline, Trigger
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 from airflow_sm_pipelines.overrides import StepOverrides
+from airflow_sm_pipelines.pipeline_parameters import (
+    IN_A_GROUP,
+    SCHEDULED,
+    airflow_params,
+    missing_values,
+    redefined_parameters,
+    wrong_values,
+)
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.step_operators import STEP_OPERATORS, step_operator
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.loop_group import Loop
 
-_PARAM_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
 _STATUS_TASK_ID = "pipeline_status"
 _LOOP = "ForEach"
 _EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
@@ -71,7 +78,8 @@ def pipeline_dag(
         poll_interval: Seconds between two looks at a running job.
         overrides: Airflow arguments of single tasks, by step name or step type (the name wins), e.g.
             ``{"Training": {"queue": "gpu"}, "Evaluate": {"retries": 2, "aws_conn_id": "other"}}``. Besides arguments
-            of ``BaseOperator``: ``aws_conn_id``, ``region_name``, ``deferrable``, ``poll_interval``, ``settle``.
+            of ``BaseOperator``: ``aws_conn_id``, ``region_name``, ``verify``, ``botocore_config``, ``deferrable``,
+            ``poll_interval``, ``settle``; of Lambda steps ``on_unknown``.
         completed_with_failures: What a DAG run is when a step failed and others, waiting for that, have run: what
             the service calls ``CompletedWithFailures``. ``"failed"`` or ``"success"``.
         dag_kwargs: Any other argument of Airflow's ``DAG``.
@@ -88,25 +96,13 @@ def pipeline_dag(
     _refuse(
         pipeline,
         *_unsupported_steps(plans),
-        *_wrong_values(pipeline, values),
-        *(_missing_values(pipeline, values, _SCHEDULED) if schedule is not None else ()),
-        *_redefined_parameters(pipeline, params),
+        *wrong_values(pipeline, values),
+        *(missing_values(pipeline, values, SCHEDULED) if schedule is not None else ()),
+        *redefined_parameters(pipeline, params),
         *task_overrides.errors(),
     )
-    if schedule is not None:
-        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
-        dag_kwargs.setdefault("start_date", _EARLIEST_START)
-    dag = DAG(
-        name,
-        schedule=schedule,
-        params=params,
-        # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
-        max_active_tasks=dag_kwargs.pop("max_active_tasks", max(16, _most_at_once(plans))),
-        **dag_kwargs,
-    )
+    dag = _empty_dag(name, pipeline, schedule=schedule, params=params, **dag_kwargs)
     dag.fileloc = calling_file
-    # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
-    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
     _Tasks(
         plans=plans,
         settings=PipelineRunSettings(
@@ -124,7 +120,20 @@ def pipeline_dag(
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
     # `get_param`: the items of a ParamsDict are resolved values, which have lost what the author's own Params demand.
     own = {name: dag.params.get_param(name) for name in dag.params}
-    dag.params = ParamsDict({**_params(pipeline, values), **own})
+    dag.params = ParamsDict({**airflow_params(pipeline, values), **own})
+    return dag
+
+
+def _empty_dag(name: str, pipeline: Pipeline, *, schedule: Any, **dag_kwargs: Any) -> DAG:
+    """Return the pipeline's DAG without its tasks and parameters."""
+    if schedule is not None:
+        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
+        dag_kwargs.setdefault("start_date", _EARLIEST_START)
+    # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
+    dag_kwargs.setdefault("max_active_tasks", max(16, _most_at_once(plan_steps(pipeline))))
+    dag = DAG(name, schedule=schedule, **dag_kwargs)
+    # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
+    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
     return dag
 
 
@@ -174,8 +183,8 @@ def pipeline_task_group(
     _refuse(
         pipeline,
         *_unsupported_steps(plans),
-        *_wrong_values(pipeline, values),
-        *_missing_values(pipeline, {*params, *values}, _IN_A_GROUP),
+        *wrong_values(pipeline, values),
+        *missing_values(pipeline, {*params, *values}, IN_A_GROUP),
         *task_overrides.errors(),
     )
     defaults = {parameter.name: parameter.default for parameter in pipeline.parameters if parameter.name not in params}
@@ -322,69 +331,6 @@ def _unsupported_steps(plans: tuple[StepPlan, ...]) -> list[DefinitionError]:
         for plan in plans
         if plan.step.type not in STEP_OPERATORS
     ]
-
-
-def _wrong_values(pipeline: Pipeline, values: Mapping[str, Any]) -> list[DefinitionError]:
-    """Check the values that the DAG file gives to pipeline parameters."""
-    declared = {parameter.name: f"Parameters[{index}]" for index, parameter in enumerate(pipeline.parameters)}
-    errors = []
-    for name, value in values.items():
-        if name not in declared:
-            known = f"declared are: {', '.join(declared) or 'none'}"
-            errors.append(DefinitionError("Parameters", f"there is no parameter {name}", known))
-            continue
-        try:
-            pipeline.parameter(name).coerce(value)
-        except ParameterValueError as error:
-            errors.append(DefinitionError(declared[name], str(error)))
-    return sorted(errors, key=lambda error: error.path)
-
-
-_SCHEDULED = ("so a scheduled run cannot start", "or leave out the schedule")
-_IN_A_GROUP = ("and the DAG has no param of that name", "or give the DAG such a param")
-
-
-def _missing_values(
-    pipeline: Pipeline, values: Collection[str], circumstance: tuple[str, str]
-) -> list[DefinitionError]:
-    """Check that every parameter will have a value in every run."""
-    consequence, cure = circumstance
-    return [
-        DefinitionError(
-            f"Parameters[{index}]",
-            f"parameter {parameter.name} has no default value, {consequence}",
-            f"pass parameters={{{parameter.name!r}: ...}}, {cure}",
-        )
-        for index, parameter in enumerate(pipeline.parameters)
-        if parameter.default is MISSING and parameter.name not in values
-    ]
-
-
-def _redefined_parameters(pipeline: Pipeline, params: Mapping[str, Any]) -> list[DefinitionError]:
-    return [
-        DefinitionError(
-            f"Parameters[{index}]",
-            f"params= redefines the pipeline parameter {parameter.name}",
-            "give its value in parameters={...}; params= is for Airflow params of your own",
-        )
-        for index, parameter in enumerate(pipeline.parameters)
-        if parameter.name in params
-    ]
-
-
-def _params(pipeline: Pipeline, values: Mapping[str, Any]) -> dict[str, Param]:
-    return {parameter.name: _param(parameter, values) for parameter in pipeline.parameters}
-
-
-def _param(parameter: Parameter, values: Mapping[str, Any]) -> Param:
-    schema: dict[str, Any] = {"type": _PARAM_TYPES[parameter.type]}
-    if parameter.enum_values is not None:
-        schema["enum"] = list(parameter.enum_values)
-    if parameter.description:
-        schema["description"] = parameter.description
-    if parameter.name in values:
-        return Param(parameter.coerce(values[parameter.name]), **schema)
-    return Param(**schema) if parameter.default is MISSING else Param(parameter.default, **schema)
 
 
 def _documentation(pipeline: Pipeline) -> str:

@@ -25,7 +25,7 @@ ORDER = (
     {"definition", "aws"},
     {"semantics"},
     {"execution"},
-    {"operators", "overrides"},
+    {"operators", "overrides", "pipeline_parameters"},
     {"sensors"},
     {"step_operators"},
     {"loop_group"},

@@ -20,7 +20,7 @@ from airflow_sm_pipelines.definition.json_text import decode
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
 from airflow_sm_pipelines.definition.models import MISSING, Missing, ParameterValueError, Pipeline
 from airflow_sm_pipelines.definition.near_misses import did_you_mean
-from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
+from airflow_sm_pipelines.definition.property_files import property_file_uri
 from airflow_sm_pipelines.definition.shapes import ANY, OBJECT, Faults, Member, read_members
 
 _SCOPE = (
@@ -124,13 +124,7 @@ class GivenScope:
 
     def property_file(self, step: str, name: str) -> Json:
         """Return the given file at the place where, by the step's properties, the property file is."""
-        declared = next(file for file in self._pipeline.step(step).property_files if file.name == name)
-        path = ("ProcessingOutputConfig", "Outputs", declared.output_name, "S3Output", "S3Uri")
-        try:
-            folder = look_up(self.properties(step), path)
-        except MissingMemberError as error:
-            raise EvaluationError(f"Steps.{step}.PropertyFiles.{name}", str(error)) from error
-        return self.document(f"{str(folder).rstrip('/')}/{declared.file_path}")
+        return self.document(property_file_uri(self._pipeline.step(step), name, self.properties(step)))
 
     def document(self, uri: str) -> Json:
         """Return the given file at an S3 URI."""

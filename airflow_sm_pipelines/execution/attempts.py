@@ -116,6 +116,16 @@ class AttemptBook:
         """Return the last attempt that was written down, of whatever epoch."""
         return read_attempt(self._store)
 
+    def read_parked(self) -> Attempt | None:
+        """Return the attempt of a try that was deferred, ``None`` if it is gone; from now on it is of this epoch.
+
+        An edit of the DAG's ``retries`` while the task was parked changes the epoch, too, and means no clear.
+        """
+        last = self.read()
+        if last is None or not same_try(self._identity.epoch, last.epoch):
+            return None
+        return last if self.is_current(last) else self.write(replace(last, epoch=self._identity.epoch))
+
     def write(self, attempt: Attempt) -> Attempt:
         """Write an attempt down; it is durable when the call returns."""
         self._store.set(RECORD_KEY, asdict(attempt))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from airflow_sm_pipelines.aws.callback_queue import CallbackMessage, from_stored
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, from_record
+from airflow_sm_pipelines.execution.attempts import RECORD_KEY, from_record, same_try
 from airflow_sm_pipelines.semantics.callback_answers import Answer, digest_of
 
 _NEVER_EXPIRE = timedelta.max  # this very object is `airflow.sdk.NEVER_EXPIRE`
@@ -96,6 +96,16 @@ class CallbackBook:
         """Return the last attempt, of whatever epoch; ``None`` also if the step was of another type then."""
         record = self._store.get(RECORD_KEY)
         return from_record(CallbackAttempt, record) if record is not None and "digest" in record else None
+
+    def read_parked(self) -> CallbackAttempt | None:
+        """Return the open attempt of a try that was deferred, ``None`` if it is gone; from now on it is of this epoch.
+
+        An edit of the DAG's ``retries`` while the task was parked changes the epoch, too, and means no clear.
+        """
+        last = self.read()
+        if last is None or last.closed or not same_try(self._epoch, last.epoch):
+            return None
+        return last if last.epoch == self._epoch else self.write(replace(last, epoch=self._epoch))
 
     def is_open(self, attempt: CallbackAttempt) -> bool:
         """Tell whether an attempt is of this epoch and not over."""

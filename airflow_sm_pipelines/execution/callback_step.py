@@ -22,7 +22,6 @@ from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
-from airflow_sm_pipelines.execution.attempts import same_try
 from airflow_sm_pipelines.execution.callback_attempts import (
     CallbackAttempt,
     CallbackBook,
@@ -202,9 +201,8 @@ class CallbackStep:
         return attempt, message
 
     def _recorded(self) -> CallbackAttempt:
-        attempt = self._book.read()
-        # The same try, not the same epoch: the DAG's `retries` may have been edited while the task was parked.
-        if attempt is None or attempt.closed or not same_try(self._identity.epoch, attempt.epoch):
+        attempt = self._book.read_parked()
+        if attempt is None:
             raise StepError(
                 self._name,
                 "its attempt record is gone from the task state store, so its answer cannot be found; clear the task "

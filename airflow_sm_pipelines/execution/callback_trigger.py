@@ -7,7 +7,6 @@ moment in which the task was parked, and to send the message ``Stopping`` when n
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -15,16 +14,15 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws.callback_queue import STOPPING, region_of, send
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.execution.callback_attempts import trace_key, unseal
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.killed_trigger import settled_state, to_its_end, try_until_done, with_jitter
 from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
-from airflow_sm_pipelines.execution.uncancelled import to_its_end
-from airflow_sm_pipelines.semantics.ownership import ABSENT, Verdict, verdict_of_trigger_kill
+from airflow_sm_pipelines.semantics.ownership import ABSENT, Verdict
 
-_KILL_PATIENCE = 20.0
-_STOP_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
+_ANSWERED = "answered"
+"""Beside Airflow's states: of a task whose answer is there, and which only has to read it."""
 
 
 def queue_client(connection: AwsConnection, queue_url: str) -> Any:
@@ -71,7 +69,7 @@ class CallbackTrigger(BaseTrigger):
         """Look at the required action until it is answered."""
         await asyncio.sleep(QUIET_SECONDS)
         while not await asyncio.to_thread(self._is_answered):
-            await asyncio.sleep(self.poll_interval * (1 + random.random() / 10))  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(with_jitter(self.poll_interval))
         yield TriggerEvent({"answered": True})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
@@ -79,26 +77,18 @@ class CallbackTrigger(BaseTrigger):
         await to_its_end(self._end())
 
     async def _end(self) -> None:
-        waited = 0.0
-        while True:
-            # Asked first: an answered task may have ended before anybody looks at its state.
-            if await asyncio.to_thread(self._is_answered):
-                return
-            state = await asyncio.to_thread(self._task_state)
-            verdict = verdict_of_trigger_kill(state)
-            # A new try that runs may be in its gate, and end as skipped before it takes the callback over.
-            open_yet = verdict is Verdict.ASK_AGAIN or state == "running"
-            if not open_yet or waited >= _KILL_PATIENCE:
-                break
-            await asyncio.sleep(1)
-            waited += 1
+        state, verdict = await settled_state(self._state_unless_answered)
         if verdict is Verdict.KEEP:
-            self.log.info("The callback stays open: its task is %s", state)
+            self.log.info("The callback needs no %s: its task is %s", STOPPING, state)
             return
         if state == ABSENT:
             await asyncio.to_thread(self._leave_a_trace)  # first: who gets the message may answer at once
-        await self._stop_patiently()
+        await try_until_done(self._stop, self.log, f"send the message {STOPPING}", "nobody else sends it")
         self.log.info("Sent the message %s: the task is %s", STOPPING, state)
+
+    def _state_unless_answered(self) -> str | None:
+        # An answered task may have ended before anybody looks at its state.
+        return _ANSWERED if self._is_answered() else self._task_state()
 
     def _is_answered(self) -> bool:
         # Costs time, and only triggers get here.
@@ -110,18 +100,6 @@ class CallbackTrigger(BaseTrigger):
         except AirflowRuntimeError as error:  # the task has another id since its retry, its run was deleted …
             self.log.warning("Cannot look at the required action of this task: %s", error)
             return False
-
-    async def _stop_patiently(self) -> None:
-        """Send the message ``Stopping``; again if SQS is busy or cannot be reached, since nobody else will."""
-        for pause in _STOP_PAUSES:
-            try:
-                return await asyncio.to_thread(self._stop)
-            except CallRefusedError as error:
-                if not error.exception_type:
-                    raise
-                self.log.warning("Cannot send the message %s yet, trying again: %s", STOPPING, error)
-            await asyncio.sleep(pause * (1 + random.random() / 10))  # noqa: S311 - jitter, not a secret
-        return await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
         message = unseal(self.sealed)

@@ -40,6 +40,9 @@ class Log(Protocol):
     def warning(self, message: str, /, *arguments: Any) -> Any:
         """Log a warning with ``%``-arguments."""
 
+    def error(self, message: str, /, *arguments: Any) -> Any:
+        """Log an error with ``%``-arguments."""
+
 
 class JobRun:
     """The job of one step in one try.

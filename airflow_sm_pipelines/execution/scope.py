@@ -14,7 +14,7 @@ from airflow_sm_pipelines.definition.conditions import IncomparableError
 from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import MISSING, ParameterValueError
-from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
+from airflow_sm_pipelines.definition.property_files import property_file_uri
 from airflow_sm_pipelines.errors import ConditionTypeError, StepFailedError, UndefinedReferenceError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
@@ -115,13 +115,7 @@ class TaskScope:
 
     def property_file(self, step: str, name: str) -> Json:
         """Return the content of a property file, from where the finished job says that its output is."""
-        declared = next(f for f in self._settings.pipeline.step(step).property_files if f.name == name)
-        path = ("ProcessingOutputConfig", "Outputs", declared.output_name, "S3Output", "S3Uri")
-        try:
-            folder = look_up(self.properties(step), path)
-        except MissingMemberError as error:
-            raise EvaluationError(f"Steps.{step}.PropertyFiles.{name}", str(error)) from error
-        return self.document(f"{str(folder).rstrip('/')}/{declared.file_path}")
+        return self.document(property_file_uri(self._settings.pipeline.step(step), name, self.properties(step)))
 
     def document(self, uri: str) -> Json:
         """Return the JSON document at an S3 URI; read once for each try of a task."""

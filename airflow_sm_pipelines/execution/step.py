@@ -22,7 +22,7 @@ from airflow_sm_pipelines.aws.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, StepInterruptedError
-from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook, same_try
+from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.job import JobRun, Log
@@ -309,8 +309,8 @@ class JobStep:
             raise
 
     def _recorded(self) -> Attempt:
-        attempt = self._book.read()
-        if attempt is None or not same_try(self._identity.epoch, attempt.epoch):
+        attempt = self._book.read_parked()
+        if attempt is None:
             raise StepError(
                 self._identity.step,
                 "its attempt record is gone from the task state store, so its job cannot be found; clear the task to "

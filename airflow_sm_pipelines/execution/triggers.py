@@ -7,7 +7,6 @@ boto3), says nothing within its first seconds, and never decides: whatever happe
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,18 +17,16 @@ from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.killed_trigger import settled_state, to_its_end, try_until_done, with_jitter
 from airflow_sm_pipelines.execution.removal import remove_leftovers
 from airflow_sm_pipelines.execution.task_states import task_state
-from airflow_sm_pipelines.execution.uncancelled import to_its_end
-from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill
+from airflow_sm_pipelines.semantics.ownership import Verdict
 
 QUIET_SECONDS = 10.0
 """No event in a trigger's first seconds: Airflow 3.3.2 fails a task that is queued again before the scheduler has
 processed the exit of the process that deferred it."""
 
-_KILL_PATIENCE = 20.0
 _REMOVAL_PATIENCE = 120.0
-_STOP_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 _REFUSALS_IN_A_ROW = 5
 
 
@@ -92,42 +89,16 @@ class JobTrigger(BaseTrigger):
         await to_its_end(self._end())
 
     async def _end(self) -> None:
-        waited = 0.0
-        while True:
-            state = await asyncio.to_thread(self._task_state)
-            verdict = verdict_of_trigger_kill(state)
-            # A new try that is in its gate is running, too: it takes the job over, or is skipped and does not.
-            settled = verdict is not Verdict.ASK_AGAIN and state != "running"
-            if settled or waited >= _KILL_PATIENCE:
-                break
-            await asyncio.sleep(1)
-            waited += 1
+        state, verdict = await settled_state(self._task_state)
         if verdict is Verdict.KEEP:
             self.log.info("Left %s running: its task is %s", self.name, state)
             return
-        stopped = await self._stop_patiently()
+        otherwise = "it may still run: stop it with `sm-pipelines stop-orphans`"
+        stopped = await try_until_done(self._stop, self.log, f"stop {self.name}", otherwise)
         self.log.info("%s %s: its task is %s", "Stopped" if stopped else "Nothing to stop for", self.name, state)
 
-    async def _stop_patiently(self) -> bool:
-        """Stop the resource, again after throttling and outages: there is nobody to do it later."""
-        pauses = iter(_STOP_PAUSES)
-        while True:
-            try:
-                return await asyncio.to_thread(self._stop)
-            except CallRefusedError as error:
-                pause = next(pauses, None) if error.exception_type else None
-                if pause is None:
-                    self.log.error(
-                        "Cannot stop %s, it may still run: %s; stop it with `sm-pipelines stop-orphans`",
-                        self.name,
-                        error.in_words(),
-                    )
-                    raise
-                self.log.warning("Cannot stop %s yet, will try again: %s", self.name, error.in_words())
-                await asyncio.sleep(_with_jitter(pause))
-
     def _pause(self) -> float:
-        return _with_jitter(self.poll_interval)
+        return with_jitter(self.poll_interval)
 
     def _client(self) -> Any:
         return AwsConnection(**self.connection).client(RESOURCE_KINDS[self.kind].service)
@@ -148,7 +119,3 @@ class JobTrigger(BaseTrigger):
         if ti is None:
             raise RuntimeError(f"trigger for {self.name} has no task instance; Airflow sets it before it runs")
         return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
-
-
-def _with_jitter(seconds: float) -> float:
-    return seconds * (1 + random.random() / 10)  # noqa: S311 - jitter, not a secret

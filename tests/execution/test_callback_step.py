@@ -451,6 +451,18 @@ def test_an_answer_counts_also_if_the_number_of_retries_was_edited_meanwhile(
     assert CallbackStep(make_sensor(), context).resume({}) == TYPED
 
 
+def test_after_such_a_resume_a_dead_worker_gives_the_token_up_no_more(
+    make_sensor: Any, context: Any, world: World, ti: Any
+) -> None:
+    parked(make_sensor(), context)
+    ti.task.retries += 1
+    with pytest.raises(DeferredError):
+        CallbackStep(make_sensor(), context).resume({})
+    world.answer(world.messages[0]["token"], GOOD)
+    assert CallbackStep(make_sensor(), context).start() == TYPED
+    assert {message["token"] for message in world.messages} == {world.messages[0]["token"]}
+
+
 @pytest.mark.parametrize("event", [{"answered": True}, {"chosen_options": [SUCCESS], "params_input": {}}])
 def test_an_answer_that_the_api_server_has_not_kept_is_a_clear_error(
     make_sensor: Any, context: Any, world: World, event: dict[str, Any]

@@ -182,7 +182,7 @@ def test_a_busy_queue_is_told_again_that_nobody_waits(
     assert [message["status"] for message in airflow.sent] == ["Stopping"]
     assert len(airflow.pauses) == 5
     assert all(wait <= pause <= wait * 1.1 for wait, pause in zip((2, 4, 8, 16, 32), airflow.pauses, strict=True))
-    told = "Cannot send the message Stopping yet, trying again: SendMessage: RequestThrottled: slow"
+    told = "Cannot send the message Stopping yet, will try again: AWS refused SendMessage: RequestThrottled: slow"
     assert warnings == [told] * 5
 
 

@@ -443,6 +443,20 @@ def test_retries_that_were_edited_during_a_deferral_do_not_lose_the_job(
     assert JobStep(deferred, context).resume({})["ProcessingJobStatus"] == "Completed"
 
 
+def test_after_such_a_resume_a_dead_worker_loses_the_job_no_more(
+    deferred: FakeTask, make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    context["ti"].task.retries += 1
+    with pytest.raises(DeferredError):
+        JobStep(deferred, context).resume({})  # its job still runs
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    JobStep(make_task(), context).start()
+
+    assert len(sagemaker.requests) == 1
+    assert "StopProcessingJob" not in sagemaker.calls
+
+
 @pytest.mark.parametrize("lost", ["record", "epoch"])
 def test_a_resume_without_its_record_says_what_to_do(deferred: FakeTask, context: Any, lost: str) -> None:
     if lost == "record":

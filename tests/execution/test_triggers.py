@@ -13,7 +13,7 @@ import pytest
 from airflow.triggers.base import TriggerEvent
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.execution import triggers, uncancelled
+from airflow_sm_pipelines.execution import killed_trigger, triggers
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from airflow_sm_pipelines.semantics.ownership import ABSENT
@@ -262,7 +262,7 @@ def test_a_stop_that_is_refused_for_good_says_what_to_do(
 
     assert aws.calls.count("StopProcessingJob") == tries
     assert log[-1] == (
-        f"Cannot stop {NAME}, it may still run: AWS refused StopProcessingJob: {code}: no; "
+        f"Cannot stop {NAME}: AWS refused StopProcessingJob: {code}: no; it may still run: "
         "stop it with `sm-pipelines stop-orphans`"
     )
 
@@ -298,7 +298,7 @@ def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
         kill.cancel()
         await asyncio.gather(kill, return_exceptions=True)
         answered.set()
-        await asyncio.gather(*uncancelled._running)
+        await asyncio.gather(*killed_trigger._running)
 
     asyncio.run(scenario())
 

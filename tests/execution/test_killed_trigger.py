@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from airflow_sm_pipelines.execution import uncancelled
-from airflow_sm_pipelines.execution.uncancelled import to_its_end
+from airflow_sm_pipelines.execution import killed_trigger
+from airflow_sm_pipelines.execution.killed_trigger import to_its_end
 
 
 def test_cancelling_the_wait_does_not_cancel_the_work() -> None:
@@ -22,8 +22,8 @@ def test_cancelling_the_wait_does_not_cancel_the_work() -> None:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert waiting.cancelled()
-        await asyncio.gather(*uncancelled._running)
+        await asyncio.gather(*killed_trigger._running)
 
     asyncio.run(scenario())
     assert done == ["look", "send"]
-    assert not uncancelled._running
+    assert not killed_trigger._running

@@ -1,0 +1,90 @@
+"""Pipeline parameters as Airflow params, and what is wrong with the values that a DAG file gives them.
+
+Runs at parse time, as the translator does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from airflow.sdk import Param
+
+from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError, Pipeline
+from airflow_sm_pipelines.errors import DefinitionError
+
+_PARAM_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
+
+
+def wrong_values(pipeline: Pipeline, values: Mapping[str, Any]) -> list[DefinitionError]:
+    """Check the values that the DAG file gives to pipeline parameters."""
+    declared = {parameter.name: f"Parameters[{index}]" for index, parameter in enumerate(pipeline.parameters)}
+    errors = []
+    for name, value in values.items():
+        if name not in declared:
+            known = f"declared are: {', '.join(declared) or 'none'}"
+            errors.append(DefinitionError("Parameters", f"there is no parameter {name}", known))
+            continue
+        try:
+            pipeline.parameter(name).coerce(value)
+        except ParameterValueError as error:
+            errors.append(DefinitionError(declared[name], str(error)))
+    return sorted(errors, key=lambda error: error.path)
+
+
+SCHEDULED = ("so a scheduled run cannot start", "or leave out the schedule")
+IN_A_GROUP = ("and the DAG has no param of that name", "or give the DAG such a param")
+
+
+def missing_values(pipeline: Pipeline, values: Collection[str], circumstance: tuple[str, str]) -> list[DefinitionError]:
+    """Check that every parameter will have a value in every run.
+
+    Args:
+        pipeline: The pipeline.
+        values: Names of the parameters that have one besides their default.
+        circumstance: `SCHEDULED` or `IN_A_GROUP`: why a value is needed, and another cure.
+    """
+    consequence, cure = circumstance
+    return [
+        DefinitionError(
+            f"Parameters[{index}]",
+            f"parameter {parameter.name} has no default value, {consequence}",
+            f"pass parameters={{{parameter.name!r}: ...}}, {cure}",
+        )
+        for index, parameter in enumerate(pipeline.parameters)
+        if parameter.default is MISSING and parameter.name not in values
+    ]
+
+
+def redefined_parameters(pipeline: Pipeline, params: Mapping[str, Any]) -> list[DefinitionError]:
+    """Check that the DAG's own params leave the pipeline's parameters alone."""
+    return [
+        DefinitionError(
+            f"Parameters[{index}]",
+            f"params= redefines the pipeline parameter {parameter.name}",
+            "give its value in parameters={...}; params= is for Airflow params of your own",
+        )
+        for index, parameter in enumerate(pipeline.parameters)
+        if parameter.name in params
+    ]
+
+
+def airflow_params(pipeline: Pipeline, values: Mapping[str, Any]) -> dict[str, Param]:
+    """Return the pipeline's parameters as params of a DAG: typed, with enumeration, description and default.
+
+    Args:
+        pipeline: The pipeline.
+        values: What replaces defaults.
+    """
+    return {parameter.name: _param(parameter, values) for parameter in pipeline.parameters}
+
+
+def _param(parameter: Parameter, values: Mapping[str, Any]) -> Param:
+    schema: dict[str, Any] = {"type": _PARAM_TYPES[parameter.type]}
+    if parameter.enum_values is not None:
+        schema["enum"] = list(parameter.enum_values)
+    if parameter.description:
+        schema["description"] = parameter.description
+    if parameter.name in values:
+        return Param(parameter.coerce(values[parameter.name]), **schema)
+    return Param(**schema) if parameter.default is MISSING else Param(parameter.default, **schema)
