@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 import urllib.request
@@ -100,6 +101,23 @@ class Run:
 
         return wait_for(look, timeout, f"{task_id} to be {states}")
 
+    def wait_trigger(self, task_id: str, map_index: int = -1, timeout: float = 120) -> None:
+        """Wait until a task is deferred and its own trigger at work: before, a kill stops nothing.
+
+        The trigger's log tells it, not its row. SQLite gives the number of a removed row to the next one; a triggerer
+        that did not look in between lets the trigger of the cleared try go on as that of the new one, until it fires.
+        """
+
+        def look() -> bool:
+            tasks = self.world.airflow.api.task_instances(self.dag_id, self.run_id)
+            task = next(t for t in tasks if (t["task_id"], t["map_index"]) == (task_id, map_index))
+            if task["state"] != "deferred":
+                return False
+            log = self.log(task_id, task["try_number"], map_index)
+            return len(re.findall(r"\(ID \d+\) starting", log)) > log.count("trigger completed")
+
+        wait_for(look, timeout, f"{task_id} of {self.run_id} to be deferred and its trigger at work")
+
     def wait_jobs(self, condition: Callable[[dict[str, str]], bool], timeout: float = 60) -> dict[str, str]:
         def look() -> dict[str, str] | None:
             jobs = self.world.jobs_of(self)
@@ -129,10 +147,9 @@ class Run:
         tries: list[dict[str, Any]] = self.world.airflow.api.request("GET", path)["task_instances"]
         return sorted(tries, key=lambda one: one["try_number"])
 
-    def log(self, task_id: str, try_number: int = 1) -> str:
-        answer = self.world.airflow.api.request(
-            "GET", f"{self._path}/taskInstances/{task_id}/logs/{try_number}", full_content="true"
-        )
+    def log(self, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
+        path = f"{self._path}/taskInstances/{task_id}/logs/{try_number}"
+        answer = self.world.airflow.api.request("GET", path, full_content="true", map_index=map_index)
         return json.dumps(answer["content"], indent=1)
 
     def xcom(self, task_id: str, key: str = "return_value") -> Any:

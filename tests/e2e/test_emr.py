@@ -92,13 +92,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["PATH"] = before
 
 
-def deferred(run: Run) -> None:
-    """Wait until the task is deferred and its trigger at work."""
-    run.wait_task("Work", "deferred")
-    wait_for(lambda: (run.task("Work")["trigger"] or {}).get("triggerer_id"), 30, "a triggerer to take the trigger")
-    time.sleep(3)  # a trigger that has not begun is never told of a kill
-
-
 def test_a_worker_killed_between_adding_the_step_and_its_answer_leaves_one_step(
     world: World, clusters: Clusters, early: dict[str, Run]
 ) -> None:
@@ -132,9 +125,9 @@ def test_marking_the_task_failed_cancels_the_step_and_leaves_the_cluster(
     world: World, clusters: Clusters, early: dict[str, Run]
 ) -> None:
     run = early["mark failed"]
-    deferred(run)
+    run.wait_trigger("Work")
     run.mark("Work", "failed")
-    wait_for(lambda: list(clusters.steps(run).values()) == ["CANCELLED"], 30, "the step to be cancelled")
+    wait_for(lambda: list(clusters.steps(run).values()) == ["CANCELLED"], 60, "the step to be cancelled")
     cluster = clusters.emr.describe_cluster(ClusterId=clusters.shared)["Cluster"]
     assert cluster["Status"]["State"] not in ENDED
 
@@ -143,23 +136,23 @@ def test_marking_the_task_failed_terminates_its_own_cluster(
     world: World, clusters: Clusters, early: dict[str, Run]
 ) -> None:
     run = early["own cluster"]
-    deferred(run)
+    run.wait_trigger("Work")
     assert list(clusters.of(run).values()) == ["RUNNING"]
     run.mark("Work", "failed")
-    wait_for(lambda: list(clusters.of(run).values()) == ["TERMINATED"], 30, "the cluster to be terminated")
+    wait_for(lambda: list(clusters.of(run).values()) == ["TERMINATED"], 60, "the cluster to be terminated")
 
 
 def test_clearing_a_running_step_cancels_it_and_adds_one_new(
     world: World, clusters: Clusters, early: dict[str, Run]
 ) -> None:
     run = early["clear"]
-    deferred(run)
+    run.wait_trigger("Work")
     [old] = clusters.steps(run)
     run.clear("Work")
     steps = wait_for(lambda: clusters.steps(run) if len(clusters.steps(run)) == 2 else None, 60, "a second step")
     assert steps.pop(old) == "CANCELLED"
-    run.wait_task("Work", "deferred")
-    time.sleep(5)  # Airflow may tell the old trigger late
+    run.wait_trigger("Work")
+    time.sleep(3)  # Airflow may tell the old trigger late
     assert sorted(clusters.steps(run).values()) == ["CANCELLED", "RUNNING"]
     run.mark("Work", "failed")
     run.wait()
@@ -167,7 +160,7 @@ def test_clearing_a_running_step_cancels_it_and_adds_one_new(
 
 def test_restarting_the_triggerer_stops_nothing(world: World, clusters: Clusters, early: dict[str, Run]) -> None:
     run = early["triggerer"]
-    deferred(run)
+    run.wait_trigger("Work")
     world.airflow.stop_component("triggerer")
     time.sleep(3)
     assert list(clusters.steps(run).values()) == ["RUNNING"]
@@ -188,13 +181,13 @@ def test_stop_orphans_cancels_the_step_of_a_dead_worker_whose_task_was_given_up(
     assert list(clusters.steps(run).values()) == ["RUNNING"]
     answer = world.airflow.run(*STOP_ORPHANS)
     assert answer.returncode == 0, answer.stderr
-    wait_for(lambda: list(clusters.steps(run).values()) == ["CANCELLED"], 20, "the step to be cancelled")
+    wait_for(lambda: list(clusters.steps(run).values()) == ["CANCELLED"], 60, "the step to be cancelled")
 
 
 def test_killing_a_serverless_step_cancels_the_run_and_deletes_its_application(world: World) -> None:
     serverless = client(world, "emr-serverless")
     run = world.trigger("emr_serverless", Seconds=LONG)
-    deferred(run)
+    run.wait_trigger("Work")
     [application] = serverless.list_applications(states=["STARTED"])["applications"]
     [job] = serverless.list_job_runs(applicationId=application["id"])["jobRuns"]
     assert job["state"] == "RUNNING"

@@ -137,8 +137,7 @@ def test_a_body_task_cleared_alone_runs_again_and_only_that(early: dict[str, Run
 def test_killing_a_body_task_stops_its_job_and_the_next_iteration_begins(early: dict[str, Run]) -> None:
     run = early["kill"]
     wait_states(run, "First", "deferred", "deferred", None)
-    wait_for(lambda: instances(run)["First", 0]["trigger"], 30, "a trigger")
-    time.sleep(5)  # a trigger that has not begun is never told of a kill
+    run.wait_trigger("First", 0)
     jobs = jobs_by_child(run)
     assert sorted(jobs) == ["First-0", "First-1"], "the third waits for its turn"
     change(run, ("First", 0), "failed")
@@ -154,8 +153,7 @@ def test_a_body_task_cleared_while_it_waits_stops_its_job_and_makes_a_new_one(ea
     clear(run, ("First", 1))
     wait_for(lambda: run.world.jobs_of(run)[old] == "Stopped", 90, "the old job to be stopped")
     wait_for(lambda: jobs_by_child(run)["First-1"]["ProcessingJobName"] != old, 60, "a new job")
-    wait_for(lambda: states(run, "First")[1] == "deferred", 60, "the new try to wait")
-    time.sleep(5)
+    run.wait_trigger("First", 1)
     change(run, ("First", 1), "failed")
     wait_for(lambda: "InProgress" not in run.world.jobs_of(run).values(), 60, "no job to be left")
     assert run.wait(60) == "failed"
@@ -170,9 +168,9 @@ def test_stop_orphans_stops_the_job_of_one_iteration_and_leaves_its_sibling(worl
     answer = world.airflow.run(*STOP_ORPHANS)
     assert answer.returncode == 0, answer.stderr
     jobs = {child: job["ProcessingJobName"] for child, job in jobs_by_child(run).items()}
-    wait_for(lambda: run.world.jobs_of(run)[jobs["First-0"]] == "Stopped", 30, "the orphan to be stopped")
+    wait_for(lambda: run.world.jobs_of(run)[jobs["First-0"]] == "Stopped", 60, "the orphan to be stopped")
     assert run.world.jobs_of(run)[jobs["First-1"]] == "InProgress"
-    time.sleep(5)
+    run.wait_trigger("First", 1)
     change(run, ("First", 1), "failed")
     wait_for(lambda: "InProgress" not in run.world.jobs_of(run).values(), 60, "no job to be left")
 
@@ -191,7 +189,7 @@ def test_the_whole_group_cleared_runs_again_with_new_jobs(world: World) -> None:
     assert run.wait(150) == "success"
     first = set(run.world.jobs_of(run))
     run.clear("Each.items")
-    wait_for(lambda: run.state() != "success", 30, "the run to go on")
+    wait_for(lambda: run.state() != "success", 60, "the run to go on")
     assert run.wait(150) == "success"
     again = set(run.world.jobs_of(run)) - first
     assert len(again) == len(first) == 7

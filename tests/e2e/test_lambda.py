@@ -99,7 +99,7 @@ def test_marking_it_failed_ends_the_task_and_says_that_the_function_goes_on(worl
     wait_for(calls, 60, "the function to be invoked")
     began = time.monotonic()
     run.mark("Call", "failed")
-    wait_for(lambda: "Lambda cannot stop a function" in run.log("Call"), 30, "the task to say what goes on")
+    wait_for(lambda: "Lambda cannot stop a function" in run.log("Call"), 60, "the task to say what goes on")
     assert time.monotonic() - began < 30
     assert run.wait() == "failed"
     time.sleep(3)

@@ -47,6 +47,21 @@ def condition() -> Any:
     return make
 
 
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A boto3 client whose answers are given in advance; a call that is not expected fails the test."""
+    import boto3
+    from botocore.stub import Stubber
+
+    from airflow_sm_pipelines.execution.connection import AwsConnection
+
+    client = boto3.client("sagemaker", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    monkeypatch.setattr(AwsConnection, "client", lambda self, service: client)
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
 class Crashed(BaseException):
     """The worker process is gone."""
 

@@ -5,25 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from airflow_sm_pipelines.errors import StepFailedError
-from airflow_sm_pipelines.execution.connection import AwsConnection
 
 JOB = "AutoMLJobName"
 PLACES = "s3://bucket/out/job/documentation"
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A boto3 client whose answers are given in advance."""
-    import boto3
-
-    client = boto3.client("sagemaker", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
-    monkeypatch.setattr(AwsConnection, "client", lambda self, service: client)
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture

@@ -5,28 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.stub import ANY, Stubber
+from botocore.stub import ANY
 
 from airflow_sm_pipelines.aws import model_packages
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.resources import MODEL, MODEL_PACKAGE
 from airflow_sm_pipelines.errors import StepFailedError
-from airflow_sm_pipelines.execution.connection import AwsConnection
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/abalone/3"
 ROLE = "arn:aws:iam::123456789012:role/Pipeline"
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A boto3 client whose answers are given in advance; a call that is not expected fails the test."""
-    import boto3
-
-    client = boto3.client("sagemaker", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
-    monkeypatch.setattr(AwsConnection, "client", lambda self, service: client)
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
