@@ -12,12 +12,12 @@ E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_fo
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden integration e2e e2e-first e2e-second sdk without-a-scheduler bench constraints constraints-sdk
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk modules whole-dags bench constraints constraints-sdk
 
 help:
 	@echo "make install      create .venv with the package and its tools"
 	@echo "make demo         run the example pipeline on a real Airflow and a local AWS (ARGS='--max-mse 1')"
-	@echo "make test         lint, types, unit, golden, integration, SDK and end-to-end tests"
+	@echo "make test         lint, types, unit, golden, loopback, integration, SDK and end-to-end tests"
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make bench        measure"
@@ -41,15 +41,18 @@ $(SDK_INSTALLED): constraints-sdk.txt
 demo: install
 	@$(BIN)/sm-pipelines demo $(ARGS)
 
-# What fails soonest comes first. End-to-end tests mostly wait for a scheduler: three lanes share the time.
+# What fails soonest comes first. End-to-end tests mostly wait for a scheduler: four lanes share the time.
 test: install
 	$(MAKE) lint
 	$(MAKE) types
-	$(MAKE) -j3 --output-sync=target e2e-first e2e-second without-a-scheduler
+	$(MAKE) -j4 --output-sync=target e2e-first e2e-second modules whole-dags
 
-without-a-scheduler: install
+modules: install
 	$(MAKE) unit
 	$(MAKE) golden
+	$(MAKE) loopback
+
+whole-dags: install
 	$(MAKE) integration
 	$(MAKE) sdk
 
@@ -67,10 +70,13 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(PYTEST) -m "not integration and not e2e and not sdk" --ignore $(GOLDEN)
+	$(PYTEST) -m "not loopback and not integration and not e2e and not sdk" --ignore $(GOLDEN)
 
 golden: install
 	$(PYTEST) $(GOLDEN)
+
+loopback: install
+	$(PYTEST) -m loopback
 
 integration: install
 	$(PYTEST) -m integration

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,21 @@ for _name in [name for name in os.environ if name.startswith("AWS_")]:
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(_airflow_home, ignore_errors=True)
+
+
+_SUITES_WITH_A_NETWORK = {"loopback", "integration", "e2e", "sdk"}
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a unit test that listens or connects fail: it belongs to one of the other suites."""
+    if _SUITES_WITH_A_NETWORK.isdisjoint(mark.name for mark in request.node.iter_markers()):
+        monkeypatch.setattr(socket.socket, "listen", _refuse)
+        monkeypatch.setattr(socket.socket, "connect", _refuse)
+
+
+def _refuse(*_: Any) -> None:
+    raise AssertionError("a unit test uses the network; mark it `loopback`, or give it a stand-in")
 
 
 class FakeStore:

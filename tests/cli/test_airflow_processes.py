@@ -14,6 +14,8 @@ import pytest
 from airflow_sm_pipelines.cli import airflow_processes
 from airflow_sm_pipelines.cli.airflow_processes import COMPONENTS, AirflowProcesses, AirflowStartError
 
+pytestmark = pytest.mark.loopback
+
 PRETENDER = """
 import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -15,6 +15,8 @@ from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import LocalSettings
 
+pytestmark = pytest.mark.loopback
+
 PROGRAM = (
     "import argparse, sys\n"
     "from airflow_sm_pipelines.cli import local\n"

@@ -130,6 +130,7 @@ def clients():
         yield [session.client(service, endpoint_url=aws.endpoint_url) for service in ("sagemaker", "s3")]
 
 
+@pytest.mark.loopback
 def test_what_checks_look_up_is_put_into_a_local_aws(clients):
     sagemaker, s3 = clients
     put_needs(sagemaker, s3, CheckNeeds((CONFIG,), {"abalone": ("DATA_QUALITY", "DATA_BIAS", "MODEL_BIAS")}), "a note")
@@ -145,6 +146,7 @@ def test_what_checks_look_up_is_put_into_a_local_aws(clients):
             assert s3.head_object(Bucket="sm-pipelines-rehearsal", Key=uri.removeprefix("s3://sm-pipelines-rehearsal/"))
 
 
+@pytest.mark.loopback
 def test_a_name_that_nothing_can_have_is_left_to_the_step(clients):
     put_needs(*clients, CheckNeeds(("s3://No Bucket/x.json",), {"no group": ("DATA_BIAS",)}), "a note")
     groups = clients[0].list_model_package_groups()["ModelPackageGroupSummaryList"]

@@ -88,6 +88,7 @@ def test_when_airflow_breaks_its_log_is_named_and_kept(process):
     shutil.rmtree(log.parent)
 
 
+@pytest.mark.loopback
 def test_a_definition_that_cannot_become_a_dag_is_refused_with_the_reasons():
     airflow = SimpleNamespace(run=lambda *_: {"refused": "Steps[0]: is of type X, which this version cannot run"})
     with pytest.raises(RefusedDefinitionError, match="is of type X, which this version cannot run"):

@@ -179,7 +179,10 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             aws_secret_access_key="test",
         )
         s3.create_bucket(Bucket="e2e", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-        settings = {"AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5"}
+        settings = {
+            "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # no file changes; parsing takes a whole core
+        }
         with AirflowProcesses(home, DAGS, environment=aws.environment(), settings=settings) as airflow:
             world = World(airflow, aws)
             wait_for(lambda: _parsed(world), 60, "the DAGs to be parsed")

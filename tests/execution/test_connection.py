@@ -196,6 +196,7 @@ def test_the_lambda_client_waits_for_15_minutes_and_never_repeats_a_call(monkeyp
     assert AwsConnection("sm_lambda").client("s3").meta.config.read_timeout == 5
 
 
+@pytest.mark.loopback
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"])
 def test_a_call_of_lambda_is_sent_once(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

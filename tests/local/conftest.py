@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,9 +18,18 @@ from botocore.config import Config
 
 from airflow_sm_pipelines.local.server import LocalAws
 
+HERE = Path(__file__).parent
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 TERMINAL = ("Completed", "Failed", "Stopped")
 BUCKET = "test-bucket"
+SESSION: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all that is below this folder; the hook gets the tests of all folders."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.loopback)
 
 
 @dataclass(frozen=True)
@@ -213,9 +223,8 @@ class _Opened:
         """A client that never retries; ``options`` go to botocore's Config, except ``region``."""
         key = (service, repr(sorted(options.items())))
         if key not in self._clients:
-            session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
             region = options.pop("region", self._aws.settings.region)
-            self._clients[key] = session.client(
+            self._clients[key] = SESSION.client(
                 service,
                 region_name=region,
                 endpoint_url=self._aws.endpoint_url,

@@ -12,6 +12,8 @@ from airflow_sm_pipelines.errors import StepError, StepFailedError, StepTimeoutE
 from airflow_sm_pipelines.execution import step as step_module
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 
+pytestmark = pytest.mark.loopback
+
 STATUS = "EndpointStatus"
 
 

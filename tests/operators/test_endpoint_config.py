@@ -8,6 +8,8 @@ import pytest
 
 from airflow_sm_pipelines.errors import StepFailedError
 
+pytestmark = pytest.mark.loopback
+
 VARIANT = {"VariantName": "all", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from airflow_sm_pipelines.errors import StepFailedError
 
+pytestmark = pytest.mark.loopback
+
 NAME = "InferenceComponentName"
 STATUS = "InferenceComponentStatus"
 

@@ -13,6 +13,8 @@ from airflow_sm_pipelines.errors import StepError, StepFailedError
 from airflow_sm_pipelines.execution import step as step_module
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 
+pytestmark = pytest.mark.loopback
+
 DOCUMENT = '{"BaseModelArn": "arn:x", "OutputDataConfig": {"S3OutputPath": "s3://bucket/out/"}}'
 
 

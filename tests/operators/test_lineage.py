@@ -11,6 +11,8 @@ import pytest
 from airflow_sm_pipelines.errors import RequestError, StepFailedError
 from airflow_sm_pipelines.execution.xcoms import read_properties
 
+pytestmark = pytest.mark.loopback
+
 ELSEWHERE = "arn:aws:sagemaker:us-west-2:123456789012:context/existing"
 
 

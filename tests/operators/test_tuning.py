@@ -9,6 +9,8 @@ import pytest
 
 from airflow_sm_pipelines.errors import StepError, StepFailedError
 
+pytestmark = pytest.mark.loopback
+
 ROLE = "arn:aws:iam::123456789012:role/Pipeline"
 NAME = "HyperParameterTuningJobName"
 

@@ -18,6 +18,8 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.local.server import LocalAws
 
+pytestmark = pytest.mark.loopback
+
 ROLE = "arn:aws:iam::123456789012:role/EmrRuntimeRole"
 
 

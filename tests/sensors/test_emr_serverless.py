@@ -23,6 +23,8 @@ from airflow_sm_pipelines.execution import removal, step
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.local.server import LocalAws
 
+pytestmark = pytest.mark.loopback
+
 ROLE = "arn:aws:iam::123456789012:role/EmrServerlessRole"
 LEFT = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", "STOPPED"]
 

@@ -222,6 +222,9 @@ class ServerlessTable:
             now = datetime.now(UTC)
             ended = now if state not in LIVE_RUNS else None
             self._runs[run_id] = replace(run, state=state, details=details, updated=now, ended=ended)
+            application = self._applications[run.application]
+            if state == "RUNNING" and application.state == "STARTING":  # nothing runs on what has not started
+                self._applications[application.id] = replace(application, entered="STARTED", updated=now)
 
     # -- tags ------------------------------------------------------------------------------------------------------
 
