@@ -218,47 +218,6 @@ def declare(*parameters: Step) -> Step:
     return {"Parameters": list(parameters)}
 
 
-@pytest.mark.parametrize(
-    ("kind", "json_type", "value"),
-    [
-        ("String", "string", "x"),
-        ("String", "string", ""),
-        ("Integer", "integer", 3),
-        ("Integer", "integer", 0),
-        ("Float", "number", 0.5),
-        ("Float", "number", 0.0),
-        ("Boolean", "boolean", True),
-        ("Boolean", "boolean", False),
-    ],
-)
-def test_a_parameter_is_a_param_of_its_type_and_default(
-    dag_of: Any, processing: Any, kind: str, json_type: str, value: Any
-) -> None:
-    dag = dag_of(processing("A"), members=declare({"Name": "P", "Type": kind, "DefaultValue": value}))
-    param = dag.params.get_param("P")
-
-    assert param.schema["type"] == json_type
-    assert param.resolve() == value
-    assert type(param.resolve()) is type(value)
-
-
-def test_a_parameter_without_a_default_must_be_given(dag_of: Any, processing: Any) -> None:
-    param = dag_of(processing("A"), members=declare({"Name": "P", "Type": "Integer"})).params.get_param("P")
-
-    assert not param.has_value
-    assert param.resolve(4) == 4
-
-
-def test_an_enumeration_offers_its_values_only(dag_of: Any, processing: Any) -> None:
-    parameter = {"Name": "P", "Type": "Integer", "DefaultValue": 1, "EnumValues": [1, 2]}
-    param = dag_of(processing("A"), members=declare(parameter)).params.get_param("P")
-
-    assert param.schema["enum"] == [1, 2]
-    assert param.resolve(2) == 2
-    with pytest.raises(ValueError, match="3"):
-        param.resolve(3)
-
-
 def test_values_replace_defaults_in_the_parameters_type(dag_of: Any, processing: Any) -> None:
     parameters = declare({"Name": "P", "Type": "Integer", "DefaultValue": 1}, {"Name": "Q", "Type": "Boolean"})
     dag = dag_of(processing("A"), members=parameters, parameters={"P": "0", "Q": False})
