@@ -77,13 +77,16 @@ class CallbackTrigger(BaseTrigger):
         await to_its_end(self._end())
 
     async def _end(self) -> None:
-        state, verdict = await settled_state(self._state_unless_answered)
+        otherwise = "nobody else sends it"
+        state, verdict = await settled_state(
+            self._state_unless_answered, self.log, f"the message {STOPPING} was not sent, and {otherwise}"
+        )
         if verdict is Verdict.KEEP:
             self.log.info("The callback needs no %s: its task is %s", STOPPING, state)
             return
         if state == ABSENT:
             await asyncio.to_thread(self._leave_a_trace)  # first: who gets the message may answer at once
-        await try_until_done(self._stop, self.log, f"send the message {STOPPING}", "nobody else sends it")
+        await try_until_done(self._stop, self.log, f"send the message {STOPPING}", otherwise)
         self.log.info("Sent the message %s: the task is %s", STOPPING, state)
 
     def _state_unless_answered(self) -> str | None:

@@ -38,18 +38,35 @@ async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
     await asyncio.shield(task)
 
 
-async def settled_state(ask: Callable[[], str | None]) -> tuple[str | None, Verdict]:
+async def settled_state(ask: Callable[[], str | None], log: Log, otherwise: str) -> tuple[str | None, Verdict]:
     """Ask for the state of a trigger's task until it says what becomes of what the trigger waits for.
 
     Args:
         ask: Returns the state; runs in a thread.
+        log: The trigger's log.
+        otherwise: What is so, and what to do, if Airflow does not tell it.
 
     Returns:
         The last state, and the verdict; after 20 s that of a state that says nothing yet.
+
+    Raises:
+        AirflowRuntimeError: Airflow's API server refused to tell the state for 20 s.
     """
+    # Costs time, and only triggers get here.
+    from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415
+
     waited = 0.0
     while True:
-        state = await asyncio.to_thread(ask)
+        try:
+            state = await asyncio.to_thread(ask)
+        except AirflowRuntimeError as error:
+            if waited >= _PATIENCE:
+                log.error("Airflow does not tell the state of this task: %s; %s", error, otherwise)
+                raise
+            log.warning("Airflow does not tell the state of this task yet, will ask again: %s", error)
+            await asyncio.sleep(1)
+            waited += 1
+            continue
         verdict = verdict_of_trigger_kill(state)
         # A new try that is in its gate is running, too: it takes over, or is skipped and does not.
         settled = verdict is not Verdict.ASK_AGAIN and state != "running"

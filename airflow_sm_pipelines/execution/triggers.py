@@ -89,11 +89,11 @@ class JobTrigger(BaseTrigger):
         await to_its_end(self._end())
 
     async def _end(self) -> None:
-        state, verdict = await settled_state(self._task_state)
+        otherwise = "it may still run: stop it with `sm-pipelines stop-orphans`"
+        state, verdict = await settled_state(self._task_state, self.log, f"{self.name}: {otherwise}")
         if verdict is Verdict.KEEP:
             self.log.info("Left %s running: its task is %s", self.name, state)
             return
-        otherwise = "it may still run: stop it with `sm-pipelines stop-orphans`"
         stopped = await try_until_done(self._stop, self.log, f"stop {self.name}", otherwise)
         self.log.info("%s %s: its task is %s", "Stopped" if stopped else "Nothing to stop for", self.name, state)
 

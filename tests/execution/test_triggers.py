@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.triggers.base import TriggerEvent
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
@@ -178,12 +180,15 @@ def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> An
     """Tell the trigger that it is killed while its task goes through some states; the last one stays."""
     trigger.task_instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="Step", map_index=-1)  # type: ignore[assignment]
 
-    def kill(*states: str | None) -> str:
+    def kill(*states: str | Exception | None) -> str:
         pending = list(states)
 
         def task_state(*task: Any) -> str | None:
             assert task == ("dag", "run", "Step", -1)
-            return pending.pop(0) if len(pending) > 1 else pending[0]
+            state = pending.pop(0) if len(pending) > 1 else pending[0]
+            if isinstance(state, Exception):
+                raise state
+            return state
 
         monkeypatch.setattr(triggers, "task_state", task_state)
         asyncio.run(trigger.on_kill())
@@ -265,6 +270,33 @@ def test_a_stop_that_is_refused_for_good_says_what_to_do(
         f"Cannot stop {NAME}: AWS refused StopProcessingJob: {code}: no; it may still run: "
         "stop it with `sm-pipelines stop-orphans`"
     )
+
+
+@pytest.fixture
+def no_answer() -> Exception:
+    """What the Task SDK raises when Airflow's API server refuses a request, here because of its database."""
+    return AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500}))
+
+
+def test_airflow_is_asked_again_when_it_does_not_tell_the_state(
+    killed: Any, clock: Clock, log: list[str], no_answer: Exception
+) -> None:
+    assert killed(no_answer, no_answer, "failed") == "Stopped"
+    assert clock.pauses == [1, 1]
+    assert [line.partition(":")[0] for line in log] == [
+        "Airflow does not tell the state of this task yet, will ask again"
+    ] * 2
+
+
+def test_airflow_that_does_not_tell_the_state_in_20_s_leaves_the_job_and_says_so(
+    killed: Any, aws: Any, clock: Clock, log: list[str], no_answer: Exception
+) -> None:
+    with pytest.raises(AirflowRuntimeError):
+        killed(no_answer)
+
+    assert sum(clock.pauses) == 20
+    assert "StopProcessingJob" not in aws.calls
+    assert log[-1].endswith(f"{NAME}: it may still run: stop it with `sm-pipelines stop-orphans`")
 
 
 def test_a_cleared_task_that_is_then_ended_stops_its_job(killed: Any, clock: Clock) -> None:
