@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.local.server import LocalAws
 
@@ -92,6 +93,18 @@ class Workbench:
         while "ProcessingStartTime" not in self.describe(name):
             assert time.monotonic() < deadline, self.describe(name)
             time.sleep(0.03)
+
+    def wait_for_line(self, name: str, line: str, group: str = "/aws/sagemaker/ProcessingJobs") -> None:
+        """Return when a job has printed a line."""
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            try:
+                if line in self.log_lines(name, group):
+                    return
+            except (ValueError, ClientError):  # the stream is not there yet
+                pass
+            time.sleep(0.03)
+        raise AssertionError(f"{name} has not printed {line}")
 
     def put(self, key: str, text: str | bytes) -> str:
         """Put an object; returns its URI."""

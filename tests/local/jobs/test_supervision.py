@@ -61,19 +61,19 @@ def test_it_returns_the_exit_code_and_all_output(watched):
 def test_flush_and_upload_are_called_while_the_job_runs(watched):
     watched.run("sleep 0.8", upload_seconds=0.2)
     assert watched.did.count("flush") == 1
-    assert 2 <= watched.did.count("upload") <= 4
+    assert 2 <= watched.did.count("upload") <= watched.seconds / 0.2
 
 
 def test_the_time_limit_stops_the_job(watched):
     watched.run("sleep 60", max_runtime=0.2)
     assert watched.did == ["stopping"]
     assert watched.stop.is_set
-    assert watched.seconds < 3
+    assert watched.seconds < 30
 
 
 def test_after_the_grace_period_the_job_is_killed(watched):
     assert watched.run("trap '' TERM; sleep 60; sleep 60", max_runtime=0.2) == 137
-    assert 0.45 < watched.seconds < 5
+    assert 0.45 < watched.seconds < 30
 
 
 def test_a_request_to_stop_gives_the_asked_grace_period(watched):
@@ -88,7 +88,7 @@ def test_a_request_to_stop_gives_the_asked_grace_period(watched):
 def test_a_request_from_before_the_start_stops_the_job(watched):
     watched.stop.set(0.1)
     watched.run("sleep 60")
-    assert watched.seconds < 3
+    assert watched.seconds < 30
 
 
 def test_waiting_for_a_request_ends_with_it(stop):

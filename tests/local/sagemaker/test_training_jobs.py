@@ -310,18 +310,10 @@ def test_a_job_that_exceeds_its_time_is_stopped_and_its_model_saved(bench, train
     assert bench.archive(description["ModelArtifacts"]["S3ModelArtifacts"]) == {"partial": b"x\n"}
 
 
-def wait_for_training(bench, name):
-    deadline = time.monotonic() + 15
-    while bench.sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] != "Training":
-        assert time.monotonic() < deadline
-        time.sleep(0.03)
-
-
 def test_a_stopped_job_may_save_its_model_first(bench):
     code = "trap 'echo saved > /opt/ml/model/m; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
     bench.sagemaker.create_training_job(**request_of("stopped", algorithm=shell(code)))
-    wait_for_training(bench, "stopped")
-    time.sleep(0.3)
+    bench.wait_for_line("stopped", "ready", GROUP)
     bench.sagemaker.stop_training_job(TrainingJobName="stopped")
     description = bench.finish("training", "stopped")
     assert (description["TrainingJobStatus"], description["SecondaryStatus"]) == ("Stopped", "Stopped")
@@ -339,8 +331,7 @@ def test_a_script_is_stopped_through_its_runtime(bench):
     source = bench.put_archive("stopping.tar.gz", {"train.py": code})
     parameters = {"sagemaker_program": "train.py", "sagemaker_submit_directory": source}
     bench.sagemaker.create_training_job(**request_of("script-stopped", HyperParameters=parameters))
-    wait_for_training(bench, "script-stopped")
-    time.sleep(0.4)
+    bench.wait_for_line("script-stopped", "ready", GROUP)
     bench.sagemaker.stop_training_job(TrainingJobName="script-stopped")
     description = bench.finish("training", "script-stopped")
     assert description["TrainingJobStatus"] == "Stopped"
