@@ -12,7 +12,7 @@ E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_fo
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk modules whole-dags bench constraints constraints-sdk
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk modules-and-sdk bench constraints constraints-sdk
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -45,15 +45,12 @@ demo: install
 test: install
 	$(MAKE) lint
 	$(MAKE) types
-	$(MAKE) -j4 --output-sync=target e2e-first e2e-second modules whole-dags
+	$(MAKE) -j4 --output-sync=target e2e-first e2e-second integration modules-and-sdk
 
-modules: install
+modules-and-sdk: install
 	$(MAKE) unit
 	$(MAKE) golden
 	$(MAKE) loopback
-
-whole-dags: install
-	$(MAKE) integration
 	$(MAKE) sdk
 
 test-unit: install

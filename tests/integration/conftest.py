@@ -89,7 +89,12 @@ def try_definition(aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
     monkeypatch.setattr(connection, "_clients", {})  # the environment may say otherwise now
 
-    def run(document: dict[str, Any], conf: dict[str, Any] | None = None, **arguments: Any) -> Tried:
+    def run(
+        document: dict[str, Any],
+        conf: dict[str, Any] | None = None,
+        on_retry: Callable[[Any], None] = lambda _: None,
+        **arguments: Any,
+    ) -> Tried:
         errors: dict[str, list[BaseException]] = {}
 
         def note(context: Any) -> None:
@@ -105,7 +110,7 @@ def try_definition(aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         dag = _dag_of(tmp_path / f"{dag_id}.py")
         for task in dag.tasks:
             task.on_failure_callback = [note]
-            task.on_retry_callback = [note]
+            task.on_retry_callback = [note, on_retry]
         ended = dag.test(run_conf=conf or {})
         instances = ended.get_task_instances()
         return Tried(
