@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
@@ -37,6 +38,10 @@ def emr(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(AwsConnection, "client", lambda self, service: client)
     yield client
     control(aws, "DELETE", "faults")
+    deadline = time.monotonic() + 15
+    while left := clusters(client, *LIVE):  # what one test has ended is nothing to the next
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
 
 
 @pytest.fixture
