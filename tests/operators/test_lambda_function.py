@@ -39,7 +39,7 @@ class FakeLambda:
 
     def invoke(self, **request: Any) -> dict[str, Any]:
         self.requests.append(request)
-        self.release.wait(10)
+        self.release.wait(60)
         return {"Payload": io.BytesIO(b'{"ok": "true", "n": 1}'), "LogResult": base64.b64encode(b"END").decode()}
 
 
@@ -177,7 +177,7 @@ def test_a_kill_ends_the_task_at_once_and_says_that_the_function_goes_on(
         signal.signal(signal.SIGALRM, before)
         client.release.set()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert len(client.requests) == 1
 
 
