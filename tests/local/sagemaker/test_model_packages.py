@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -145,6 +147,7 @@ def test_an_unknown_package_is_refused(bench):
 
 def test_approval_can_be_given_later(bench, group, create, describe):
     arn = create(ModelPackageGroupName=group, CustomerMetadataProperties={"a": "1", "b": "2"})
+    time.sleep(0.01)  # times are told to the millisecond
     bench.sagemaker.update_model_package(
         ModelPackageArn=arn,
         ModelApprovalStatus="Approved",
