@@ -119,7 +119,7 @@ def test_an_answer_by_an_unmodified_boto3_client_resumes_the_task(world: World, 
     time.sleep(QUIET)
 
     assert callback.succeed(message["token"]) == message["pipelineExecutionArn"]
-    callback.run.wait_task("Ask", "success")
+    callback.run.wait_task("Ask", "success", timeout=30)
     assert callback.run.wait() == "success"
     assert callback.run.xcom("Ask") == {"OutputParameters": OUTPUTS}
     assert callback.run.task("Ask")["try_number"] == 1

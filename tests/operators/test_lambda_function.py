@@ -177,7 +177,7 @@ def test_a_kill_ends_the_task_at_once_and_says_that_the_function_goes_on(
         signal.signal(signal.SIGALRM, before)
         client.release.set()
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 5
     assert len(client.requests) == 1
 
 

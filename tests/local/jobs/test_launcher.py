@@ -150,7 +150,7 @@ def test_leaving_the_context_kills_the_job(tmp_path, mark):
     with start(["sh", "-c", code], tmp_path, mark) as process:
         read_line(process)
         began = time.monotonic()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 5
     assert marked(mark) == []
 
 

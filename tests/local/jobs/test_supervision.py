@@ -68,12 +68,12 @@ def test_the_time_limit_stops_the_job(watched):
     watched.run("sleep 60", max_runtime=0.2)
     assert watched.did == ["stopping"]
     assert watched.stop.is_set
-    assert watched.seconds < 30
+    assert watched.seconds < 3
 
 
 def test_after_the_grace_period_the_job_is_killed(watched):
     assert watched.run("trap '' TERM; sleep 60; sleep 60", max_runtime=0.2) == 137
-    assert 0.45 < watched.seconds < 30
+    assert 0.45 < watched.seconds < 5
 
 
 def test_a_request_to_stop_gives_the_asked_grace_period(watched):
@@ -88,7 +88,7 @@ def test_a_request_to_stop_gives_the_asked_grace_period(watched):
 def test_a_request_from_before_the_start_stops_the_job(watched):
     watched.stop.set(0.1)
     watched.run("sleep 60")
-    assert watched.seconds < 30
+    assert watched.seconds < 3
 
 
 def test_waiting_for_a_request_ends_with_it(stop):

@@ -234,7 +234,7 @@ def test_stop_goes_through_stopping_and_ends_with_sigkill(bench):
     bench.sagemaker.stop_processing_job(ProcessingJobName="stubborn")
     assert bench.describe("stubborn")["ProcessingJobStatus"] == "Stopping"
     assert bench.wait("stubborn")["ProcessingJobStatus"] == "Stopped"
-    assert 0.4 < time.monotonic() - began < 30
+    assert 0.4 < time.monotonic() - began < 5
 
 
 def test_stopping_twice_is_accepted_and_signals_once(bench):
@@ -252,7 +252,7 @@ def test_a_job_that_exceeds_its_maximum_run_time_is_stopped(bench):
     description = bench.run("too-long", ["sleep", "60"], StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert description["ProcessingJobStatus"] == "Stopped"
     ran = description["ProcessingEndTime"] - description["ProcessingStartTime"]
-    assert timedelta(seconds=0.9) < ran < timedelta(seconds=30)
+    assert timedelta(seconds=0.9) < ran < timedelta(seconds=5)
 
 
 def test_a_name_stays_taken_after_the_end_of_its_job(bench, completed):
