@@ -19,16 +19,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.definition.loading import load_pipeline
-    from airflow_sm_pipelines.folder import load_pipelines
-    from airflow_sm_pipelines.translator import pipeline_dag, pipeline_task_group
+    from airflow_sm_pipelines.translation.folder import load_pipelines
+    from airflow_sm_pipelines.translation.translator import pipeline_dag, pipeline_task_group
 
 __all__ = ["load_pipeline", "load_pipelines", "pipeline_dag", "pipeline_task_group"]
 
 _HOME = {
     "load_pipeline": "airflow_sm_pipelines.definition.loading",
-    "load_pipelines": "airflow_sm_pipelines.folder",
-    "pipeline_dag": "airflow_sm_pipelines.translator",
-    "pipeline_task_group": "airflow_sm_pipelines.translator",
+    "load_pipelines": "airflow_sm_pipelines.translation.folder",
+    "pipeline_dag": "airflow_sm_pipelines.translation.translator",
+    "pipeline_task_group": "airflow_sm_pipelines.translation.translator",
 }
 
 

@@ -5,6 +5,7 @@ Nothing here imports Airflow or boto3 before a test asks for it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -215,3 +216,58 @@ def definition() -> Any:
         return {**usual, "Steps": list(steps), **members}
 
     return make
+
+
+class FakeConnection:
+    """Hands out the clients that a test has put in, and counts the requests for each."""
+
+    def __init__(self, **clients: Any) -> None:
+        self.clients = clients
+        self.asked: list[str] = []
+
+    def client(self, service: str) -> Any:
+        self.asked.append(service)
+        return self.clients[service]
+
+    def as_arguments(self) -> dict[str, Any]:
+        return {"aws_conn_id": "aws_default", "region_name": "eu-west-1", "verify": None, "botocore_config": None}
+
+
+class FakeS3:
+    """GetObject over a dict from URI to JSON document, text, or the error that boto3 raises."""
+
+    def __init__(self, documents: dict[str, Any]) -> None:
+        self.documents = documents
+        self.reads: list[str] = []
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        uri = f"s3://{Bucket}/{Key}"
+        self.reads.append(uri)
+        found = self.documents[uri]
+        if isinstance(found, Exception):
+            raise found
+        text = found if isinstance(found, str) else json.dumps(found)
+        return {"Body": io.BytesIO(text.encode())}
+
+
+@pytest.fixture
+def connection(sagemaker: Any) -> FakeConnection:
+    return FakeConnection(sagemaker=sagemaker)
+
+
+@pytest.fixture
+def s3(connection: FakeConnection) -> FakeS3:
+    connection.clients["s3"] = FakeS3({})
+    return connection.clients["s3"]
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write a file into the working directory, JSON unless it is text, and return its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def write_file(name, content):
+        (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return name
+
+    return write_file

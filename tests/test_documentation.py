@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS
+from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.cli.main import SUBCOMMANDS
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from tests.test_architecture import LEVEL, ROOT

@@ -15,7 +15,7 @@ import pytest
 import airflow_sm_pipelines
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.provider import get_provider_info
-from airflow_sm_pipelines.step_operators import STEP_OPERATORS, step_operator
+from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS, step_operator
 
 PYPROJECT = tomllib.loads((Path(airflow_sm_pipelines.__file__).parents[1] / "pyproject.toml").read_text())["project"]
 

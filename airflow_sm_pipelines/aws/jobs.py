@@ -1,6 +1,6 @@
 """Create, find, observe and stop the resource of a step, whatever service it belongs to.
 
-A row of `airflow_sm_pipelines.aws.resources` names its service's protocol; here is what every protocol can do. All
+A row of `airflow_sm_pipelines.aws.kinds` names its service's protocol; here is what every protocol can do. All
 functions take a boto3 client; none of them waits.
 """
 
@@ -12,8 +12,8 @@ from typing import Any, Protocol, cast
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call
 from airflow_sm_pipelines.aws.failures import says_absent
-from airflow_sm_pipelines.aws.observations import Observation, Outcome
-from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
 
 __all__ = [
     "JobProtocol",
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 _PROTOCOLS = {
-    "sagemaker": "airflow_sm_pipelines.aws.sagemaker_resources",
-    "tuning-job": "airflow_sm_pipelines.aws.tuning_jobs",
-    "endpoint-config": "airflow_sm_pipelines.aws.endpoint_configs",
-    "endpoint": "airflow_sm_pipelines.aws.endpoints",
-    "model-customization-job": "airflow_sm_pipelines.aws.model_customization_jobs",
-    "emr-steps": "airflow_sm_pipelines.aws.emr_steps",
-    "emr-clusters": "airflow_sm_pipelines.aws.emr_clusters",
-    "emr-serverless": "airflow_sm_pipelines.aws.emr_serverless_jobs",
+    "sagemaker": "airflow_sm_pipelines.aws.protocols.sagemaker",
+    "tuning-job": "airflow_sm_pipelines.aws.protocols.tuning",
+    "endpoint-config": "airflow_sm_pipelines.aws.protocols.endpoint_configs",
+    "endpoint": "airflow_sm_pipelines.aws.protocols.endpoints",
+    "model-customization-job": "airflow_sm_pipelines.aws.protocols.model_customization",
+    "emr-steps": "airflow_sm_pipelines.aws.protocols.emr_steps",
+    "emr-clusters": "airflow_sm_pipelines.aws.protocols.emr_clusters",
+    "emr-serverless": "airflow_sm_pipelines.aws.protocols.emr_serverless",
 }
 
 

@@ -24,17 +24,17 @@ from pathlib import Path
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.cli.airflow_api import AirflowApiError
-from airflow_sm_pipelines.cli.airflow_processes import AirflowProcesses, AirflowStartError
-from airflow_sm_pipelines.cli.champion_demo import CHAMPION_DEMO
-from airflow_sm_pipelines.cli.diabetes_demo import DIABETES_DEMO
-from airflow_sm_pipelines.cli.examples import Example, dags_folder, upload_scripts
-from airflow_sm_pipelines.cli.run_failures import run_failures
-from airflow_sm_pipelines.cli.run_jobs import RunJobs
-from airflow_sm_pipelines.cli.run_resources import RunResources
-from airflow_sm_pipelines.cli.stage import Demo, Stage, local_client
-from airflow_sm_pipelines.cli.step_progress import progress_display, progress_name, step_progress, tasks_in_order
 from airflow_sm_pipelines.cli.user_settings import leave_user_settings
+from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
+from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses, AirflowStartError
+from airflow_sm_pipelines.demo.champion import CHAMPION_DEMO
+from airflow_sm_pipelines.demo.diabetes import DIABETES_DEMO
+from airflow_sm_pipelines.demo.examples import Example, dags_folder, upload_scripts
+from airflow_sm_pipelines.demo.run_failures import run_failures
+from airflow_sm_pipelines.demo.run_jobs import RunJobs
+from airflow_sm_pipelines.demo.run_resources import RunResources
+from airflow_sm_pipelines.demo.stage import Demo, Stage, local_client
+from airflow_sm_pipelines.demo.step_progress import progress_display, progress_name, step_progress, tasks_in_order
 from airflow_sm_pipelines.local.errors import LocalAwsError
 
 _NEEDED = {
@@ -122,7 +122,7 @@ def _run(demo: Demo, limit: float | None, *, keep: bool) -> int:
 def _start(example: Example, running: ExitStack) -> Stage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # moto's, on its imports
-        from airflow_sm_pipelines.local.server import LocalAws  # noqa: PLC0415 - needs the [local] extra
+        from airflow_sm_pipelines.local.server.local_aws import LocalAws  # noqa: PLC0415 - needs the [local] extra
 
     home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="sm-pipelines-demo-")))
     aws = running.enter_context(LocalAws())

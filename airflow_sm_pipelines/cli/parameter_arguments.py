@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 
 
 def add_parameters(parser: argparse.ArgumentParser, default: str) -> None:

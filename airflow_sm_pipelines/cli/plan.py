@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import cast
 
-from airflow_sm_pipelines.cli.aws_requests import AwsRequest, filled_arguments, requests_of
 from airflow_sm_pipelines.cli.definition_file import read_definition
 from airflow_sm_pipelines.cli.graph import edge_text
 from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
-from airflow_sm_pipelines.cli.placeholders import KnownValues, Placeholder
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError
+from airflow_sm_pipelines.preview.aws_requests import AwsRequest, filled_arguments, requests_of
+from airflow_sm_pipelines.preview.placeholders import KnownValues, Placeholder
 from airflow_sm_pipelines.semantics.retry import rules_of
 
 _WRONG_USAGE = 2
@@ -78,7 +78,7 @@ def plan_step(plan: StepPlan, known: KnownValues, *, validate: bool = False) -> 
         known: What is known before the run.
         validate: Compare the requests with botocore's model.
     """
-    from airflow_sm_pipelines.cli.request_faults import as_sent  # noqa: PLC0415 - loads botocore's models
+    from airflow_sm_pipelines.preview.request_faults import as_sent  # noqa: PLC0415 - loads botocore's models
 
     step = plan.step
     requests = [as_sent(request) for request in requests_of(step, known)]
@@ -93,7 +93,7 @@ def plan_step(plan: StepPlan, known: KnownValues, *, validate: bool = False) -> 
 
 
 def _faults(requests: Sequence[AwsRequest]) -> list[str]:
-    from airflow_sm_pipelines.cli.request_faults import request_faults  # noqa: PLC0415 - loads botocore's models
+    from airflow_sm_pipelines.preview.request_faults import request_faults  # noqa: PLC0415 - loads botocore's models
 
     return [f"{request.operation}: {fault}" for request in requests for fault in request_faults(request)]
 

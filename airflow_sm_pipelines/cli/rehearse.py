@@ -14,13 +14,20 @@ from pathlib import Path
 
 from airflow_sm_pipelines.cli.definition_file import read_definition
 from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
-from airflow_sm_pipelines.cli.rehearsal_checks import needs_of_checks
-from airflow_sm_pipelines.cli.rehearsal_choices import choose_branches
-from airflow_sm_pipelines.cli.rehearsal_documents import ReadFile
-from airflow_sm_pipelines.cli.rehearsal_files import ChosenValueError, choose_values, files_read
-from airflow_sm_pipelines.cli.rehearsal_items import choose_items, items_of_parameters
-from airflow_sm_pipelines.cli.rehearsal_parameters import rehearsal_parameters
-from airflow_sm_pipelines.cli.rehearsal_run import (
+from airflow_sm_pipelines.cli.user_settings import without_user_settings
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
+from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
+from airflow_sm_pipelines.definition.paths import format_path
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
+from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
+from airflow_sm_pipelines.rehearsal.choices import choose_branches
+from airflow_sm_pipelines.rehearsal.documents import ReadFile
+from airflow_sm_pipelines.rehearsal.files import ChosenValueError, choose_values, files_read
+from airflow_sm_pipelines.rehearsal.items import choose_items, items_of_parameters
+from airflow_sm_pipelines.rehearsal.parameters import rehearsal_parameters
+from airflow_sm_pipelines.rehearsal.run import (
     RefusedDefinitionError,
     RehearsalAirflow,
     RehearsalBrokenError,
@@ -29,14 +36,7 @@ from airflow_sm_pipelines.cli.rehearsal_run import (
     dag_id_of,
     rehearse,
 )
-from airflow_sm_pipelines.cli.step_states import step_state
-from airflow_sm_pipelines.cli.user_settings import without_user_settings
-from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
-from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
-from airflow_sm_pipelines.definition.paths import format_path
-from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
+from airflow_sm_pipelines.rehearsal.step_states import step_state
 
 _WRONG_USAGE = 2
 _CHECK_TYPES = ("QualityCheck", "ClarifyCheck")

@@ -10,7 +10,6 @@ from pathlib import Path
 from textwrap import indent
 
 from airflow_sm_pipelines.cli.definition_file import read_definition
-from airflow_sm_pipelines.cli.given_values import GivenScope, GivenValues, read_given_values
 from airflow_sm_pipelines.definition.conditions import IncomparableError, evaluate_conditions
 from airflow_sm_pipelines.definition.expressions import EvaluationError, Scope, evaluate, is_expression
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -20,6 +19,7 @@ from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.shapes import Faults
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments
+from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues, read_given_values
 
 _WRONG_USAGE = 2
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 
 
 class SdkObjectError(Exception):

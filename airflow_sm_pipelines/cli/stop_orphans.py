@@ -8,7 +8,7 @@ import sys
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import says_denied
-from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.aws.kinds import ResourceKind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.expressions import JsonGet, is_join_without_key, parse_expression, references
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger, plan_steps
-from airflow_sm_pipelines.definition.hidden_order import find_hidden_orders
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.paths import format_path
+from airflow_sm_pipelines.definition.races import find_hidden_orders
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles, plan_steps
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
 from airflow_sm_pipelines.definition.reference_checks import check_references, literal_names, unreachable_step
 from airflow_sm_pipelines.definition.step_types import TYPES_OUTSIDE_LOOPS
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError
 
 if TYPE_CHECKING:

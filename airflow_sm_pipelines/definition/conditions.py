@@ -26,8 +26,8 @@ from airflow_sm_pipelines.definition.expressions import (
     parse_expression,
 )
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
 from airflow_sm_pipelines.definition.paths import Path, format_path
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 
 # Condition type -> its members beside Type.
 CONDITION_MEMBERS: dict[str, tuple[str, ...]] = {

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.json_values import Json, describe, list_names
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 
 Path: TypeAlias = "tuple[str | int, ...]"
 

@@ -17,7 +17,6 @@ from airflow_sm_pipelines.definition.models import (
     ParameterValueError,
     Pipeline,
 )
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.shapes import (
     ANY,
@@ -32,6 +31,7 @@ from airflow_sm_pipelines.definition.shapes import (
     read_members,
 )
 from airflow_sm_pipelines.definition.step_reading import read_steps
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 
 _PIPELINE = (
     Member("Version", one_of(VERSION)),

@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeAlias
 from airflow_sm_pipelines.definition.expressions import Namespace, Reference, scan
 from airflow_sm_pipelines.definition.json_values import Json, list_names
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError
 
 Fault: TypeAlias = "tuple[str, str]"

@@ -22,8 +22,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
 from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, parse_path
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 
 EXECUTION_VARIABLES = (
     "PipelineName",

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from airflow_sm_pipelines.definition.expressions import is_expression
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
-from airflow_sm_pipelines.definition.near_misses import nearest
 from airflow_sm_pipelines.definition.paths import format_path
+from airflow_sm_pipelines.definition.suggestions import nearest
 from airflow_sm_pipelines.errors import DefinitionError
 
 

@@ -17,7 +17,6 @@ from airflow_sm_pipelines.definition.models import (
     Step,
     Trigger,
 )
-from airflow_sm_pipelines.definition.near_misses import did_you_mean
 from airflow_sm_pipelines.definition.shapes import (
     ANY,
     BOOLEAN,
@@ -41,6 +40,7 @@ from airflow_sm_pipelines.definition.step_arguments import (
     read_references,
 )
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES, TYPES_WITHOUT_PUBLIC_SYNTAX, StepType
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import UnsupportedStepTypeError
 
 _Read = TypeVar("_Read")

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from airflow_sm_pipelines.aws.names import name_stem, new_token, resource_name
-from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.requests.names import name_stem, new_token, resource_name
 from airflow_sm_pipelines.execution.identity import StepIdentity
 
 RECORD_KEY = "sm_pipelines_attempt"

@@ -13,8 +13,8 @@ from typing import Any
 
 from airflow.sdk.configuration import conf
 
-from airflow_sm_pipelines.aws.names import execution_id
-from airflow_sm_pipelines.aws.tags import Owner
+from airflow_sm_pipelines.aws.requests.names import execution_id
+from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.semantics.iterations import child_name
 
 

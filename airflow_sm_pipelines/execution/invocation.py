@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
-from airflow_sm_pipelines.aws.names import new_token, resource_name
+from airflow_sm_pipelines.aws.requests.names import new_token, resource_name
 from airflow_sm_pipelines.definition.models import describe_value
 from airflow_sm_pipelines.errors import StepFailedError, StepOutcomeUnknownError
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, StateStore, read_attempt

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
-from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.aws.kinds import ResourceKind
 
 _PARTITION_CONSOLES = {
     "aws": "console.aws.amazon.com",

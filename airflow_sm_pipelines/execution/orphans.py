@@ -16,11 +16,11 @@ from typing import Any
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import says_absent
-from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS, ResourceKind
-from airflow_sm_pipelines.aws.tags import Owner, owner_of
+from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
+from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.removal import remove_patiently
+from airflow_sm_pipelines.execution.leftovers import remove_patiently
 from airflow_sm_pipelines.semantics.ownership import ABSENT, is_orphan
 
 _REMOVAL_PATIENCE = 180.0

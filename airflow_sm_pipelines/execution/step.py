@@ -1,7 +1,7 @@
 """The one path of a step that runs an AWS job, from Airflow's side; runs in the worker.
 
 Gate, resolve, shape, attempt, wait, outcome: every job type goes this way. What differs between types is a row of
-`airflow_sm_pipelines.aws.resources` and what an operator adds to its request.
+`airflow_sm_pipelines.aws.kinds` and what an operator adds to its request.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NoReturn, Protocol
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, input_shape
-from airflow_sm_pipelines.aws.experiments import ensure_trial
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
-from airflow_sm_pipelines.aws.resources import ResourceKind
-from airflow_sm_pipelines.aws.shaping import shape_request
-from airflow_sm_pipelines.aws.tags import owner_tags
+from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.requests.experiments import ensure_trial
+from airflow_sm_pipelines.aws.requests.shaping import shape_request
+from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, StepInterruptedError

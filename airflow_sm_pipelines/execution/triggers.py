@@ -15,10 +15,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS
+from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.killed_trigger import settled_state, to_its_end, try_until_done, with_jitter
-from airflow_sm_pipelines.execution.removal import remove_leftovers
+from airflow_sm_pipelines.execution.leftovers import remove_leftovers
 from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.semantics.ownership import Verdict
 
@@ -34,7 +34,7 @@ class JobTrigger(BaseTrigger):
     """Fires once when a step's resource has ended, or when AWS refuses to tell.
 
     Args:
-        kind: Key of a row in `airflow_sm_pipelines.aws.resources`.
+        kind: Key of a row in `airflow_sm_pipelines.aws.kinds`.
         name: Name of the resource.
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
-from airflow_sm_pipelines.local.aws_call import read_call
-from airflow_sm_pipelines.local.wsgi_call import Environ, WsgiApp, call_wsgi
+from airflow_sm_pipelines.local.wire.aws_call import read_call
+from airflow_sm_pipelines.local.wire.wsgi_call import Environ, WsgiApp, call_wsgi
 
 
 class RehearsedQueues:

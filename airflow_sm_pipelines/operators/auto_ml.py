@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_sm_pipelines.aws.auto_ml_jobs import best_candidate_properties
-from airflow_sm_pipelines.aws.resources import AUTO_ML_JOB
+from airflow_sm_pipelines.aws.auto_ml_reports import best_candidate_properties
+from airflow_sm_pipelines.aws.kinds import AUTO_ML_JOB
 from airflow_sm_pipelines.operators.base import JobOperator
 
 

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.bases.operator import DEFAULT_RETRIES  # type: ignore[attr-defined]
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
-from airflow_sm_pipelines.aws.resources import ResourceKind
+from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.execution.connection import AwsConnection

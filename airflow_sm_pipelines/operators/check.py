@@ -9,10 +9,15 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.baselines import latest_approved, registered_baseline
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.check_jobs import CheckRequestError, checked_against, output_folder, with_baseline
 from airflow_sm_pipelines.aws.check_reports import UnreadableReportError, in_words, read_violations
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, VIOLATIONS_FILE, Baseline, CheckType
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
+from airflow_sm_pipelines.aws.requests.check_jobs import (
+    CheckRequestError,
+    checked_against,
+    output_folder,
+    with_baseline,
+)
 from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError
 from airflow_sm_pipelines.operators.base import JobOperator

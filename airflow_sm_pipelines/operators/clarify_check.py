@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.check_jobs import with_model_name
+from airflow_sm_pipelines.aws.requests.check_jobs import with_model_name
 from airflow_sm_pipelines.operators.check import CheckOperator
 
 

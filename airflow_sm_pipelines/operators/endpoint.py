@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_sm_pipelines.aws.resources import ENDPOINT
+from airflow_sm_pipelines.aws.kinds import ENDPOINT
 from airflow_sm_pipelines.operators.base import JobOperator
 
 

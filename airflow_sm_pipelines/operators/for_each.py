@@ -19,9 +19,9 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
 from airflow_sm_pipelines.errors import StepError, StepFailedError
 from airflow_sm_pipelines.execution.identity import identify
+from airflow_sm_pipelines.execution.max_concurrency import wait_for_turn
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.task_states import mapped_task_states, task_state
-from airflow_sm_pipelines.execution.turns import wait_for_turn
 from airflow_sm_pipelines.execution.xcoms import (
     publish_properties,
     publish_status,

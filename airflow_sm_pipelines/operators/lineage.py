@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, input_shape
-from airflow_sm_pipelines.aws.lineage import LINEAGE_ENTITIES, LineageEntity, associate, record
-from airflow_sm_pipelines.aws.shaping import shape_request
-from airflow_sm_pipelines.aws.tags import owner_tags
+from airflow_sm_pipelines.aws.requests.lineage import LINEAGE_ENTITIES, LineageEntity, associate, record
+from airflow_sm_pipelines.aws.requests.shaping import shape_request
+from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.errors import RequestError, StepFailedError
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.model_packages import ensure_group, package_request
-from airflow_sm_pipelines.aws.resources import MODEL_PACKAGE
+from airflow_sm_pipelines.aws.kinds import MODEL_PACKAGE
+from airflow_sm_pipelines.aws.requests.model_packages import ensure_group, package_request
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.operators.base import JobOperator
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.resources import TUNING_JOB
-from airflow_sm_pipelines.aws.tuning_jobs import associate_trials, best_training_jobs, with_role
+from airflow_sm_pipelines.aws.kinds import TUNING_JOB
+from airflow_sm_pipelines.aws.protocols.tuning import associate_trials, best_training_jobs, with_role
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.operators.base import JobOperator
 

@@ -12,7 +12,7 @@ from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.operators.base import StepOperator
 
 if TYPE_CHECKING:
-    from airflow_sm_pipelines.execution.callback_step import CallbackStep
+    from airflow_sm_pipelines.callbacks.step import CallbackStep
 
 
 class CallbackSensor(StepOperator):
@@ -65,7 +65,7 @@ class CallbackSensor(StepOperator):
 
     def _callback_step(self, context: Any) -> CallbackStep:
         # Only a running task needs it, and DAG files are parsed far more often than tasks run.
-        from airflow_sm_pipelines.execution.callback_step import CallbackStep  # noqa: PLC0415
+        from airflow_sm_pipelines.callbacks.step import CallbackStep  # noqa: PLC0415
 
         if getattr(self, "killed", None) is None:  # after a deferral
             self.killed = threading.Event()

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call
-from airflow_sm_pipelines.aws.emr_requests import cluster_request, step_request
-from airflow_sm_pipelines.aws.emr_steps import LIVE_CLUSTER_STATES
-from airflow_sm_pipelines.aws.resources import EMR_CLUSTER, EMR_STEP
+from airflow_sm_pipelines.aws.kinds import EMR_CLUSTER, EMR_STEP
+from airflow_sm_pipelines.aws.protocols.emr_steps import LIVE_CLUSTER_STATES
+from airflow_sm_pipelines.aws.requests.emr import cluster_request, step_request
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.links import EmrConsoleLink

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call, input_shape
-from airflow_sm_pipelines.aws.emr_requests import application_request, job_run_request
-from airflow_sm_pipelines.aws.resources import EMR_SERVERLESS_APPLICATION, EMR_SERVERLESS_JOB
-from airflow_sm_pipelines.aws.shaping import shape_request
+from airflow_sm_pipelines.aws.kinds import EMR_SERVERLESS_APPLICATION, EMR_SERVERLESS_JOB
+from airflow_sm_pipelines.aws.requests.emr import application_request, job_run_request
+from airflow_sm_pipelines.aws.requests.shaping import shape_request
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import RequestError, StepFailedError
 from airflow_sm_pipelines.execution.links import EmrConsoleLink

@@ -12,7 +12,7 @@ from botocore.stub import ANY, Stubber
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.jobs import CallRefusedError, Outcome
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB, RESOURCE_KINDS
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB, RESOURCE_KINDS
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
 ARN = f"arn:aws:sagemaker:eu-west-1:123456789012:processing-job/{NAME}"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.aws.resources import RESOURCE_KINDS
-from airflow_sm_pipelines.cli.aws_requests import _CREATIONS
+from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
+from airflow_sm_pipelines.preview.aws_requests import _CREATIONS
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 DEFINITIONS = sorted(file for file in GOLDEN.glob("*.json") if not file.name.endswith(".graph.json"))
@@ -243,7 +243,7 @@ def test_other_services(plan):
 
 
 def test_every_type_that_does_something_has_its_calls():
-    from airflow_sm_pipelines.cli.aws_requests import _OTHERS
+    from airflow_sm_pipelines.preview.aws_requests import _OTHERS
 
     assert _CREATIONS.keys() | _OTHERS.keys() == STEP_TYPES.keys() - {"Condition", "Fail", "ForEach"}
 
@@ -343,8 +343,8 @@ def test_what_only_looks_like_a_placeholder_is_checked(plan):
 
 
 def test_an_operation_that_botocore_does_not_have(monkeypatch):
-    from airflow_sm_pipelines.cli.aws_requests import AwsRequest
-    from airflow_sm_pipelines.cli.request_faults import request_faults
+    from airflow_sm_pipelines.preview.aws_requests import AwsRequest
+    from airflow_sm_pipelines.preview.request_faults import request_faults
 
     for service, operation in (("sagemaker", "CreateNothing"), ("nothing", "Create")):
         [fault] = request_faults(AwsRequest(service, operation, {}))

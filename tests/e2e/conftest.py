@@ -16,8 +16,8 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-from airflow_sm_pipelines.cli.airflow_processes import AirflowProcesses
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 DAGS = Path(__file__).parent / "dags"
 ENDED = {"success", "failed"}

@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import pytest
 
-from airflow_sm_pipelines.cli.airflow_api import AirflowApiError
+from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from tests.e2e.conftest import Run, World, wait_for
 
 pytestmark = pytest.mark.e2e

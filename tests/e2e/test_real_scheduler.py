@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.cli.airflow_api import AirflowApiError
+from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from tests.e2e.conftest import Run, World
 
 pytestmark = pytest.mark.e2e

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.names import execution_id
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
-from airflow_sm_pipelines.aws.tags import Owner, owner_of, owner_tags
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
+from airflow_sm_pipelines.aws.requests.names import execution_id
+from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY, AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
-from airflow_sm_pipelines.aws.tags import Owner
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
+from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, AttemptBook, same_try
 from airflow_sm_pipelines.execution.identity import StepIdentity
 

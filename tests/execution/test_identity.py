@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.tags import Owner
+from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.execution.identity import StepIdentity, deployment_name, identify
 
 

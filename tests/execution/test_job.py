@@ -12,8 +12,8 @@ import pytest
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.jobs import Outcome
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
-from airflow_sm_pipelines.aws.tags import Owner, owner_tags
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
+from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from airflow_sm_pipelines.aws.resources import ENDPOINT, PROCESSING_JOB
+from airflow_sm_pipelines.aws.kinds import ENDPOINT, PROCESSING_JOB
 from airflow_sm_pipelines.execution.links import EmrConsoleLink, JobConsoleLink, JobLogsLink, JobReference
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"

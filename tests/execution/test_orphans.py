@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.resources import EMR_STEP, PROCESSING_JOB, TRAINING_JOB
-from airflow_sm_pipelines.aws.tags import Owner, owner_tags
+from airflow_sm_pipelines.aws.kinds import EMR_STEP, PROCESSING_JOB, TRAINING_JOB
+from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.execution import orphans
 from airflow_sm_pipelines.execution.connection import UnusableConnectionError
 from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import MISSING

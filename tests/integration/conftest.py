@@ -17,7 +17,7 @@ import boto3
 import pytest
 
 from airflow_sm_pipelines.execution import connection
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 BUNDLE_CLASS = "airflow.dag_processing.bundles.local.LocalDagBundle"
 DAGS = Path(__file__).parent / "dags"

@@ -19,7 +19,7 @@ import pytest
 from airflow_sm_pipelines import pipeline_dag
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.errors import InvalidDefinitionError, StepFailedError, UndefinedReferenceError
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import Tried
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_sm_pipelines.execution import connection
 from airflow_sm_pipelines.local.rehearsal import Outcome, Rehearsal
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import Tried
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]

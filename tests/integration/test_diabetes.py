@@ -10,8 +10,8 @@ import sys
 import boto3
 import pytest
 
-from airflow_sm_pipelines.cli.examples import DIABETES, dags_folder, upload_scripts
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.demo.examples import DIABETES, dags_folder, upload_scripts
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import BUNDLE_CLASS
 from tests.integration.test_dag_test import RunDag
 

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import Tried
 
 DEFINITIONS = Path(__file__).parent / "definitions"

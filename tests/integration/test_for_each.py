@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from airflow_sm_pipelines.execution import connection
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import BUNDLE_CLASS, _dag_of
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import Tried
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.cli.main import main
-from airflow_sm_pipelines.cli.rehearsal_run import RehearsalAirflow, rehearse
 from airflow_sm_pipelines.cli.rehearse import prepare
 from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.step_operators import STEP_OPERATORS
+from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, rehearse
+from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]

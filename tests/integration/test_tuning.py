@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 import pytest
 
-from airflow_sm_pipelines.cli.examples import dags_folder
+from airflow_sm_pipelines.demo.examples import dags_folder
 from airflow_sm_pipelines.execution import connection
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import BUNDLE_CLASS, ROLE, Ended, _dag_of, _xcoms
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import Tried
 from tests.integration.recording_proxy import Recorded, as_json, recording_proxy
 

@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 HERE = Path(__file__).parent
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"

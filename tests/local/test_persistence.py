@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 SERVER = """
 import pathlib, sys, time
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 with LocalAws(state_dir=pathlib.Path(sys.argv[1]), region="eu-west-1") as aws:
     print(aws.endpoint_url, flush=True)
     sys.stdin.read()

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedEnding, RehearsedWork, SyntheticObject, put_outputs
 from airflow_sm_pipelines.local.rehearsal import COMPLETED, NOTE, STEP_TAG, Outcome, Refusals, Rehearsal, step_of
-from airflow_sm_pipelines.local.sagemaker import training_container
+from airflow_sm_pipelines.local.services.sagemaker import training_container
 
 BUCKET = "test-bucket"
 MADE_ON_DEMAND = "made-on-demand"

@@ -106,7 +106,7 @@ class WatchedClient:
 def rehearsing_aws() -> Iterator[Any]:
     """A local AWS in which deployments take no time."""
     from airflow_sm_pipelines.local.rehearsal import Rehearsal
-    from airflow_sm_pipelines.local.server import LocalAws
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
     with LocalAws(sandbox="rewrite", rehearsal=Rehearsal(job_seconds=0.03)) as aws:
         yield aws

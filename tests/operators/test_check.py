@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, UndefinedReferenceError
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import AwsConnection

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.resources import MODEL_CUSTOMIZATION_JOB
+from airflow_sm_pipelines.aws.kinds import MODEL_CUSTOMIZATION_JOB
 from airflow_sm_pipelines.definition.paths import look_up, parse_path
 from airflow_sm_pipelines.errors import StepError, StepFailedError
 from airflow_sm_pipelines.execution import step as step_module

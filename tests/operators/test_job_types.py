@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.stub import ANY
 
-from airflow_sm_pipelines.aws import model_packages
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.resources import MODEL, MODEL_PACKAGE
+from airflow_sm_pipelines.aws.kinds import MODEL, MODEL_PACKAGE
+from airflow_sm_pipelines.aws.requests import model_packages
 from airflow_sm_pipelines.errors import StepFailedError
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/abalone/3"

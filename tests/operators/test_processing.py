@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.resources import PROCESSING_JOB
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.operators.processing import ProcessingOperator
 

@@ -25,7 +25,7 @@ def test_the_web_application_is_mounted_beside_airflows_own() -> None:
 def test_only_the_api_server_imports_it() -> None:
     program = (
         "import sys, airflow_sm_pipelines.plugin as p; p.SageMakerPipelinesPlugin();"
-        "print([n for n in sys.modules if n in ('fastapi', 'starlette', 'airflow_sm_pipelines.plugin.callback_api')])"
+        "print([n for n in sys.modules if n in ('fastapi', 'starlette', 'airflow_sm_pipelines.callbacks.endpoint')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_sm_pipelines.definition.checks import warnings
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 pytestmark = pytest.mark.sdk
 

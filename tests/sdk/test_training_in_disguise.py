@@ -16,8 +16,8 @@ from typing import Any
 import boto3
 import pytest
 
-from airflow_sm_pipelines.cli.rehearsal_run import RehearsalAirflow, RehearsalPlan
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
+from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalPlan
 from tests.sdk.test_sdk_against_local_aws import SDK_CONFIGURATION, SDK_PYTHON
 
 pytestmark = pytest.mark.sdk

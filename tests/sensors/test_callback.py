@@ -9,10 +9,10 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from airflow_sm_pipelines import pipeline_dag
+from airflow_sm_pipelines.callbacks import step as callback_step
+from airflow_sm_pipelines.callbacks.required_action import answer_form
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import StepError
-from airflow_sm_pipelines.execution import callback_step
-from airflow_sm_pipelines.execution.required_actions import answer_form
 from airflow_sm_pipelines.execution.scope import TaskScope
 from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.sensors.callback import CallbackSensor

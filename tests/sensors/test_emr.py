@@ -17,7 +17,7 @@ from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution import orphans
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.job import JobRun
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 pytestmark = pytest.mark.loopback
 

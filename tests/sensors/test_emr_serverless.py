@@ -16,12 +16,13 @@ import pytest
 from botocore.config import Config
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.resources import EMR_SERVERLESS_APPLICATION, EMR_SERVERLESS_JOB
-from airflow_sm_pipelines.aws.tags import owner_of
+from airflow_sm_pipelines.aws.kinds import EMR_SERVERLESS_APPLICATION, EMR_SERVERLESS_JOB
+from airflow_sm_pipelines.aws.requests.tags import owner_of
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, StepTimeoutError
-from airflow_sm_pipelines.execution import removal, step
+from airflow_sm_pipelines.execution import leftovers as removal
+from airflow_sm_pipelines.execution import step
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.local.server import LocalAws
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 pytestmark = pytest.mark.loopback
 

@@ -12,7 +12,6 @@ from enum import Enum, auto
 from typing import Protocol
 
 from airflow_sm_pipelines.local.errors import AwsError
-from airflow_sm_pipelines.local.faults import JobFault
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder, S3Archive, S3Upload
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_site import JobSite
@@ -20,6 +19,7 @@ from airflow_sm_pipelines.local.jobs.metrics import MetricReader, MetricValue
 from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedJob, metric_values, put_outputs, write_log
 from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, copy_or_unpack, download, upload_archive
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest, Supervisor
+from airflow_sm_pipelines.local.server.faults import JobFault
 
 _log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from airflow_sm_pipelines.local.errors import AwsError
-from airflow_sm_pipelines.local.faults import JobFault
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, S3Upload
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import JobResult, JobTask, Runner
 from airflow_sm_pipelines.local.jobs.sandbox import RewriteSandbox
+from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.settings import LocalSettings
 
 

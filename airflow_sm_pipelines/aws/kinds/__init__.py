@@ -1,0 +1,68 @@
+"""One row per kind of AWS resource that a step creates.
+
+Everything that differs between kinds stands here as data; the code that creates, polls and stops them is the same
+for all (`airflow_sm_pipelines.aws.jobs`). Member names, limits and states are those of the service's API
+reference.
+"""
+
+from __future__ import annotations
+
+from airflow_sm_pipelines.aws.kinds.emr import (
+    EMR_CLUSTER,
+    EMR_SERVERLESS_APPLICATION,
+    EMR_SERVERLESS_JOB,
+    EMR_STEP,
+)
+from airflow_sm_pipelines.aws.kinds.hosting import ENDPOINT, ENDPOINT_CONFIG, INFERENCE_COMPONENT
+from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
+from airflow_sm_pipelines.aws.kinds.sagemaker import (
+    AUTO_ML_JOB,
+    MODEL,
+    MODEL_CUSTOMIZATION_JOB,
+    MODEL_PACKAGE,
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TUNING_JOB,
+)
+
+__all__ = [
+    "AUTO_ML_JOB",
+    "EMR_CLUSTER",
+    "EMR_SERVERLESS_APPLICATION",
+    "EMR_SERVERLESS_JOB",
+    "EMR_STEP",
+    "ENDPOINT",
+    "ENDPOINT_CONFIG",
+    "INFERENCE_COMPONENT",
+    "MODEL",
+    "MODEL_CUSTOMIZATION_JOB",
+    "MODEL_PACKAGE",
+    "PROCESSING_JOB",
+    "RESOURCE_KINDS",
+    "TRAINING_JOB",
+    "TRANSFORM_JOB",
+    "TUNING_JOB",
+    "ResourceKind",
+]
+
+RESOURCE_KINDS: dict[str, ResourceKind] = {
+    kind.key: kind
+    for kind in (
+        PROCESSING_JOB,
+        TRAINING_JOB,
+        TRANSFORM_JOB,
+        MODEL,
+        MODEL_PACKAGE,
+        TUNING_JOB,
+        AUTO_ML_JOB,
+        ENDPOINT_CONFIG,
+        ENDPOINT,
+        INFERENCE_COMPONENT,
+        MODEL_CUSTOMIZATION_JOB,
+        EMR_STEP,
+        EMR_CLUSTER,
+        EMR_SERVERLESS_JOB,
+        EMR_SERVERLESS_APPLICATION,
+    )
+}

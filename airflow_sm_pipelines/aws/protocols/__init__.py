@@ -1,0 +1,1 @@
+"""How each service creates, observes, lists and stops what steps need."""

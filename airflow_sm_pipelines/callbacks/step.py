@@ -1,0 +1,377 @@
+"""The path of a Callback step, from Airflow's side; runs in the worker.
+
+Gate, resolve, attempt, send, wait, outcome. The answer is a row in Airflow's task state store, whoever gave it (the API
+of the plugin, or a person); waking the task is only a hint to look there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn, Protocol
+
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.callbacks.attempts import (
+    CallbackAttempt,
+    CallbackBook,
+    NoSealError,
+    unseal,
+)
+from airflow_sm_pipelines.callbacks.queue import EXECUTING, STOPPING, CallbackMessage, send
+from airflow_sm_pipelines.callbacks.required_action import ask_people
+from airflow_sm_pipelines.callbacks.rules import (
+    FAILURE,
+    REASON,
+    Answer,
+    new_callback_token,
+)
+from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger, queue_client
+from airflow_sm_pipelines.definition.expressions import evaluate
+from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.identity import identify
+from airflow_sm_pipelines.execution.job import Log
+from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.execution.task_states import task_state
+from airflow_sm_pipelines.execution.xcoms import publish_status
+from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
+from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
+from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+_SETTLE_INTERVAL = 2.0
+_FIRST_PAUSE = 0.5
+
+
+class CallbackTask(Protocol):
+    """What a step needs of its sensor."""
+
+    plan: StepPlan
+    settings: PipelineRunSettings
+    connection: AwsConnection
+    request: Any
+    killed: threading.Event
+    waiting: Waiting
+    execution_timeout: timedelta | None
+
+    @property
+    def log(self) -> Log:
+        """The task's log."""
+
+    def defer(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> NoReturn:
+        """End the process until the trigger fires, then go on in the method."""
+
+
+class CallbackStep:
+    """One try of a Callback step's task.
+
+    Args:
+        sensor: The task's sensor.
+        context: Airflow's task context.
+        now: The present time in UTC.
+    """
+
+    def __init__(
+        self, sensor: CallbackTask, context: Any, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._sensor = sensor
+        self._context = context
+        self._now = now
+        self._step = sensor.plan.step
+        self._identity = identify(self._step.name, context)
+        self._name = self._identity.step  # in a ForEach with the iteration
+        self._book = CallbackBook(context["task_state_store"], self._step.name, self._identity.epoch)
+        self._attempt: CallbackAttempt | None = None
+
+    def start(self) -> dict[str, Any]:
+        """Send the message, unless an earlier try has, and wait for the answer.
+
+        Raises:
+            StepFailedError: The answer is a failure, or not what the step declares, or SQS refused the message.
+            StepTimeoutError: Nobody answered within ``execution_timeout``.
+        """
+        try:
+            attempt, message = self._claim()
+            answer = self._book.answer(attempt)
+            if answer is None:
+                attempt = self._send(attempt, message)
+                answer = self._wait(attempt)
+        except AirflowTaskTimeout:
+            return self._time_out()
+        return self._defer(attempt) if answer is None else self._conclude(attempt, answer)
+
+    def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on after a deferral: the answer is there, or waiting goes on.
+
+        Args:
+            event: What woke the task: our trigger's event, or Airflow's own when a person has answered.
+
+        Raises:
+            StepError: The required action is answered, but the API server has not kept the answer.
+        """
+        attempt = self._recorded()
+        try:
+            self._take(attempt, unseal(attempt.sealed))  # for what the UI shows
+        except NoSealError as error:
+            self._sensor.log.warning("The message cannot be shown: %s", error)
+        answer = self._book.answer(attempt)
+        if answer is not None:
+            return self._conclude(attempt, answer)
+        # The answer's row is stored in the transaction that marks the action as answered: it does not come later.
+        if event.get("answered") or "chosen_options" in event:
+            raise StepError(
+                self._name,
+                "its required action is answered, but the answer was not kept: install airflow-sm-pipelines where "
+                "Airflow's API server runs, with plugins on, then clear the task",
+            )
+        return self._defer(attempt)
+
+    def time_out(self) -> dict[str, Any]:
+        """End a deferral that took longer than ``execution_timeout``; an answer that was taken still counts."""
+        self._recorded()
+        return self._time_out()
+
+    # -- the attempt -----------------------------------------------------------------------------------------------
+
+    def _claim(self) -> tuple[CallbackAttempt, CallbackMessage]:
+        """Return the attempt that this try works on, written down, and its message."""
+        self._require_readable_store()
+        last = self._book.read()
+        if last is not None and self._book.is_open(last):
+            message = self._reopened(last)
+            if message is not None:
+                self._sensor.log.info("An earlier try of this task has drawn the token; it stays valid")
+                return self._take(last, message)
+        elif last is not None and not last.closed:
+            self._stop_leftover(last)
+        message = self._resolved()
+        if self._sensor.killed.is_set():  # in the gate, say
+            self._end(None)
+        try:
+            attempt = self._book.open_next(last, message, self._now())
+        except NoSealError as error:
+            raise StepError(self._name, str(error)) from error
+        return self._take(attempt, message)
+
+    def _require_readable_store(self) -> None:
+        """Refuse to draw a token that the API server would not find."""
+        backend = conf.get("workers", "state_store_backend", fallback="")
+        if backend:
+            raise StepError(
+                self._name,
+                f"[workers] state_store_backend is {backend}: the endpoint that takes the answers to callbacks reads "
+                "Airflow's database, and finds nothing there; unset it for the workers that run Callback steps",
+            )
+
+    def _reopened(self, last: CallbackAttempt) -> CallbackMessage | None:
+        """Return the message of an earlier try, ``None`` if this worker has not the key for it."""
+        try:
+            message = unseal(last.sealed)
+        except NoSealError as error:
+            self._sensor.log.warning("The earlier token is given up, and a new message sent: %s", error)
+            return None
+        self._book.publish(last, message)  # the worker may have died before it did
+        return message
+
+    def _stop_leftover(self, last: CallbackAttempt) -> None:
+        """Tell whoever works for the attempt before the task was cleared that nobody waits any more."""
+        if self._book.answer(last) is not None:
+            return
+        try:
+            message = unseal(last.sealed)
+        except NoSealError as error:
+            self._sensor.log.warning("Cannot send the message %s for the cleared attempt: %s", STOPPING, error)
+            return
+        self._say(STOPPING, message, last)
+
+    def _take(self, attempt: CallbackAttempt, message: CallbackMessage) -> tuple[CallbackAttempt, CallbackMessage]:
+        from airflow.sdk.log import mask_secret  # noqa: PLC0415
+
+        mask_secret(message.token)  # whatever logs the message, e.g. botocore's debug log
+        self._attempt = attempt
+        self._sensor.request = message.shown()
+        return attempt, message
+
+    def _recorded(self) -> CallbackAttempt:
+        attempt = self._book.read_parked()
+        if attempt is None:
+            raise StepError(
+                self._name,
+                "its attempt record is gone from the task state store, so its answer cannot be found; clear the task "
+                "to start it afresh",
+            )
+        self._attempt = attempt
+        return attempt
+
+    # -- the message -----------------------------------------------------------------------------------------------
+
+    def _resolved(self) -> CallbackMessage:
+        step = self._step
+        scope = TaskScope(
+            self._sensor.settings, self._context, self._sensor.connection, self._identity.execution_id, job_names={}
+        )
+        with step_errors(self._name, "SqsQueueUrl"):
+            queue_url = evaluate(step.members["SqsQueueUrl"], scope)
+        if not isinstance(queue_url, str) or not queue_url:
+            raise StepError(self._name, f"SqsQueueUrl: must be the URL of a queue, but is {queue_url!r}")
+        with step_errors(self._name, "Arguments"):
+            arguments = evaluate(step.arguments, scope, payload=True)
+        with step_errors(self._name, "Execution.PipelineExecutionArn"):
+            arn = str(scope.execution("PipelineExecutionArn"))
+        return CallbackMessage(queue_url, new_callback_token(), arn, arguments)
+
+    def _send(self, attempt: CallbackAttempt, message: CallbackMessage) -> CallbackAttempt:
+        """Make the callback known to people and to the queue; both once more if a try died before it knew."""
+        if attempt.sent_at:
+            return attempt
+        # First: whoever answers the message finds what the answer completes.
+        ask_people(self._context["ti"].id, self._step, message)
+        self._say(EXECUTING, message, attempt)
+        sent = replace(attempt, sent_at=self._now().isoformat())
+        self._attempt = sent
+        return self._book.write(sent)
+
+    def _say(self, status: str, message: CallbackMessage, attempt: CallbackAttempt) -> None:
+        with self._refusals():
+            client = queue_client(self._sensor.connection, message.queue_url)
+            sqs_id = send(client, message, status, attempt.digest)
+        self._sensor.log.info("Sent the message %s to %s (SQS message %s)", status, message.queue_url, sqs_id)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except CallRefusedError as error:
+            raise StepFailedError(self._name, error.in_words(), exception_type=error.exception_type) from error
+
+    # -- the wait --------------------------------------------------------------------------------------------------
+
+    def _wait(self, attempt: CallbackAttempt) -> Answer | None:
+        """Look for the answer until it is there, or, if the task can be deferred, for a short while."""
+        waiting = self._sensor.waiting
+        longest = _SETTLE_INTERVAL if waiting.deferrable else waiting.poll_interval
+        pause, waited = min(_FIRST_PAUSE, longest), 0.0
+        while True:
+            answer = self._book.answer(attempt)
+            if answer is not None:
+                return answer
+            if self._remaining(attempt) == timedelta(0):
+                return self._last_answer(attempt)
+            if waiting.deferrable and waited + pause > waiting.settle:
+                return None
+            self._pause(attempt, pause)
+            waited, pause = waited + pause, min(pause * 1.5, longest)
+
+    def _pause(self, attempt: CallbackAttempt, seconds: float) -> None:
+        """Wait, unless Airflow tells the process to end: then its task's state says what becomes of the callback."""
+        if self._sensor.killed.wait(seconds):
+            self._end(attempt)
+
+    def _end(self, attempt: CallbackAttempt | None) -> NoReturn:
+        """End this process as Airflow wishes; without an attempt no message was sent."""
+        owner = self._identity.owner
+        state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        if attempt is None:
+            if verdict_of_worker_kill(state) is Verdict.STOP:
+                raise StepError(self._name, f"its task was ended ({state}); no message was sent")
+            raise StepInterruptedError(self._name, "the worker was told to end; no message was sent")
+        if verdict_of_worker_kill(state) is Verdict.STOP:
+            self._stop(attempt)
+            raise StepError(self._name, f"its task was ended ({state}); the message {STOPPING} was sent")
+        raise StepInterruptedError(self._name, "the worker was told to end; the callback stays open")
+
+    def _remaining(self, attempt: CallbackAttempt) -> timedelta | None:
+        timeout = self._sensor.execution_timeout
+        if timeout is None:
+            return None
+        return max(datetime.fromisoformat(attempt.sent_at) + timeout - self._now(), timedelta(0))
+
+    def _defer(self, attempt: CallbackAttempt) -> dict[str, Any]:
+        remaining = self._remaining(attempt)
+        if remaining != timedelta(0):
+            self._sensor.defer(
+                trigger=CallbackTrigger(
+                    sealed=attempt.sealed,
+                    digest=attempt.digest,
+                    connection=self._sensor.connection.as_arguments(),
+                    poll_interval=self._sensor.waiting.poll_interval,
+                ),
+                method_name="resume",
+                timeout=remaining,
+            )
+        return self._time_out()
+
+    # -- the outcome -----------------------------------------------------------------------------------------------
+
+    def _stop(self, attempt: CallbackAttempt) -> None:
+        try:
+            message = unseal(attempt.sealed)
+        except NoSealError as error:
+            raise StepError(self._name, f"the message {STOPPING} cannot be sent: {error}") from error
+        self._say(STOPPING, message, attempt)
+
+    def _time_out(self) -> dict[str, Any]:
+        if self._attempt is None:
+            timeout = self._sensor.execution_timeout
+            raise StepTimeoutError(self._name, f"no message was sent within execution_timeout ({timeout})")
+        return self._conclude(self._attempt, self._last_answer(self._attempt))
+
+    def _last_answer(self, attempt: CallbackAttempt) -> Answer:
+        """Return the answer that was taken before the time was up.
+
+        Raises:
+            StepTimeoutError: There is none.
+            StepFailedError: SQS refused the message ``Stopping``; the attempt stays open, for the next try to end it.
+        """
+        answer = self._book.answer(attempt)
+        if answer is not None:
+            return answer
+        self._book.close(attempt)  # whoever answers from now on is told that nobody waits
+        answer = self._book.answer(attempt)
+        if answer is not None:
+            self._book.write(attempt)
+            return answer
+        try:
+            self._stop(attempt)
+        except StepFailedError:
+            self._book.write(attempt)
+            raise
+        timeout = self._sensor.execution_timeout
+        raise StepTimeoutError(
+            self._name,
+            f"nobody answered the callback within execution_timeout ({timeout}); the message {STOPPING} was sent",
+        )
+
+    def _conclude(self, attempt: CallbackAttempt, answer: Answer) -> dict[str, Any]:
+        by = f"{answer.person}, in Airflow" if answer.person else "a handler, over the API"
+        self._sensor.log.info("Answered by %s: %s", by, answer.outcome)
+        if answer.outcome == FAILURE:
+            self._fail(attempt, answer.reason or "the answer gives no reason")
+        try:
+            return {"OutputParameters": self._outputs(answer)}
+        except OutputParametersError as error:
+            self._fail(attempt, f"the answer is not what the step declares: {error}")
+
+    def _outputs(self, answer: Answer) -> dict[str, Any]:
+        declared: list[Mapping[str, Any]] = self._step.members.get("OutputParameters") or []  # type: ignore[assignment]
+        names = [entry["OutputName"] for entry in declared]
+        allowed = {*names, REASON} if answer.person else set(names)
+        undeclared = [name for name in answer.outputs if name not in allowed]
+        if undeclared:
+            raise OutputParametersError(
+                f"it has {list_names(undeclared)}, and the step declares {list_names(names) or 'no outputs'}"
+            )
+        return typed_outputs(declared, answer.outputs)
+
+    def _fail(self, attempt: CallbackAttempt, reason: str) -> NoReturn:
+        self._book.close(attempt)
+        publish_status(self._context, StepStatus.FAILED)
+        raise StepFailedError(self._name, reason)

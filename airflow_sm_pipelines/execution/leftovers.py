@@ -1,0 +1,54 @@
+"""Removing what a job leaves behind: an application that was made for one job run alone.
+
+AWS does it in several calls with waits between them. Whoever ends a job does it: the worker, the trigger of a task
+that was killed, `sm-pipelines stop-orphans`. The last of these also finishes what another one could not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow_sm_pipelines.aws import jobs
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.kinds import ResourceKind
+
+_INTERVAL = 2.0
+
+
+def remove_leftovers(
+    client: Any, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
+) -> str:
+    """Remove what a job leaves behind, if its kind leaves something.
+
+    Args:
+        client: boto3 client of the kind's service.
+        kind: The job's row.
+        reference: The job.
+        pause: Waits some seconds.
+        patience: How many seconds to wait at most.
+
+    Returns:
+        Why it is not gone yet, for people; empty if nothing is left.
+    """
+    try:
+        return remove_patiently(client, kind, reference, pause, patience)
+    except CallRefusedError as error:
+        return f"cannot remove the {kind.leaves_behind} of {reference}: {error.in_words()}"
+
+
+def remove_patiently(
+    client: Any, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
+) -> str:
+    """As `remove_leftovers`, for those to whom a refusal is the news.
+
+    Raises:
+        CallRefusedError: AWS refused a call.
+    """
+    waited = 0.0
+    while jobs.remove(client, kind, reference):
+        if waited >= patience:
+            return f"the {kind.leaves_behind} of {reference} is not gone after {patience:g} s"
+        pause(_INTERVAL)
+        waited += _INTERVAL
+    return ""

@@ -1,0 +1,1 @@
+"""The process that serves the local AWS: HTTP, routing, fault rules, recorded calls."""

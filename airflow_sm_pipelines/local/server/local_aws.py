@@ -1,0 +1,222 @@
+"""Starting and stopping a local AWS."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from moto import __version__ as moto_version
+from moto.server import DomainDispatcherApplication, create_backend_app
+
+from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
+from airflow_sm_pipelines.local.jobs.runner import Runner
+from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
+from airflow_sm_pipelines.local.rehearsed_queues import RehearsedQueues
+from airflow_sm_pipelines.local.server.application import Application
+from airflow_sm_pipelines.local.server.call_log import CallLog
+from airflow_sm_pipelines.local.server.control import ControlEndpoints
+from airflow_sm_pipelines.local.server.faults import FaultTable
+from airflow_sm_pipelines.local.server.http_server import HttpServer
+from airflow_sm_pipelines.local.services.emr.cluster_table import ClusterTable
+from airflow_sm_pipelines.local.services.emr.clusters import EmrClusters
+from airflow_sm_pipelines.local.services.emr_serverless.operations import EmrServerless
+from airflow_sm_pipelines.local.services.emr_serverless.table import ServerlessTable
+from airflow_sm_pipelines.local.services.lambda_functions.service import lambda_operations
+from airflow_sm_pipelines.local.services.lambda_functions.table import LambdaStore
+from airflow_sm_pipelines.local.services.sagemaker.job_table import JobTable
+from airflow_sm_pipelines.local.services.sagemaker.service import sagemaker_operations
+from airflow_sm_pipelines.local.services.sagemaker.store import Store
+from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST, SECRET_ACCESS_KEY, LocalSettings
+from airflow_sm_pipelines.local.state.moto_state import MotoState
+from airflow_sm_pipelines.local.state.s3_state import StoredS3
+from airflow_sm_pipelines.local.state.state_file import StateFile
+from airflow_sm_pipelines.local.wire.json_service import JsonService, Service
+from airflow_sm_pipelines.local.wire.rest_json_service import RestJsonService
+from airflow_sm_pipelines.local.wire.wsgi_call import WsgiApp
+
+_POLL_SECONDS = 0.2
+"""How long stopping may wait for the thread that accepts connections."""
+
+
+class LocalAws:
+    """A local AWS that serves in threads of this process; its jobs run as child processes.
+
+    Use it as a context manager, or call `start` and `stop`. All services but SageMaker are moto's, whose state
+    belongs to the process: two of these in one process share buckets, and the first one starts with none.
+
+    Args:
+        settings: Settings to begin with; the defaults if ``None``.
+        **overrides: Single settings by the names of `LocalSettings`.
+
+    Example:
+        >>> with LocalAws(region="eu-west-1") as aws:
+        ...     s3 = boto3.client("s3", endpoint_url=aws.endpoint_url)
+    """
+
+    def __init__(self, settings: LocalSettings | None = None, **overrides: Any) -> None:
+        self.settings = replace(settings or LocalSettings(), **overrides)
+        self._running: _Running | None = None
+        self._resources = ExitStack()
+
+    @property
+    def endpoint_url(self) -> str:
+        """URL for ``AWS_ENDPOINT_URL``.
+
+        Raises:
+            LocalAwsError: It is not running.
+        """
+        return f"http://{HOST}:{self._parts.server.port}"
+
+    @property
+    def sandbox(self) -> str:
+        """Name of the sandbox that was chosen.
+
+        Raises:
+            LocalAwsError: It is not running.
+        """
+        return self._parts.sandbox.name
+
+    def environment(self) -> dict[str, str]:
+        """Variables with which any AWS SDK talks to this local AWS.
+
+        Raises:
+            LocalAwsError: It is not running.
+        """
+        return _environment(self.endpoint_url, self.settings.region)
+
+    def start(self) -> None:
+        """Choose the sandbox and begin to serve.
+
+        Raises:
+            LocalAwsError: The port is taken, the sandbox or the interpreter does not work, or it runs already.
+        """
+        if self._running is not None:
+            raise LocalAwsError(f"this local AWS runs already, at {self.endpoint_url}")
+        with ExitStack() as resources:
+            self._running = _start(self.settings, resources)
+            self._resources = resources.pop_all()
+
+    def stop(self) -> None:
+        """Stop the jobs, then serving; does nothing if it is not running."""
+        self._resources.close()
+        self._running = None
+
+    def __enter__(self) -> LocalAws:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _parts(self) -> _Running:
+        if self._running is None:
+            raise LocalAwsError("this local AWS is not running; call start() or use it in a with statement")
+        return self._running
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    server: HttpServer
+    sandbox: Sandbox
+
+
+def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
+    """Build all parts and start serving; ``resources`` closes them in the reverse order."""
+    sandbox = choose_sandbox(settings.sandbox)
+    work_dir = _work_dir(settings, resources)
+    moto = DomainDispatcherApplication(create_backend_app)
+    resources.enter_context(MotoState(moto))
+    store, functions, fallback = _open_store(settings, moto, resources)
+    jobs, faults, calls = JobTable(store.jobs), FaultTable(), CallLog()
+    services: dict[str, Service] = {}
+
+    def health() -> Mapping[str, Any]:
+        return {
+            "status": "ok",
+            "version": version("airflow-sm-pipelines"),
+            "moto": moto_version,
+            "sandbox": sandbox.name,
+            "jobs": jobs.count(),
+        }
+
+    internal_access_key_id = f"local-jobs-{secrets.token_hex(8)}"
+    application = Application(
+        services=services,
+        fallback=RehearsedQueues(fallback, settings.region) if settings.rehearsal else fallback,
+        control=ControlEndpoints(faults, calls, health),
+        faults=faults,
+        calls=calls,
+        default_region=settings.region,
+        internal_access_key_id=internal_access_key_id,
+    )
+    server = _listen(settings.port, application)
+    resources.callback(server.server_close)
+    endpoint_url = f"http://{HOST}:{server.port}"
+    clients = Clients(endpoint_url, internal_access_key_id)
+    site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
+    site.create_commands()
+    runner = Runner(site)
+    refusals = settings.rehearsal.refusals if settings.rehearsal else None
+    services["sagemaker"] = JsonService(
+        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings.rehearsal), refusals
+    )
+    emr = EmrClusters(ClusterTable(), clients, runner, settings.rehearsal)
+    services["elasticmapreduce"] = JsonService("emr", emr.operations(), refusals)
+    serverless = EmrServerless(ServerlessTable(), runner, settings.rehearsal)
+    services["emr-serverless"] = RestJsonService("emr-serverless", serverless.operations(), refusals)
+    services["lambda"] = RestJsonService("lambda", lambda_operations(functions, site))
+    threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
+    resources.callback(server.close)
+    resources.callback(clients.close)
+    resources.callback(runner.close)  # first: ending jobs still upload and log
+    return _Running(server, sandbox)
+
+
+def _open_store(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[Store, LambdaStore, WsgiApp]:
+    """Where things are kept, and the application of all services but our own."""
+    if settings.state_dir is None:
+        return Store(), LambdaStore(), moto
+    file = StateFile(settings.state_dir)
+    resources.callback(file.close)
+    s3 = StoredS3(moto, file)
+    s3.restore()
+    return Store.of_file(file), LambdaStore.of_file(file), s3
+
+
+def _work_dir(settings: LocalSettings, resources: ExitStack) -> Path:
+    if settings.work_dir is None:
+        return Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="sm-pipelines-local-")))
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    return settings.work_dir.absolute()
+
+
+def _listen(port: int, application: Application) -> HttpServer:
+    try:
+        return HttpServer(port, application)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise LocalAwsError(f"cannot listen on {HOST}:{port}: {reason}; another port is given by --port") from error
+
+
+def _environment(endpoint_url: str, region: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }

@@ -1,0 +1,1 @@
+"""The services that are our own; moto answers for all others."""

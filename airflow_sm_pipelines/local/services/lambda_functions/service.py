@@ -1,0 +1,30 @@
+"""All operations of Lambda that the local AWS has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_sm_pipelines.local.jobs.job_site import JobSite
+from airflow_sm_pipelines.local.services.lambda_functions.execution import HandlerProcesses
+from airflow_sm_pipelines.local.services.lambda_functions.invoke import Invocations
+from airflow_sm_pipelines.local.services.lambda_functions.layers import Layers
+from airflow_sm_pipelines.local.services.lambda_functions.operations import FunctionOperations
+from airflow_sm_pipelines.local.services.lambda_functions.table import FunctionTable, LambdaStore
+from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
+
+
+def lambda_operations(store: LambdaStore, site: JobSite) -> Mapping[str, Operation]:
+    """The operations by name.
+
+    Args:
+        store: Where functions and layers are kept.
+        site: Where handlers run.
+    """
+    table = FunctionTable(store.functions)
+    layers = Layers(store.layers, site.clients)
+    parts: list[Operations] = [
+        FunctionOperations(table, layers, site.clients),
+        layers,
+        Invocations(table, layers, HandlerProcesses(site), site.settings.rehearsal),
+    ]
+    return {name: operation for part in parts for name, operation in part.operations().items()}

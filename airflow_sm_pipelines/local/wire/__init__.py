@@ -1,0 +1,1 @@
+"""The AWS wire protocols, driven by botocore's service models."""

@@ -1,0 +1,101 @@
+"""A service in the AWS JSON 1.1 protocol, driven by botocore's model of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import botocore.session
+
+from airflow_sm_pipelines.local.errors import AwsError
+from airflow_sm_pipelines.local.rehearsal import Refusals
+from airflow_sm_pipelines.local.server.faults import JobFault
+from airflow_sm_pipelines.local.wire.aws_call import AwsCall
+from airflow_sm_pipelines.local.wire.completion import completed
+from airflow_sm_pipelines.local.wire.responses import Response, error_response, json_1_1_response
+from airflow_sm_pipelines.local.wire.serialization import serialize
+from airflow_sm_pipelines.local.wire.validation import validate_request
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """What an operation knows besides its request.
+
+    Args:
+        region: Region that the request was signed for.
+        job_fault: What a fault rule wants of the job that this request creates.
+    """
+
+    region: str
+    job_fault: JobFault | None = None
+
+
+Operation = Callable[[RequestContext, Mapping[str, Any]], Mapping[str, Any]]
+"""One operation: context and valid request in, result out; refuses with `AwsError`."""
+
+
+class Operations(Protocol):
+    """A part of a service."""
+
+    def operations(self) -> Mapping[str, Operation]:
+        """Its operations by name."""
+
+
+class Service(Protocol):
+    """A service that the local AWS answers by itself."""
+
+    def answer(self, call: AwsCall, context: RequestContext) -> Response:
+        """Answer one call, also its errors."""
+
+
+class JsonService:
+    """A service whose operations are Python functions.
+
+    Args:
+        name: The service's name in botocore.
+        operations: Functions by operation name; every other operation of the service is refused.
+        refusals: Where values are noted that the service would refuse; without it they are refused.
+    """
+
+    def __init__(self, name: str, operations: Mapping[str, Operation], refusals: Refusals | None = None) -> None:
+        self._model = botocore.session.get_session().get_service_model(name)
+        self._name = name
+        self._operations = operations
+        self._refusals = refusals
+
+    def answer(self, call: AwsCall, context: RequestContext) -> Response:
+        """Check the request against the model, run the operation, give the answer the model's form."""
+        try:
+            result = self._run(call, context)
+        except AwsError as error:
+            return error_response(error, call.protocol, call.request_id)
+        return json_1_1_response(result, call.request_id)
+
+    def _run(self, call: AwsCall, context: RequestContext) -> Any:
+        operation = self._operations.get(call.operation)
+        if operation is None:
+            raise self._not_implemented(call.operation)
+        model = self._model.operation_model(call.operation)
+        if call.members is None:
+            raise AwsError("SerializationException", "The request body is not a JSON object")
+        members = self._checked(call.operation, model.input_shape, call.members)
+        return serialize(model.output_shape, operation(context, members))
+
+    def _checked(self, operation: str, shape: Any, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        refusals = self._refusals
+        if refusals is None:
+            validate_request(shape, members)
+            return members
+        validate_request(shape, members, lambda reason: refusals.note_request(members, operation, reason))
+        complete: Mapping[str, Any] = completed(shape, members)
+        return complete
+
+    def _not_implemented(self, operation: str) -> AwsError:
+        # The code is the one of the AWS JSON protocols for a target that a service does not know. It is not
+        # ValidationException, which SageMaker also uses for "no such job".
+        known = operation in self._model.operation_names
+        what = "does not implement" if known else "does not know"
+        offer = ", ".join(sorted(self._operations))
+        message = f"The local AWS {what} {self._name}:{operation}. It has: {offer}"
+        return AwsError("UnknownOperationException", message)

@@ -1,0 +1,48 @@
+"""Callback steps in a rehearsal: each message is sent, and answered at once in place of whoever would receive it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
+from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.local.rehearsal import Outcome
+
+
+def rehearsed_answer(outputs: Mapping[str, Json], outcome: Outcome | None) -> Answer:
+    """Return the answer to the callback of a step.
+
+    Args:
+        outputs: Its outputs, each of the declared type.
+        outcome: How it is to end; ``None`` for a success.
+    """
+    if outcome is not None and outcome.failure_reason is not None:
+        return Answer(FAILURE, reason=outcome.failure_reason)
+    return Answer(SUCCESS, outputs=outputs)
+
+
+@contextmanager
+def callbacks_answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """While this is entered, every callback message that this process sends is answered.
+
+    Args:
+        answers: `Answer` as plain JSON, by the name of the step; others succeed without outputs.
+    """
+    from airflow_sm_pipelines.callbacks import step as callback_step  # noqa: PLC0415 - Airflow
+    from airflow_sm_pipelines.callbacks.answers import step_of_token, take_answer  # noqa: PLC0415
+
+    send = callback_step.send  # type: ignore[attr-defined]
+
+    def send_and_answer(client: Any, message: Any, status: str, digest: str) -> str:
+        sqs_id = send(client, message, status, digest)
+        answer = answers.get(step_of_token(message.token) or "")
+        take_answer(message.token, Answer(SUCCESS) if answer is None else Answer(**answer))
+        return sqs_id
+
+    callback_step.send = send_and_answer  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        callback_step.send = send  # type: ignore[attr-defined]

@@ -1,0 +1,312 @@
+"""Runs a definition against a local AWS that rehearses: a DAG file, an Airflow home, a process."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal, Refusals, Rehearsal
+from airflow_sm_pipelines.rehearsal.callbacks import rehearsed_answer
+from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
+from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
+
+ROLE_ARN = "arn:aws:iam::123456789012:role/rehearsal"
+"""For the steps of a definition that leave the role to the pipeline."""
+
+_BUNDLE_CLASS = "airflow.dag_processing.bundles.local.LocalDagBundle"
+# The local AWS checks every request and notes what AWS would refuse; botocore would refuse some of it before.
+_AWS_CONFIG = "[default]\nparameter_validation = false\n"
+_DAG_FILE = """from airflow_sm_pipelines import pipeline_dag
+
+dag = pipeline_dag(
+    {source!r},
+    dag_id={dag_id!r},
+    role_arn={role_arn!r},
+    aws_conn_id=None,
+    deferrable=False,
+    poll_interval=0.2,
+)
+"""
+
+
+class RehearsalBrokenError(Exception):
+    """Airflow broke; the message says where its log is."""
+
+
+class RefusedDefinitionError(Exception):
+    """The definition cannot become a DAG; the message lists why."""
+
+
+def dag_id_of(file: Path) -> str:
+    """Return the id of a definition's DAG: the file's name, as far as Airflow allows."""
+    return re.sub(r"[^\w.-]", "_", file.stem, flags=re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalPlan:
+    """What is to be rehearsed.
+
+    Attributes:
+        file: Path of the definition.
+        parameters: Values of all its parameters.
+        files: The JSON files that it reads.
+        outcomes: How the jobs of a step end, by name; the others complete.
+        checks: What the check steps look up.
+    """
+
+    file: Path
+    parameters: Mapping[str, Json]
+    files: Sequence[ReadFile] = ()
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    checks: CheckNeeds = field(default_factory=CheckNeeds)
+
+    @property
+    def dag_id(self) -> str:
+        """The id of the DAG."""
+        return dag_id_of(self.file)
+
+    def rehearsal(self) -> Rehearsal:
+        """Return what the local AWS is told."""
+        files: dict[str, dict[str, dict[str, Json]]] = {}
+        outputs: dict[str, dict[str, Json]] = {}
+        for file in self.files:
+            if file.place.output == OUTPUTS:
+                outputs[file.place.step] = {str(path[0]): value for path, value in file.values.items()}
+            elif file.place.step:
+                documents = files.setdefault(file.place.step, {}).setdefault(file.place.output, {})
+                documents[file.place.path] = file.content(NOTE)
+        return Rehearsal(outcomes=self.outcomes, files=files, outputs=outputs)
+
+    def callback_answers(self) -> dict[str, dict[str, Any]]:
+        """Return what Callback steps are answered, by the step's name (steps of other types do not matter)."""
+        outputs = self.rehearsal().outputs
+        names = {*outputs, *self.outcomes}
+        return {name: rehearsed_answer(outputs.get(name, {}), self.outcomes.get(name)).as_json() for name in names}
+
+    def write_dag_file(self, folder: Path) -> Path:
+        """Write the DAG file into a folder, and return its path."""
+        path = folder / f"{self.dag_id}.py"
+        text = _DAG_FILE.format(source=str(self.file.absolute()), dag_id=self.dag_id, role_arn=ROLE_ARN)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalResult:
+    """How a rehearsal ended.
+
+    Attributes:
+        state: State of the DAG run.
+        tasks: State of each task.
+        reasons: Why tasks failed.
+        objects: S3 URIs of what the jobs of each step have put out.
+        refusals: What AWS would refuse.
+    """
+
+    state: str
+    tasks: Mapping[str, str | None]
+    reasons: Mapping[str, str]
+    objects: Mapping[str, Sequence[str]]
+    refusals: Sequence[Refusal] = ()
+
+
+def rehearse(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
+    """Rehearse a definition; needs the ``[local]`` extra.
+
+    Args:
+        plan: What is to be rehearsed.
+        airflow: Runs it, on a local AWS of its own.
+
+    Raises:
+        RefusedDefinitionError: It cannot become a DAG.
+        RehearsalBrokenError: Airflow broke.
+        airflow_sm_pipelines.local.errors.LocalAwsError: The local AWS cannot start.
+    """
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws  # noqa: PLC0415 - moto costs time to import
+
+    refusals = Refusals()
+    rehearsal = replace(plan.rehearsal(), refusals=refusals)
+    with LocalAws(rehearsal=rehearsal, sandbox="rewrite") as aws, _client(aws, "s3") as s3:
+        put_files(s3, plan.files)
+        with _client(aws, "sagemaker") as sagemaker:
+            put_needs(sagemaker, s3, plan.checks, NOTE)
+        ended = airflow.run(plan, aws.environment())
+        if "refused" in ended:
+            raise RefusedDefinitionError(ended["refused"])
+        objects = synthetic_objects(s3)
+        return RehearsalResult(ended["state"], ended["tasks"], ended["reasons"], objects, refusals.noted())
+
+
+def put_files(s3: Any, files: Sequence[ReadFile]) -> None:
+    """Put the files that no step writes into S3.
+
+    Args:
+        s3: An S3 client of the local AWS.
+        files: The files that the definition reads.
+    """
+    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object  # noqa: PLC0415 - boto3
+
+    for file in files:
+        if not file.place.step:
+            put_object(s3, SyntheticObject(file.place.path, json.dumps(file.content(NOTE)).encode()))
+
+
+def synthetic_objects(s3: Any) -> dict[str, list[str]]:
+    """Return the S3 URIs of all synthetic objects, by the step whose job has put them there."""
+    found: dict[str, list[str]] = {}
+    for bucket in (entry["Name"] for entry in s3.list_buckets()["Buckets"]):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for key in (entry["Key"] for entry in page.get("Contents", ())):
+                step = s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("step")
+                if step:
+                    found.setdefault(step, []).append(f"s3://{bucket}/{key}")
+    return found
+
+
+def airflow_settings(home: Path, dags_folder: Path) -> dict[str, str]:
+    """Return Airflow's settings, by environment name, for a process that only runs ``dag.test()``."""
+    bundle = {"name": "rehearsal", "classpath": _BUNDLE_CLASS, "kwargs": {"path": str(dags_folder)}}
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Callback steps keep their tokens under this key; the database goes with the rehearsal.
+        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+class RehearsalAirflow:
+    """An Airflow that only runs ``dag.test()``: one process for any number of DAGs, one after the other.
+
+    Starting it costs far more than a rehearsal, so it is started once, when the first plan is run.
+    """
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="sm-pipelines-rehearsal-"))
+        self._process: subprocess.Popen[str] | None = None
+        self._runs = 0
+        self._is_broken = False
+
+    @property
+    def log(self) -> Path:
+        """What Airflow says."""
+        return self._home / "airflow.log"
+
+    def run(self, plan: RehearsalPlan, aws: Mapping[str, str]) -> dict[str, Any]:
+        """Run a plan's DAG, and return what `airflow_sm_pipelines.rehearsal.process.run_dag` tells.
+
+        Args:
+            plan: The plan.
+            aws: Environment variables that lead to its local AWS.
+
+        Raises:
+            RehearsalBrokenError: Airflow broke; its log is kept.
+        """
+        dags, result = self._home / "dags", self._home / f"result-{self._runs}.json"
+        dags.mkdir(exist_ok=True)
+        self._runs += 1
+        if self._process is None:
+            self._process = self._start(dags)
+        dag_file = plan.write_dag_file(dags)
+        order = {
+            "dag_file": str(dag_file),
+            "conf": dict(plan.parameters),
+            "environment": dict(aws),
+            "callbacks": plan.callback_answers(),
+            "result_file": str(result),
+        }
+        try:
+            answered = _ask(self._process, json.dumps(order))
+        finally:
+            dag_file.unlink()
+        if not answered:
+            code = self._end()
+            self._is_broken = True
+            raise RehearsalBrokenError(f"Airflow ended with exit code {code}; its log is {self.log}")
+        ended: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        return ended
+
+    def _end(self) -> int | None:
+        """Wait for the end of the process; it does not end by itself while its standard input is open."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        with process:  # closes the pipes, then waits
+            pass
+        return process.returncode
+
+    def _start(self, dags: Path) -> subprocess.Popen[str]:
+        config = self._home / "aws-config"
+        config.write_text(_AWS_CONFIG, encoding="utf-8")
+        settings = {**airflow_settings(self._home, dags), "AWS_CONFIG_FILE": str(config)}
+        with self.log.open("wb") as log:
+            return subprocess.Popen(  # our own command
+                [sys.executable, "-m", "airflow_sm_pipelines.rehearsal.process"],
+                env={**_foreign_settings_removed(), **settings},
+                cwd=self._home,  # with -m, a folder of the package's name where the user stands would be imported
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
+            )
+
+    def __enter__(self) -> RehearsalAirflow:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()  # it has nothing to lose
+            self._end()
+        if not self._is_broken:  # its log says why
+            shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _ask(process: subprocess.Popen[str], order: str) -> bool:
+    """Give a process a line and wait for one; tell whether it has answered."""
+    assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+    assert process.stdout is not None  # noqa: S101
+    try:
+        process.stdin.write(f"{order}\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        return False
+    return bool(process.stdout.readline())
+
+
+def _foreign_settings_removed() -> dict[str, str]:
+    """The environment without what the user has set for another Airflow, and for the real AWS."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}
+
+
+@contextmanager
+def _client(aws: Any, service: str) -> Iterator[Any]:
+    import boto3
+
+    environment = aws.environment()
+    session: Any = boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_REGION"],
+    )
+    client = session.client(service, endpoint_url=aws.endpoint_url)
+    try:
+        yield client
+    finally:
+        client.close()

@@ -1,0 +1,105 @@
+"""Tags that name the owner of a resource."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from typing import Any
+
+import botocore.session
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_sm_pipelines.aws.requests.emr import step_name
+from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of, owner_tags, owner_text, tags_of_owner_text
+
+OWNERS = st.builds(
+    Owner,
+    deployment=st.text(max_size=40),
+    dag_id=st.text(max_size=40),
+    run_id=st.text(max_size=40),
+    task_id=st.text(max_size=40),
+    map_index=st.integers(-1, 10_000),
+)
+ORDINARY = Owner("prod", "abalone", "scheduled__2026-01-02T03:04:05+00:00", "Train", -1)
+
+
+def is_allowed_in_a_tag(character: str) -> bool:
+    r"""``[\p{L}\p{Z}\p{N}_.:/=+\-@]``, the pattern of TagKey and TagValue in the SageMaker API."""
+    return unicodedata.category(character)[0] in "LZN" or character in "_.:/=+-@"
+
+
+def test_an_ordinary_owner_is_readable_in_its_tags() -> None:
+    assert owner_tags(ORDINARY) == [
+        {"Key": "sm-pipelines:deployment", "Value": "prod"},
+        {"Key": "sm-pipelines:dag", "Value": "abalone"},
+        {"Key": "sm-pipelines:run", "Value": "scheduled__2026-01-02T03:04:05+00:00"},
+        {"Key": "sm-pipelines:task", "Value": "Train"},
+        {"Key": "sm-pipelines:map-index", "Value": "-1"},
+    ]
+
+
+@given(owner=OWNERS)
+def test_every_owner_comes_back_from_its_tags(owner: Owner) -> None:
+    assert owner_of(owner_tags(owner)) == owner
+
+
+@given(owner=OWNERS)
+def test_tags_hold_only_characters_that_aws_allows(owner: Owner) -> None:
+    for tag in owner_tags(owner):
+        assert all(map(is_allowed_in_a_tag, tag["Key"] + tag["Value"]))
+
+
+@given(owner=OWNERS)
+def test_every_owner_comes_back_from_its_text(owner: Owner) -> None:
+    assert owner_of(tags_of_owner_text(owner_text(owner_tags(owner)))) == owner
+
+
+def test_a_text_that_is_no_owners_gives_no_tags() -> None:
+    assert tags_of_owner_text("nightly report") == []
+
+
+def test_an_owner_that_does_not_fit_into_the_name_of_an_emr_step_is_left_out() -> None:
+    fits = step_name("pipelines-x", owner_tags(ORDINARY))
+    assert fits.startswith("pipelines-x (")
+    assert owner_of(tags_of_owner_text(fits.partition(" (")[2].removesuffix(")"))) == ORDINARY
+    long = dataclasses.replace(ORDINARY, run_id="r" * 250)
+    assert step_name("pipelines-x", owner_tags(long)) == "pipelines-x"
+
+
+def test_a_text_that_looks_like_an_escape_comes_back() -> None:
+    owner = dataclasses.replace(ORDINARY, run_id="=7e= =3d=~")
+
+    assert owner_of(owner_tags(owner)) == owner
+
+
+def test_the_owner_is_found_among_other_tags() -> None:
+    tags: list[Any] = [{"Key": "team", "Value": "ml"}, *owner_tags(ORDINARY), {"Key": "sm-pipelines:x", "Value": ""}]
+
+    assert owner_of(tags) == ORDINARY
+
+
+@pytest.mark.parametrize("missing", range(5))
+def test_a_resource_without_all_of_the_tags_is_not_ours(missing: int) -> None:
+    tags: list[Any] = owner_tags(ORDINARY)
+    del tags[missing]
+
+    assert owner_of(tags) is None
+    assert owner_of([{"Key": "team", "Value": "ml"}]) is None
+    assert owner_of([]) is None
+
+
+def test_a_resource_with_a_broken_index_is_not_ours() -> None:
+    tags: list[Any] = [*owner_tags(ORDINARY)[:-1], {"Key": "sm-pipelines:map-index", "Value": "first"}]
+
+    assert owner_of(tags) is None
+
+
+@given(owner=OWNERS)
+def test_values_are_those_that_every_service_takes(owner: Owner) -> None:
+    """EMR Serverless takes ASCII only, while Airflow takes letters of every script in ids."""
+    shape = botocore.session.get_session().get_service_model("emr-serverless").shape_for("TagValue")
+    pattern = re.compile(shape.metadata["pattern"])
+    assert all(pattern.fullmatch(tag["Value"]) for tag in owner_tags(owner))

@@ -1,0 +1,256 @@
+"""Taking answers: against Airflow's own tables and code, in a database in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from airflow_sm_pipelines.callbacks import answers as callback_answers
+from airflow_sm_pipelines.callbacks.answers import Receipt, remember_people, step_of_token, take_answer
+from airflow_sm_pipelines.callbacks.attempts import answer_key, token_key, trace_key
+from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, Reception, digest_of
+from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+
+# SQLAlchemy and Airflow warn of what Airflow itself uses.
+pytestmark = pytest.mark.filterwarnings("default")
+
+TOKEN = "26vcYbeWsZ"
+DIGEST = digest_of(TOKEN)
+ARN = "arn:aws:sagemaker:us-east-2:123456789012:pipeline/Pipe/execution/abcdef012345"
+GOOD = Answer(SUCCESS, {"rows": "12"})
+
+
+class Database:
+    """Airflow's tables with one run, one task that waits, and what its worker has written.
+
+    Attributes:
+        session: A new session at each call, as Airflow's `create_session`.
+    """
+
+    def __init__(self) -> None:
+        from airflow.models import import_all_models
+        from airflow.models.base import Base
+        from airflow.models.dagrun import DagRun
+        from airflow.models.hitl import HITLDetail
+        from airflow.models.task_state_store import TaskStateStoreModel
+        from airflow.models.taskinstance import TaskInstance
+        from airflow.models.trigger import Trigger
+        from airflow.models.variable import Variable
+        from sqlalchemy import create_engine
+        from sqlalchemy.orm import sessionmaker
+        from sqlalchemy.pool import StaticPool
+
+        import_all_models()  # tables refer to each other
+        self.store, self.task, self.action, self.variable = TaskStateStoreModel, TaskInstance, HITLDetail, Variable
+        self.run, self.trigger = DagRun, Trigger
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        Base.metadata.create_all(engine)
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self.ti_id = uuid4()
+        now = datetime.now(UTC)
+        names = {"dag_id": "dag", "run_id": "run"}
+        self.insert(DagRun, id=7, run_type="manual", run_after=now, **names)
+        self.insert(Trigger, id=3, classpath="x", encrypted_kwargs="{}", created_date=now - timedelta(minutes=1))
+        task = {"task_id": "Ask", "map_index": -1, "state": "deferred", "try_number": 1, "max_tries": 4}
+        rest = {"pool": "default_pool", "pool_slots": 1, "queue": "default", "priority_weight": 1}
+        self.insert(TaskInstance, id=self.ti_id, trigger_id=3, next_kwargs={}, **names, **task, **rest)
+        self.insert(HITLDetail, ti_id=self.ti_id, options=[SUCCESS, FAILURE], subject="s", params={}, created_at=now)
+        self.record()
+        self.put(token_key(DIGEST), {"pipelineExecutionArn": ARN, "step": "Ask"})
+
+    @contextmanager
+    def session(self, scoped: bool = True) -> Iterator[Any]:
+        with self._sessions() as session:
+            yield session
+            session.commit()
+
+    def insert(self, model: Any, **values: Any) -> None:
+        from sqlalchemy import insert
+
+        with self.session() as session:
+            session.execute(insert(model).values(**values))
+
+    def put(self, key: str, value: Any) -> None:
+        from sqlalchemy import delete
+
+        with self.session() as session:
+            session.execute(delete(self.store).where(self.store.key == key))
+        place = {"dag_run_id": 7, "dag_id": "dag", "run_id": "run", "task_id": "Ask", "map_index": -1}
+        self.insert(self.store, key=key, value=json.dumps(value), updated_at=datetime.now(UTC), **place)
+
+    def record(self, **values: Any) -> None:
+        self.put(RECORD_KEY, {"epoch": "4/4", "digest": DIGEST, "closed": False, **values})
+
+    def set(self, model: Any, **values: Any) -> None:
+        from sqlalchemy import update
+
+        with self.session() as session:
+            session.execute(update(model).values(**values))
+
+    def answer(self) -> Any:
+        with self.session() as session:
+            row = session.query(self.store).filter_by(key=answer_key(DIGEST)).one_or_none()
+            return row and json.loads(row.value)
+
+    def ti(self) -> Any:
+        with self.session() as session:
+            return session.get(self.task, self.ti_id)
+
+    def detail(self) -> Any:
+        with self.session() as session:
+            return session.get(self.action, self.ti_id)
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+    from airflow.utils import session
+
+    database = Database()
+    monkeypatch.setattr(session, "create_session", database.session)
+    return database
+
+
+def test_an_answer_is_a_row_and_wakes_the_parked_task(database: Database) -> None:
+    assert take_answer(TOKEN, GOOD) == Receipt(Reception.TAKEN, ARN, "Ask")
+    assert Answer(**database.answer()) == GOOD
+    ti, detail = database.ti(), database.detail()
+    assert ti.state == "scheduled"
+    assert ti.trigger_id is None
+    assert "answered" in json.dumps(ti.next_kwargs)
+    assert detail.response_received
+    assert detail.responded_by["id"] == "sm_pipelines_callback"
+    assert (detail.chosen_options, detail.params_input) == ([SUCCESS], {"rows": "12"})
+
+
+def test_within_the_first_seconds_the_trigger_wakes_the_task(database: Database) -> None:
+    database.set(database.trigger, created_date=datetime.now(UTC) - timedelta(seconds=5))
+    assert take_answer(TOKEN, GOOD).reception is Reception.TAKEN
+    assert database.ti().state == "deferred"
+    assert database.detail().response_received, "what the trigger looks at"
+
+
+@pytest.mark.parametrize("state", ["running", "up_for_retry", "queued", None])
+def test_an_answer_to_a_task_that_is_not_parked_only_waits(database: Database, state: str | None) -> None:
+    database.set(database.task, state=state, trigger_id=None)
+    assert take_answer(TOKEN, GOOD).reception is Reception.TAKEN
+    assert database.answer() is not None
+    assert database.ti().state == state
+
+
+def test_the_first_answer_stays(database: Database) -> None:
+    take_answer(TOKEN, GOOD)
+    assert take_answer(TOKEN, GOOD) == Receipt(Reception.SAME, ARN, "Ask")
+    assert take_answer(TOKEN, Answer(FAILURE, reason="no")).reception is Reception.CONFLICT
+    assert Answer(**database.answer()) == GOOD
+
+
+def test_an_answer_that_came_in_between_is_the_first(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process answers after this one has looked, and before it writes."""
+    stored, looks = callback_answers._stored, []
+
+    def too_early(*arguments: Any) -> dict[str, Any]:
+        found = stored(*arguments)
+        looks.append(found)
+        if len(looks) == 1:
+            database.put(answer_key(DIGEST), Answer(FAILURE, reason="first").as_json())
+        return found
+
+    monkeypatch.setattr(callback_answers, "_stored", too_early)
+    assert take_answer(TOKEN, GOOD).reception is Reception.CONFLICT
+    assert database.answer()["reason"] == "first"
+    assert database.ti().state == "deferred"
+
+
+@pytest.mark.parametrize("end", ["cleared", "ended", "closed", "another token", "no record", "task removed"])
+def test_a_late_answer_changes_nothing(database: Database, end: str) -> None:
+    from sqlalchemy import delete
+
+    if end == "cleared":
+        database.set(database.task, max_tries=9)
+    elif end == "ended":
+        database.set(database.task, state="failed")
+    elif end == "closed":
+        database.record(closed=True)
+    elif end == "another token":
+        database.record(digest="other")
+    else:
+        model = database.store if end == "no record" else database.task
+        key = {"key": RECORD_KEY} if end == "no record" else {"task_id": "Ask"}
+        with database.session() as session:
+            session.execute(delete(model).filter_by(**key))
+    before = None if end == "task removed" else database.ti().state
+    assert take_answer(TOKEN, GOOD) == Receipt(Reception.LATE, ARN, "Ask")
+    assert database.answer() is None
+    assert end == "task removed" or database.ti().state == before
+
+
+def test_an_unknown_token(database: Database) -> None:
+    assert take_answer("0123456789", GOOD) == Receipt(Reception.UNKNOWN)
+    assert step_of_token("0123456789") is None
+    assert step_of_token(TOKEN) == "Ask"
+
+
+def test_the_token_of_a_deleted_run_is_known_by_its_trace(database: Database) -> None:
+    from airflow.models.variable import Variable
+
+    with database.session() as session:
+        session.add(Variable(key=trace_key(digest_of("0123456789")), val=ARN))
+    assert take_answer("0123456789", GOOD) == Receipt(Reception.LATE, ARN)
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+def respond(database: Database, *options: str, **form: Any) -> None:
+    """Answer by Airflow's own route."""
+    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+
+    user: Any = SimpleNamespace(get_id=lambda: 7, get_name=lambda: "Ada")
+    payload = UpdateHITLDetailPayload(chosen_options=list(options), params_input=form)
+    with database.session() as session:
+        update_hitl_detail("dag", "run", "Ask", payload, user, session, -1)
+
+
+@pytest.mark.parametrize("state", ["deferred", "running", "up_for_retry"])
+def test_what_a_person_answers_is_the_same_row(database: Database, state: str) -> None:
+    remember_people()
+    remember_people()  # once is enough, twice does no harm
+    database.set(database.task, state=state)
+    respond(database, SUCCESS, rows=12, FailureReason=None)
+    assert Answer(**database.answer()) == Answer(SUCCESS, {"rows": 12}, person="Ada")
+    assert database.ti().state == ("scheduled" if state == "deferred" else state)
+    assert take_answer(TOKEN, GOOD).reception is Reception.SAME
+    assert take_answer(TOKEN, Answer(SUCCESS)).reception is Reception.CONFLICT
+
+
+def test_a_person_who_answers_after_a_handler_is_told_so(database: Database) -> None:
+    from fastapi import HTTPException
+
+    remember_people()
+    take_answer(TOKEN, GOOD)
+    with pytest.raises(HTTPException) as caught:
+        respond(database, FAILURE, FailureReason="no")
+    assert caught.value.status_code == 409
+    assert Answer(**database.answer()) == GOOD
+
+
+def test_a_late_answer_of_a_person_changes_nothing(database: Database) -> None:
+    remember_people()
+    database.set(database.task, state="failed")
+    respond(database, SUCCESS, rows=12)
+    assert database.answer() is None
+
+
+def test_required_actions_of_other_tasks_are_left_alone(database: Database) -> None:
+    remember_people()
+    database.put(RECORD_KEY, {"epoch": "4/4", "token": "t", "name": "job"})
+    respond(database, SUCCESS)
+    assert database.answer() is None

@@ -1,0 +1,56 @@
+"""Callback steps in a rehearsal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_sm_pipelines.callbacks import answers as callback_answers
+from airflow_sm_pipelines.callbacks import step as callback_step
+from airflow_sm_pipelines.callbacks.queue import CallbackMessage
+from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
+from airflow_sm_pipelines.cli.rehearse import OutcomeError, chosen_outcomes, prepare
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.local.rehearsal import Outcome
+from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered, rehearsed_answer
+
+DEFINITION = Path(__file__).parents[1] / "integration" / "definitions" / "callback.json"
+
+
+def test_a_callback_is_answered_with_outputs_of_the_declared_types() -> None:
+    plan = prepare(load_pipeline(DEFINITION), DEFINITION, [], [], []).plan
+    assert Answer(**plan.callback_answers()["Measure"]) == Answer(SUCCESS, {"rows": 1, "mean": 1.0})
+
+
+def test_a_value_is_chosen_by_the_user() -> None:
+    chosen = ["Measure.OutputParameters.rows=99"]
+    plan = prepare(load_pipeline(DEFINITION), DEFINITION, [], [], chosen).plan
+    assert plan.callback_answers()["Measure"]["outputs"]["rows"] == 99
+
+
+def test_a_failure_is_chosen_by_the_user() -> None:
+    plan = prepare(load_pipeline(DEFINITION), DEFINITION, [], ["Measure=failed:nobody there"], []).plan
+    assert Answer(**plan.callback_answers()["Measure"]) == Answer(FAILURE, reason="nobody there")
+    assert rehearsed_answer({"rows": 1}, Outcome()) == Answer(SUCCESS, {"rows": 1})
+
+
+def test_a_callback_cannot_be_stopped() -> None:
+    with pytest.raises(OutcomeError, match="cannot be stopped"):
+        chosen_outcomes(load_pipeline(DEFINITION), ["Measure=stopped"])
+
+
+def test_each_message_is_sent_and_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Any] = []
+    monkeypatch.setattr(callback_step, "send", lambda *_: events.append("sent") or "id")
+    monkeypatch.setattr(callback_answers, "step_of_token", {"t1": "A", "t2": "B"}.get)
+    monkeypatch.setattr(callback_answers, "take_answer", lambda token, answer: events.append((token, answer)))
+    before = callback_step.send
+
+    with callbacks_answered({"A": Answer(FAILURE, reason="no").as_json()}):
+        for token in ("t1", "t2"):
+            assert callback_step.send(None, CallbackMessage("q", token, "", None), "Executing", "digest") == "id"
+
+    assert events == ["sent", ("t1", Answer(FAILURE, reason="no")), "sent", ("t2", Answer(SUCCESS))]
+    assert callback_step.send is before

@@ -1,0 +1,110 @@
+"""A folder of definitions as DAGs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from airflow.sdk.definitions._internal.contextmanager import DagContext
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_sm_pipelines.translation import folder as folder_module
+from airflow_sm_pipelines.translation.folder import BROKEN_TAG
+
+
+@pytest.fixture
+def folder(tmp_path: Path, definition: Any, processing_arguments: Any) -> Path:
+    pipelines = tmp_path / "pipelines"
+    pipelines.mkdir()
+    good = definition({"Name": "A", "Type": "Processing", "Arguments": processing_arguments})
+    for name in ("first", "second"):
+        (pipelines / f"{name}.json").write_text(json.dumps(good))
+    (pipelines / "notes.txt").write_text("no definition")
+    return pipelines
+
+
+@pytest.fixture
+def dags(tmp_path: Path, folder: Path) -> Any:
+    """Import a DAG file beside the folder, as Airflow does; return its module."""
+
+    def load(call: str = 'load_pipelines("pipelines")') -> ModuleType:
+        file = tmp_path / "all.py"
+        file.write_text(f"from airflow_sm_pipelines import load_pipelines\n\ndags = {call}\n")
+        spec = importlib.util.spec_from_file_location("all_pipelines", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+def test_every_definition_is_a_dag_of_its_files_name(dags: Any, tmp_path: Path) -> None:
+    found = dags().dags
+
+    assert sorted(found) == ["first", "second"]
+    assert {dag.fileloc for dag in found.values()} == {str(tmp_path / "all.py")}
+
+
+def test_arguments_are_for_all_of_them(dags: Any) -> None:
+    found = dags('load_pipelines("pipelines", schedule="@daily", tags=["ml"], pattern="f*.json")').dags
+
+    assert {name: (dag.tags, dag.schedule) for name, dag in found.items()} == {"first": ({"ml"}, "@daily")}
+
+
+def test_airflow_finds_them_without_a_name(dags: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "all_pipelines", ModuleType("all_pipelines"))
+    monkeypatch.setattr(DagContext, "current_autoregister_module_name", "all_pipelines")
+    DagContext.autoregistered_dags.clear()
+
+    dags()
+
+    assert {dag.dag_id for dag, _ in DagContext.autoregistered_dags} == {"first", "second"}
+    DagContext.autoregistered_dags.clear()
+
+
+def test_a_broken_definition_costs_only_its_own_dag_which_shows_the_errors(dags: Any, folder: Path) -> None:
+    (folder / "broken.json").write_text('{"Version": "2020-12-01", "Steps": [{"Name": "A"}]}')
+
+    found = dags('load_pipelines("pipelines", schedule="@daily")').dags
+
+    assert sorted(found) == ["broken", "first", "second"]
+    broken = found["broken"]
+    assert BROKEN_TAG in broken.tags
+    assert broken.schedule is None
+    assert "Steps[0]" in broken.doc_md
+    assert "\\n" not in broken.doc_md
+    [task] = broken.tasks
+    with pytest.raises(AirflowFailException, match=r"Steps\[0\]"):
+        task.execute({})
+
+
+def test_a_definition_that_cannot_be_read_is_a_broken_one(dags: Any, folder: Path) -> None:
+    (folder / "gone.json").symlink_to(folder / "nowhere.json")
+
+    assert "No such file" in dags().dags["gone"].doc_md
+
+
+def test_a_task_process_makes_only_its_own_dag(dags: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Context:
+        dag_id = "second"
+
+    monkeypatch.setattr(folder_module, "get_parsing_context", Context)
+
+    assert list(dags().dags) == ["second"]
+
+
+def test_a_missing_folder_is_an_import_error(dags: Any) -> None:
+    with pytest.raises(NotADirectoryError, match="nowhere is not a folder"):
+        dags('load_pipelines("nowhere")')
+
+
+def test_one_dag_id_cannot_be_for_all(dags: Any) -> None:
+    with pytest.raises(TypeError, match="dag_id cannot be given for all"):
+        dags('load_pipelines("pipelines", dag_id="x")')

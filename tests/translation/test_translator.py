@@ -1,0 +1,497 @@
+"""From a definition to a DAG."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, Param
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_sm_pipelines import pipeline_dag, pipeline_task_group
+from airflow_sm_pipelines.errors import InvalidDefinitionError, UnsupportedStepTypeError
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.settings import Waiting
+from airflow_sm_pipelines.operators.condition import ConditionOperator
+from airflow_sm_pipelines.operators.fail import FailOperator
+from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+from airflow_sm_pipelines.operators.processing import ProcessingOperator
+from airflow_sm_pipelines.translation import translator
+from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS
+
+Step = dict[str, Any]
+
+
+@pytest.fixture
+def processing(processing_arguments: Step) -> Any:
+    def make(name: str, *depends_on: Any, reads: str | None = None, **members: Any) -> Step:
+        arguments = dict(processing_arguments)
+        if reads:
+            arguments["Environment"] = {"IMAGE": {"Get": f"Steps.{reads}.AppSpecification.ImageUri"}}
+        waits = {"DependsOn": list(depends_on)} if depends_on else {}
+        return {"Name": name, "Type": "Processing", "Arguments": arguments, **waits, **members}
+
+    return make
+
+
+def condition(name: str, if_steps: list[Step], else_steps: list[Step], **members: Any) -> Step:
+    arguments = {"Conditions": [], "IfSteps": if_steps, "ElseSteps": else_steps}
+    return {"Name": name, "Type": "Condition", "Arguments": arguments, **members}
+
+
+def fail(name: str, *depends_on: str) -> Step:
+    waits = {"DependsOn": list(depends_on)} if depends_on else {}
+    return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": "no"}, **waits}
+
+
+def when(trigger: str, step: str) -> Step:
+    return {"Step": step, "Trigger": trigger}
+
+
+@pytest.fixture
+def dag_of(definition: Any) -> Any:
+    """Make the DAG of some steps."""
+
+    def make(*steps: Step, members: Step | None = None, **arguments: Any) -> DAG:
+        return pipeline_dag(definition(*steps, **(members or {})), **{"dag_id": "dag", **arguments})
+
+    return make
+
+
+@pytest.fixture
+def errors_of(dag_of: Any) -> Any:
+    """The errors with which a definition is refused."""
+
+    def refuse(*steps: Step, **arguments: Any) -> list[str]:
+        with pytest.raises(InvalidDefinitionError) as caught:
+            dag_of(*steps, **arguments)
+        return [str(error) for error in caught.value.exceptions]
+
+    return refuse
+
+
+def edges_of(dag: DAG) -> set[tuple[str, str]]:
+    return {(task.task_id, downstream) for task in dag.tasks for downstream in task.downstream_task_ids}
+
+
+# -- tasks and edges ---------------------------------------------------------------------------------------------------
+
+
+def test_a_step_is_one_task_of_its_name_and_type(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A-1_b"), condition("class", [fail("Stop")], []))
+
+    assert {task.task_id: type(task) for task in dag.tasks} == {
+        "A-1_b": ProcessingOperator,
+        "class": ConditionOperator,
+        "Stop": FailOperator,
+    }
+
+
+def test_names_that_differ_in_a_hyphen_only_are_two_tasks(dag_of: Any, processing: Any) -> None:
+    assert set(dag_of(processing("a-b"), processing("a_b")).task_ids) == {"a-b", "a_b"}
+
+
+def test_depends_on_and_references_are_edges(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A"), processing("B"), processing("C", "A", reads="B"), processing("D", reads="C"))
+
+    assert edges_of(dag) == {("A", "C"), ("B", "C"), ("C", "D")}
+
+
+def test_a_condition_has_an_edge_to_each_step_of_both_branches(dag_of: Any, processing: Any) -> None:
+    inner = condition("Inner", [processing("Deep")], [])
+    dag = dag_of(processing("A"), condition("Outer", [processing("If", reads="A"), inner], [fail("Else")]))
+
+    assert edges_of(dag) == {("Outer", "If"), ("A", "If"), ("Outer", "Inner"), ("Inner", "Deep"), ("Outer", "Else")}
+
+
+def test_a_step_outside_may_wait_for_one_inside_a_branch(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(condition("Check", [processing("If")], []), processing("After", "If"))
+
+    assert edges_of(dag) == {("Check", "If"), ("If", "After")}
+    assert dag.get_task("After").trigger_rule == "all_success"
+
+
+def test_without_triggers_airflows_own_rule_is_enough(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A"), processing("B", "A"), condition("C", [fail("F")], [], DependsOn=["B"]))
+
+    assert {task.trigger_rule for task in dag.tasks} == {"all_success"}
+
+
+@pytest.mark.parametrize("trigger", ["Failed", "Stopped", "Any"])
+def test_a_step_with_a_trigger_starts_when_all_have_ended(dag_of: Any, processing: Any, trigger: str) -> None:
+    dag = dag_of(processing("A"), processing("B"), processing("Notify", when(trigger, "A"), "B"))
+
+    rules = {task.task_id: task.trigger_rule for task in dag.tasks}
+    assert rules == {"A": "all_success", "B": "all_success", "Notify": "all_done", "pipeline_status": "all_done"}
+
+
+@pytest.mark.parametrize("trigger", ["Failed", "Stopped", "Any"])
+def test_a_pipeline_with_triggers_has_one_leaf_that_tells_its_status(
+    dag_of: Any, processing: Any, trigger: str
+) -> None:
+    dag = dag_of(processing("A"), processing("Notify", when(trigger, "A")), processing("C"))
+    status = dag.get_task("pipeline_status")
+
+    assert isinstance(status, PipelineStatusOperator)
+    assert status.upstream_task_ids == {"A", "Notify", "C"}
+    assert [task.task_id for task in dag.leaves] == ["pipeline_status"]
+    assert status.steps_of_tasks == {"A": "A", "Notify": "Notify", "C": "C"}
+
+
+def test_a_pipeline_without_triggers_has_no_such_leaf(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A"), processing("B", when("Completed", "A")), condition("C", [fail("F")], []))
+
+    assert set(dag.task_ids) == {"A", "B", "C", "F"}
+
+
+def test_the_leaf_makes_way_for_a_step_of_its_name(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("pipeline_status"), processing("B", when("Any", "pipeline_status")))
+
+    assert isinstance(dag.get_task("pipeline_status"), ProcessingOperator)
+    assert isinstance(dag.get_task("pipeline_status_"), PipelineStatusOperator)
+
+
+def test_the_wish_for_a_green_run_reaches_the_leaf(dag_of: Any, processing: Any) -> None:
+    steps = processing("A"), processing("B", when("Failed", "A"))
+
+    assert dag_of(*steps).get_task("pipeline_status").completed_with_failures == "failed"
+    opted_out = dag_of(*steps, completed_with_failures="success")
+    assert opted_out.get_task("pipeline_status").completed_with_failures == "success"
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_all_steps_share_pipeline_name_and_connection(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A"), condition("C", [], []), aws_conn_id="other", region_name="eu-west-1")
+    first, second = dag.tasks
+
+    assert first.settings is second.settings
+    assert (first.settings.name, first.settings.task_ids) == ("dag", {"A": "A", "C": "C"})
+    assert first.connection == second.connection == AwsConnection("other", "eu-west-1")
+    assert dag_of(processing("A"), pipeline_name="Abalone").get_task("A").settings.name == "Abalone"
+
+
+def test_how_to_wait_reaches_the_jobs(dag_of: Any, processing: Any) -> None:
+    task = dag_of(processing("A"), deferrable=False, poll_interval=5.0).get_task("A")
+
+    assert task.waiting == Waiting(deferrable=False, poll_interval=5.0)
+    default = dag_of(processing("A")).get_task("A")
+    assert default.waiting == Waiting(deferrable=True, poll_interval=30.0)
+
+
+def test_wide_pipelines_are_not_held_back(dag_of: Any, processing: Any) -> None:
+    wide = [processing(f"S{number}") for number in range(20)]
+
+    assert dag_of(*wide).max_active_tasks == 20
+    assert dag_of(processing("A")).max_active_tasks == 16
+    assert dag_of(*wide, max_active_tasks=3).max_active_tasks == 3
+
+
+def test_other_arguments_are_those_of_the_dag(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A"), tags=["ml"], max_active_runs=1, doc_md="mine", params={"extra": 1})
+
+    assert (dag.tags, dag.max_active_runs) == ({"ml"}, 1)
+    assert dag.params["extra"] == 1
+
+
+def test_a_schedule_starts_by_itself(dag_of: Any, processing: Any) -> None:
+    mine = datetime(2026, 1, 1, tzinfo=UTC)
+
+    assert dag_of(processing("A"), schedule="@daily").start_date <= datetime(2021, 1, 1, tzinfo=UTC)
+    assert dag_of(processing("A"), schedule="@daily", start_date=mine).start_date == mine
+    assert dag_of(processing("A")).start_date is None
+
+
+def test_a_schedule_does_not_catch_up(dag_of: Any, processing: Any) -> None:
+    assert dag_of(processing("A"), schedule="@daily").catchup is False
+
+
+# -- parameters --------------------------------------------------------------------------------------------------------
+
+
+def declare(*parameters: Step) -> Step:
+    return {"Parameters": list(parameters)}
+
+
+def test_values_replace_defaults_in_the_parameters_type(dag_of: Any, processing: Any) -> None:
+    parameters = declare({"Name": "P", "Type": "Integer", "DefaultValue": 1}, {"Name": "Q", "Type": "Boolean"})
+    dag = dag_of(processing("A"), members=parameters, parameters={"P": "0", "Q": False})
+
+    assert {name: dag.params[name] for name in ("P", "Q")} == {"P": 0, "Q": False}
+
+
+def test_values_of_unknown_parameters_or_wrong_types_are_refused_all_at_once(errors_of: Any, processing: Any) -> None:
+    parameters = declare({"Name": "P", "Type": "Integer", "DefaultValue": 1}, {"Name": "Q", "Type": "String"})
+
+    errors = errors_of(processing("A"), members=parameters, parameters={"P": "many", "Q": 1, "R": 1})
+
+    assert errors == [
+        "Parameters: there is no parameter R (declared are: P, Q)",
+        "Parameters[0]: parameter P takes a whole number, not the string 'many'",
+        "Parameters[1]: parameter Q takes a string, not the number 1",
+    ]
+
+
+def test_a_scheduled_run_needs_a_value_for_every_parameter(errors_of: Any, dag_of: Any, processing: Any) -> None:
+    parameters = declare({"Name": "P", "Type": "String"})
+
+    (error,) = errors_of(processing("A"), members=parameters, schedule="@daily")
+
+    assert error == (
+        "Parameters[0]: parameter P has no default value, so a scheduled run cannot start "
+        "(pass parameters={'P': ...}, or leave out the schedule)"
+    )
+    assert dag_of(processing("A"), members=parameters, schedule="@daily", parameters={"P": "x"}).params["P"] == "x"
+    assert dag_of(processing("A"), members=parameters).schedule is None
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that runs two step types."""
+    few = {name: STEP_OPERATORS[name] for name in ("Processing", "Condition")}
+    monkeypatch.setattr(translator, "STEP_OPERATORS", few)
+
+
+@pytest.mark.usefixtures("few_types")
+def test_steps_that_cannot_run_are_refused_all_at_once_by_name_and_type(errors_of: Any, processing: Any) -> None:
+    def lambda_step(name: str) -> Step:
+        return {"Name": name, "Type": "Lambda", "Arguments": {}, "FunctionArn": "arn:aws:lambda:eu-west-1:1:function:f"}
+
+    errors = errors_of(lambda_step("First"), processing("A"), condition("C", [lambda_step("Second")], []))
+
+    assert errors == [
+        "Steps[0].Type: step First is of type Lambda, which this version cannot run (it runs Condition, Processing)",
+        "Steps[2].Arguments.IfSteps[0].Type: step Second is of type Lambda, which this version cannot run "
+        "(it runs Condition, Processing)",
+    ]
+
+
+@pytest.mark.usefixtures("few_types")
+def test_such_a_refusal_has_a_type_of_its_own(dag_of: Any) -> None:
+    step = {"Name": "L", "Type": "Lambda", "Arguments": {}, "FunctionArn": "arn:aws:lambda:eu-west-1:1:function:f"}
+
+    with pytest.raises(InvalidDefinitionError) as caught:
+        dag_of(step)
+
+    assert [type(error) for error in caught.value.exceptions] == [UnsupportedStepTypeError]
+    assert caught.value.source == "<dict>"
+
+
+def test_errors_of_the_definition_come_as_they_are(errors_of: Any, processing: Any) -> None:
+    (error,) = errors_of(processing("A", "Nobody"))
+
+    assert "Nobody" in error
+
+
+def test_a_definition_without_a_file_needs_a_dag_id(definition: Any, processing: Any) -> None:
+    with pytest.raises(InvalidDefinitionError) as caught:
+        pipeline_dag(definition(processing("A")))
+
+    assert str(caught.value.exceptions[0]) == "a definition that is not a file has no name (pass dag_id=...)"
+    assert pipeline_dag(json.dumps(definition(processing("A"))), dag_id="text").dag_id == "text"
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dag_file(tmp_path: Path, definition: Any, processing: Any) -> Path:
+    """A DAG file of two lines beside its definition."""
+    (tmp_path / "abalone.json").write_text(json.dumps(definition(processing("A"))))
+    file = tmp_path / "abalone_dag.py"
+    file.write_text('from airflow_sm_pipelines import pipeline_dag\n\ndag = pipeline_dag("abalone.json")\n')
+    return file
+
+
+def dag_in(file: Path) -> Any:
+    names: dict[str, Any] = {"__file__": str(file)}
+    exec(compile(file.read_text(), file, "exec"), names)
+    return names["dag"]
+
+
+def test_a_relative_path_starts_at_the_calling_file(
+    dag_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+    assert dag_in(dag_file).task_ids == ["A"]
+
+
+def test_the_dag_is_called_like_the_definitions_file(dag_file: Path) -> None:
+    assert dag_in(dag_file).dag_id == "abalone"
+
+
+def test_airflow_shows_the_calling_file(dag_file: Path) -> None:
+    assert dag_in(dag_file).fileloc == str(dag_file)
+
+
+def test_an_absolute_path_is_taken_as_it_is(dag_file: Path) -> None:
+    assert pipeline_dag(dag_file.parent / "abalone.json").dag_id == "abalone"
+    assert pipeline_dag(dag_file.parent / "abalone.json").fileloc == __file__
+
+
+# -- what Airflow does with a DAG --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def whole(dag_of: Any, processing: Any) -> Any:
+    """A DAG with every kind of task; its first step has a name, a description and treacherous text."""
+
+    def make(image: str = "image:1") -> DAG:
+        first = processing("A", DisplayName="Prepare", Description="What it does")
+        first["Arguments"] = {**first["Arguments"], "AppSpecification": {"ImageUri": image}}
+        notify = processing("Notify", when("Failed", "A"))
+        parameters = declare({"Name": "P", "Type": "Integer", "DefaultValue": 0})
+        dag: DAG = dag_of(first, condition("C", [notify], [fail("F")]), members=parameters)
+        return dag
+
+    return make
+
+
+def test_the_documentation_names_the_definition_and_its_digest(whole: Any) -> None:
+    dag = whole()
+    pipeline = dag.get_task("A").settings.pipeline
+
+    assert f"sha256 `{pipeline.digest}`" in dag.doc_md
+    assert "`<dict>`, 4 steps" in dag.doc_md
+
+
+def test_the_users_own_documentation_does_not_replace_the_digest(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A"), doc_md="mine")
+
+    assert dag.doc_md.startswith("mine\n\nSageMaker pipeline definition")
+    assert dag.get_task("A").settings.pipeline.digest in dag.doc_md
+
+
+def test_a_copied_dag_is_whole(whole: Any) -> None:
+    dag = whole()
+
+    copied = copy.deepcopy(dag)
+
+    assert edges_of(copied) == edges_of(dag)
+    assert copied.get_task("A").plan.step is dag.get_task("A").plan.step
+    assert copied.get_task("A").dag is copied
+
+
+def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
+    dag = whole("{{ ds }}.sh")
+    digest = dag.get_task("A").settings.pipeline.digest
+
+    serialized = json.loads(json.dumps(DagSerialization.to_dict(dag)))
+    again = DagSerialization.from_dict(serialized)
+
+    assert digest in again.doc_md
+    assert set(again.task_dict) == {"A", "C", "Notify", "F", "pipeline_status"}
+    task = again.task_dict["A"]
+    assert (task.task_display_name, task.doc_md, task.ui_color) == ("Prepare", "What it does", "#d5e8f7")
+    assert again.task_dict["Notify"].trigger_rule == "all_done"
+    assert again.task_dict["Notify"].upstream_task_ids == {"A", "C"}
+    assert again.task_dict["C"].inherits_from_skipmixin
+    shown = next(entry["__var"] for entry in serialized["dag"]["tasks"] if entry["__var"]["task_id"] == "A")
+    assert shown["request"]["AppSpecification"] == {"ImageUri": "{{ ds }}.sh"}
+    assert shown["has_retry_policy"] is True
+    assert set(shown["_operator_extra_links"]) == {"SageMaker console", "CloudWatch logs"}
+
+
+def test_a_change_anywhere_in_the_definition_is_a_new_version_of_the_dag(whole: Any) -> None:
+    long = "x" * 10_000
+
+    first, second = (json.dumps(DagSerialization.to_dict(whole(long + end)), sort_keys=True) for end in ("1", "2"))
+
+    assert first != second
+
+
+def test_the_same_definition_is_the_same_version_of_the_dag(whole: Any) -> None:
+    first, second = (json.dumps(DagSerialization.to_dict(whole())) for _ in range(2))
+
+    assert first == second
+
+
+def test_params_of_the_users_own_stand_beside_the_parameters(dag_of: Any, processing: Any, errors_of: Any) -> None:
+    parameters = [{"Name": "Count", "Type": "Integer", "DefaultValue": 1}]
+
+    assert set(dag_of(processing("A"), members={"Parameters": parameters}, params={"mine": 2}).params) == {
+        "Count",
+        "mine",
+    }
+    [error] = errors_of(processing("A"), members={"Parameters": parameters}, params={"Count": 2})
+    assert error.startswith("Parameters[0]: params= redefines the pipeline parameter Count")
+
+
+def test_params_of_the_users_own_keep_what_they_demand(dag_of: Any, processing: Any) -> None:
+    params = {"env": Param("dev", enum=["dev", "prod"]), "must": Param(type="string")}
+
+    made = dag_of(processing("A"), params=params).params
+
+    assert made.get_param("env").schema == {"enum": ["dev", "prod"]}
+    assert made.get_param("must").schema == {"type": "string"}
+    with pytest.raises(ParamValidationError, match="must"):
+        made.validate()
+
+
+# -- task groups -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def group_in(definition: Any) -> Any:
+    """Make a task group of some steps in a DAG with some params."""
+
+    def make(*steps: Step, params: Step | None = None, members: Step | None = None, **arguments: Any) -> DAG:
+        with DAG("own", schedule=None, params=params or {}) as dag:
+            pipeline_task_group(definition(*steps, **(members or {})), **{"group_id": "train", **arguments})
+        return dag
+
+    return make
+
+
+def test_a_group_has_a_task_for_each_step_under_its_own_name(group_in: Any, processing: Any) -> None:
+    dag = group_in(processing("A"), processing("B", "A"))
+
+    assert edges_of(dag) == {("train.A", "train.B")}
+    assert dag.get_task("train.B").settings.task_ids == {"A": "train.A", "B": "train.B"}
+    assert dag.get_task("train.A").settings.name == "train"
+
+
+def test_a_group_without_prefix_keeps_the_steps_names(group_in: Any, processing: Any) -> None:
+    assert group_in(processing("A"), prefix_group_id=False).get_task("A").settings.task_ids == {"A": "A"}
+
+
+def test_the_status_of_a_group_is_a_task_of_the_group(group_in: Any, processing: Any) -> None:
+    dag = group_in(processing("A"), processing("Notify", when("Failed", "A")))
+
+    assert edges_of(dag) >= {("train.A", "train.pipeline_status"), ("train.Notify", "train.pipeline_status")}
+
+
+def test_a_groups_parameters_have_the_value_given_else_the_dags_else_the_default(
+    group_in: Any, processing: Any
+) -> None:
+    members = {"Parameters": [{"Name": name, "Type": "Integer", "DefaultValue": 1} for name in ("P", "Q", "R")]}
+
+    dag = group_in(processing("A"), members=members, params={"Q": 5}, parameters={"P": 2})
+
+    assert dag.get_task("train.A").settings.values == {"P": 2, "R": 1}
+    assert dict(dag.params) == {"Q": 5}, "a group adds nothing to the DAG"
+
+
+def test_a_groups_parameter_needs_a_value_from_somewhere(group_in: Any, processing: Any) -> None:
+    members = {"Parameters": [{"Name": "P", "Type": "Integer"}]}
+
+    with pytest.raises(InvalidDefinitionError) as caught:
+        group_in(processing("A"), members=members)
+    assert "parameter P has no default value, and the DAG has no param of that name" in str(caught.value)
+    assert group_in(processing("A"), members=members, params={"P": 5})
+    assert group_in(processing("A"), members=members, parameters={"P": 5})
+    assert group_in(processing("A"), members=members, params={"P": Param(type="integer")}), "asked for at each run"
+
+
+def test_the_role_of_the_pipeline_reaches_its_steps(dag_of: Any, processing: Any) -> None:
+    assert dag_of(processing("A"), role_arn="arn:aws:iam::1:role/R").get_task("A").settings.role_arn
