@@ -20,6 +20,7 @@ from airflow_sm_pipelines.definition.json_text import decode
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
 from airflow_sm_pipelines.definition.models import MISSING, Missing, ParameterValueError, Pipeline
 from airflow_sm_pipelines.definition.property_files import property_file_uri
+from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
 from airflow_sm_pipelines.definition.shapes import ANY, OBJECT, Faults, Member, read_members
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 
@@ -27,7 +28,6 @@ _SCOPE = (
     *(Member(name, OBJECT) for name in ("parameters", "execution", "steps", "files")),
     Member("current_item", ANY),
 )
-_EXPERIMENT_DEFAULTS = {"ExperimentName": "PipelineName", "TrialName": "PipelineExecutionId"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class GivenScope:
         if config is None:
             raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition switches experiments off")
         if isinstance(config, Missing) or member not in config:
-            return self.execution(_EXPERIMENT_DEFAULTS[member])
+            return self.execution(EXPERIMENT_DEFAULTS[member])
         return evaluate(config[member], self)
 
     def properties(self, step: str) -> Json:
