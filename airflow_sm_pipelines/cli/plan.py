@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import cast
 
-from airflow_sm_pipelines.cli.definition_file import read_definition
-from airflow_sm_pipelines.cli.graph import edge_text
-from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
+from airflow_sm_pipelines.cli.arguments import add_format, add_parameters, parameter_values, read_definition
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError
 from airflow_sm_pipelines.preview.aws_requests import AwsRequest, filled_arguments, requests_of
+from airflow_sm_pipelines.preview.graph import edge_text
 from airflow_sm_pipelines.preview.placeholders import KnownValues, Placeholder
 from airflow_sm_pipelines.semantics.retry import rules_of
 

@@ -49,6 +49,22 @@ class GivenValues:
     current_item: Json | Missing = MISSING
 
 
+def typed_parameters(pipeline: Pipeline, given: Mapping[str, object]) -> dict[str, str | int | float | bool]:
+    """Return given values of parameters, each in its parameter's type.
+
+    Raises:
+        ParameterValueError: The definition has no such parameter, or the value does not fit it.
+    """
+    declared = {parameter.name: parameter for parameter in pipeline.parameters}
+    values = {}
+    for name, value in given.items():
+        if name not in declared:
+            hint = did_you_mean(name, declared) or f"it declares {', '.join(declared) or 'none'}"
+            raise ParameterValueError(f"the definition declares no parameter {name!r} ({hint})")
+        values[name] = declared[name].coerce(value)
+    return values
+
+
 def read_given_values(text: str, faults: Faults) -> GivenValues:
     """Return the content of a scope file.
 
