@@ -1,13 +1,16 @@
-"""The example pipelines that the package ships: where they are, what they need, what their runs are judged by."""
+"""The example pipelines in the package: their files, what they need, and how their runs are measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (
@@ -21,10 +24,10 @@ class Metric:
     """A number that a step of an example writes into a property file.
 
     Attributes:
-        label: What people call it.
+        label: Its name for people.
         step: The step that writes it.
         property_file: Name of the property file.
-        path: Members on the way to the number.
+        path: Names of the members that lead to the number.
     """
 
     label: str
@@ -35,7 +38,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class PredictionSource:
-    """Predictions that a Transform step of an example makes, and the true values that another step has put down.
+    """Predictions of a Transform step, and the true values that another step has written.
 
     Attributes:
         step: The Transform step.
@@ -88,7 +91,7 @@ class MeasuredExample(Example):
     """An example that measures, registers and applies its model.
 
     Attributes:
-        metric: What a run is judged by.
+        metric: The measure of a run.
         register_step: The step that registers the model.
         predictions: What the model predicts.
     """
@@ -139,8 +142,8 @@ def dags_folder() -> Path:
     raise FileNotFoundError(f"the example DAGs are in none of: {', '.join(map(str, _FOLDERS))}")
 
 
-def upload_scripts(s3: Any, example: Example, bucket: str) -> None:
-    """Put the scripts of an example where its definition expects them.
+def upload_scripts(s3: BaseClient, example: Example, bucket: str) -> None:
+    """Upload the scripts of an example to where its definition expects them.
 
     Args:
         s3: boto3 client for S3.
