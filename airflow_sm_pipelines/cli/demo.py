@@ -22,7 +22,7 @@ from airflow_sm_pipelines.demo.examples import DIABETES
 from airflow_sm_pipelines.demo.run import DEMOS, DemoError, missing_packages, run_pipeline, start
 from airflow_sm_pipelines.demo.stage import Demo, Stage
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.rehearsal.user_settings import hide_aws_settings
+from airflow_sm_pipelines.rehearsal.isolation import hide_aws_settings
 
 _INTERRUPTED = 130
 

@@ -14,7 +14,7 @@ from types import ModuleType
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
-from airflow_sm_pipelines.rehearsal.user_settings import aws_settings_hidden
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 
 DEFAULT_PORT = 4599
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from urllib.error import URLError
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, AirflowApiError
-from airflow_sm_pipelines.rehearsal.user_settings import THIS_MACHINE, without_settings
+from airflow_sm_pipelines.rehearsal.isolation import THIS_MACHINE, without_settings
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "api-server": ("api-server",),

@@ -20,7 +20,8 @@ from airflow_sm_pipelines.demo.diabetes import DIABETES_DEMO
 from airflow_sm_pipelines.demo.examples import Example, dags_folder, upload_scripts
 from airflow_sm_pipelines.demo.progress import progress_display, progress_name, step_progress, tasks_in_order
 from airflow_sm_pipelines.demo.resources import RunJobs, RunResources
-from airflow_sm_pipelines.demo.stage import Demo, Stage, local_client
+from airflow_sm_pipelines.demo.stage import Demo, Stage
+from airflow_sm_pipelines.rehearsal.isolation import local_client
 
 _NEEDED = {
     "moto": "moto",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
 from airflow_sm_pipelines.demo.examples import Example
+from airflow_sm_pipelines.rehearsal.isolation import local_client
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -50,25 +51,3 @@ class Demo:
     example: Example
     surroundings: Callable[[Stage], AbstractContextManager[Mapping[str, object]]]
     results: Callable[[Stage, str, float], Iterable[str]]
-
-
-def local_client(aws: LocalAws, service: str, endpoint_url: str | None = None) -> BaseClient:
-    """Return a boto3 client of a local AWS.
-
-    Args:
-        aws: The local AWS.
-        service: boto3's name of the service.
-        endpoint_url: Another address to send requests to.
-    """
-    import boto3
-
-    variables = aws.environment()
-    session: Any = boto3.Session()
-    client: BaseClient = session.client(
-        service,
-        endpoint_url=endpoint_url or aws.endpoint_url,
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-    )
-    return client

@@ -1,8 +1,8 @@
-"""Given values: where expressions find their values when no pipeline runs, read from a scope file.
+"""Values that a user gives for expressions when no pipeline runs, read from a scope file.
 
 A scope file is a JSON object; every member is optional::
 
-    {"parameters": {NAME: value},           defaults of the definition where it gives none
+    {"parameters": {NAME: value},           the others have the defaults of the definition
      "execution": {VARIABLE: value},        PipelineName, PipelineExecutionId ...
      "steps": {STEP: properties},           as a Describe response has them; Condition: {"Outcome": true}
      "files": {S3URI: JSON},                what both forms of Std:JsonGet read
@@ -70,7 +70,7 @@ def read_given_values(text: str, faults: Faults) -> GivenValues:
 
     Args:
         text: The text of the file.
-        faults: Where faults are noted; the result is of no use then.
+        faults: Where faults are noted; if there are any, ignore the result.
     """
     document = decode(text, "", faults)
     if faults:
@@ -95,7 +95,7 @@ class GivenScope:
         self._given = given
 
     def unused(self) -> list[str]:
-        """Return a sentence for each given parameter and step that the definition does not have."""
+        """Return a sentence for each given parameter or step that the definition does not have."""
         steps = [step.name for step in self._pipeline.steps]
         parameters = [parameter.name for parameter in self._pipeline.parameters]
         sentences = []
@@ -139,7 +139,7 @@ class GivenScope:
         return _given(self._given.steps, step, f"Steps.{step}", "steps")
 
     def property_file(self, step: str, name: str) -> Json:
-        """Return the given file at the place where, by the step's properties, the property file is."""
+        """Return the given file at the place that the step's properties give for the property file."""
         return self.document(property_file_uri(self._pipeline.step(step), name, self.properties(step)))
 
     def document(self, uri: str) -> Json:
@@ -153,7 +153,7 @@ class GivenScope:
         return self._given.current_item
 
     def iteration_output(self, step: str) -> Json:
-        """Return the given properties of a body step, as those of the iteration in question."""
+        """Return the given properties of a body step, the same for each iteration."""
         return _given(self._given.steps, step, f"IterationOutput.{step}", "steps")
 
 

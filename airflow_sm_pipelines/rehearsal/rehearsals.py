@@ -33,6 +33,7 @@ from airflow_sm_pipelines.preview.given_values import typed_parameters
 from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
 from airflow_sm_pipelines.rehearsal.choices import choose_branches
 from airflow_sm_pipelines.rehearsal.documents import choose_values
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes
 from airflow_sm_pipelines.rehearsal.placeholders import choose_items, items_of_parameters, rehearsal_parameters
 from airflow_sm_pipelines.rehearsal.run import (
@@ -44,7 +45,6 @@ from airflow_sm_pipelines.rehearsal.run import (
 )
 from airflow_sm_pipelines.rehearsal.scope import files_read
 from airflow_sm_pipelines.rehearsal.step_states import step_state
-from airflow_sm_pipelines.rehearsal.user_settings import aws_settings_hidden
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.rehearsal.report import RehearsalReport, RehearsedStep

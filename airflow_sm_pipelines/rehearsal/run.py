@@ -10,20 +10,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import RehearsalError
 from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal, Refusals, Rehearsal
 from airflow_sm_pipelines.rehearsal.callbacks import rehearsed_answer
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
-from airflow_sm_pipelines.rehearsal.user_settings import without_settings
+from airflow_sm_pipelines.rehearsal.isolation import local_client, without_settings
+from airflow_sm_pipelines.rehearsal.process import EndedRun, Order
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/rehearsal"
 """For the steps of a definition that leave the role to the pipeline."""
@@ -84,7 +88,7 @@ class RehearsalPlan:
                 documents[file.place.path] = file.content(NOTE)
         return Rehearsal(outcomes=self.outcomes, files=files, outputs=outputs)
 
-    def callback_answers(self) -> dict[str, dict[str, Any]]:
+    def callback_answers(self) -> dict[str, JsonObject]:
         """Return the answers to Callback steps, by the name of the step. Names of other steps do no harm."""
         outputs = self.rehearsal().outputs
         names = {*outputs, *self.outcomes}
@@ -132,9 +136,9 @@ def run_plan(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
 
     refusals = Refusals()
     rehearsal = replace(plan.rehearsal(), refusals=refusals)
-    with LocalAws(rehearsal=rehearsal, sandbox="rewrite") as aws, _client(aws, "s3") as s3:
+    with LocalAws(rehearsal=rehearsal, sandbox="rewrite") as aws, closing(local_client(aws, "s3")) as s3:
         put_files(s3, plan.files)
-        with _client(aws, "sagemaker") as sagemaker:
+        with closing(local_client(aws, "sagemaker")) as sagemaker:
             put_needs(sagemaker, s3, plan.checks, NOTE)
         ended = airflow.run(plan, aws.environment())
         if "refused" in ended:
@@ -143,7 +147,7 @@ def run_plan(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
         return RehearsalResult(ended["state"], ended["tasks"], ended["reasons"], objects, refusals.noted())
 
 
-def put_files(s3: Any, files: Sequence[ReadFile]) -> None:
+def put_files(s3: BaseClient, files: Sequence[ReadFile]) -> None:
     """Put the files that no step writes to S3.
 
     Args:
@@ -157,7 +161,7 @@ def put_files(s3: Any, files: Sequence[ReadFile]) -> None:
             put_object(s3, SyntheticObject(file.place.path, json.dumps(file.content(NOTE)).encode()))
 
 
-def synthetic_objects(s3: Any) -> dict[str, list[str]]:
+def synthetic_objects(s3: BaseClient) -> dict[str, list[str]]:
     """Return the S3 URIs of all synthetic objects, by the step whose job has written them."""
     found: dict[str, list[str]] = {}
     for bucket in (entry["Name"] for entry in s3.list_buckets()["Buckets"]):
@@ -203,7 +207,7 @@ class RehearsalAirflow:
         """The file that Airflow's output goes to."""
         return self.home / "airflow.log"
 
-    def run(self, plan: RehearsalPlan, aws: Mapping[str, str]) -> dict[str, Any]:
+    def run(self, plan: RehearsalPlan, aws: Mapping[str, str]) -> EndedRun:
         """Run a plan's DAG and return what `airflow_sm_pipelines.rehearsal.process.run_dag` returns.
 
         Args:
@@ -219,22 +223,16 @@ class RehearsalAirflow:
         if self._process is None:
             self._process = self._start(dags)
         dag_file = plan.write_dag_file(dags)
-        order = {
-            "dag_file": str(dag_file),
-            "conf": dict(plan.parameters),
-            "environment": dict(aws),
-            "callbacks": plan.callback_answers(),
-            "result_file": str(result),
-        }
+        order = Order(str(dag_file), str(result), dict(aws), dict(plan.parameters), plan.callback_answers())
         try:
-            answered = _ask(self._process, json.dumps(order))
+            answered = _ask(self._process, json.dumps(asdict(order)))
         finally:
             dag_file.unlink()
         if not answered:
             code = self._end()
             self._is_broken = True
             raise RehearsalError(f"Airflow ended with exit code {code}; its log is {self.log}")
-        ended: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        ended: EndedRun = json.loads(result.read_text(encoding="utf-8"))
         return ended
 
     def _end(self) -> int | None:
@@ -284,20 +282,3 @@ def _ask(process: subprocess.Popen[str], order: str) -> bool:
     except BrokenPipeError:
         return False
     return bool(process.stdout.readline())
-
-
-@contextmanager
-def _client(aws: Any, service: str) -> Iterator[Any]:
-    import boto3
-
-    environment = aws.environment()
-    session: Any = boto3.Session(
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        region_name=environment["AWS_REGION"],
-    )
-    client = session.client(service, endpoint_url=aws.endpoint_url)
-    try:
-        yield client
-    finally:
-        client.close()

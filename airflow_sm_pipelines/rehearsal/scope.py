@@ -12,6 +12,7 @@ An output of a Lambda or Callback step is 1, 1.0, false or a text, as declared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.definition.expressions import (
@@ -26,7 +27,7 @@ from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, PARAMETERS, FilePlace, FreeValue, ReadFile
-from airflow_sm_pipelines.rehearsal.placeholders import Source, placeholder_of
+from airflow_sm_pipelines.rehearsal.placeholders import Source, Value, placeholder_of
 
 _UNKNOWN = "\0"
 """Marks what only a run knows; no definition's own text holds it."""
@@ -79,9 +80,9 @@ class ScopeBeforeRun:
         file = self.files.get(place)
         return FreeValue(place, path, file) if file is not None and path in file.values else None
 
-    def parameter_values(self) -> dict[str, Json]:
+    def parameter_values(self) -> dict[str, Value]:
         """Return the values of all parameters."""
-        return {str(path[0]): value for path, value in self.parameters.values.items()}
+        return {str(path[0]): cast("Value", value) for path, value in self.parameters.values.items()}
 
     def parameter_value(self, name: str) -> FreeValue:
         """Return the value of a parameter as one that may be chosen."""

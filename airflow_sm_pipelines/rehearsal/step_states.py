@@ -41,9 +41,9 @@ class StepState:
         return f"{self.state} in {_iterations(sum(one.state == self.state for one in self.iterations))}"
 
 
-def instance_name(task_id: str, map_index: int) -> str:
+def instance_name(task_id: str, map_index: int | None) -> str:
     """Return a name for a task instance. No step can have the name of an iteration of another step."""
-    return task_id if map_index < 0 else f"{task_id}-{map_index}"
+    return task_id if map_index is None or map_index < 0 else f"{task_id}-{map_index}"
 
 
 def task_of_step(step: Step) -> str:

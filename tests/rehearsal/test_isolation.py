@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from airflow_sm_pipelines.rehearsal.user_settings import aws_settings_hidden, hide_aws_settings
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden, hide_aws_settings
 
 
 def test_nothing_of_the_users_aws_or_proxy_settings_is_left():

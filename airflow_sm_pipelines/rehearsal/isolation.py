@@ -1,10 +1,16 @@
-"""Hides the user's settings of AWS and Airflow from what runs on a local AWS or an Airflow of its own."""
+"""Keeps a local AWS and an Airflow of our own apart from the user's settings of AWS and Airflow."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 THIS_MACHINE = "127.0.0.1,localhost"
 
@@ -37,3 +43,25 @@ def aws_settings_hidden() -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def local_client(aws: LocalAws, service: str, endpoint_url: str | None = None) -> BaseClient:
+    """Return a boto3 client of a local AWS.
+
+    Args:
+        aws: The local AWS.
+        service: boto3's name of the service.
+        endpoint_url: Another address to send requests to.
+    """
+    import boto3
+
+    variables = aws.environment()
+    session: Any = boto3.Session()
+    client: BaseClient = session.client(
+        service,
+        endpoint_url=endpoint_url or aws.endpoint_url,
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
+    return client
