@@ -9,6 +9,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+
 ApiObject: TypeAlias = "dict[str, Any]"
 """A JSON object of the API, such as a task instance."""
 
@@ -16,7 +18,7 @@ ApiObject: TypeAlias = "dict[str, Any]"
 _opener = build_opener(ProxyHandler({}))
 
 
-class AirflowApiError(Exception):
+class AirflowApiError(SageMakerPipelinesError):
     """Airflow's API refused a request.
 
     Args:

@@ -21,6 +21,7 @@ from types import TracebackType
 from urllib.error import URLError
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, AirflowApiError
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.rehearsal.isolation import THIS_MACHINE, without_settings
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
@@ -33,7 +34,7 @@ _USERNAME = "admin"
 _AIRFLOW = (sys.executable, "-m", "airflow")
 
 
-class AirflowStartError(Exception):
+class AirflowStartError(SageMakerPipelinesError):
     """Airflow did not start; the message names the component and holds the end of its log."""
 
 

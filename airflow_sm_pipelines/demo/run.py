@@ -21,6 +21,7 @@ from airflow_sm_pipelines.demo.examples import Example, dags_folder, upload_scri
 from airflow_sm_pipelines.demo.progress import progress_display, progress_name, step_progress, tasks_in_order
 from airflow_sm_pipelines.demo.resources import RunJobs, RunResources
 from airflow_sm_pipelines.demo.stage import Demo, Stage
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.rehearsal.isolation import local_client
 
 _NEEDED = {
@@ -42,7 +43,7 @@ _STOP_SECONDS = 5.0
 _LAST_EVENTS = 10
 
 
-class DemoError(Exception):
+class DemoError(SageMakerPipelinesError):
     """The demo cannot go on; the message says why."""
 
 

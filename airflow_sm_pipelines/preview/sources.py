@@ -18,15 +18,16 @@ from typing import Any, Protocol, cast
 from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 _UPLOAD_NOTE = "Making a definition uploads the code of its Lambda functions and @step functions, if it has any."
 
 
-class SourceSyntaxError(ValueError):
+class SourceSyntaxError(SageMakerPipelinesError, ValueError):
     """A source has none of the three forms."""
 
 
-class SourceError(Exception):
+class SourceError(SageMakerPipelinesError):
     """A source gives no definition: AWS refused, a module cannot be imported, there is no such object."""
 
 

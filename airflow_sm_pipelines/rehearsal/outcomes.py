@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.local.rehearsal import Outcome
 
 OUTCOME_FORMS = "completed, stopped, failed:REASON or, of a check, violation"
@@ -36,7 +37,7 @@ OUTCOMES: Mapping[str, frozenset[str]] = {
 """Step type -> the outcomes that can be chosen for it; other types have none."""
 
 
-class OutcomeError(ValueError):
+class OutcomeError(SageMakerPipelinesError, ValueError):
     """An outcome was chosen for a step that cannot have it, or in an unknown form."""
 
 
