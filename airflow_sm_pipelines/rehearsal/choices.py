@@ -14,8 +14,9 @@ in the run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise, product
 
 from airflow_sm_pipelines.definition.conditions import IncomparableError, evaluate_conditions
@@ -147,12 +148,30 @@ class _Search:
         if not isinstance(conditions, list) or not self._is_known(conditions):
             return self._solve(index + 1)
         for wanted in self._wanted(step):
-            for _ in self._assignments(conditions, wanted):
-                self._scope.outcomes[step.name] = wanted
-                if self._solve(index + 1):
+            goals = [(condition, wanted) for condition in conditions]
+            # The `IfSteps` need all conditions to hold; one that does not is enough for the `ElseSteps`.
+            for alternative in [goals] if wanted else [[goal] for goal in goals]:
+                if self._fulfil(alternative, partial(self._go_on, index, wanted)):
                     return True
-                del self._scope.outcomes[step.name]
         return False
+
+    def _go_on(self, index: int, outcome: bool) -> bool:
+        """Solve the Conditions after one with this outcome."""
+        name = self._conditions[index].name
+        self._scope.outcomes[name] = outcome
+        if self._solve(index + 1):
+            return True
+        del self._scope.outcomes[name]
+        return False
+
+    def _fulfil(self, goals: Sequence[tuple[Json, bool]], go_on: Callable[[], bool]) -> bool:
+        """Tell whether each condition can be made as wanted so that the search can go on; if so, the values are set."""
+        if not goals:
+            return go_on()
+        condition, wanted = goals[0]
+        return any(
+            self._holds(condition) is wanted and self._fulfil(goals[1:], go_on) for _ in self._settings(condition)
+        )
 
     def _is_reached(self, step: Step) -> bool:
         """Tell whether every branch around a step is taken, as far as that is known."""
@@ -189,23 +208,9 @@ class _Search:
             return found.name not in self._scope.variables
         return found.namespace is Namespace.EXPERIMENT
 
-    def _assignments(self, conditions: list[Json], wanted: bool) -> Iterator[None]:
-        """Set the free values of conditions in each way that gives the wanted outcome, and reset them in the end."""
-        if wanted:
-            yield from self._all_hold(conditions)
-            return
-        for condition in conditions:
-            yield from self._set([condition], wanted=False)
-
-    def _all_hold(self, conditions: list[Json]) -> Iterator[None]:
-        if not conditions:
-            yield
-            return
-        for _ in self._set(conditions[:1], wanted=True):
-            yield from self._all_hold(conditions[1:])
-
-    def _set(self, conditions: list[Json], *, wanted: bool) -> Iterator[None]:
-        found = dict.fromkeys(self._scope.free_values(conditions))
+    def _settings(self, condition: Json) -> Iterator[None]:
+        """Set the free values of a condition in each possible way; after the last, as they were."""
+        found = dict.fromkeys(self._scope.free_values([condition]))
         # `product` changes the last one first: parameters as late as possible.
         free = sorted((value for value in found if value not in self._bound), key=lambda one: one.place != PARAMETERS)
         before = [value.get() for value in free]
@@ -220,15 +225,14 @@ class _Search:
                 raise _SearchTooLongError
             for value, new in zip(free, chosen, strict=True):
                 value.set(new)
-            if self._holds(conditions) is wanted:
-                yield
+            yield
         for value, old in zip(free, before, strict=True):
             value.set(old)
         self._bound.difference_update(free)
 
-    def _holds(self, conditions: list[Json]) -> bool | None:
+    def _holds(self, condition: Json) -> bool | None:
         try:
-            return evaluate_conditions(conditions, self._scope)
+            return evaluate_conditions([condition], self._scope)
         except (EvaluationError, IncomparableError):
             return None
 
