@@ -36,7 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``check``."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="a pipeline definition (JSON)")
     parser.add_argument(
-        "--format", choices=("text", "json", "human"), default="text", help="default: %(default)s; human is text"
+        "--format",
+        choices=("text", "json", "human"),
+        default="text",
+        help="default: %(default)s; human is an old name of text",
     )
 
 

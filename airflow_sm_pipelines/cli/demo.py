@@ -18,9 +18,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.demo.airflow_processes import AirflowStartError
-from airflow_sm_pipelines.demo.examples import DIABETES
+from airflow_sm_pipelines.demo.examples import DIABETES, Demo, Stage
 from airflow_sm_pipelines.demo.run import DEMOS, DemoError, missing_packages, run_pipeline, start
-from airflow_sm_pipelines.demo.stage import Demo, Stage
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.rehearsal.isolation import hide_aws_settings
 
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-mse",
         type=float,
         metavar="NUMBER",
-        help="largest mean squared error that the pipeline accepts; with 1 it fails (default: the definition's)",
+        help="largest mean squared error that the pipeline accepts; 1 makes it fail (default: that of the definition)",
     )
     parser.add_argument(
         "--keep",

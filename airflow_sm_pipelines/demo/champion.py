@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call
 from airflow_sm_pipelines.demo.airflow_api import ApiObject
-from airflow_sm_pipelines.demo.examples import CHAMPION, dags_folder
-from airflow_sm_pipelines.demo.stage import Demo, Stage
+from airflow_sm_pipelines.demo.examples import CHAMPION, Demo, Stage, dags_folder
 from airflow_sm_pipelines.rehearsal.isolation import local_client
 
 if TYPE_CHECKING:

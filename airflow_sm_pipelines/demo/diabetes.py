@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, ApiObject
-from airflow_sm_pipelines.demo.examples import DIABETES, MeasuredExample, Metric
-from airflow_sm_pipelines.demo.stage import Demo, Stage
+from airflow_sm_pipelines.demo.examples import DIABETES, Demo, MeasuredExample, Metric, Stage
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

@@ -17,10 +17,9 @@ from airflow_sm_pipelines.demo.airflow_api import AirflowApi, ApiObject
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
 from airflow_sm_pipelines.demo.champion import CHAMPION_DEMO
 from airflow_sm_pipelines.demo.diabetes import DIABETES_DEMO
-from airflow_sm_pipelines.demo.examples import Example, dags_folder, upload_scripts
+from airflow_sm_pipelines.demo.examples import Demo, Example, Stage, dags_folder, upload_scripts
 from airflow_sm_pipelines.demo.progress import progress_display, progress_name, step_progress, tasks_in_order
 from airflow_sm_pipelines.demo.resources import RunJobs, RunResources
-from airflow_sm_pipelines.demo.stage import Demo, Stage
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.rehearsal.isolation import local_client
 
