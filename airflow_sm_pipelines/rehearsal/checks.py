@@ -16,6 +16,7 @@ from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckTyp
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.preview.placeholders import KnownValues, Placeholder
+from airflow_sm_pipelines.rehearsal.outcomes import is_check
 from airflow_sm_pipelines.rehearsal.placeholders import Value
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def needs_of_checks(pipeline: Pipeline, parameters: Mapping[str, Value]) -> tupl
     groups: dict[str, list[str]] = {}
     notes: list[str] = []
     for step in pipeline.steps:
-        if step.type not in ("QualityCheck", "ClarifyCheck"):
+        if not is_check(step.type):
             continue
         members = {name: known.fill(value) for name, value in step.members.items()}
         configs += [uri for uri in _config_uris(step, members, known) if uri not in configs]

@@ -37,6 +37,11 @@ OUTCOMES: Mapping[str, frozenset[str]] = {
 """Step type -> the outcomes that can be chosen for it; other types have none."""
 
 
+def is_check(step_type: str) -> bool:
+    """Tell whether steps of a type compare data with a baseline."""
+    return "violation" in OUTCOMES.get(step_type, ())
+
+
 class OutcomeError(SageMakerPipelinesError, ValueError):
     """An outcome was chosen for a step that cannot have it, or in an unknown form."""
 

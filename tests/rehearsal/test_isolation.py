@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden, hide_aws_settings
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden, hide_aws_settings, without_settings
 
 
 def test_nothing_of_the_users_aws_or_proxy_settings_is_left():
@@ -23,6 +23,12 @@ def test_nothing_of_the_users_aws_or_proxy_settings_is_left():
         "no_proxy": "127.0.0.1,localhost",
         "HOME": "/home/somebody",
     }
+
+
+def test_only_variables_with_a_prefix_are_left_out():
+    environment = {"AIRFLOW_HOME": "/x", "AIRFLOW__CORE__X": "y", "AWS_PROFILE": "p", "HOME": "/h"}
+    assert without_settings(environment, "AIRFLOW_") == {"AWS_PROFILE": "p", "HOME": "/h"}
+    assert without_settings(environment, "AIRFLOW_", "AWS_") == {"HOME": "/h"}
 
 
 def test_the_process_has_them_again_afterwards_whatever_happens(monkeypatch):
