@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,8 @@ def without_settings(environment: Mapping[str, str], *prefixes: str) -> dict[str
 
 def hide_aws_settings(environment: MutableMapping[str, str]) -> None:
     """Remove what leads to an AWS account, another endpoint or a proxy from an environment."""
-    kept = without_settings(environment, "AWS_")
-    environment.clear()
+    _keep_only(environment, without_settings(environment, "AWS_"))
     environment.update(
-        kept,
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         NO_PROXY=THIS_MACHINE,
@@ -41,8 +39,14 @@ def aws_settings_hidden() -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ.clear()
+        _keep_only(os.environ, before)
         os.environ.update(before)
+
+
+def _keep_only(environment: MutableMapping[str, str], names: Iterable[str]) -> None:
+    """Remove all other variables; the rest stays there all the time, since other threads may read it."""
+    for name in environment.keys() - set(names):
+        del environment[name]
 
 
 def local_client(aws: LocalAws, service: str, endpoint_url: str | None = None) -> BaseClient:
