@@ -64,7 +64,7 @@ def check_file(file: str) -> CheckedFile:
 
 
 def _as_json(checked: Sequence[CheckedFile]) -> str:
-    from airflow_sm_pipelines.preview.reports import CheckReport, Finding, report_text  # noqa: PLC0415 - loads pydantic
+    from airflow_sm_pipelines.preview.reports import CheckReport, Finding, report_text
 
     def listed(findings: Findings) -> list[Finding]:
         return [Finding(path=one.path, message=one.message, hint=one.hint) for one in findings]

@@ -102,7 +102,7 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
 
 
 def _print_json(reports: list[RehearsalReport], *, as_list: bool) -> None:
-    from airflow_sm_pipelines.preview.reports import report_text  # noqa: PLC0415 - loads pydantic
+    from airflow_sm_pipelines.preview.reports import report_text
 
     print(report_text(reports if as_list else reports[0]))
 

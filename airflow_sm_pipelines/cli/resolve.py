@@ -57,7 +57,7 @@ def _read_scope(file: str) -> GivenValues | None:
 
 
 def _as_json(steps: list[ResolvedStep]) -> str:
-    from airflow_sm_pipelines.preview.reports import report_text  # noqa: PLC0415 - loads pydantic
+    from airflow_sm_pipelines.preview.reports import report_text
 
     return report_text(resolve_report(steps))
 

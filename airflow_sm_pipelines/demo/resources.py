@@ -6,16 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import call
-from airflow_sm_pipelines.aws.kinds import (
-    ENDPOINT,
-    ENDPOINT_CONFIG,
-    INFERENCE_COMPONENT,
-    MODEL,
-    MODEL_PACKAGE,
-    RESOURCE_KINDS,
-    ResourceKind,
-)
+from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.requests.tags import owner_of
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, ApiObject
 from airflow_sm_pipelines.demo.progress import progress_name
@@ -25,11 +18,9 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 _KINDS = {
-    "Model": MODEL,
-    "RegisterModel": MODEL_PACKAGE,
-    "EndpointConfig": ENDPOINT_CONFIG,
-    "Endpoint": ENDPOINT,
-    "InferenceComponent": INFERENCE_COMPONENT,
+    step_type: row.kind
+    for step_type, row in CATALOG.items()
+    if row.kind is not None and not row.kind.list and row.kind.service == "sagemaker"
 }
 """Step type -> what it creates that is no job and has a name of its own."""
 

@@ -15,7 +15,7 @@ Plans = Sequence[StepPlan]
 
 def graph_report(plans: Plans) -> GraphReport:
     """Return the graph as a report, in document order; the edge from a Condition is in ``depends_on``, too."""
-    from airflow_sm_pipelines.preview.reports import BranchOf, Dependency, GraphReport, GraphStep  # noqa: PLC0415
+    from airflow_sm_pipelines.preview.reports import BranchOf, Dependency, GraphReport, GraphStep
 
     steps = [
         GraphStep(
@@ -32,7 +32,7 @@ def graph_report(plans: Plans) -> GraphReport:
 
 def as_json(plans: Plans) -> str:
     """Return the graph as JSON text."""
-    from airflow_sm_pipelines.preview.reports import report_text  # noqa: PLC0415 - loads pydantic
+    from airflow_sm_pipelines.preview.reports import report_text
 
     return report_text(graph_report(plans))
 

@@ -44,13 +44,13 @@ def resolve_steps(pipeline: Pipeline, scope: Scope) -> list[ResolvedStep]:
 
 def resolve_report(steps: Sequence[ResolvedStep]) -> reports.ResolveReport:
     """Return resolved steps as a report."""
-    from airflow_sm_pipelines.preview import reports  # noqa: PLC0415 - loads pydantic
+    from airflow_sm_pipelines.preview import reports
 
     return reports.ResolveReport(steps=[_step_report(step) for step in steps])
 
 
 def _step_report(resolved: ResolvedStep) -> reports.ResolvedStep:
-    from airflow_sm_pipelines.preview import reports  # noqa: PLC0415
+    from airflow_sm_pipelines.preview import reports
 
     return reports.ResolvedStep(
         name=resolved.step.name,

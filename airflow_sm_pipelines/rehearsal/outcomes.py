@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from airflow_sm_pipelines.aws.kinds import MODEL_PACKAGE
+from airflow_sm_pipelines.catalog import CATALOG, AnsweredBy, StepTypeRow
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
@@ -13,33 +15,25 @@ from airflow_sm_pipelines.local.rehearsal import Outcome
 OUTCOME_FORMS = "completed, stopped, failed:REASON or, of a check, violation"
 """How outcomes are written."""
 
-_JOB = frozenset({"completed", "failed", "stopped"})
-_CHECK = _JOB | {"violation"}
-# Lambda and Callback steps have no job, but something that answers. No operation stops a deployment.
-_ANSWERED = _DEPLOYED = frozenset({"completed", "failed"})
+_EITHER = frozenset({"completed", "failed"})
+_ALL = _EITHER | {"stopped", "violation"}
+
+
+def _outcomes_of(row: StepTypeRow) -> frozenset[str]:
+    """Return the outcomes that can be chosen for steps of a type; none for a type that runs no job."""
+    if row.answered_by in (AnsweredBy.FUNCTION, AnsweredBy.PEOPLE):
+        return _EITHER
+    if row.kind is None or not row.kind.status_member or row.kind is MODEL_PACKAGE:
+        return frozenset()  # nothing is created, or it is complete at once
+    # No operation stops a deployment.
+    stopped = {"stopped"} if row.kind.stop else set()
+    return _EITHER | stopped | ({"violation"} if row.finds_violations else set())
+
 
 OUTCOMES: Mapping[str, frozenset[str]] = {
-    "Processing": _JOB,
-    "Training": _JOB,
-    "Transform": _JOB,
-    "Tuning": _JOB,
-    "AutoML": _JOB,
-    "Job": _JOB,
-    "EMR": _JOB,
-    "EMRServerless": _JOB,
-    "Callback": _ANSWERED,
-    "Lambda": _ANSWERED,
-    "Endpoint": _DEPLOYED,
-    "InferenceComponent": _DEPLOYED,
-    "QualityCheck": _CHECK,
-    "ClarifyCheck": _CHECK,
+    step_type: outcomes for step_type, row in CATALOG.items() if (outcomes := _outcomes_of(row))
 }
 """Step type -> the outcomes that can be chosen for it; other types have none."""
-
-
-def is_check(step_type: str) -> bool:
-    """Tell whether steps of a type compare data with a baseline."""
-    return "violation" in OUTCOMES.get(step_type, ())
 
 
 class OutcomeError(SageMakerPipelinesError, ValueError):
@@ -76,7 +70,7 @@ def _check(name: str, step_type: str, text: str) -> None:
     if allowed is None:
         raise OutcomeError(f"{step}, which runs no job; outcomes are for {list_names(OUTCOMES)}")
     outcome, colon, reason = text.partition(":")
-    if outcome not in _CHECK or bool(colon) is not (outcome == "failed") or bool(colon) is not bool(reason):
+    if outcome not in _ALL or bool(colon) is not (outcome == "failed") or bool(colon) is not bool(reason):
         raise OutcomeError(f"expected STEP= and {OUTCOME_FORMS}, found {f'{name}={text}'!r}")
     if outcome not in allowed:
         raise OutcomeError(f"{step}, which {_REFUSALS[outcome]}")

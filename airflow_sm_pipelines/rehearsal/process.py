@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -61,19 +60,19 @@ def main() -> None:
     """Create the database, then run the DAG of each order and write its result."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    from airflow.utils.db import initdb  # noqa: PLC0415 - this process alone has the settings for it
+    from airflow.utils.db import initdb
 
-    from airflow_sm_pipelines.execution import connection, step  # noqa: PLC0415
+    from airflow_sm_pipelines.execution import connection
+    from airflow_sm_pipelines.execution.step_run import limits_left_to_aws
 
-    # The local AWS notes missing members and values beyond the API's limits, and goes on.
-    step.shape_request = partial(step.shape_request, complete=False)  # type: ignore[attr-defined]
     initdb()
     for line in sys.stdin:
         order = Order(**json.loads(line))
         os.environ.update(order.environment)
         connection.forget_clients()
         try:
-            result = run_dag(order)
+            with limits_left_to_aws():
+                result = run_dag(order)
         except InvalidDefinitionError as error:
             result = {"refused": str(error)}
         Path(order.result_file).write_text(json.dumps(result), encoding="utf-8")

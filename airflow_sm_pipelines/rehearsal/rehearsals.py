@@ -217,7 +217,7 @@ def _assignments(values: Values | None) -> Iterable[str]:
 
 def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> RehearsalReport:
     """Return the report of a rehearsal that has ended."""
-    from airflow_sm_pipelines.rehearsal import report  # noqa: PLC0415 - loads pydantic
+    from airflow_sm_pipelines.rehearsal import report
 
     plan = prepared.plan
     return report.RehearsalReport(
@@ -241,7 +241,7 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
 
 
 def _step_report(step: Step, result: RehearsalResult) -> RehearsedStep:
-    from airflow_sm_pipelines.rehearsal.report import RehearsedIteration, RehearsedStep  # noqa: PLC0415
+    from airflow_sm_pipelines.rehearsal.report import RehearsedIteration, RehearsedStep
 
     ended = step_state(step, result.tasks, result.reasons)
     iterations = [RehearsedIteration(state=one.state, reason=one.reason) for one in ended.iterations]

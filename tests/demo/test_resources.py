@@ -8,7 +8,7 @@ from botocore import xform_name
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.demo.resources import RunJobs, RunResources
+from airflow_sm_pipelines.demo.resources import _KINDS, RunJobs, RunResources
 
 
 class SageMaker:
@@ -106,6 +106,10 @@ PROPERTIES = {
     "Register": {"ModelPackageArn": "arn:aws:sagemaker:us-west-2:1:model-package/group/3"},
     "Train": {"TrainingJobName": "job"},
 }
+
+
+def test_what_is_no_job_is_known_of_each_type() -> None:
+    assert sorted(_KINDS) == ["Endpoint", "EndpointConfig", "InferenceComponent", "Model", "RegisterModel"]
 
 
 class Api:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.local.rehearsal import Outcome
 from airflow_sm_pipelines.rehearsal.outcomes import OUTCOMES, OutcomeError, chosen_outcomes
 
@@ -16,8 +15,25 @@ ABALONE = load_pipeline(GOLDEN / "v2_abalone_full.json")
 CHECKS = load_pipeline(GOLDEN / "v2_clarify_quality_checks.json")
 
 
-def test_outcomes_are_for_types_that_exist() -> None:
-    assert OUTCOMES.keys() <= STEP_TYPES.keys()
+def test_each_type_has_the_outcomes_that_its_jobs_can_have() -> None:
+    types: dict[tuple[str, ...], list[str]] = {}
+    for step_type, outcomes in OUTCOMES.items():
+        types.setdefault(tuple(sorted(outcomes)), []).append(step_type)
+
+    assert {outcomes: sorted(names) for outcomes, names in types.items()} == {
+        ("completed", "failed"): ["Callback", "Endpoint", "InferenceComponent", "Lambda"],
+        ("completed", "failed", "stopped"): [
+            "AutoML",
+            "EMR",
+            "EMRServerless",
+            "Job",
+            "Processing",
+            "Training",
+            "Transform",
+            "Tuning",
+        ],
+        ("completed", "failed", "stopped", "violation"): ["ClarifyCheck", "QualityCheck"],
+    }
 
 
 @pytest.mark.parametrize(
