@@ -29,7 +29,7 @@ from airflow_sm_pipelines.errors import StepError, UnfitRequestError
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.semantics.iterations import child_name
 
-# Stand-ins of the right length, which no definition can hold, for what is drawn at run time.
+# Stand-ins of the right length, which no definition can hold, for what is drawn at run time: names are cut as in a run.
 _EXECUTION, _TOKEN = "\0" * 12, "\1" * 10
 _DRAWN = {_EXECUTION: "<Execution.PipelineExecutionId>", _TOKEN: "<token>", _TOKEN[:8]: "<token>"}
 _ANY_ITERATION = "N"
@@ -71,7 +71,7 @@ def planned_calls(step: Step, pipeline: Pipeline, scope: PlaceholderScope) -> Pl
     try:
         for call in _every_call(row.builder()(_start(step, pipeline, scope, row.kind_of(step.arguments)))):
             request, found = _shaped(call)
-            calls.append(replace(call, request=request))
+            calls.append(replace(call, request=_shown(request)))
             misfits += (f"{call.operation}: {fault}" for fault in found)
     except StepError as error:
         end = error.message
@@ -143,12 +143,20 @@ def _attempt(step: Step, name: str, kind: ResourceKind | None, scope: Placeholde
     if prefix is not None and kind.verbatim_name:
         return prefix if isinstance(prefix, str) else str(prefix)
     if isinstance(prefix, Unknown):
-        return Unknown(f"{prefix}-{_DRAWN[_EXECUTION]}-<token>-0")
+        return Unknown(f"{prefix}-{_EXECUTION}-{_TOKEN}-0")
     literal = None if prefix is None else str(prefix)
-    text = resource_name(_EXECUTION, name, _TOKEN, 0, limit=kind.name_limit, prefix=literal)
-    for drawn, shown in _DRAWN.items():
-        text = text.replace(drawn, shown)
-    return Unknown(text)
+    return resource_name(_EXECUTION, name, _TOKEN, 0, limit=kind.name_limit, prefix=literal)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value with placeholders for what would have been drawn."""
+    if isinstance(value, str):
+        for drawn, shown in _DRAWN.items():
+            value = value.replace(drawn, shown) if drawn in value else value
+        return value
+    if isinstance(value, Mapping):
+        return {name: _shown(member) for name, member in value.items()}
+    return [_shown(element) for element in value] if isinstance(value, list) else value
 
 
 def _tags(step: Step) -> list[dict[str, str]]:
@@ -192,6 +200,12 @@ def _registered_baselines(request: Body) -> Body:
     return {"DriftCheckBaselines": sections}
 
 
+def _objects(request: Body) -> Body:
+    """One object that is asked for by its key is there; of those below a prefix, nobody knows how many."""
+    key = request["Prefix"] if "MaxKeys" in request else Unknown(f"<every key below {request['Prefix']}>")
+    return {"Contents": [{"Key": key}]}
+
+
 def _created_entity(name_member: str, arn_member: str, noun: str) -> Callable[[Body], Body]:
     return lambda request: {arn_member: Unknown(f"<ARN of the {noun} {request.get(name_member)}>")}
 
@@ -202,8 +216,8 @@ _ASSUMED: Mapping[str, Callable[[Body], Body | CallRefusedError]] = {
     "DescribeModelPackage": _registered_baselines,
     "DescribeCluster": lambda _: {"Cluster": {"Status": {"State": "WAITING"}}},
     "CreateApplication": lambda _: {"applicationId": Unknown("<id of the new application>")},
-    "GetObject": lambda _: {"Body": b"{}"},
-    "ListObjectsV2": lambda request: {"Contents": [{"Key": request["Prefix"]}]},
+    "GetObject": lambda _: {"Body": b'{"<members of the original>": "<their values>"}'},
+    "ListObjectsV2": _objects,
     **{
         entity.create: _created_entity(entity.name_member, entity.arn_member, entity.noun.capitalize())
         for entity in LINEAGE_ENTITIES
@@ -228,7 +242,7 @@ def _shaped(call: AwsCall) -> tuple[dict[str, Any], list[str]]:
 
 def _is_unknown(value: Json) -> bool:
     """Tell whether a value is a placeholder, or a text that a builder has made around one."""
-    return isinstance(value, Unknown) or (isinstance(value, str) and any(text in value for text in _DRAWN.values()))
+    return isinstance(value, Unknown) or (isinstance(value, str) and "<Execution.PipelineExecutionId>" in value)
 
 
 @cache

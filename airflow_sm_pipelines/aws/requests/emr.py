@@ -9,7 +9,7 @@ from airflow_sm_pipelines.aws.kinds.emr import EMR_CLUSTER, LIVE_CLUSTER_STATES
 from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import owner_text
-from airflow_sm_pipelines.errors import StepFailedError
+from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError
 
 _STEP_NAME_LIMIT = 256
 _JOB_RUN_NAME_LIMIT = 256
@@ -52,7 +52,9 @@ def emr_serverless_calls(start: StepStart) -> Calls[AwsCall]:
 
 def _application(request: Mapping[str, Any]) -> Calls[str]:
     """Create the attempt's application, or find it if it was created before; returns its id."""
-    config = application_request(request["ApplicationConfig"], request["clientToken"], request["Tags"])
+    config = application_request(
+        _object(request["ApplicationConfig"], "ApplicationConfig"), request["clientToken"], request["Tags"]
+    )
     answer = yield AwsCall("emr-serverless", "CreateApplication", config, "make its application")
     return str(answer["applicationId"])
 
@@ -70,7 +72,13 @@ def step_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> dict
     role = arguments.get("ExecutionRoleArn")
     return {
         "JobFlowId": arguments["ClusterId"],
-        "Steps": [{"ActionOnFailure": "CONTINUE", **arguments["StepConfig"], "Name": step_name(attempt, tags)}],
+        "Steps": [
+            {
+                "ActionOnFailure": "CONTINUE",
+                **_object(arguments["StepConfig"], "StepConfig"),
+                "Name": step_name(attempt, tags),
+            }
+        ],
         **({"ExecutionRoleArn": role} if role else {}),
     }
 
@@ -98,12 +106,18 @@ def cluster_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> d
         attempt: Name of the attempt.
         tags: The owner's tags.
     """
-    config = arguments["ClusterConfig"]
+    config, step = (_object(arguments[name], name) for name in ("ClusterConfig", "StepConfig"))
+    instances = _object(config.get("Instances"), "ClusterConfig.Instances")
     return {
         **config,
         "Name": attempt,
-        "Instances": {**(config.get("Instances") or {}), "KeepJobFlowAliveWhenNoSteps": False},
-        "Steps": [{**arguments["StepConfig"], "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}],
+        "Instances": {
+            **_object(config.get("Instances"), "ClusterConfig.Instances"),
+            "KeepJobFlowAliveWhenNoSteps": False,
+        },
+        "Steps": [
+            {**_object(arguments["StepConfig"], "StepConfig"), "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}
+        ],
         "Tags": [*(config.get("Tags") or []), *tags],
     }
 
@@ -121,7 +135,7 @@ def application_request(config: Mapping[str, Any], attempt: str, tags: Tags) -> 
         **config,
         "name": f"{given[:room]}/{attempt}" if given and room > 0 else attempt,
         "clientToken": attempt,
-        "tags": {**(config.get("tags") or {}), **_tag_map(tags)},
+        "tags": {**_object(config.get("tags"), "tags"), **_tag_map(tags)},
     }
 
 
@@ -134,7 +148,7 @@ def job_run_request(arguments: Mapping[str, Any], application: str, attempt: str
         attempt: Name of the attempt; the run is named after it, behind its name in the ``JobConfig``.
         tags: The owner's tags.
     """
-    config = arguments["JobConfig"]
+    config = _object(arguments["JobConfig"], "JobConfig")
     given = str(config.get("name") or "")
     return {
         **config,
@@ -142,8 +156,19 @@ def job_run_request(arguments: Mapping[str, Any], application: str, attempt: str
         "executionRoleArn": config.get("executionRoleArn") or arguments.get("ExecutionRoleArn"),
         "clientToken": attempt,
         "name": f"{given[: _JOB_RUN_NAME_LIMIT - len(attempt) - 1]} {attempt}" if given else attempt,
-        "tags": {**(config.get("tags") or {}), **_tag_map(tags)},
+        "tags": {**_object(config.get("tags"), "tags"), **_tag_map(tags)},
     }
+
+
+def _object(value: Any, place: str) -> Mapping[str, Any]:
+    """Return an object of the Arguments; an empty one if there is none.
+
+    Raises:
+        UnfitRequestError: It is something else.
+    """
+    if not isinstance(value or {}, Mapping):
+        raise UnfitRequestError(f"{place}: expected an object, found {type(value).__name__} {value!r}")
+    return value or {}
 
 
 def _tag_map(tags: Tags) -> dict[str, str]:
