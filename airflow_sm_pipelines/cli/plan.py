@@ -13,7 +13,7 @@ from typing import cast
 from airflow_sm_pipelines.cli.definition_file import read_definition
 from airflow_sm_pipelines.cli.graph import edge_text
 from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
-from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError
 from airflow_sm_pipelines.preview.aws_requests import AwsRequest, filled_arguments, requests_of
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"sm-pipelines plan: {error}", file=sys.stderr)
         return _WRONG_USAGE
     known = KnownValues(pipeline, values)
-    steps = [plan_step(plan, known, validate=args.validate) for plan in plan_steps(pipeline)]
+    steps = [plan_step(plan, known, validate=args.validate) for plan in pipeline.plans]
     print(_as_json(known, steps) if args.format == "json" else _as_text(known, steps))
     return 1 if any(step.faults for step in steps) else 0
 
@@ -109,7 +109,7 @@ def _as_json(known: KnownValues, steps: Sequence[PlannedStep]) -> str:
 
 
 def _step_json(planned: PlannedStep) -> JsonObject:
-    plan, cache = planned.plan, planned.plan.step.cache_config
+    plan, cache, branch = planned.plan, planned.plan.step.cache_config, planned.plan.step.branch
     return {
         "name": plan.step.name,
         "type": plan.step.type,
@@ -120,8 +120,8 @@ def _step_json(planned: PlannedStep) -> JsonObject:
         "arguments": planned.arguments,
         "members": planned.members,
         "depends_on": [{"step": edge.upstream, "trigger": edge.trigger.value} for edge in plan.edges],
-        "branch_of": {"condition": plan.branch.condition, "branch": plan.branch.side} if plan.branch else None,
-        "body_of": plan.body_of,
+        "branch_of": {"condition": branch.condition, "branch": branch.side} if branch else None,
+        "body_of": plan.step.body_of,
         "retries": list(planned.retries),
         "cache": {"enabled": cache.enabled, "expire_after": cache.expire_after} if cache else None,
         "faults": list(planned.faults),
@@ -141,8 +141,8 @@ def _as_text(known: KnownValues, steps: Sequence[PlannedStep]) -> str:
 def _step_text(planned: PlannedStep) -> str:
     plan = planned.plan
     lines = [f"{plan.step.name}  {plan.step.type}"]
-    if plan.body_of:
-        lines.append(f"  once per item of {plan.body_of}")
+    if plan.step.body_of:
+        lines.append(f"  once per item of {plan.step.body_of}")
     if plan.edges:
         lines.append(f"  after: {', '.join(edge_text(edge) for edge in plan.edges)}")
     lines += [f"  retries: {text}" for text in planned.retries]

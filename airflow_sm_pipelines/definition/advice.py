@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.expressions import JsonGet, is_join_without_key, parse_expression, references
-from airflow_sm_pipelines.definition.graph import StepPlan, Trigger, plan_steps
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.models import Pipeline, StepPlan, Trigger
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.races import find_hidden_orders
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
@@ -44,8 +43,7 @@ def warnings(pipeline: Pipeline) -> tuple[DefinitionWarning, ...]:
     Args:
         pipeline: A pipeline that `load_pipeline` returned.
     """
-    plans = plan_steps(pipeline)
-    return tuple(warning for rule in _RULES for warning in rule(pipeline, plans))
+    return tuple(warning for rule in _RULES for warning in rule(pipeline, pipeline.plans))
 
 
 def _joins_without_key(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
@@ -87,7 +85,7 @@ def _json_get_without_edge(pipeline: Pipeline, plans: Plans) -> Iterator[Definit
 
 def _never_runs(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """A step that needs steps of both branches of one Condition never runs."""
-    branches = {plan.step.name: plan.branch for plan in plans}
+    branches = {plan.step.name: plan.step.branch for plan in plans}
     for plan in plans:
         chosen: dict[str, tuple[str, str]] = {}
         for edge in plan.edges:

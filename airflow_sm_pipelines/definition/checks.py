@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles, plan_steps
+from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.reference_checks import check_references, literal_names, unreachable_step
 from airflow_sm_pipelines.definition.step_types import TYPES_OUTSIDE_LOOPS
@@ -128,7 +128,7 @@ def _loops(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[Definition
 
 def _no_cycles(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
     """No step waits, directly or not, for itself."""
-    for cycle in find_cycles(plan_steps(pipeline)):
+    for cycle in find_cycles(pipeline.plans):
         # A step that names itself has been noted where it does so.
         if len(cycle) > 1:
             start = min(range(len(cycle)), key=lambda index: list(steps).index(cycle[index]))

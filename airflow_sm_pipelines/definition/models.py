@@ -195,6 +195,40 @@ class Step:
     references: tuple[tuple[Path, Reference], ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A step waits for ``upstream`` to end as ``trigger`` says.
+
+    Attributes:
+        upstream: Name of the step that is waited for.
+        trigger: The outcome of it in which the waiting step runs.
+        branch: Set on the edge from a Condition to a step of one of its branches: that branch must be chosen, too.
+    """
+
+    upstream: str
+    trigger: Trigger
+    branch: Literal["if", "else"] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepPlan:
+    """A step with its place in the graph.
+
+    Attributes:
+        step: The step.
+        edges: What it waits for, sorted by name, one edge per upstream step.
+        if_steps: Of a Condition: names of the steps directly in its IfSteps.
+        else_steps: Of a Condition: names of the steps directly in its ElseSteps.
+        body_steps: Of a ForEach: names of the steps of its body.
+    """
+
+    step: Step
+    edges: tuple[Edge, ...]
+    if_steps: tuple[str, ...] = ()
+    else_steps: tuple[str, ...] = ()
+    body_steps: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pipeline:
     """A pipeline definition.
@@ -208,6 +242,7 @@ class Pipeline:
         mlflow_config: ``MlflowConfig``, unevaluated; ``None`` or `MISSING` when there is none.
         steps: All steps in document order; a Condition stands before the steps of its branches, a ForEach before its
             body.
+        plans: One plan per step, in the order of ``steps``.
         digest: sha256 of the source's JSON text, in hex.
         source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
     """
@@ -218,6 +253,7 @@ class Pipeline:
     experiment_config: JsonObject | Missing | None
     mlflow_config: JsonObject | Missing | None
     steps: tuple[Step, ...]
+    plans: tuple[StepPlan, ...] = field(repr=False)
     digest: str
     source: str
 

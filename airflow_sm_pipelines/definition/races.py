@@ -94,7 +94,7 @@ def _ancestors(plans: Sequence[StepPlan]) -> Mapping[str, set[str]]:
     upstream = {}
     for plan in plans:
         # A body runs inside its loop: it waits for what the loop waits for, and who waits for the loop waits for it.
-        of_loop = edges[plan.body_of] if plan.body_of else set()
+        of_loop = edges[plan.step.body_of] if plan.step.body_of else set()
         upstream[plan.step.name] = edges[plan.step.name] | of_loop | {*plan.body_steps}
     ancestors: dict[str, set[str]] = {}
     for name in upstream:

@@ -7,6 +7,7 @@ faults at once.
 from __future__ import annotations
 
 from airflow_sm_pipelines.definition.expressions import ExpressionSyntaxError, Namespace, is_expression, scan
+from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
 from airflow_sm_pipelines.definition.models import (
     MISSING,
@@ -80,13 +81,15 @@ def read_pipeline(document: Json, source: str, digest: str, faults: Faults) -> P
     steps = members.get("Steps")
     if steps == []:
         faults.add("Steps", "a pipeline has at least one step")
+    read = read_steps(steps if isinstance(steps, list) else [], faults)
     return Pipeline(
         version=VERSION,
         metadata=_read_metadata(members.get("Metadata", {}), faults),
         parameters=_read_parameters(members.get("Parameters", []), faults),
         experiment_config=_read_config(members, "PipelineExperimentConfig", _EXPERIMENT_CONFIG, faults),
         mlflow_config=_read_config(members, "MlflowConfig", _MLFLOW_CONFIG, faults),
-        steps=read_steps(steps if isinstance(steps, list) else [], faults),
+        steps=read,
+        plans=plan_steps(read),
         digest=digest,
         source=source,
     )

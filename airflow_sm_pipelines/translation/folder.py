@@ -7,7 +7,6 @@ and takes every DAG of a file with an import error for stale.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from airflow.sdk import DAG, get_parsing_context
 
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.operators.broken_definition import BrokenDefinitionOperator
-from airflow_sm_pipelines.translation.translator import pipeline_dag
+from airflow_sm_pipelines.translation.translator import calling_file, pipeline_dag
 
 BROKEN_TAG = "broken-definition"
 
@@ -40,8 +39,7 @@ def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", *
         NotADirectoryError: There is no such folder.
         TypeError: ``arguments`` name the DAG, which a folder cannot share.
     """
-    calling_file = sys._getframe(1).f_code.co_filename
-    place = Path(calling_file).parent / folder
+    place = Path(calling_file()).parent / folder
     if not place.is_dir():
         raise NotADirectoryError(f"load_pipelines: {place} is not a folder")
     if "dag_id" in arguments:
@@ -51,7 +49,6 @@ def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", *
     for file in sorted(place.glob(pattern)):
         if wanted in (None, file.stem):
             dags[file.stem] = _dag(file, arguments)
-            dags[file.stem].fileloc = calling_file
             with dags[file.stem]:
                 pass  # Airflow finds a DAG that was entered while its file is imported, whatever becomes of the name
     return dags
@@ -69,5 +66,6 @@ def _dag(file: Path, arguments: dict[str, Any]) -> DAG:
 def _placeholder(dag_id: str, errors: str) -> DAG:
     documentation = f"This pipeline definition is broken:\n\n```\n{errors}\n```"
     dag = DAG(dag_id, schedule=None, tags=[BROKEN_TAG], doc_md=documentation)
+    dag.fileloc = calling_file()
     BrokenDefinitionOperator(task_id="broken_definition", errors=errors, dag=dag)
     return dag

@@ -6,7 +6,6 @@ import pytest
 
 from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.cli.main import main
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
 
 
@@ -44,7 +43,7 @@ DEFINITION = {
 
 @pytest.fixture
 def plans():
-    return plan_steps(load_pipeline(DEFINITION))
+    return load_pipeline(DEFINITION).plans
 
 
 def test_text_shows_running_order_branches_and_loops(plans):

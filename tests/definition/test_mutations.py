@@ -14,7 +14,6 @@ from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.cli.plan import plan_step
 from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition.advice import warnings
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.paths import PathSyntaxError, parse_path
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
@@ -84,7 +83,7 @@ def use(document):
         pipeline = load_pipeline(document)
     except InvalidDefinitionError as refused:
         return refused
-    plans = plan_steps(pipeline)
+    plans = pipeline.plans
     assert len(plans) == len(pipeline.steps)
     assert as_text(plans)
     assert as_mermaid(plans)

@@ -15,7 +15,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
-from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.errors import (
@@ -101,7 +101,7 @@ def make_task(definition: Any, processing_arguments: Any, connection: Any, conte
         )
         context["params"] = parameters
         pipeline = load_pipeline(body)
-        return FakeTask(plan_steps(pipeline)[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
+        return FakeTask(pipeline.plans[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
 
     return make
 

@@ -77,6 +77,7 @@ def test_a_broken_definition_costs_only_its_own_dag_which_shows_the_errors(dags:
     assert sorted(found) == ["broken", "first", "second"]
     broken = found["broken"]
     assert BROKEN_TAG in broken.tags
+    assert broken.fileloc == found["first"].fileloc
     assert broken.schedule is None
     assert "Steps[0]" in broken.doc_md
     assert "\\n" not in broken.doc_md
