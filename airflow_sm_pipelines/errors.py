@@ -1,25 +1,53 @@
-"""Every error this package raises, in one tree.
+"""Every error of this package, in one tree.
 
 ::
 
     SageMakerPipelinesError
-    x DefinitionError                 one fault of a pipeline definition, at a JSON path
-      + UnsupportedStepTypeError      the definition is valid, but this version cannot run the step
+    x DefinitionError                 one error in a pipeline definition, at a JSON path
+      + UnsupportedStepTypeError      the definition is valid, but this version does not support the step type
+    x PathSyntaxError                 a path does not follow the grammar
+    x ExpressionSyntaxError           an expression is malformed
+    x MissingMemberError              a path leads to nothing
+    x EvaluationError                 an expression has no value
+    x IncomparableError               a condition compares values that have no order or no common type
+    x ParameterValueError             a value does not fit a pipeline parameter
+    x OutputParametersError           a Lambda function or callback did not return the declared outputs
+    x IterableItemsError              the items of a ForEach step are not a list
+    x SelectorValueError              the selector of a ForEach step compares something other than numbers
     x StepError                       a step cannot go on; names the step
-      + UndefinedReferenceError       a reference of the step resolves to nothing
+      + UndefinedReferenceError       a reference of the step has no value
       + ConditionTypeError            a condition compares values that have no order or no common type
-      + RequestError                  the resolved request does not fit the API's own types or limits
+      + RequestError                  the resolved request does not fit the types or limits of the API
       + StepFailedError               the step's AWS job ended Failed or Stopped, or a call for it was refused
       + StepTimeoutError              the step ran longer than its ``execution_timeout``; its job was stopped
       + StepInterruptedError          the worker was told to end; the job goes on, the next try finds it
       + StepOutcomeUnknownError       the step's work may have been done, and must not be done twice
       + PipelineFailStepError         a Fail step was reached; the message is the definition's own
+    x CheckRequestError               aws: the request of a check step cannot be completed
+    x NoObjectUriError                aws: a text is not the URI of an S3 object
+    x UnreadableReportError           aws: the report of a check step is malformed
+    x NoSealError                     callbacks: the Fernet key is missing or has changed
+    x RefusedRequestError             callbacks: the endpoint does not accept the request
+    x ChosenValueError                rehearsal: a value was chosen that the definition does not read
+    x RehearsalBrokenError            rehearsal: Airflow itself failed
+    x RefusedDefinitionError          rehearsal: the definition cannot become a DAG
+    x AirflowStartError               demo: Airflow did not become healthy
+    x AirflowApiError                 demo: Airflow's API refused a request
+    x OutcomeError                    cli: an outcome cannot be chosen, or is misspelt
+    x SourceSyntaxError               cli: the source to export has none of the known forms
+    x FetchError                      cli: AWS did not return the definition to export
+    x SdkObjectError                  cli: the SDK object to export cannot be loaded
+    x DemoError                       cli: the demo cannot go on
 
     ExceptionGroup
     x InvalidDefinitionError          all `DefinitionError` of one definition, raised once
 
-Definition errors appear when a DAG file is parsed or ``sm-pipelines check`` runs; step errors in a task. A
-step's message starts with the step and the reason, so that the first line of an alert says what to do.
+An error that names a room lives there, beside the code that raises it; all others are defined here. The local AWS has
+errors of its own, since it imports nothing of the other rooms.
+
+Definition errors appear when a DAG file is parsed or ``sm-pipelines check`` runs; step errors in a task. What a
+definition cannot evaluate becomes a step error, too. A step's message starts with the step and the reason, so that the
+first line of an alert says what to do.
 """
 
 from __future__ import annotations
@@ -29,7 +57,7 @@ from typing import Any
 
 
 class SageMakerPipelinesError(Exception):
-    """Base of everything that this package raises by itself (`InvalidDefinitionError` groups such errors)."""
+    """Base of every error of this package, except `InvalidDefinitionError`, which is a group of such errors."""
 
 
 class DefinitionError(SageMakerPipelinesError):
@@ -78,6 +106,99 @@ class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  - {error}" for error in self.exceptions)])
+
+
+class PathSyntaxError(SageMakerPipelinesError, ValueError):
+    """A path does not follow the grammar."""
+
+
+class ExpressionSyntaxError(SageMakerPipelinesError, ValueError):
+    """An object has the key of an expression but not its form.
+
+    Args:
+        message: What was found and what is allowed.
+        hint: A near miss, or ``""``.
+        member: Path of the faulty member inside the expression.
+    """
+
+    def __init__(self, message: str, hint: str = "", member: tuple[str | int, ...] = ()) -> None:
+        self.message = message
+        self.hint = hint
+        self.member = member
+        super().__init__(message, hint, member)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class MissingMemberError(SageMakerPipelinesError, LookupError):
+    """A path leads to nothing.
+
+    Args:
+        message: Which member is missing and what was there instead.
+        hint: The nearest name that exists, or ``""``.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message, hint)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class EvaluationError(SageMakerPipelinesError):
+    """An expression has no value in this scope.
+
+    Args:
+        reference: The reference, or the expression, as written.
+        reason: What was there instead.
+        path: JSON path of the expression, relative to what is evaluated.
+    """
+
+    def __init__(self, reference: str, reason: str, path: str = "") -> None:
+        self.reference = reference
+        self.reason = reason
+        self.path = path
+        super().__init__(reference, reason, path)
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        return f"{place}{self.reference}: {self.reason}"
+
+
+class IncomparableError(SageMakerPipelinesError):
+    """A condition compares values that have no common type, or no order.
+
+    Args:
+        reason: What it compares.
+        path: JSON path of the condition in the Arguments.
+    """
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        self.reason = reason
+        self.path = path
+        super().__init__(reason, path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+
+class ParameterValueError(SageMakerPipelinesError, ValueError):
+    """A value does not fit a parameter's type or its enumeration."""
+
+
+class OutputParametersError(SageMakerPipelinesError, ValueError):
+    """What came back does not have the outputs that the step declares; the message names each fault."""
+
+
+class IterableItemsError(SageMakerPipelinesError, ValueError):
+    """``IterableItems`` is not a list."""
+
+
+class SelectorValueError(SageMakerPipelinesError, ValueError):
+    """A value by which a ``Selector`` compares the iterations is not a number."""
 
 
 class StepError(SageMakerPipelinesError):

@@ -7,12 +7,13 @@ from itertools import islice
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import call
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 _MOST_KEYS = 1000
 """Keys that one DeleteObjects takes (API reference)."""
 
 
-class NoObjectUriError(ValueError):
+class NoObjectUriError(SageMakerPipelinesError, ValueError):
     """A text is not the URI of an S3 object."""
 
 

@@ -35,6 +35,7 @@ from airflow_sm_pipelines.demo.run_jobs import RunJobs
 from airflow_sm_pipelines.demo.run_resources import RunResources
 from airflow_sm_pipelines.demo.stage import Demo, Stage, local_client
 from airflow_sm_pipelines.demo.step_progress import progress_display, progress_name, step_progress, tasks_in_order
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.local.errors import LocalAwsError
 
 _NEEDED = {
@@ -56,7 +57,7 @@ _STOP_SECONDS = 5.0
 _INTERRUPTED = 130
 
 
-class DemoError(Exception):
+class DemoError(SageMakerPipelinesError):
     """The demo cannot go on; the message says why."""
 
 

@@ -13,12 +13,12 @@ from airflow_sm_pipelines.definition.json_text import decode
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
-from airflow_sm_pipelines.errors import InvalidDefinitionError
+from airflow_sm_pipelines.errors import InvalidDefinitionError, SageMakerPipelinesError
 
 _UPLOAD_NOTE = "Making a definition uploads the code of its Lambda functions and @step functions, if it has any."
 
 
-class SourceSyntaxError(ValueError):
+class SourceSyntaxError(SageMakerPipelinesError, ValueError):
     """A source is of none of the three forms."""
 
 

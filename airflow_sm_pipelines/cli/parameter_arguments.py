@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
+from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import ParameterValueError
 
 
 def add_parameters(parser: argparse.ArgumentParser, default: str) -> None:

@@ -15,7 +15,8 @@ from airflow_sm_pipelines.cli.graph import edge_text
 from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import JsonObject
-from airflow_sm_pipelines.definition.models import CacheConfig, ParameterValueError
+from airflow_sm_pipelines.definition.models import CacheConfig
+from airflow_sm_pipelines.errors import ParameterValueError
 from airflow_sm_pipelines.preview.aws_requests import AwsRequest, filled_arguments, requests_of
 from airflow_sm_pipelines.preview.placeholders import KnownValues, Placeholder
 from airflow_sm_pipelines.semantics.retry import rules_of

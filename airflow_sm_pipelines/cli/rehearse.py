@@ -16,9 +16,10 @@ from airflow_sm_pipelines.cli.definition_file import read_definition
 from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
 from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
-from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
+from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import ParameterValueError, SageMakerPipelinesError
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
 from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
@@ -62,7 +63,7 @@ _TERMINATED = 143
 _OUTCOMES = "completed, stopped, failed:REASON or, of a check, violation"
 
 
-class OutcomeError(ValueError):
+class OutcomeError(SageMakerPipelinesError, ValueError):
     """An outcome was chosen for a step that has none, or in no known form."""
 
 

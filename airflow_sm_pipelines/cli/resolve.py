@@ -10,8 +10,8 @@ from pathlib import Path
 from textwrap import indent
 
 from airflow_sm_pipelines.cli.definition_file import read_definition
-from airflow_sm_pipelines.definition.conditions import IncomparableError, evaluate_conditions
-from airflow_sm_pipelines.definition.expressions import EvaluationError, Scope, evaluate, is_expression
+from airflow_sm_pipelines.definition.conditions import evaluate_conditions
+from airflow_sm_pipelines.definition.expressions import Scope, evaluate, is_expression
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.paths import Path as JsonPath
@@ -19,6 +19,7 @@ from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.shapes import Faults
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues, read_given_values
 
 _WRONG_USAGE = 2

@@ -13,9 +13,10 @@ from typing import Protocol, cast
 
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 
-class SdkObjectError(Exception):
+class SdkObjectError(SageMakerPipelinesError):
     """The module cannot be imported, has no such object, or the object gives no definition."""
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
 from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 
-class FetchError(Exception):
+class FetchError(SageMakerPipelinesError):
     """AWS did not give the definition; says why, and what was asked for."""
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from airflow_sm_pipelines.definition.expressions import (
-    EvaluationError,
     Reference,
     Scope,
     evaluate,
@@ -28,6 +27,7 @@ from airflow_sm_pipelines.definition.expressions import (
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 
 # Condition type -> its members beside Type.
 CONDITION_MEMBERS: dict[str, tuple[str, ...]] = {
@@ -59,23 +59,6 @@ _PATH = "\0path"
 """Member of an evaluated condition; no definition has one of this name that counts."""
 _ORDERED_TYPES = ("a number", "a string")
 _BOOLEAN_TEXTS = {"true": True, "false": False}
-
-
-class IncomparableError(Exception):
-    """A condition compares values that have no common type, or no order.
-
-    Args:
-        reason: What it compares.
-        path: JSON path of the condition in the Arguments.
-    """
-
-    def __init__(self, reason: str, path: str = "") -> None:
-        self.reason = reason
-        self.path = path
-        super().__init__(reason, path)
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}" if self.path else self.reason
 
 
 def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:

@@ -19,7 +19,6 @@ from airflow_sm_pipelines.definition.functions import (
 )
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
 from airflow_sm_pipelines.definition.paths import (
-    MissingMemberError,
     Path,
     format_path,
     look_up,
@@ -28,18 +27,16 @@ from airflow_sm_pipelines.definition.paths import (
 from airflow_sm_pipelines.definition.references import (
     EXECUTION_VARIABLES,
     EXPERIMENT_MEMBERS,
-    ExpressionSyntaxError,
     Namespace,
     Reference,
 )
+from airflow_sm_pipelines.errors import EvaluationError, ExpressionSyntaxError, MissingMemberError
 
 __all__ = [
     "DEEPEST_NESTING",
     "EXECUTION_VARIABLES",
     "EXPERIMENT_MEMBERS",
-    "EvaluationError",
     "Expression",
-    "ExpressionSyntaxError",
     "Join",
     "JsonGet",
     "Namespace",
@@ -56,26 +53,6 @@ __all__ = [
 # Bounds the recursion of `evaluate`. No known definition nests a step's own values deeper than 20; branches and
 # loop bodies do not count, they are steps of their own.
 DEEPEST_NESTING = 100
-
-
-class EvaluationError(Exception):
-    """An expression has no value in this scope.
-
-    Args:
-        reference: The reference, or the expression, as written.
-        reason: What was there instead.
-        path: JSON path of the expression, relative to what is evaluated.
-    """
-
-    def __init__(self, reference: str, reason: str, path: str = "") -> None:
-        self.reference = reference
-        self.reason = reason
-        self.path = path
-        super().__init__(reference, reason, path)
-
-    def __str__(self) -> str:
-        place = f"{self.path}: " if self.path else ""
-        return f"{place}{self.reference}: {self.reason}"
 
 
 class Scope(Protocol):

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
-from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, parse_path
-from airflow_sm_pipelines.definition.references import ExpressionSyntaxError, Namespace, Reference, parse_reference
+from airflow_sm_pipelines.definition.paths import Path, parse_path
+from airflow_sm_pipelines.definition.references import Namespace, Reference, parse_reference
+from airflow_sm_pipelines.errors import ExpressionSyntaxError, PathSyntaxError
 
 
 class Join(NamedTuple):

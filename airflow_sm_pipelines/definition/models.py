@@ -15,6 +15,7 @@ from typing import Final, Literal
 from airflow_sm_pipelines.definition.expressions import Reference
 from airflow_sm_pipelines.definition.json_values import JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.paths import Path
+from airflow_sm_pipelines.errors import ParameterValueError
 
 VERSION = "2020-12-01"
 
@@ -39,10 +40,6 @@ class Trigger(StrEnum):
     FAILED = "Failed"
     STOPPED = "Stopped"
     ANY = "Any"
-
-
-class ParameterValueError(ValueError):
-    """A value does not fit a parameter's type or its enumeration."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.json_values import Json, describe, list_names
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import MissingMemberError, PathSyntaxError
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -38,27 +39,6 @@ LISTS_KEYED_BY_NAME: dict[tuple[str, ...], str] = {
     ("ProcessingInputs",): "InputName",
     ("FinalMetricDataList",): "MetricName",
 }
-
-
-class PathSyntaxError(ValueError):
-    """A path does not follow the grammar."""
-
-
-class MissingMemberError(LookupError):
-    """A path leads to nothing.
-
-    Args:
-        message: Which member is missing and what was there instead.
-        hint: The nearest name that exists, or ``""``.
-    """
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(message, hint)
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 @lru_cache(maxsize=4096)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
+from airflow_sm_pipelines.definition.paths import look_up
+from airflow_sm_pipelines.errors import EvaluationError, MissingMemberError
 
 
 def property_file_uri(step: Step, name: str, properties: Json) -> str:

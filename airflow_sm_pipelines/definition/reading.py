@@ -6,7 +6,7 @@ faults at once.
 
 from __future__ import annotations
 
-from airflow_sm_pipelines.definition.expressions import ExpressionSyntaxError, Namespace, is_expression, scan
+from airflow_sm_pipelines.definition.expressions import Namespace, is_expression, scan
 from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
 from airflow_sm_pipelines.definition.models import (
@@ -15,7 +15,6 @@ from airflow_sm_pipelines.definition.models import (
     VERSION,
     Missing,
     Parameter,
-    ParameterValueError,
     Pipeline,
 )
 from airflow_sm_pipelines.definition.paths import format_path
@@ -33,6 +32,7 @@ from airflow_sm_pipelines.definition.shapes import (
 )
 from airflow_sm_pipelines.definition.step_reading import read_steps
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import ExpressionSyntaxError, ParameterValueError
 
 _PIPELINE = (
     Member("Version", one_of(VERSION)),

@@ -22,8 +22,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, parse_path
+from airflow_sm_pipelines.definition.paths import Path, parse_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import ExpressionSyntaxError, PathSyntaxError
 
 EXECUTION_VARIABLES = (
     "PipelineName",
@@ -72,25 +73,6 @@ class Reference(NamedTuple):
     def is_outcome(self) -> bool:
         """Whether this is the outcome of a Condition step, ``Steps.<Condition>.Outcome``."""
         return self.namespace is Namespace.STEP and self.path == ("Outcome",)
-
-
-class ExpressionSyntaxError(ValueError):
-    """An object has the key of an expression but not its form.
-
-    Args:
-        message: What was found and what is allowed.
-        hint: A near miss, or ``""``.
-        member: Path of the faulty member inside the expression.
-    """
-
-    def __init__(self, message: str, hint: str = "", member: Path = ()) -> None:
-        self.message = message
-        self.hint = hint
-        self.member = member
-        super().__init__(message, hint, member)
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from airflow_sm_pipelines.definition.conditions import condition_faults
 from airflow_sm_pipelines.definition.expressions import (
-    ExpressionSyntaxError,
     Namespace,
     Reference,
     is_expression,
@@ -20,6 +19,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject, descri
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.shapes import ANY, LIST, STRING, Faults, Member, one_of, read_members
 from airflow_sm_pipelines.definition.step_types import StepType
+from airflow_sm_pipelines.errors import ExpressionSyntaxError
 
 # Members of Arguments that hold steps, by the type of the step around them.
 NESTED_STEPS = {"Condition": ("IfSteps", "ElseSteps"), "ForEach": ("ForEachBody",)}

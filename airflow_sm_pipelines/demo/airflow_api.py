@@ -8,11 +8,13 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+
 # The API server is on this machine: no proxy from the environment.
 _opener = build_opener(ProxyHandler({}))
 
 
-class AirflowApiError(Exception):
+class AirflowApiError(SageMakerPipelinesError):
     """Airflow's API refused a request.
 
     Args:

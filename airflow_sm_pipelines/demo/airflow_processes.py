@@ -21,6 +21,7 @@ from types import TracebackType
 from urllib.error import URLError
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, AirflowApiError
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
@@ -32,7 +33,7 @@ _USERNAME = "admin"
 _AIRFLOW = (sys.executable, "-m", "airflow")
 
 
-class AirflowStartError(Exception):
+class AirflowStartError(SageMakerPipelinesError):
     """Airflow did not become healthy; the message says which component, and how its log ends."""
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError, delete_objects, exists, keys_below, split_uri
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
-from airflow_sm_pipelines.errors import RequestError, StepFailedError
+from airflow_sm_pipelines.definition.expressions import evaluate
+from airflow_sm_pipelines.errors import EvaluationError, RequestError, StepFailedError
 from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.xcoms import publish_properties, publish_status

@@ -18,7 +18,7 @@ from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments
 from airflow_sm_pipelines.preview.placeholders import KnownValues, Placeholder
-from airflow_sm_pipelines.semantics.iterations import child_name
+from airflow_sm_pipelines.semantics.for_each import child_name
 
 
 class AwsRequest(NamedTuple):

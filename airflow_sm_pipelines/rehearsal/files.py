@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from airflow_sm_pipelines.definition.expressions import (
-    EvaluationError,
     JsonGet,
     Namespace,
     evaluate,
@@ -23,15 +22,16 @@ from airflow_sm_pipelines.definition.expressions import (
 )
 from airflow_sm_pipelines.definition.json_values import Json, list_names
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, format_path, parse_path
+from airflow_sm_pipelines.definition.paths import Path, format_path, parse_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
+from airflow_sm_pipelines.errors import EvaluationError, PathSyntaxError, SageMakerPipelinesError
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, FilePlace, FreeValue, ReadFile
 from airflow_sm_pipelines.rehearsal.placeholders import Source, placeholder_of
 from airflow_sm_pipelines.rehearsal.scope import ScopeBeforeRun, comparisons, located
 
 
-class ChosenValueError(ValueError):
+class ChosenValueError(SageMakerPipelinesError, ValueError):
     """A value was chosen for something that the definition does not read."""
 
 

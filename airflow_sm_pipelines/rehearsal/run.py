@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal, Refusals, Rehearsal
 from airflow_sm_pipelines.rehearsal.callbacks import rehearsed_answer
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
@@ -42,11 +43,11 @@ dag = pipeline_dag(
 """
 
 
-class RehearsalBrokenError(Exception):
+class RehearsalBrokenError(SageMakerPipelinesError):
     """Airflow broke; the message says where its log is."""
 
 
-class RefusedDefinitionError(Exception):
+class RefusedDefinitionError(SageMakerPipelinesError):
     """The definition cannot become a DAG; the message lists why."""
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.definition.expressions import (
-    EvaluationError,
     JsonGet,
     Namespace,
     Reference,
@@ -17,6 +16,7 @@ from airflow_sm_pipelines.definition.expressions import (
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.traversal import walk
+from airflow_sm_pipelines.errors import EvaluationError
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, PARAMETERS, FilePlace, FreeValue, ReadFile
 
 _UNKNOWN = "\0"

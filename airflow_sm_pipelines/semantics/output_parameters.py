@@ -12,13 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.definition.models import Parameter, ParameterValueError, describe_value
+from airflow_sm_pipelines.definition.models import Parameter, describe_value
+from airflow_sm_pipelines.errors import OutputParametersError, ParameterValueError
 
 _WANTED = {"String": "a string", "Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
-
-
-class OutputParametersError(ValueError):
-    """What came back does not have the outputs that the step declares; the message names each fault."""
 
 
 def typed_outputs(declared: Sequence[Mapping[str, Any]], returned: Mapping[str, Any]) -> dict[str, Any]:

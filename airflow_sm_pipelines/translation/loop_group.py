@@ -17,7 +17,7 @@ from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.for_each import ForEachItemsOperator, ForEachResultOperator, ForEachTurnOperator
-from airflow_sm_pipelines.semantics.iterations import child_name
+from airflow_sm_pipelines.semantics.for_each import child_name
 from airflow_sm_pipelines.translation.step_tasks import Place
 
 TURN = "turn"

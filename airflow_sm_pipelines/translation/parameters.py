@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError, Pipeline
-from airflow_sm_pipelines.errors import DefinitionError
+from airflow_sm_pipelines.definition.models import MISSING, Parameter, Pipeline
+from airflow_sm_pipelines.errors import DefinitionError, ParameterValueError
 
 _PARAM_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.conditions import IncomparableError, condition_faults, evaluate_conditions
-from airflow_sm_pipelines.definition.expressions import EvaluationError
+from airflow_sm_pipelines.definition.conditions import condition_faults, evaluate_conditions
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 
 
 class Execution:

@@ -8,12 +8,11 @@ import pytest
 
 from airflow_sm_pipelines.definition.expressions import (
     DEEPEST_NESTING,
-    EvaluationError,
-    ExpressionSyntaxError,
     evaluate,
     references,
     scan,
 )
+from airflow_sm_pipelines.errors import EvaluationError, ExpressionSyntaxError
 
 
 class Execution:

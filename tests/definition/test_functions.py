@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_sm_pipelines.definition.functions import Join, JsonGet, is_expression, parse_expression
-from airflow_sm_pipelines.definition.references import ExpressionSyntaxError, Reference
+from airflow_sm_pipelines.definition.references import Reference
+from airflow_sm_pipelines.errors import ExpressionSyntaxError
 
 PROPERTY_FILE = {"Get": "Steps.E.PropertyFiles.R"}
 

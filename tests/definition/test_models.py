@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError
+from airflow_sm_pipelines.definition.models import MISSING, Parameter
+from airflow_sm_pipelines.errors import ParameterValueError
 
 
 @pytest.mark.parametrize(

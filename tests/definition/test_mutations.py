@@ -15,8 +15,8 @@ from airflow_sm_pipelines.cli.plan import plan_step
 from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.paths import PathSyntaxError, parse_path
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+from airflow_sm_pipelines.definition.paths import parse_path
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PathSyntaxError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
 from airflow_sm_pipelines.preview.placeholders import KnownValues
 

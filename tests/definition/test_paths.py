@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 
 from airflow_sm_pipelines.definition.paths import (
-    MissingMemberError,
-    PathSyntaxError,
     format_path,
     look_up,
     look_up_json,
     parse_path,
 )
+from airflow_sm_pipelines.errors import MissingMemberError, PathSyntaxError
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.references import (
-    EXECUTION_VARIABLES,
-    ExpressionSyntaxError,
-    Namespace,
-    parse_reference,
-)
+from airflow_sm_pipelines.definition.references import EXECUTION_VARIABLES, Namespace, parse_reference
+from airflow_sm_pipelines.errors import ExpressionSyntaxError
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.errors import StepFailedError
+from airflow_sm_pipelines.errors import EvaluationError, StepFailedError
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 

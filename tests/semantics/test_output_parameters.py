@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
+from airflow_sm_pipelines.errors import OutputParametersError
+from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
 
 
 def _declared(**types: str) -> list[dict[str, str]]:

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from airflow_sm_pipelines.aws.calls import read_object
 from airflow_sm_pipelines.aws.check_types import Baseline
 from airflow_sm_pipelines.aws.s3_objects import split_uri, write_object
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 _ANALYSIS_CONFIG = "analysis_config"
 _CONFIG_FILE = "analysis_config.json"
 
 
-class CheckRequestError(ValueError):
+class CheckRequestError(SageMakerPipelinesError, ValueError):
     """A check's request cannot be completed; the message says what is wrong with it."""
 
 
