@@ -61,12 +61,12 @@ class SageMakerPipelinesError(Exception):
 
 
 class DefinitionError(SageMakerPipelinesError):
-    """One fault of a pipeline definition.
+    """An error in a pipeline definition.
 
     Args:
-        path: JSON path of the faulty place, e.g. ``Steps[2].Arguments.RoleArn``; empty for the document.
+        path: JSON path of the error, e.g. ``Steps[2].Arguments.RoleArn``; empty for the whole document.
         message: What was found there and what is allowed.
-        hint: What to do about it, e.g. a near miss; empty when there is nothing to add.
+        hint: What to do about it, e.g. the nearest name that exists; may be empty.
     """
 
     def __init__(self, path: str, message: str, hint: str = "") -> None:
@@ -81,14 +81,14 @@ class DefinitionError(SageMakerPipelinesError):
 
 
 class UnsupportedStepTypeError(DefinitionError):
-    """The step is part of the definition language, but this version has no operator for its type."""
+    """The definition is valid, but this version does not support the type of the step."""
 
 
 class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
-    """All faults of one definition at once.
+    """All errors of one definition at once.
 
     Attributes:
-        source: Where the definition came from (a file name, or ``"<dict>"``/``"<text>"``).
+        source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
     """
 
     source: str
@@ -113,11 +113,11 @@ class PathSyntaxError(SageMakerPipelinesError, ValueError):
 
 
 class ExpressionSyntaxError(SageMakerPipelinesError, ValueError):
-    """An object has the key of an expression but not its form.
+    """An expression is malformed: an object has the key of an expression but not its form.
 
     Args:
         message: What was found and what is allowed.
-        hint: A near miss, or ``""``.
+        hint: The nearest valid spelling, or ``""``.
         member: Path of the faulty member inside the expression.
     """
 
@@ -190,7 +190,7 @@ class ParameterValueError(SageMakerPipelinesError, ValueError):
 
 
 class OutputParametersError(SageMakerPipelinesError, ValueError):
-    """What came back does not have the outputs that the step declares; the message names each fault."""
+    """A Lambda function or callback did not return the outputs that the step declares; the message names each."""
 
 
 class IterableItemsError(SageMakerPipelinesError, ValueError):
@@ -223,7 +223,7 @@ class UndefinedReferenceError(StepError):
 
 
 class ConditionTypeError(StepError):
-    """A condition compares values of types that cannot be compared; the service fails the step then, too."""
+    """A condition compares values of types that cannot be compared; the service fails such a step, too."""
 
 
 class RequestError(StepError):
@@ -231,17 +231,16 @@ class RequestError(StepError):
 
 
 class StepFailedError(StepError):
-    """The step's AWS job ended in a state that is not success, or AWS refused a call for it.
+    """The step's AWS job did not succeed, or AWS refused a call for it.
 
     Args:
         step: Name of the step.
         message: The reason first, then where to look.
-        exception_type: SageMaker's retry exception type that the reason stands for, e.g.
-            ``SageMaker.CAPACITY_ERROR`` (developer guide, "Retry Policy for Pipeline Steps"), or ``None`` when
-            the failure is of no retryable type.
+        exception_type: SageMaker's retry exception type of the failure, e.g. ``SageMaker.CAPACITY_ERROR`` (developer
+            guide, "Retry Policy for Pipeline Steps"); ``None`` if it has none.
         job: Name of the AWS resource, or ``None`` if none was created.
-        properties: What the step publishes all the same, for steps that run after a failure; ``None`` for the Describe
-            response of its resource, if there is one.
+        properties: What the step publishes in spite of the failure, for steps that run after it; ``None`` for the
+            Describe response of its resource, if there is one.
     """
 
     def __init__(
@@ -268,8 +267,8 @@ class StepInterruptedError(StepError):
 
 
 class StepOutcomeUnknownError(StepError):
-    """The step's work may have been done, and the step is not to do it twice; never retried, only cleared."""
+    """The step's work may have been done and must not be done twice; never retried, until a user clears the task."""
 
 
 class PipelineFailStepError(StepError):
-    """A Fail step was reached: the pipeline's author wants the run to fail with this message."""
+    """A Fail step was reached; the message is the definition's own."""

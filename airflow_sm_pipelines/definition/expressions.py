@@ -1,7 +1,7 @@
-"""Expressions: parse them, list what they refer to, evaluate them in a scope.
+"""Expressions: parse them, list their references, evaluate them in a scope.
 
-An expression is a JSON object with exactly one key: ``Get``, ``Std:Join`` or ``Std:JsonGet``. It may stand wherever a
-value stands, never as a key; ``{"Get": "x", "Other": 1}`` is data.
+An expression is a JSON object with exactly one key: ``Get``, ``Std:Join`` or ``Std:JsonGet``. It may stand in place
+of any value, never as a key; ``{"Get": "x", "Other": 1}`` is data.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ DEEPEST_NESTING = 100
 
 
 class Scope(Protocol):
-    """Where expressions find their values: one execution of a pipeline, seen from one step.
+    """The source of values for expressions: one execution of a pipeline, seen from one step.
 
     A method raises `EvaluationError` when there is no such value.
     """
@@ -95,7 +95,7 @@ def references(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Re
     """Yield every reference in a JSON tree, in document order, with the path of its expression.
 
     Raises:
-        ExpressionSyntaxError: On reaching an expression that is not well formed.
+        ExpressionSyntaxError: On reaching a malformed expression.
     """
     for path, found in scan(value, payload=payload):
         if isinstance(found, ExpressionSyntaxError):
@@ -175,7 +175,7 @@ def evaluate(value: Json, scope: Scope, *, payload: bool = False) -> Json:
 
     Raises:
         EvaluationError: A reference has no value.
-        ExpressionSyntaxError: An expression is not well formed (never in a loaded pipeline).
+        ExpressionSyntaxError: An expression is malformed (never in a loaded pipeline).
     """
     return _evaluate(value, scope, payload, ())
 
@@ -225,11 +225,11 @@ def _found(look: Callable[[Json, Path], Json], source: Json, path: Path, name: s
     except MissingMemberError as error:
         raise EvaluationError(name, str(error)) from error
     if value is None:
-        raise EvaluationError(name, "is null, which is no value")
+        raise EvaluationError(name, "is null, which does not count as a value")
     return value
 
 
-_PROPERTY_FILE_ALONE = "a property file stands only as PropertyFile of a Std:JsonGet"
+_PROPERTY_FILE_ALONE = "a property file is only allowed as PropertyFile of a Std:JsonGet"
 
 _RESOLVERS: dict[Namespace, Callable[[Scope, str], Json]] = {
     Namespace.PARAMETER: lambda scope, name: scope.parameter(name),
@@ -248,7 +248,7 @@ def _join_text(value: Json, join: Join) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    raise EvaluationError("Std:Join", f"cannot join {describe(value)}; values are text, numbers or booleans")
+    raise EvaluationError("Std:Join", f"cannot join {describe(value)}; values must be strings, numbers or booleans")
 
 
 def _outside_json_get(reference: Reference) -> Reference | ExpressionSyntaxError:
@@ -260,5 +260,5 @@ def _outside_json_get(reference: Reference) -> Reference | ExpressionSyntaxError
 def _faulty_operands(join: Join, base: Path) -> Iterator[tuple[Path, ExpressionSyntaxError]]:
     for index, value in enumerate(join.values):
         if not isinstance(value, (str, int, float)) and not is_expression(value):
-            message = f"Std:Join joins text, numbers, booleans and expressions, not {describe(value)}"
+            message = f"Std:Join takes strings, numbers, booleans and expressions, not {describe(value)}"
             yield (*base, index), ExpressionSyntaxError(message)

@@ -75,7 +75,7 @@ def parse_expression(value: Json, *, payload: bool = False) -> Expression | None
 
 
 def is_join_without_key(value: Json) -> bool:
-    """Whether a value is a Join as one page of the developer guide prints it, without the key ``Std:Join``."""
+    """Tell whether a value is a Join as one page of the developer guide prints it, without the key ``Std:Join``."""
     return (
         isinstance(value, dict)
         and len(value) == 2
@@ -85,7 +85,7 @@ def is_join_without_key(value: Json) -> bool:
 
 
 def is_expression(value: Json, *, payload: bool = False) -> bool:
-    """Whether a value has the key of an expression, be it well formed or not."""
+    """Tell whether a value has the key of an expression, well-formed or not."""
     if not isinstance(value, dict):
         return False
     return (len(value) == 1 and next(iter(value)) in _PARSERS) or (not payload and is_join_without_key(value))

@@ -34,7 +34,7 @@ MISSING: Final = Missing.MISSING
 
 
 class Trigger(StrEnum):
-    """In which outcome of the upstream step a dependent step runs (``DependsOn``)."""
+    """The outcome of the upstream step in which a dependent step runs (``DependsOn``)."""
 
     COMPLETED = "Completed"
     FAILED = "Failed"
@@ -49,7 +49,7 @@ class Parameter:
     Attributes:
         name: Its name.
         type: ``String``, ``Integer``, ``Float`` or ``Boolean``; a definition without a type means String.
-        default: The default value, typed; `MISSING` when the caller must give a value. ``false``, ``0`` and ``""``
+        default: The default value, typed; `MISSING` when a run must be given a value. ``false``, ``0`` and ``""``
             are defaults.
         enum_values: The only values allowed; ``None`` when every value of the type is.
         description: Free text (hand-written definitions only).
@@ -64,7 +64,7 @@ class Parameter:
     path: str = field(default="", repr=False)
 
     def coerce(self, value: object) -> str | int | float | bool:
-        """Return a start value as a value of the parameter's type.
+        """Convert a start value to the parameter's type.
 
         ``StartPipelineExecution`` knows only strings, and the SDK writes them with ``str()``: ``"3"``, ``"True"``.
         Typed JSON values are taken as they are; a Float may be given as an integer, an Integer as ``3.0``.
@@ -74,10 +74,12 @@ class Parameter:
         """
         typed = _COERCIONS[self.type](value)
         if typed is None:
-            raise ParameterValueError(f"parameter {self.name} takes {_WANTED[self.type]}, not {describe_value(value)}")
+            raise ParameterValueError(
+                f"parameter {self.name} must be {TYPE_IN_WORDS[self.type]}, not {describe_value(value)}"
+            )
         if self.enum_values is not None and typed not in self.enum_values:
             allowed = list_names(str(allowed) for allowed in self.enum_values)
-            raise ParameterValueError(f"parameter {self.name} takes one of {allowed}, not {describe_value(value)}")
+            raise ParameterValueError(f"parameter {self.name} must be one of {allowed}, not {describe_value(value)}")
         return typed
 
 
@@ -137,7 +139,7 @@ class CacheConfig:
     """``CacheConfig`` of a step.
 
     Attributes:
-        enabled: Whether a former run's result may be used.
+        enabled: Whether the result of an earlier run may be used.
         expire_after: How old it may be, as written: an ISO 8601 duration whose ``P`` and case are free (``30d``,
             ``PT1H``, ``T16m``), or ``None``.
     """
@@ -148,7 +150,12 @@ class CacheConfig:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """The branch of a Condition that a step stands in, directly."""
+    """The branch of a Condition that directly contains a step.
+
+    Attributes:
+        condition: Name of the Condition.
+        side: Which of its branches.
+    """
 
     condition: str
     side: Literal["if", "else"]
@@ -156,7 +163,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One step, wherever it stands in the definition.
+    """One step, anywhere in the definition.
 
     Attributes:
         name: Unique in the pipeline.
@@ -171,8 +178,8 @@ class Step:
         cache_config: ``CacheConfig``, or ``None``.
         property_files: ``PropertyFiles``.
         path: Its JSON path, e.g. ``Steps[1].Arguments.IfSteps[0]``.
-        branch: The branch it stands in, or ``None``.
-        body_of: The ForEach step whose body it stands in, or ``None``.
+        branch: The branch that directly contains it, or ``None``.
+        body_of: The ForEach step whose body contains it, or ``None``.
         references: Every reference in the step, nested steps excluded, with its path from the step.
     """
 
@@ -194,7 +201,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A step waits for ``upstream`` to end as ``trigger`` says.
+    """An edge of the graph: a step waits for ``upstream`` to end as ``trigger`` says.
 
     Attributes:
         upstream: Name of the step that is waited for.
@@ -278,14 +285,14 @@ class Pipeline:
 
 
 def describe_value(value: object) -> str:
-    """Return what any Python value is, for a message."""
+    """Describe any Python value for a message."""
     is_json = value is None or isinstance(value, (str, int, float, dict, list))
     return describe(value) if is_json else f"a {type(value).__name__}"  # type: ignore[arg-type]
 
 
-_WANTED = {
+TYPE_IN_WORDS = {
     "String": "a string",
-    "Integer": "a whole number",
+    "Integer": "an integer",
     "Float": "a number",
     "Boolean": "true or false",
 }

@@ -49,7 +49,7 @@ def parse_path(text: str) -> Path:
         text: The path, with or without a dot before its first member; ``""`` is the empty path.
 
     Raises:
-        PathSyntaxError: Some part of the text is no segment.
+        PathSyntaxError: The text does not follow the grammar.
     """
     source = text if not text or text[0] in ".[" else f".{text}"
     segments: list[str | int] = []
@@ -146,7 +146,7 @@ def _parse_embedded(text: str, segment: str | int, walked: Path) -> Json:
     if isinstance(embedded, (dict, list)):
         return embedded
     raise MissingMemberError(
-        f"{_place(walked)} has no {_member_text(segment)}; it is {describe(text)}, which holds no JSON object or list"
+        f"{_place(walked)} has no {_member_text(segment)}; it is {describe(text)}, which is not a JSON object or list"
     )
 
 
@@ -162,4 +162,4 @@ def _explain_syntax(rest: str, text: str) -> str:
     bare_key = re.match(r"\[([^'\"\[\]]+)\]", rest)
     if bare_key:
         return f"the path {text!r} has an unquoted key: write ['{bare_key[1]}'], not [{bare_key[1]}]"
-    return f"the path {text!r} cannot be read from {rest!r} on; members are .name, ['key'] or [0]"
+    return f"the path {text!r} is malformed at {rest!r}; write members as .name, ['key'] or [0]"

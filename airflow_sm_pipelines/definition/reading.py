@@ -1,6 +1,6 @@
-"""Reading: the JSON of a definition as a `Pipeline`; every fault of its form is collected on the way.
+"""Reads the JSON of a definition into a `Pipeline`, and collects every fault of form on the way.
 
-What is malformed is left out of the result, so that the rules of `checks` apply to the rest and the author sees all
+Malformed parts are left out of the result, so that the rules of `checks` apply to the rest and the author sees all
 faults at once.
 """
 
@@ -80,7 +80,7 @@ def read_pipeline(document: Json, source: str, digest: str, faults: Faults) -> P
     members = read_members(document, "", _PIPELINE, faults, noun="a pipeline definition")
     steps = members.get("Steps")
     if steps == []:
-        faults.add("Steps", "a pipeline has at least one step")
+        faults.add("Steps", "a pipeline needs at least one step")
     read = read_steps(steps if isinstance(steps, list) else [], faults)
     return Pipeline(
         version=VERSION,
@@ -125,7 +125,9 @@ def _read_config(
 def _read_parameters(values: Json, faults: Faults) -> tuple[Parameter, ...]:
     entries = values if isinstance(values, list) else []
     if len(entries) > _MOST_PARAMETERS:
-        faults.add("Parameters", f"a pipeline has at most {_MOST_PARAMETERS} parameters, this one {len(entries)}")
+        faults.add(
+            "Parameters", f"a pipeline can have at most {_MOST_PARAMETERS} parameters; this one has {len(entries)}"
+        )
     read = (_read_parameter(entry, f"Parameters[{index}]", faults) for index, entry in enumerate(entries))
     return tuple(parameter for parameter in read if parameter is not None)
 
@@ -136,7 +138,10 @@ def _read_parameter(value: Json, path: str, faults: Faults) -> Parameter | None:
     if not isinstance(name, str):
         return None
     if not is_name(name, _LONGEST_NAME):
-        faults.add(f"{path}.Name", f"{name!r} is no parameter name: 1 to 256 letters, digits, hyphens or underscores")
+        faults.add(
+            f"{path}.Name",
+            f"{name!r} is not a valid parameter name: use 1 to 256 letters, digits, hyphens or underscores",
+        )
     declared, description = members.get("Type", "String"), members.get("Description")
     kind = str(declared)
     values = members.get("EnumValues")
@@ -145,7 +150,7 @@ def _read_parameter(value: Json, path: str, faults: Faults) -> Parameter | None:
         typed = (_typed(entry, kind, f"{path}.EnumValues[{i}]", faults) for i, entry in enumerate(values))
         allowed = tuple(entry for entry in typed if not isinstance(entry, Missing))
         if not values:
-            faults.add(f"{path}.EnumValues", "an enumeration has at least one value")
+            faults.add(f"{path}.EnumValues", "EnumValues needs at least one value")
     default: str | int | float | bool | Missing = MISSING
     if "DefaultValue" in members:
         default = _typed(members["DefaultValue"], kind, f"{path}.DefaultValue", faults)
@@ -163,7 +168,7 @@ def _typed(value: Json, kind: str, path: str, faults: Faults) -> str | int | flo
     except ParameterValueError:
         pass
     if is_expression(value):
-        faults.add(path, "a parameter's value is literal: it cannot be an expression")
+        faults.add(path, "a parameter value must be a literal, not an expression")
     else:
-        faults.add(path, f"expected a value of the type {kind}, found {describe(value)}")
+        faults.add(path, f"expected a value of type {kind}, found {describe(value)}")
     return MISSING

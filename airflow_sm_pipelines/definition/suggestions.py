@@ -18,7 +18,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
     A candidate that differs only in case wins over every other.
     """
-    # A comparison of two long texts takes quadratic time, and nobody misspells a name of that length.
+    # Comparing two long texts takes quadratic time, and nobody misspells a name of that length.
     if len(name) > _LONGEST_NAME_COMPARED:
         return None
     known = sorted(candidate for candidate in candidates if len(candidate) <= _LONGEST_NAME_COMPARED)

@@ -137,7 +137,7 @@ class TaskScope:
 
     def iteration_output(self, step: str) -> Json:
         """Refuse: only the Selector of a ForEach has it, which looks at all iterations at once."""
-        raise EvaluationError(f"IterationOutput.{step}", "stands only as Selector.Field of a ForEach")
+        raise EvaluationError(f"IterationOutput.{step}", "is only allowed as Selector.Field of a ForEach")
 
     def _published_items(self) -> list[Json]:
         own = self._context["ti"].task_id

@@ -21,14 +21,14 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One body step in one iteration, when it has ended.
+    """A body step in one iteration that has ended.
 
     Attributes:
         step: Name of the body step.
         index: The iteration.
         status: How it ended.
-        properties: What it has published, ``None`` for nothing.
-        reason: Why it failed; empty if it did not, or has not said.
+        properties: What it published, ``None`` for nothing.
+        reason: Why it failed; empty if it did not fail, or gave no reason.
     """
 
     step: str
@@ -39,12 +39,12 @@ class Child:
 
     @property
     def has_failed(self) -> bool:
-        """Whether its iteration is a failed one."""
+        """Tell whether it makes its iteration a failed one."""
         return self.status in (StepStatus.FAILED, StepStatus.STOPPED)
 
 
 def child_name(step: str, index: int | str) -> str:
-    """Return what the service calls a body step in an iteration; the index may be a placeholder."""
+    """Return the service's name of a body step in an iteration; the index may be a placeholder."""
     return f"{step}-{index}"
 
 
@@ -100,7 +100,7 @@ def loop_properties(items: int, body: Sequence[str], children: Sequence[Child]) 
     """Return the properties of a ForEach step whose children have ended, without ``Selected``.
 
     Args:
-        items: How many items there were.
+        items: Number of items.
         body: Names of the body steps.
         children: Each body step of each iteration.
     """
@@ -139,7 +139,7 @@ def selected_iteration(pick: str, values: Mapping[int, Json]) -> int | None:
 
 
 def failures_in_words(items: int, children: Sequence[Child]) -> str:
-    """Return which iterations failed, and each failed child with its reason; empty if none failed."""
+    """Describe which iterations failed, and each failed child with its reason; empty if none failed."""
     failed = [child for child in children if child.has_failed]
     if not failed:
         return ""

@@ -32,7 +32,7 @@ class _InADag(TypedDict):
 
 
 class Place(_InADag, total=False):
-    """Where tasks stand: arguments of every operator."""
+    """The DAG or task group that contains a task, as arguments of every operator."""
 
     task_group: TaskGroup
 

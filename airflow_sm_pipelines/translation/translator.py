@@ -190,7 +190,7 @@ def calling_file() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Translation:
-    """A loaded pipeline with what a DAG or a task group of it is told.
+    """A loaded pipeline with the options of `pipeline_dag` or `pipeline_task_group`.
 
     Attributes:
         pipeline: The pipeline.

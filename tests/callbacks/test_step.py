@@ -412,7 +412,7 @@ def test_a_failure_is_the_steps_failure_and_closes_the_attempt(make_sensor: Any,
 @pytest.mark.parametrize(
     ("outputs", "complaint"),
     [
-        ({"approved": "true"}, "the declared output 'rows' did not come back"),
+        ({"approved": "true"}, "the declared output 'rows' was not returned"),
         ({"approved": "true", "rows": "12", "row": "1"}, "it has 'row', and the step declares 'approved', 'rows'"),
         ({"approved": "true", "rows": "a dozen"}, "'rows' is declared as Integer"),
     ],

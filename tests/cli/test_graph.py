@@ -136,4 +136,4 @@ def test_broken_definition(tmp_path, capsys):
     assert main(["graph", str(file)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "Steps: a pipeline has at least one step" in captured.err
+    assert "Steps: a pipeline needs at least one step" in captured.err

@@ -107,5 +107,5 @@ def test_a_missing_folder_is_an_import_error(dags: Any) -> None:
 
 
 def test_one_dag_id_cannot_be_for_all(dags: Any) -> None:
-    with pytest.raises(TypeError, match="dag_id cannot be given for all"):
+    with pytest.raises(TypeError, match="dag_id is not supported: each DAG is named after its file"):
         dags('load_pipelines("pipelines", dag_id="x")')

@@ -273,9 +273,9 @@ def test_values_of_unknown_parameters_or_wrong_types_are_refused_all_at_once(err
     errors = errors_of(processing("A"), members=parameters, parameters={"P": "many", "Q": 1, "R": 1})
 
     assert errors == [
-        "Parameters: there is no parameter R (declared are: P, Q)",
-        "Parameters[0]: parameter P takes a whole number, not the string 'many'",
-        "Parameters[1]: parameter Q takes a string, not the number 1",
+        "Parameters: the pipeline declares no parameter R (it declares: P, Q)",
+        "Parameters[0]: parameter P must be an integer, not the string 'many'",
+        "Parameters[1]: parameter Q must be a string, not the number 1",
     ]
 
 
@@ -286,7 +286,7 @@ def test_a_scheduled_run_needs_a_value_for_every_parameter(errors_of: Any, dag_o
 
     assert error == (
         "Parameters[0]: parameter P has no default value, so a scheduled run cannot start "
-        "(pass parameters={'P': ...}, or leave out the schedule)"
+        "(pass parameters={'P': ...}, or remove the schedule)"
     )
     assert dag_of(processing("A"), members=parameters, schedule="@daily", parameters={"P": "x"}).params["P"] == "x"
     assert dag_of(processing("A"), members=parameters).schedule is None
