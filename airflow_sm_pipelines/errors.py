@@ -23,21 +23,20 @@
       + StepInterruptedError          the worker was told to end; the job goes on, the next try finds it
       + StepOutcomeUnknownError       the step's work may have been done, and must not be done twice
       + PipelineFailStepError         a Fail step was reached; the message is the definition's own
-    x CheckRequestError               aws: the request of a check step cannot be completed
-    x NoObjectUriError                aws: a text is not the URI of an S3 object
+    x UnfitRequestError               no request can be made from what a step says; becomes a `RequestError`
+      + NoObjectUriError              aws: a text is not the URI of an S3 object
     x UnreadableReportError           aws: the report of a check step is malformed
+    x KilledError                     execution: the task was killed while it waited
     x NoSealError                     callbacks: the Fernet key is missing or has changed
     x RefusedRequestError             callbacks: the endpoint does not accept the request
+    x SourceSyntaxError               preview: the source of a definition has none of the known forms
+    x SourceError                     preview: the source does not provide a definition
+    x RehearsalError                  a rehearsal could not be carried out
     x ChosenValueError                rehearsal: a value was chosen that the definition does not read
-    x RehearsalBrokenError            rehearsal: Airflow itself failed
-    x RefusedDefinitionError          rehearsal: the definition cannot become a DAG
+    x OutcomeError                    rehearsal: an outcome cannot be chosen, or is misspelt
     x AirflowStartError               demo: Airflow did not become healthy
     x AirflowApiError                 demo: Airflow's API refused a request
-    x OutcomeError                    cli: an outcome cannot be chosen, or is misspelt
-    x SourceSyntaxError               cli: the source to export has none of the known forms
-    x FetchError                      cli: AWS did not return the definition to export
-    x SdkObjectError                  cli: the SDK object to export cannot be loaded
-    x DemoError                       cli: the demo cannot go on
+    x DemoError                       demo: the demo cannot go on
 
     ExceptionGroup
     x InvalidDefinitionError          all `DefinitionError` of one definition, raised once
@@ -229,6 +228,15 @@ class ConditionTypeError(StepError):
 class RequestError(StepError):
     """The resolved request does not fit the API: an unknown member, a wrong type, a value too long."""
 
+    @classmethod
+    def of_faults(cls, step: str, message: str, faults: Sequence[str]) -> RequestError:
+        """Return the error that lists all faults of a request, each in a line of its own."""
+        return cls(step, "\n".join([f"{message}:", *(f"    {fault}" for fault in faults)]))
+
+
+class UnfitRequestError(SageMakerPipelinesError, ValueError):
+    """No request can be made of what a step says; becomes the `RequestError` of the step."""
+
 
 class StepFailedError(StepError):
     """The step's AWS job did not succeed, or AWS refused a call for it.
@@ -257,6 +265,33 @@ class StepFailedError(StepError):
         self.job = job
         self.properties = properties
 
+    @classmethod
+    def of_refusal(
+        cls,
+        step: str,
+        error: Any,
+        *,
+        purpose: str = "",
+        advice: str = "",
+        then: str = "",
+        job: str | None = None,
+    ) -> StepFailedError:
+        """Return the error of a step for which AWS refused a call, or did not answer one.
+
+        Args:
+            step: Name of the step.
+            error: What AWS said, an `airflow_sm_pipelines.aws.calls.CallRefusedError`.
+            purpose: What the call was for, so that "cannot <purpose>" makes a sentence; ``""`` if the call says it all.
+            advice: What to do if it is refused for good.
+            then: What is so all the same.
+            job: As for `StepFailedError`.
+        """
+        said = error.in_words()
+        parts = [f"cannot {purpose}: {said}" if purpose else said]
+        parts += [advice] if advice and error.exception_type is None else []
+        parts += [then] if then else []
+        return cls(step, "; ".join(parts), exception_type=error.exception_type, job=job)
+
 
 class StepTimeoutError(StepError):
     """The step ran longer than its ``execution_timeout``; its job was stopped."""
@@ -272,3 +307,11 @@ class StepOutcomeUnknownError(StepError):
 
 class PipelineFailStepError(StepError):
     """A Fail step was reached; the message is the definition's own."""
+
+
+class RehearsalError(SageMakerPipelinesError):
+    """A rehearsal could not be carried out; the message says what is missing or where the log is.
+
+    Either the definition cannot become a DAG, the ``[local]`` extra is not installed, the local AWS cannot start, or
+    Airflow itself failed. A pipeline that fails in the rehearsal is not an error: see the report.
+    """

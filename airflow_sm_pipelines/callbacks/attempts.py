@@ -167,7 +167,7 @@ def unseal(sealed: str) -> CallbackMessage:
     Raises:
         NoSealError: It was sealed with another key than Airflow has here.
     """
-    from cryptography.fernet import InvalidToken  # noqa: PLC0415 - only tasks and triggers get here
+    from cryptography.fernet import InvalidToken
 
     try:
         return from_stored(json.loads(_fernet().decrypt(sealed.encode())))
@@ -179,8 +179,8 @@ def unseal(sealed: str) -> CallbackMessage:
 
 
 def _fernet() -> Any:
-    from airflow.sdk.crypto import get_fernet  # noqa: PLC0415
-    from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415
+    from airflow.sdk.crypto import get_fernet
+    from airflow.sdk.exceptions import AirflowException
 
     try:
         fernet = get_fernet()

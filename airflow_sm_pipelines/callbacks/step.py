@@ -199,7 +199,7 @@ class CallbackStep:
         self._say(STOPPING, message, last)
 
     def _take(self, attempt: CallbackAttempt, message: CallbackMessage) -> tuple[CallbackAttempt, CallbackMessage]:
-        from airflow.sdk.log import mask_secret  # noqa: PLC0415
+        from airflow.sdk.log import mask_secret
 
         mask_secret(message.token)  # whatever logs the message, e.g. botocore's debug log
         self._attempt = attempt

@@ -11,10 +11,10 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 
 DEFAULT_PORT = 4599
 
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM, then stop the jobs; returns the exit code."""
-    with without_user_settings():
+    with aws_settings_hidden():
         return _serve(args)
 
 
@@ -99,7 +99,7 @@ def _import_server() -> ModuleType | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # moto says in several lines what the message below says in one
-            from airflow_sm_pipelines.local.server import local_aws as server  # noqa: PLC0415 - moto costs time to import
+            from airflow_sm_pipelines.local.server import local_aws as server
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("airflow_sm_pipelines"):
             raise

@@ -67,7 +67,7 @@ def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
 
 def is_dag_test() -> bool:
     """Tell whether the task runs inside ``dag.test()``, one task at a time, instead of in a worker."""
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only tasks get here
+    from airflow.sdk.execution_time import task_runner
 
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
     return type(comms).__name__ == "InProcessSupervisorComms"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
 
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
@@ -13,7 +14,6 @@ from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.translation.overrides import StepOverrides
-from airflow_sm_pipelines.translation.step_operators import step_operator
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG, TaskGroup
@@ -89,7 +89,7 @@ class StepTasks:
     ) -> StepOperator:
         """Create a task of a step, with the user's arguments for it; what is given here wins."""
         connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
-        return (operator or step_operator(plan.step.type))(
+        return (operator or CATALOG[plan.step.type].operator_class())(
             task_id=task_id,
             plan=plan,
             settings=self.settings,
@@ -112,7 +112,7 @@ class StepTasks:
 
     def _loop(self, plan: StepPlan) -> Loop:
         # A DAG file pays only for what its own steps need.
-        from airflow_sm_pipelines.translation.loop_group import Loop  # noqa: PLC0415
+        from airflow_sm_pipelines.translation.loop_group import Loop
 
         _, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
         return Loop(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.definitions.param import ParamsDict
 
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
@@ -33,7 +34,6 @@ from airflow_sm_pipelines.translation.parameters import (
     redefined_parameters,
     wrong_values,
 )
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS
 from airflow_sm_pipelines.translation.step_tasks import Place, RunState, StepTasks, loops, most_at_once, task_ids
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def _clear_type_errors(ours: Callable[..., object], airflows: type, arguments: M
     try:
         yield
     except TypeError as error:
-        from inspect import signature  # noqa: PLC0415 - only a faulty DAG file pays for it
+        from inspect import signature
 
         known = {*signature(ours).parameters, *signature(airflows).parameters}
         for name in sorted(arguments.keys() - known):
@@ -311,10 +311,10 @@ def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
         UnsupportedStepTypeError(
             f"{step.path}.Type",
             f"step {step.name}: the step type {step.type} is not supported",
-            f"supported types: {', '.join(sorted(STEP_OPERATORS))}",
+            f"supported types: {', '.join(sorted(CATALOG))}",
         )
         for step in pipeline.steps
-        if step.type not in STEP_OPERATORS
+        if step.type not in CATALOG
     ]
 
 
