@@ -57,8 +57,8 @@ def take_answer(token: str, answer: Answer) -> Receipt:
         token: The token, as it came.
         answer: The answer.
     """
-    from airflow.utils.session import create_session
-    from sqlalchemy.exc import IntegrityError
+    from airflow.utils.session import create_session  # noqa: PLC0415 - the server side of Airflow takes seconds
+    from sqlalchemy.exc import IntegrityError  # noqa: PLC0415
 
     try:
         with create_session(scoped=False) as session:
@@ -70,7 +70,7 @@ def take_answer(token: str, answer: Answer) -> Receipt:
 
 def step_of_token(token: str) -> str | None:
     """Return the name of the step that a token belongs to, ``None`` if there is no such token."""
-    from airflow.utils.session import create_session
+    from airflow.utils.session import create_session  # noqa: PLC0415
 
     with create_session(scoped=False) as session:
         row = _row_of_token(session, digest_of(token))
@@ -78,8 +78,8 @@ def step_of_token(token: str) -> str | None:
 
 
 def _take(session: Any, digest: str, answer: Answer) -> Receipt:
-    from airflow.models.taskinstance import TaskInstance
-    from sqlalchemy import select
+    from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
 
     row = _row_of_token(session, digest)
     if row is None:
@@ -105,16 +105,16 @@ def _read(row: Any) -> tuple[str, str]:
 
 
 def _receipt_without_run(session: Any, digest: str) -> Receipt:
-    from airflow.models.variable import Variable
-    from sqlalchemy import select
+    from airflow.models.variable import Variable  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
 
     trace = session.scalar(select(Variable).where(Variable.key == trace_key(digest)))
     return Receipt(Reception.UNKNOWN) if trace is None else Receipt(Reception.LATE, str(trace.get_val()))
 
 
 def _row_of_token(session: Any, digest: str) -> Any:
-    from airflow.models.task_state_store import TaskStateStoreModel
-    from sqlalchemy import select
+    from airflow.models.task_state_store import TaskStateStoreModel  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
 
     return session.scalar(select(TaskStateStoreModel).where(TaskStateStoreModel.key == token_key(digest)).limit(1))
 
@@ -130,15 +130,15 @@ def _same_task(model: Any, row: Any) -> tuple[Any, ...]:
 
 def _stored(connection: Any, row: Any, *keys: str) -> dict[str, Any]:
     """Return the values of a task's keys that exist; ``connection`` is a session or a connection."""
-    from airflow.models.task_state_store import TaskStateStoreModel as Store
-    from sqlalchemy import select
+    from airflow.models.task_state_store import TaskStateStoreModel as Store  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
 
     found = connection.execute(select(Store.key, Store.value).where(*_same_task(Store, row), Store.key.in_(keys)))
     return {key: json.loads(value) for key, value in found}
 
 
 def _answer_values(row: Any, digest: str, answer: Answer) -> dict[str, Any]:
-    from airflow._shared.timezones import timezone
+    from airflow._shared.timezones import timezone  # noqa: PLC0415
 
     return {
         "dag_run_id": row.dag_run_id,
@@ -154,19 +154,19 @@ def _answer_values(row: Any, digest: str, answer: Answer) -> dict[str, Any]:
 
 
 def _answer_row(row: Any, digest: str, answer: Answer) -> Any:
-    from airflow.models.task_state_store import TaskStateStoreModel
+    from airflow.models.task_state_store import TaskStateStoreModel  # noqa: PLC0415
 
     return TaskStateStoreModel(**_answer_values(row, digest, answer))
 
 
 def _wake(session: Any, ti: Any, answer: Answer) -> None:
     """Mark the task's required action as answered, and resume the task if it may be resumed now."""
-    from airflow._shared.timezones import timezone
-    from airflow.models.hitl import HITLDetail
-    from airflow.models.trigger import Trigger, handle_event_submit
-    from airflow.triggers.base import TriggerEvent
-    from airflow.utils.state import TaskInstanceState
-    from sqlalchemy import select
+    from airflow._shared.timezones import timezone  # noqa: PLC0415
+    from airflow.models.hitl import HITLDetail  # noqa: PLC0415
+    from airflow.models.trigger import Trigger, handle_event_submit  # noqa: PLC0415
+    from airflow.triggers.base import TriggerEvent  # noqa: PLC0415
+    from airflow.utils.state import TaskInstanceState  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
 
     detail = session.scalar(select(HITLDetail).where(HITLDetail.ti_id == ti.id).with_for_update(of=HITLDetail))
     if detail is not None and not detail.response_received:
@@ -192,8 +192,8 @@ def remember_people() -> None:
     Airflow itself keeps the response with the try, and hands it only to a task that is parked. A task that runs, or is
     between two tries, would never see it.
     """
-    from airflow.models.hitl import HITLDetail
-    from sqlalchemy import event
+    from airflow.models.hitl import HITLDetail  # noqa: PLC0415
+    from sqlalchemy import event  # noqa: PLC0415
 
     if not event.contains(HITLDetail, "after_update", _keep_response):
         event.listen(HITLDetail, "after_update", _keep_response)
@@ -201,10 +201,10 @@ def remember_people() -> None:
 
 def _keep_response(mapper: Any, connection: Any, detail: Any) -> None:
     """Write the answer row for a response that is being stored; in the same transaction."""
-    from airflow.models.dagrun import DagRun
-    from airflow.models.task_state_store import TaskStateStoreModel
-    from airflow.models.taskinstance import TaskInstance as Ti
-    from sqlalchemy import insert, inspect, select
+    from airflow.models.dagrun import DagRun  # noqa: PLC0415
+    from airflow.models.task_state_store import TaskStateStoreModel  # noqa: PLC0415
+    from airflow.models.taskinstance import TaskInstance as Ti  # noqa: PLC0415
+    from sqlalchemy import insert, inspect, select  # noqa: PLC0415
 
     responder: Mapping[str, Any] = detail.responded_by or {}
     if detail.responded_at is None or responder.get("id") == _API_USER["id"]:

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage, from_stored
 from airflow_sm_pipelines.callbacks.rules import Answer, digest_of
-from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY, from_record, same_try
 
 _NEVER_EXPIRE = timedelta.max  # this very object is `airflow.sdk.NEVER_EXPIRE`
@@ -44,7 +43,7 @@ def trace_key(digest: str) -> str:
     return f"{_TOKEN_KEY}_{digest}"
 
 
-class NoSealError(SageMakerPipelinesError):
+class NoSealError(Exception):
     """Airflow has no Fernet key, or another one than that with which a message was sealed."""
 
 
@@ -167,7 +166,7 @@ def unseal(sealed: str) -> CallbackMessage:
     Raises:
         NoSealError: It was sealed with another key than Airflow has here.
     """
-    from cryptography.fernet import InvalidToken
+    from cryptography.fernet import InvalidToken  # noqa: PLC0415 - only tasks and triggers get here
 
     try:
         return from_stored(json.loads(_fernet().decrypt(sealed.encode())))
@@ -179,8 +178,8 @@ def unseal(sealed: str) -> CallbackMessage:
 
 
 def _fernet() -> Any:
-    from airflow.sdk.crypto import get_fernet
-    from airflow.sdk.exceptions import AirflowException
+    from airflow.sdk.crypto import get_fernet  # noqa: PLC0415
+    from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415
 
     try:
         fernet = get_fernet()

@@ -24,7 +24,7 @@ def ask_people(ti_id: Any, step: Step, message: CallbackMessage) -> None:
         step: The step.
         message: What is sent to the queue.
     """
-    from airflow.sdk.execution_time.hitl import upsert_hitl_detail
+    from airflow.sdk.execution_time.hitl import upsert_hitl_detail  # noqa: PLC0415 - only tasks get here
 
     upsert_hitl_detail(
         ti_id=ti_id,
@@ -52,7 +52,7 @@ def _field(json_type: str, description: str) -> dict[str, Any]:
 
 
 def _body(step: Step, message: CallbackMessage) -> str:
-    from airflow.sdk._shared.secrets_masker import redact
+    from airflow.sdk._shared.secrets_masker import redact  # noqa: PLC0415
 
     arguments = json.dumps(redact(message.arguments), indent=2, ensure_ascii=False)
     lines = [

@@ -95,8 +95,8 @@ class CallbackTrigger(BaseTrigger):
 
     def _is_answered(self) -> bool:
         # Costs time, and only triggers get here.
-        from airflow.sdk.exceptions import AirflowRuntimeError
-        from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
+        from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415
+        from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail  # noqa: PLC0415
 
         try:
             return bool(get_hitl_detail_content_detail(ti_id=self._instance().id).response_received)
@@ -110,7 +110,7 @@ class CallbackTrigger(BaseTrigger):
 
     def _leave_a_trace(self) -> None:
         """Keep the token known: everything about it went with its run, and a late answer is no error."""
-        from airflow.sdk import Variable
+        from airflow.sdk import Variable  # noqa: PLC0415 - only a trigger whose run was deleted gets here
 
         description = "For late answers to a callback whose run was deleted; may be deleted when none will come."
         Variable.set(trace_key(self.digest), unseal(self.sealed).execution_arn, description)

@@ -53,7 +53,7 @@ async def settled_state(ask: Callable[[], str | None], log: Log, otherwise: str)
         AirflowRuntimeError: Airflow's API server refused to tell the state for 20 s.
     """
     # Costs time, and only triggers get here.
-    from airflow.sdk.exceptions import AirflowRuntimeError
+    from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415
 
     waited = 0.0
     while True:

@@ -109,11 +109,11 @@ def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
 def _task_facts(owner: Owner, name: str) -> tuple[str | None, str | None]:
     """Return the state of a task and the resource that its attempt record names, from Airflow's database."""
     # Airflow's server side is there only where its database is; importing it takes seconds.
-    from airflow._shared.state import TaskScope
-    from airflow.models.taskinstance import TaskInstance
-    from airflow.state import get_state_backend
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from airflow._shared.state import TaskScope  # noqa: PLC0415
+    from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
+    from airflow.state import get_state_backend  # noqa: PLC0415
+    from airflow.utils.session import create_session  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
 
     scope = TaskScope(dag_id=owner.dag_id, run_id=owner.run_id, task_id=owner.task_id, map_index=owner.map_index)
     with create_session() as session:

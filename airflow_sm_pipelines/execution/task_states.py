@@ -16,7 +16,7 @@ def task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, 
         task_ids: The tasks to ask for.
     """
     # Costs 100 ms outside a task, and only tasks and triggers get here.
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
 
     answer = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=list(task_ids), run_ids=[run_id])
     return dict(answer.get(run_id, {}))
