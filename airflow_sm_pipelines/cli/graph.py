@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from airflow_sm_pipelines.cli.arguments import add_definition, read_definition
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
 
 _FORMATS = {"text": as_text, "mermaid": as_mermaid, "json": as_json}
@@ -22,5 +21,5 @@ def run(args: argparse.Namespace) -> int:
     pipeline = read_definition(args.file)
     if pipeline is None:
         return 1
-    print(_FORMATS[args.format](plan_steps(pipeline)))
+    print(_FORMATS[args.format](pipeline.plans))
     return 0

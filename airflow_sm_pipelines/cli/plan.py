@@ -13,7 +13,7 @@ from airflow_sm_pipelines.cli.arguments import (
     parameter_values,
     read_definition,
 )
-from airflow_sm_pipelines.definition.models import ParameterValueError
+from airflow_sm_pipelines.errors import ParameterValueError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,7 @@ from airflow_sm_pipelines.cli.arguments import (
     parameter_texts,
     read_definition,
 )
-from airflow_sm_pipelines.definition.models import ParameterValueError
-from airflow_sm_pipelines.errors import RehearsalError
+from airflow_sm_pipelines.errors import ParameterValueError, RehearsalError
 from airflow_sm_pipelines.rehearsal.documents import ChosenValueError
 from airflow_sm_pipelines.rehearsal.outcomes import OUTCOME_FORMS, OutcomeError
 from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, prepare, report_of

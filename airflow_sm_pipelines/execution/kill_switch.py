@@ -12,10 +12,12 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+
 _Result = TypeVar("_Result")
 
 
-class KilledError(Exception):
+class KilledError(SageMakerPipelinesError):
     """The switch was flipped before the call in the other thread returned."""
 
 

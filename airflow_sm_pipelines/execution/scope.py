@@ -11,13 +11,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call, read_object
-from airflow_sm_pipelines.definition.conditions import IncomparableError
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import MISSING, ParameterValueError
+from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.definition.property_files import property_file_uri
 from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
-from airflow_sm_pipelines.errors import ConditionTypeError, StepFailedError, UndefinedReferenceError
+from airflow_sm_pipelines.errors import (
+    ConditionTypeError,
+    EvaluationError,
+    IncomparableError,
+    ParameterValueError,
+    StepFailedError,
+    UndefinedReferenceError,
+)
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import own_map_index, read_properties
@@ -138,7 +144,7 @@ class TaskScope:
 
     def iteration_output(self, step: str) -> Json:
         """Refuse: only the Selector of a ForEach has it, which looks at all iterations at once."""
-        raise EvaluationError(f"IterationOutput.{step}", "stands only as Selector.Field of a ForEach")
+        raise EvaluationError(f"IterationOutput.{step}", "is only allowed as Selector.Field of a ForEach")
 
     def _published_items(self) -> list[Json]:
         own = self._context["ti"].task_id

@@ -140,7 +140,7 @@ class StepOperator(BaseOperator):
 
     def _told_to_loop(self, context: Context) -> AbstractContextManager[None]:
         """Let the result of a ForEach know why one of its tasks failed."""
-        return failure_published(context) if self.plan.body_of or self.plan.body_steps else nullcontext()
+        return failure_published(context) if self.plan.step.body_of or self.plan.body_steps else nullcontext()
 
     def act(self, run: StepRun) -> Any:
         """Do the step's work and return its properties.

@@ -16,8 +16,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_sm_pipelines.definition.expressions import Reference, parse_expression
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
-from airflow_sm_pipelines.errors import StepError, StepFailedError
+from airflow_sm_pipelines.definition.paths import look_up
+from airflow_sm_pipelines.errors import (
+    IterableItemsError,
+    MissingMemberError,
+    SelectorValueError,
+    StepError,
+    StepFailedError,
+)
 from airflow_sm_pipelines.execution.max_concurrency import wait_for_turn
 from airflow_sm_pipelines.execution.task_states import mapped_task_states, task_state
 from airflow_sm_pipelines.execution.xcoms import (
@@ -28,15 +34,14 @@ from airflow_sm_pipelines.execution.xcoms import (
     read_status,
 )
 from airflow_sm_pipelines.operators.base import StepOperator
-from airflow_sm_pipelines.semantics.iterations import (
+from airflow_sm_pipelines.semantics.for_each import (
     Child,
-    NoItemsError,
     failures_in_words,
     items_of,
     loop_properties,
+    selected_iteration,
 )
 from airflow_sm_pipelines.semantics.readiness import StepStatus
-from airflow_sm_pipelines.semantics.selection import NotComparableError, selected_iteration
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,7 +66,7 @@ class ForEachItemsOperator(StepOperator):
         value = run.resolve(arguments["IterableItems"], "IterableItems")
         try:
             items = items_of(value)
-        except NoItemsError as error:
+        except IterableItemsError as error:
             raise StepError(name, f"IterableItems: {error}") from error
         most = conf.getint("core", "max_map_length", fallback=1024)
         if len(items) > most:
@@ -188,7 +193,7 @@ class ForEachResultOperator(StepOperator):
         values = self._compared(field, candidates)
         try:
             index = selected_iteration(str(selector["Pick"]), values)
-        except NotComparableError as error:
+        except SelectorValueError as error:
             raise StepError(name, f"Selector: {field}: {error}") from error
         if index is None:
             self.log.warning("No iteration has %s: none is selected", field)

@@ -15,14 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.json_text import decode
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
-from airflow_sm_pipelines.definition.models import MISSING, Missing, ParameterValueError, Pipeline
+from airflow_sm_pipelines.definition.models import MISSING, Missing, Pipeline
 from airflow_sm_pipelines.definition.property_files import property_file_uri
 from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
 from airflow_sm_pipelines.definition.shapes import ANY, OBJECT, Faults, Member, read_members
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import EvaluationError, ParameterValueError
 
 _SCOPE = (
     *(Member(name, OBJECT) for name in ("parameters", "execution", "steps", "files")),

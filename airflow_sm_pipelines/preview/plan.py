@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
-from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import CacheConfig, Pipeline
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
@@ -66,7 +66,7 @@ def plan_pipeline(
         validate: Compare the requests with the API's types and limits (botocore).
     """
     scope = PlaceholderScope(pipeline, parameters)
-    steps = tuple(_planned(plan, pipeline, scope, validate=validate) for plan in plan_steps(pipeline))
+    steps = tuple(_planned(plan, pipeline, scope, validate=validate) for plan in pipeline.plans)
     return PipelinePlan(scope.parameters, steps)
 
 
@@ -102,8 +102,8 @@ def as_json(plan: PipelinePlan) -> str:
             arguments=planned.arguments,
             members=planned.members,
             depends_on=[reports.Dependency.of(edge) for edge in planned.plan.edges],
-            branch_of=reports.BranchOf.of(planned.plan.branch),
-            body_of=planned.plan.body_of,
+            branch_of=reports.BranchOf.of(planned.plan.step.branch),
+            body_of=planned.plan.step.body_of,
             retries=planned.retries,
             cache=reports.CacheConfig.of(planned.plan.step.cache_config),
             faults=planned.faults,
@@ -140,8 +140,8 @@ def as_text(plan: PipelinePlan) -> str:
 def _step_text(planned: PlannedStep) -> str:
     plan = planned.plan
     lines = [f"{plan.step.name}  {plan.step.type}"]
-    if plan.body_of:
-        lines.append(f"  once per item of {plan.body_of}")
+    if plan.step.body_of:
+        lines.append(f"  once per item of {plan.step.body_of}")
     if plan.edges:
         lines.append(f"  after: {', '.join(edge_text(edge) for edge in plan.edges)}")
     lines += [f"  retries: {text}" for text in planned.retries]

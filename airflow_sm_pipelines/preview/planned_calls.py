@@ -27,7 +27,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.errors import StepError, UnfitRequestError
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
-from airflow_sm_pipelines.semantics.iterations import child_name
+from airflow_sm_pipelines.semantics.for_each import child_name
 
 # Stand-ins of the right length, which no definition can hold, for what is drawn at run time: names are cut as in a run.
 _EXECUTION, _TOKEN = "\0" * 12, "\1" * 10

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.definition.conditions import IncomparableError, evaluate_conditions
-from airflow_sm_pipelines.definition.expressions import EvaluationError, Scope, evaluate, is_expression
+from airflow_sm_pipelines.definition.conditions import evaluate_conditions
+from airflow_sm_pipelines.definition.expressions import Scope, evaluate, is_expression
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.preview import reports

@@ -19,11 +19,12 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise, product
 
-from airflow_sm_pipelines.definition.conditions import IncomparableError, evaluate_conditions
-from airflow_sm_pipelines.definition.expressions import EvaluationError, Namespace, Reference, evaluate, references
+from airflow_sm_pipelines.definition.conditions import evaluate_conditions
+from airflow_sm_pipelines.definition.expressions import Namespace, Reference, evaluate, references
 from airflow_sm_pipelines.definition.json_values import Json, list_names
 from airflow_sm_pipelines.definition.models import MISSING, Branch, Pipeline, Step
 from airflow_sm_pipelines.definition.traversal import walk
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 from airflow_sm_pipelines.rehearsal.documents import PARAMETERS, FreeValue, ReadFile
 from airflow_sm_pipelines.rehearsal.scope import ScopeBeforeRun, comparisons
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from airflow_sm_pipelines.definition.json_values import Json, list_names
-from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, format_path, parse_path
+from airflow_sm_pipelines.definition.paths import Path, format_path, parse_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
-from airflow_sm_pipelines.errors import SageMakerPipelinesError
+from airflow_sm_pipelines.errors import PathSyntaxError, SageMakerPipelinesError
 
 OUTPUTS = "OutputParameters"
 """The outputs that a Lambda or Callback step declares; stands for them as the output of a `FilePlace`."""

@@ -16,7 +16,6 @@ from typing import cast
 
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.definition.expressions import (
-    EvaluationError,
     JsonGet,
     Namespace,
     Reference,
@@ -26,6 +25,7 @@ from airflow_sm_pipelines.definition.expressions import (
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
+from airflow_sm_pipelines.errors import EvaluationError
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, PARAMETERS, FilePlace, FreeValue, ReadFile
 from airflow_sm_pipelines.rehearsal.placeholders import Source, Value, placeholder_of
 

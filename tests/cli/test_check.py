@@ -33,7 +33,7 @@ def test_warnings_do_not_fail(file, capsys):
     assert capsys.readouterr().out == (
         "warned.json: ok: 1 step, 1 warning\n"
         "  warning: Steps[0].CacheConfig\n"
-        "      caching is on, and nothing says how old a result may be\n"
+        "      caching is enabled without a maximum age of results\n"
         "      -> add ExpireAfter, e.g. 30d\n"
     )
 
@@ -84,7 +84,7 @@ def test_json_format(file, capsys):
             "warnings": [
                 {
                     "path": "Steps[0].CacheConfig",
-                    "message": "caching is on, and nothing says how old a result may be",
+                    "message": "caching is enabled without a maximum age of results",
                     "hint": "add ExpireAfter, e.g. 30d",
                 }
             ],
@@ -104,4 +104,4 @@ def test_a_file_name_that_starts_with_a_brace_is_a_file(file, capsys):
 def test_text_that_no_terminal_can_show(file, capfd):
     half = {"Steps": [{"Name": "\ud800", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}]}
     assert main(["check", file("half.json", half)]) == 1
-    assert "is no step name" in capfd.readouterr().out
+    assert "is not a valid step name" in capfd.readouterr().out

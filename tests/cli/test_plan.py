@@ -344,7 +344,7 @@ def test_golden_definitions_fit_the_api(file, capsys):
         (["N"], "expected NAME=VALUE, found 'N'"),
         (["Urj=x"], "the definition declares no parameter 'Urj' (did you mean `Uri`?)"),
         (["x=1"], "(it declares N, Uri)"),
-        (["N=a=b"], "parameter N takes a whole number, not the string 'a=b'"),
+        (["N=a=b"], "parameter N must be an integer, not the string 'a=b'"),
     ],
 )
 def test_wrong_parameters(write, capsys, assignments, message):

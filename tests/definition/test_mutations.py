@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_sm_pipelines.definition.advice import warnings
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.paths import PathSyntaxError, parse_path
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+from airflow_sm_pipelines.definition.paths import parse_path
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PathSyntaxError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
 from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
@@ -84,7 +83,7 @@ def use(document):
         pipeline = load_pipeline(document)
     except InvalidDefinitionError as refused:
         return refused
-    plans = plan_steps(pipeline)
+    plans = pipeline.plans
     assert len(plans) == len(pipeline.steps)
     assert as_text(plans)
     assert as_mermaid(plans)

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB, ResourceKind
 from airflow_sm_pipelines.aws.requests.jobs import job_calls
 from airflow_sm_pipelines.aws.requests.step_start import StepStart
-from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.errors import (
@@ -108,7 +108,7 @@ def make_task(definition: Any, processing_arguments: Any, connection: Any, conte
         )
         context["params"] = parameters
         pipeline = load_pipeline(body)
-        return Task(plan_steps(pipeline)[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
+        return Task(pipeline.plans[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
 
     return make
 

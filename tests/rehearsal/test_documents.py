@@ -48,7 +48,7 @@ def test_a_value_can_be_chosen(files, assignment, path, value):
         ("Evalute.Report.mse=1", "the definition reads no 'Evalute.Report.mse' (did you mean `Evaluate.Report.mse`?)"),
         ("Evaluate.Report.mze=1", "the definition reads no 'mze' of Evaluate.Report (did you mean `mse`?)"),
         ("Evaluate.Report.mse", "expected STEP.FILE.PATH=VALUE, found 'Evaluate.Report.mse'"),
-        ("Evaluate.Report.[=1", "'Evaluate.Report.[=1': the path '.[' cannot be read from"),
+        ("Evaluate.Report.[=1", "'Evaluate.Report.[=1': the path '.[' is malformed at"),
     ],
 )
 def test_a_value_that_is_not_read_cannot_be_chosen(files, assignment, message):

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.errors import EvaluationError
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, FilePlace
 from airflow_sm_pipelines.rehearsal.scope import files_read
 

@@ -1,4 +1,4 @@
-"""Which baseline a check uses for what: the service's table as a pure function.
+"""Which baselines a check uses and publishes: the service's table as a pure function.
 
 Source: developer guide, "Baseline calculation, drift detection and lifecycle with ClarifyCheck and QualityCheck steps",
 the table under "Baseline calculation and registration". The job always runs: it calculates the new baseline.
@@ -13,7 +13,7 @@ from airflow_sm_pipelines.aws.check_types import Baseline
 
 
 class Source(Enum):
-    """Where ``BaselineUsedForDriftCheck…`` comes from."""
+    """The source of ``BaselineUsedForDriftCheck…``."""
 
     PREVIOUS = "the previous baseline"
     CALCULATED = "the newly calculated baseline"
@@ -24,7 +24,7 @@ class CheckRule:
     """One row of the table.
 
     Attributes:
-        checks_drift: Whether the data are checked against the previous baseline, which must be there then.
+        checks_drift: Whether the data are checked against the previous baseline, which must then exist.
         published: Which baseline the step publishes as ``BaselineUsedForDriftCheck…``.
     """
 
@@ -33,7 +33,7 @@ class CheckRule:
 
     @property
     def carries_over(self) -> bool:
-        """Whether the previous baseline is only handed on: looked up, but not checked against."""
+        """Tell whether the previous baseline is only published again: looked up, but not checked against."""
         return not self.checks_drift and self.published is Source.PREVIOUS
 
     def published_baseline(self, previous: Baseline, calculated: Baseline) -> Baseline:

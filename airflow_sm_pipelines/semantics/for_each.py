@@ -1,36 +1,34 @@
-"""The iterations of a ForEach step: its items, which of them have ended, and what they amount to.
+"""A ForEach step: its items, how many iterations run at a time, its properties, and the iteration it selects.
 
-Sources: SDK 3, ``sagemaker.mlops.workflow.for_each_step``, for the names of the properties, the words of ``Status``
-and the names of children, ``<body step>-<index>``. What counts into which number is *assumed*.
+Sources: SDK 3, ``sagemaker.mlops.workflow.for_each_step``, for the names of the properties, the words of ``Status``,
+the names of children, ``<body step>-<index>``, and ``ForEachSelector``. Which steps each count includes is *assumed*.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
+from airflow_sm_pipelines.errors import IterableItemsError, SelectorValueError
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 _ENDED_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _MOST_NAMED = 10
 
 
-class NoItemsError(ValueError):
-    """``IterableItems`` is no list."""
-
-
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One body step in one iteration, when it has ended.
+    """A body step in one iteration that has ended.
 
     Attributes:
         step: Name of the body step.
         index: The iteration.
         status: How it ended.
-        properties: What it has published, ``None`` for nothing.
-        reason: Why it failed; empty if it did not, or has not said.
+        properties: What it published, ``None`` for nothing.
+        reason: Why it failed; empty if it did not fail, or gave no reason.
     """
 
     step: str
@@ -41,12 +39,12 @@ class Child:
 
     @property
     def has_failed(self) -> bool:
-        """Whether its iteration is a failed one."""
+        """Tell whether it makes its iteration a failed one."""
         return self.status in (StepStatus.FAILED, StepStatus.STOPPED)
 
 
 def child_name(step: str, index: int | str) -> str:
-    """Return what the service calls a body step in an iteration; the index may be a placeholder."""
+    """Return the service's name of a body step in an iteration; the index may be a placeholder."""
     return f"{step}-{index}"
 
 
@@ -54,19 +52,37 @@ def items_of(value: Json) -> list[Json]:
     """Return the items of a resolved ``IterableItems``: a list, or a text that holds a JSON list.
 
     Raises:
-        NoItemsError: It is neither.
+        IterableItemsError: It is neither.
     """
     if isinstance(value, list):
         return value
     if not isinstance(value, str):
-        raise NoItemsError(f"expected a list, or a text that holds a JSON list, found {describe(value)}")
+        raise IterableItemsError(f"expected a list, or a text that holds a JSON list, found {describe(value)}")
     try:
         found: Json = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise NoItemsError(f"expected a text that holds a JSON list, found {describe(value)}: {error}") from error
+        raise IterableItemsError(f"expected a text that holds a JSON list, found {describe(value)}: {error}") from error
     if not isinstance(found, list):
-        raise NoItemsError(f"expected a text that holds a JSON list, found one that holds {describe(found)}")
+        raise IterableItemsError(f"expected a text that holds a JSON list, found one that holds {describe(found)}")
     return found
+
+
+def ends_awaited(index: int, limit: int, ended: Collection[int]) -> int:
+    """Return how many more iterations must end before iteration ``index`` may start; 0 if it may start now.
+
+    An iteration is open from its start until all of its body steps have ended. The rule needs no counter and no lock:
+    with a limit of N, iteration i may start when at least i-N+1 of the iterations before it have ended. Then never
+    more than N are open: take the last of all open iterations. When it started, at most N-1 of those before it had not
+    ended, and an iteration that has ended does not open again by itself. Every iteration gets its turn, since each
+    waits only for some before it. Where a user clears an iteration that has ended, those that come wait for it.
+
+    Args:
+        index: The iteration, from 0.
+        limit: ``MaxConcurrency``: how many iterations may be open at a time, 1 or more.
+        ended: The iterations of which all body steps have ended.
+    """
+    ended_before = sum(1 for other in ended if other < index)
+    return max(0, index - limit + 1 - ended_before)
 
 
 def ended_iterations(states: Sequence[Mapping[int, str | None]]) -> frozenset[int]:
@@ -84,7 +100,7 @@ def loop_properties(items: int, body: Sequence[str], children: Sequence[Child]) 
     """Return the properties of a ForEach step whose children have ended, without ``Selected``.
 
     Args:
-        items: How many items there were.
+        items: Number of items.
         body: Names of the body steps.
         children: Each body step of each iteration.
     """
@@ -103,8 +119,27 @@ def loop_properties(items: int, body: Sequence[str], children: Sequence[Child]) 
     }
 
 
+def selected_iteration(pick: str, values: Mapping[int, Json]) -> int | None:
+    """Return the iteration whose value is the largest or smallest, the first of equals; ``None`` if there is none.
+
+    The documents say nothing of equal values and of values that are no numbers: both are *assumed*.
+
+    Args:
+        pick: ``MaxBy`` or ``MinBy``.
+        values: The value of each iteration.
+
+    Raises:
+        SelectorValueError: A value is no finite number.
+    """
+    numbers = {index: _number(index, values[index]) for index in sorted(values)}
+    if not numbers:
+        return None
+    choose = {"MaxBy": max, "MinBy": min}[pick]
+    return choose(numbers, key=numbers.__getitem__)
+
+
 def failures_in_words(items: int, children: Sequence[Child]) -> str:
-    """Return which iterations failed, and each failed child with its reason; empty if none failed."""
+    """Describe which iterations failed, and each failed child with its reason; empty if none failed."""
     failed = [child for child in children if child.has_failed]
     if not failed:
         return ""
@@ -128,3 +163,9 @@ def _status(items: int, children: Sequence[Child]) -> str:
 
 def _count(children: Sequence[Child], status: StepStatus) -> int:
     return sum(1 for child in children if child.status is status)
+
+
+def _number(index: int, value: Json) -> int | float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    raise SelectorValueError(f"iterations are compared by numbers, but that of iteration {index} is {describe(value)}")
