@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
+from airflow_sm_pipelines.definition.json_values import JsonObject
 
 _USUAL_CONNECTION = "aws_default"
 """The amazon provider's default; deployments that use boto3's own credential chain often have no such connection."""
@@ -49,9 +50,19 @@ class AwsConnection:
     verify: bool | str | None = None
     botocore_config: Mapping[str, Any] | None = None
 
-    def as_arguments(self) -> dict[str, Any]:
-        """Return the fields as plain JSON, from which ``AwsConnection(**…)`` makes an equal one."""
+    def as_arguments(self) -> JsonObject:
+        """Return the fields as JSON, for a trigger to store."""
         return asdict(self)
+
+    @classmethod
+    def from_arguments(cls, stored: Mapping[str, Any]) -> AwsConnection:
+        """Return the connection that this or another version has stored.
+
+        Args:
+            stored: The fields. Those that only another version knows are left out.
+        """
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in stored.items() if name in known})
 
     def client(self, service: str) -> Any:
         """Return a boto3 client; for some minutes the same one for each connection and service in a process.
@@ -65,11 +76,11 @@ class AwsConnection:
         """
         key = (repr(self), service)
         with _lock:
-            made_at, client = _clients.get(key, (-_CLIENT_LIFETIME, None))
-            if client is None or time.monotonic() - made_at > _CLIENT_LIFETIME:
-                client = self._new_client(service)
-                _clients[key] = (time.monotonic(), client)
-            return client
+            kept = _clients.setdefault(key, _KeptClient())
+        with kept.lock:  # of this client alone: others must not wait for a connection that hangs
+            if kept.client is None or time.monotonic() - kept.made_at > _CLIENT_LIFETIME:
+                kept.client, kept.made_at = self._new_client(service), time.monotonic()
+            return kept.client
 
     def _new_client(self, service: str) -> Any:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -146,8 +157,20 @@ _DEMANDS: Mapping[str, Mapping[str, Any]] = {
 
 # A triggerer lives for weeks: changed credentials of a connection are to reach it without a restart.
 _CLIENT_LIFETIME = 900.0
-_clients: dict[tuple[str, str], tuple[float, Any]] = {}
+
+
+@dataclass(slots=True)
+class _KeptClient:
+    """A client, and the lock under which it is made."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    client: Any = None
+    made_at: float = 0.0
+
+
+_clients: dict[tuple[str, str], _KeptClient] = {}
 _lock = threading.Lock()
+"""Guards the table alone; held for no call."""
 
 
 def forget_clients() -> None:

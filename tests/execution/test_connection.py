@@ -44,14 +44,16 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[AwsConnection, str]]:
 
 @pytest.mark.parametrize("connection", CONNECTIONS, ids=repr)
 def test_a_connection_comes_back_from_a_triggers_json(connection: AwsConnection) -> None:
-    assert AwsConnection(**json.loads(json.dumps(connection.as_arguments()))) == connection
+    stored = json.loads(json.dumps(connection.as_arguments()))
+    assert AwsConnection.from_arguments(stored) == connection
+    assert AwsConnection.from_arguments({**stored, "added_later": 1}) == connection
 
 
 def test_there_is_one_client_for_each_connection_and_service(made: list[Any]) -> None:
     clients = [connection.client(service) for connection in CONNECTIONS for service in ("sagemaker", "s3")]
 
     assert len({id(client) for client in clients}) == len(made) == 8
-    assert AwsConnection(**CONNECTIONS[2].as_arguments()).client("s3") is CONNECTIONS[2].client("s3")
+    assert AwsConnection.from_arguments(CONNECTIONS[2].as_arguments()).client("s3") is CONNECTIONS[2].client("s3")
     assert len(made) == 8
 
 
@@ -68,6 +70,47 @@ def test_threads_share_the_client(made: list[Any]) -> None:
 
     assert len(made) == 1
     assert len({id(client) for client in clients}) == 1
+
+
+def test_a_connection_that_hangs_makes_no_other_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a triggerer, each of its triggers would."""
+    hangs, released = threading.Event(), threading.Event()
+
+    def new_client(self: AwsConnection, service: str) -> object:
+        if self == CONNECTIONS[0]:
+            hangs.set()
+            assert released.wait(30)
+        return object()
+
+    monkeypatch.setattr(AwsConnection, "_new_client", new_client)
+    hanging = threading.Thread(target=CONNECTIONS[0].client, args=("sagemaker",), daemon=True)
+    hanging.start()
+    assert hangs.wait(30)
+    found: list[Any] = []
+    other = threading.Thread(target=lambda: found.append(CONNECTIONS[1].client("sagemaker")), daemon=True)
+    other.start()
+    other.join(10)
+    made = len(found)
+    released.set()
+    for thread in (hanging, other):
+        thread.join()
+
+    assert made == 1
+
+
+def test_after_an_error_the_next_caller_makes_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Any] = [UnusableConnectionError("no AWS credentials"), "client"]
+
+    def new_client(self: AwsConnection, service: str) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(AwsConnection, "_new_client", new_client)
+    with pytest.raises(UnusableConnectionError):
+        CONNECTIONS[0].client("sagemaker")
+    assert CONNECTIONS[0].client("sagemaker") == "client"
 
 
 def test_the_client_follows_the_airflow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
