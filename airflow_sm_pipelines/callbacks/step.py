@@ -6,59 +6,69 @@ of the plugin, or a person); waking the task is only a hint to look there.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.triggers.base import BaseTrigger
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.callbacks.attempts import (
-    CallbackAttempt,
-    CallbackBook,
+from airflow_sm_pipelines.callbacks.attempts import CallbackBook
+from airflow_sm_pipelines.callbacks.queue import (
+    EXECUTING,
+    STOPPING,
+    CallbackMessage,
     NoSealError,
+    queue_client,
+    resolve_message,
+    send,
     unseal,
 )
-from airflow_sm_pipelines.callbacks.queue import EXECUTING, STOPPING, CallbackMessage, send
 from airflow_sm_pipelines.callbacks.required_action import ask_people
 from airflow_sm_pipelines.callbacks.rules import (
     FAILURE,
-    REASON,
     Answer,
+    answered_outputs,
+    declared_outputs,
     new_callback_token,
 )
-from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger, queue_client
-from airflow_sm_pipelines.definition.expressions import evaluate
+from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
+from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.job import Log
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.kill_switch import KillSwitch
+from airflow_sm_pipelines.execution.records import CallbackAttempt
+from airflow_sm_pipelines.execution.scope import TaskScope
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.execution.xcoms import publish_status
-from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
+from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 _SETTLE_INTERVAL = 2.0
 _FIRST_PAUSE = 0.5
 
 
 class CallbackTask(Protocol):
-    """What a step needs of its sensor."""
+    """What a step needs of its sensor, `airflow_sm_pipelines.sensors.callback.CallbackSensor`."""
 
     plan: StepPlan
     settings: PipelineRunSettings
     connection: AwsConnection
-    request: Any
-    killed: threading.Event
+    request: object
+    kill_switch: KillSwitch
     waiting: Waiting
     execution_timeout: timedelta | None
 
@@ -66,7 +76,7 @@ class CallbackTask(Protocol):
     def log(self) -> Log:
         """The task's log."""
 
-    def defer(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> NoReturn:
+    def defer(self, *, trigger: BaseTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:
         """End the process until the trigger fires, then go on in the method."""
 
 
@@ -80,7 +90,7 @@ class CallbackStep:
     """
 
     def __init__(
-        self, sensor: CallbackTask, context: Any, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, sensor: CallbackTask, context: Context, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._sensor = sensor
         self._context = context
@@ -88,10 +98,10 @@ class CallbackStep:
         self._step = sensor.plan.step
         self._identity = identify(self._step.name, context)
         self._name = self._identity.step  # in a ForEach with the iteration
-        self._book = CallbackBook(context["task_state_store"], self._step.name, self._identity.epoch)
+        self._book = CallbackBook(state_store(context), self._step.name, self._identity.epoch)
         self._attempt: CallbackAttempt | None = None
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> JsonObject:
         """Send the message, unless an earlier try has, and wait for the answer.
 
         Raises:
@@ -108,7 +118,7 @@ class CallbackStep:
             return self._time_out()
         return self._defer(attempt) if answer is None else self._conclude(attempt, answer)
 
-    def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def resume(self, event: Mapping[str, Json]) -> JsonObject:
         """Go on after a deferral: the answer is there, or waiting goes on.
 
         Args:
@@ -134,7 +144,7 @@ class CallbackStep:
             )
         return self._defer(attempt)
 
-    def time_out(self) -> dict[str, Any]:
+    def time_out(self) -> JsonObject:
         """End a deferral that took longer than ``execution_timeout``; an answer that was taken still counts."""
         self._recorded()
         return self._time_out()
@@ -153,7 +163,7 @@ class CallbackStep:
         elif last is not None and not last.closed:
             self._stop_leftover(last)
         message = self._resolved()
-        if self._sensor.killed.is_set():  # in the gate, say
+        if self._sensor.kill_switch.is_flipped:  # in the gate, say
             self._end(None)
         try:
             attempt = self._book.open_next(last, message, self._now())
@@ -193,7 +203,7 @@ class CallbackStep:
         self._say(STOPPING, message, last)
 
     def _take(self, attempt: CallbackAttempt, message: CallbackMessage) -> tuple[CallbackAttempt, CallbackMessage]:
-        from airflow.sdk.log import mask_secret  # noqa: PLC0415
+        from airflow.sdk.log import mask_secret
 
         mask_secret(message.token)  # whatever logs the message, e.g. botocore's debug log
         self._attempt = attempt
@@ -214,19 +224,10 @@ class CallbackStep:
     # -- the message -----------------------------------------------------------------------------------------------
 
     def _resolved(self) -> CallbackMessage:
-        step = self._step
         scope = TaskScope(
             self._sensor.settings, self._context, self._sensor.connection, self._identity.execution_id, job_names={}
         )
-        with step_errors(self._name, "SqsQueueUrl"):
-            queue_url = evaluate(step.members["SqsQueueUrl"], scope)
-        if not isinstance(queue_url, str) or not queue_url:
-            raise StepError(self._name, f"SqsQueueUrl: must be the URL of a queue, but is {queue_url!r}")
-        with step_errors(self._name, "Arguments"):
-            arguments = evaluate(step.arguments, scope, payload=True)
-        with step_errors(self._name, "Execution.PipelineExecutionArn"):
-            arn = str(scope.execution("PipelineExecutionArn"))
-        return CallbackMessage(queue_url, new_callback_token(), arn, arguments)
+        return resolve_message(self._step, self._name, scope, new_callback_token())
 
     def _send(self, attempt: CallbackAttempt, message: CallbackMessage) -> CallbackAttempt:
         """Make the callback known to people and to the queue; both once more if a try died before it knew."""
@@ -272,7 +273,7 @@ class CallbackStep:
 
     def _pause(self, attempt: CallbackAttempt, seconds: float) -> None:
         """Wait, unless Airflow tells the process to end: then its task's state says what becomes of the callback."""
-        if self._sensor.killed.wait(seconds):
+        if self._sensor.kill_switch.wait(seconds):
             self._end(attempt)
 
     def _end(self, attempt: CallbackAttempt | None) -> NoReturn:
@@ -294,7 +295,7 @@ class CallbackStep:
             return None
         return max(datetime.fromisoformat(attempt.sent_at) + timeout - self._now(), timedelta(0))
 
-    def _defer(self, attempt: CallbackAttempt) -> dict[str, Any]:
+    def _defer(self, attempt: CallbackAttempt) -> JsonObject:
         remaining = self._remaining(attempt)
         if remaining != timedelta(0):
             self._sensor.defer(
@@ -318,7 +319,7 @@ class CallbackStep:
             raise StepError(self._name, f"the message {STOPPING} cannot be sent: {error}") from error
         self._say(STOPPING, message, attempt)
 
-    def _time_out(self) -> dict[str, Any]:
+    def _time_out(self) -> JsonObject:
         if self._attempt is None:
             timeout = self._sensor.execution_timeout
             raise StepTimeoutError(self._name, f"no message was sent within execution_timeout ({timeout})")
@@ -350,26 +351,15 @@ class CallbackStep:
             f"nobody answered the callback within execution_timeout ({timeout}); the message {STOPPING} was sent",
         )
 
-    def _conclude(self, attempt: CallbackAttempt, answer: Answer) -> dict[str, Any]:
+    def _conclude(self, attempt: CallbackAttempt, answer: Answer) -> JsonObject:
         by = f"{answer.person}, in Airflow" if answer.person else "a handler, over the API"
         self._sensor.log.info("Answered by %s: %s", by, answer.outcome)
         if answer.outcome == FAILURE:
             self._fail(attempt, answer.reason or "the answer gives no reason")
         try:
-            return {"OutputParameters": self._outputs(answer)}
+            return {"OutputParameters": answered_outputs(declared_outputs(self._step), answer)}
         except OutputParametersError as error:
             self._fail(attempt, f"the answer is not what the step declares: {error}")
-
-    def _outputs(self, answer: Answer) -> dict[str, Any]:
-        declared: list[Mapping[str, Any]] = self._step.members.get("OutputParameters") or []  # type: ignore[assignment]
-        names = [entry["OutputName"] for entry in declared]
-        allowed = {*names, REASON} if answer.person else set(names)
-        undeclared = [name for name in answer.outputs if name not in allowed]
-        if undeclared:
-            raise OutputParametersError(
-                f"it has {list_names(undeclared)}, and the step declares {list_names(names) or 'no outputs'}"
-            )
-        return typed_outputs(declared, answer.outputs)
 
     def _fail(self, attempt: CallbackAttempt, reason: str) -> NoReturn:
         self._book.close(attempt)

@@ -20,9 +20,10 @@ from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
 from airflow_sm_pipelines.aws.requests.tags import owner_of
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
-from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
+from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
+from airflow_sm_pipelines.execution.records import Attempt
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE_IN_THE_WAY = 15.0

@@ -12,15 +12,25 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.execution.airflow_internals.worker import own_task
+from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill
 
 if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
+
     from airflow_sm_pipelines.execution.job import Log
 
 _PATIENCE = 20.0
 _PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
 _Done = TypeVar("_Done")
 _running: set[asyncio.Task[Any]] = set()
+
+
+def own_state(trigger: BaseTrigger) -> str | None:
+    """Return the state of a trigger's task, `ABSENT` if its run was deleted; asks Airflow's API server."""
+    ti = own_task(trigger)
+    return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
 
 
 async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
@@ -52,8 +62,7 @@ async def settled_state(ask: Callable[[], str | None], log: Log, otherwise: str)
     Raises:
         AirflowRuntimeError: Airflow's API server refused to tell the state for 20 s.
     """
-    # Costs time, and only triggers get here.
-    from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415
+    from airflow.sdk.exceptions import AirflowRuntimeError
 
     waited = 0.0
     while True:

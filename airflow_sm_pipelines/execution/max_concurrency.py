@@ -11,16 +11,22 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_sm_pipelines.execution.airflow_internals.worker import is_dag_test, own_task
 from airflow_sm_pipelines.execution.task_states import mapped_task_states
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.execution.xcoms import own_map_index
 from airflow_sm_pipelines.semantics.iterations import ended_iterations
 from airflow_sm_pipelines.semantics.parallelism import ends_awaited
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 
 LOOK_EVERY = 5.0
 """Seconds between two looks of a waiting iteration."""
@@ -37,11 +43,11 @@ class WaitingTask(Protocol):
     limit: int
     deferrable: bool
 
-    def defer(self, *, trigger: Any, method_name: str) -> Any:
+    def defer(self, *, trigger: BaseTrigger, method_name: str) -> NoReturn:
         """End the process until the trigger fires, then go on in the method."""
 
 
-def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
+def wait_for_turn(task: WaitingTask, context: Context, method_name: str) -> None:
     """Return when the iteration may enter; else end the process, to look again later.
 
     Args:
@@ -66,14 +72,6 @@ def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
     task.defer(trigger=trigger, method_name=method_name)
 
 
-def is_dag_test() -> bool:
-    """Tell whether the task runs inside ``dag.test()``, one task at a time, instead of in a worker."""
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only tasks get here
-
-    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    return type(comms).__name__ == "InProcessSupervisorComms"
-
-
 class TurnTrigger(BaseTrigger):
     """Fires when an iteration may enter; the worker looks again.
 
@@ -81,19 +79,20 @@ class TurnTrigger(BaseTrigger):
         body_task_ids: Task ids of the body steps.
         index: The iteration.
         limit: How many iterations may be open at a time.
+        newer: What a newer version has stored beside these.
     """
 
-    def __init__(self, *, body_task_ids: list[str], index: int, limit: int) -> None:
+    def __init__(self, *, body_task_ids: list[str], index: int, limit: int, **newer: Json) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.body_task_ids = body_task_ids
         self.index = index
         self.limit = limit
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {"body_task_ids": self.body_task_ids, "index": self.index, "limit": self.limit},
+            {"body_task_ids": [*self.body_task_ids], "index": self.index, "limit": self.limit},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -108,9 +107,7 @@ class TurnTrigger(BaseTrigger):
             await asyncio.sleep(LOOK_EVERY)
 
     async def _shared_look(self) -> frozenset[int]:
-        ti = self.task_instance
-        if ti is None:
-            raise RuntimeError("a trigger has no task instance; Airflow sets it before it runs")
+        ti = own_task(self)
         key = (ti.dag_id, ti.run_id, tuple(self.body_task_ids))
         seen = _looks.get(key)
         if seen is None or not seen.is_fresh():

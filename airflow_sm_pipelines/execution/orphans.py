@@ -7,7 +7,6 @@ stop what is left. `find_orphans` runs wherever Airflow's database can be reache
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.leftovers import remove_patiently
+from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt, InvocationAttempt, read_attempt
 from airflow_sm_pipelines.semantics.ownership import ABSENT, is_orphan
 
 _REMOVAL_PATIENCE = 180.0
@@ -108,28 +107,16 @@ def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
 
 def _task_facts(owner: Owner, name: str) -> tuple[str | None, str | None]:
     """Return the state of a task and the resource that its attempt record names, from Airflow's database."""
-    # Airflow's server side is there only where its database is; importing it takes seconds.
-    from airflow._shared.state import TaskScope  # noqa: PLC0415
-    from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
-    from airflow.state import get_state_backend  # noqa: PLC0415
-    from airflow.utils.session import create_session  # noqa: PLC0415
-    from sqlalchemy import select  # noqa: PLC0415
+    from airflow_sm_pipelines.execution.airflow_internals.server import state_and_value
 
-    scope = TaskScope(dag_id=owner.dag_id, run_id=owner.run_id, task_id=owner.task_id, map_index=owner.map_index)
-    with create_session() as session:
-        row = session.execute(
-            select(TaskInstance.state).where(
-                TaskInstance.dag_id == owner.dag_id,
-                TaskInstance.run_id == owner.run_id,
-                TaskInstance.task_id == owner.task_id,
-                TaskInstance.map_index == owner.map_index,
-            )
-        ).first()
-        if row is None:
-            return ABSENT, None
-        stored = get_state_backend().get(scope, RECORD_KEY, session=session)
-    record: Any = None if stored is None else json.loads(stored)
-    if isinstance(record, dict) and "name" in record:
-        return row.state, str(record["name"])
+    found = state_and_value(owner.dag_id, owner.run_id, owner.task_id, owner.map_index, RECORD_KEY)
+    if found is None:
+        return ABSENT, None
+    state, stored = found
+    if stored is None:
+        return state, None
+    attempt = read_attempt(stored)
+    if isinstance(attempt, (Attempt, InvocationAttempt)):
+        return state, attempt.name
     # A custom backend keeps the record elsewhere: then the state alone decides.
-    return row.state, None if record is None else name
+    return state, name

@@ -22,11 +22,13 @@ from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, StepInterruptedError
-from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
+from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
+from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.job import JobRun, Log
 from airflow_sm_pipelines.execution.links import JobReference
+from airflow_sm_pipelines.execution.records import Attempt
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.task_states import task_state
@@ -89,7 +91,7 @@ class JobStep:
         operator.members = self._members
         operator.trial = self._trial
         self._client = self._new_client()
-        self._book = AttemptBook(context["task_state_store"], self._identity, operator.kind, self._name_prefix)
+        self._book = AttemptBook(state_store(context), self._identity, operator.kind, self._name_prefix)
         self._attempt: Attempt | None = None
         self._run = JobRun(
             identity=self._identity,

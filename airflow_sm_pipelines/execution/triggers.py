@@ -1,7 +1,7 @@
 """The trigger that waits for a step's resource; runs in the triggerer.
 
 It polls with boto3 in a thread (the amazon provider's own triggers need ``aiobotocore``, which would downgrade
-boto3), says nothing within its first seconds, and never decides: whatever happens, the worker looks again.
+boto3), sends no event within its first seconds, and never decides: whatever happens, the worker looks again.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.killed_trigger import settled_state, to_its_end, try_until_done, with_jitter
+from airflow_sm_pipelines.execution.killed_trigger import (
+    own_state,
+    settled_state,
+    to_its_end,
+    try_until_done,
+    with_jitter,
+)
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
-from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.semantics.ownership import Verdict
 
 QUIET_SECONDS = 10.0
@@ -38,16 +44,17 @@ class JobTrigger(BaseTrigger):
         name: Name of the resource.
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.
+        newer: What a newer version has stored beside these.
     """
 
-    def __init__(self, *, kind: str, name: str, connection: dict[str, Any], poll_interval: float) -> None:
+    def __init__(self, *, kind: str, name: str, connection: JsonObject, poll_interval: float, **newer: Json) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.kind = kind
         self.name = name
         self.connection = connection
         self.poll_interval = poll_interval
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments; they are stored unencrypted and hold no secret."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
@@ -67,7 +74,7 @@ class JobTrigger(BaseTrigger):
             try:
                 seen = await asyncio.to_thread(self._look)
             except CallRefusedError as error:
-                # Throttling and outages pass; a refusal for good is for the worker to report.
+                # Throttling and outages pass; the worker reports a refusal for good.
                 refusals = 0 if error.exception_type else refusals + 1
                 self.log.warning("Cannot look at %s: %s", self.name, error)
                 if refusals >= _REFUSALS_IN_A_ROW:
@@ -90,7 +97,7 @@ class JobTrigger(BaseTrigger):
 
     async def _end(self) -> None:
         otherwise = "it may still run: stop it with `sm-pipelines stop-orphans`"
-        state, verdict = await settled_state(self._task_state, self.log, f"{self.name}: {otherwise}")
+        state, verdict = await settled_state(lambda: own_state(self), self.log, f"{self.name}: {otherwise}")
         if verdict is Verdict.KEEP:
             self.log.info("Left %s running: its task is %s", self.name, state)
             return
@@ -101,7 +108,7 @@ class JobTrigger(BaseTrigger):
         return with_jitter(self.poll_interval)
 
     def _client(self) -> Any:
-        return AwsConnection(**self.connection).client(RESOURCE_KINDS[self.kind].service)
+        return AwsConnection.from_arguments(self.connection).client(RESOURCE_KINDS[self.kind].service)
 
     def _look(self) -> jobs.Observation | None:
         return jobs.observe(self._client(), RESOURCE_KINDS[self.kind], self.name)
@@ -113,9 +120,3 @@ class JobTrigger(BaseTrigger):
         if left:
             self.log.warning("%s; `sm-pipelines stop-orphans` removes it later", left)
         return stopped
-
-    def _task_state(self) -> str | None:
-        ti = self.task_instance
-        if ti is None:
-            raise RuntimeError(f"trigger for {self.name} has no task instance; Airflow sets it before it runs")
-        return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk.bases.skipmixin import SkipMixin
-
 from airflow_sm_pipelines.definition.conditions import evaluate_conditions
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.execution.airflow_internals.authoring import SkipMixin
 from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.xcoms import publish_properties

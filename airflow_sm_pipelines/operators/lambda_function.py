@@ -15,7 +15,7 @@ from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
-from airflow_sm_pipelines.execution.invocation import Invocation, OnUnknown
+from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.operators.base import StepOperator
@@ -50,6 +50,9 @@ class LambdaOperator(StepOperator):
 
     def act(self, context: Any) -> dict[str, Any]:
         """Invoke the function and return its typed outputs; runs in the worker."""
+        # It loads pydantic, and only a running task needs it.
+        from airflow_sm_pipelines.execution.invocation import Invocation  # noqa: PLC0415
+
         self._events: SimpleQueue[Any] = SimpleQueue()
         step = self.plan.step
         identity = identify(step.name, context)

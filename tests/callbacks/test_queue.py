@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from airflow_sm_pipelines.callbacks.queue import (
     region_of,
     send,
 )
+from airflow_sm_pipelines.execution.records import as_stored
 
 ARN = "arn:aws:sagemaker:us-east-2:012345678901:pipeline/callback-pipeline/execution/7pinimwddh3a"
 ARGUMENTS = {"number": 5, "stringArg": "some-arg", "deep": [{"x": None}, "naïve 🙂"]}
@@ -87,7 +87,9 @@ def test_people_see_all_but_the_token() -> None:
 
 
 def test_a_message_comes_back_from_what_is_stored() -> None:
-    assert from_stored(json.loads(json.dumps(asdict(message())))) == message()
+    stored = json.loads(json.dumps(as_stored(message())))
+    assert from_stored(stored) == message()
+    assert from_stored({**stored, "added_later": 1}) == message()
 
 
 @pytest.mark.parametrize(

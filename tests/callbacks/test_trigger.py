@@ -13,12 +13,13 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from cryptography.fernet import Fernet
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.callbacks import attempts as callback_attempts
+from airflow_sm_pipelines.callbacks import queue
 from airflow_sm_pipelines.callbacks import trigger as callback_trigger
-from airflow_sm_pipelines.callbacks.attempts import seal, trace_key
-from airflow_sm_pipelines.callbacks.queue import CallbackMessage
+from airflow_sm_pipelines.callbacks.attempts import trace_key
+from airflow_sm_pipelines.callbacks.queue import CallbackMessage, seal
 from airflow_sm_pipelines.callbacks.rules import digest_of
 from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger
+from airflow_sm_pipelines.execution import killed_trigger
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.semantics.ownership import ABSENT
@@ -77,9 +78,9 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
     from airflow.sdk.execution_time import hitl
 
     airflow, fernet = Airflow(), Fernet(Fernet.generate_key())
-    monkeypatch.setattr(callback_attempts, "_fernet", lambda: fernet)
+    monkeypatch.setattr(queue, "_fernet", lambda: fernet)
     monkeypatch.setattr(hitl, "get_hitl_detail_content_detail", airflow.action)
-    monkeypatch.setattr(callback_trigger, "task_state", airflow.state)
+    monkeypatch.setattr(killed_trigger, "task_state", airflow.state)
     monkeypatch.setattr(callback_trigger.asyncio, "sleep", airflow.sleep)
 
     def client(connection: AwsConnection, service: str) -> Airflow:

@@ -10,9 +10,10 @@ import pytest
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
 from airflow_sm_pipelines.errors import StepFailedError, StepOutcomeUnknownError
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt
 from airflow_sm_pipelines.execution.identity import identify
-from airflow_sm_pipelines.execution.invocation import Invocation, OnUnknown
+from airflow_sm_pipelines.execution.invocation import Invocation
+from airflow_sm_pipelines.execution.records import RECORD_KEY, InvocationAttempt
+from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 
 DECLARED = [{"OutputName": "count", "OutputType": "Integer"}]
 GOOD = Answer('{"count": 3}', "", ("START", "counting", "END"))
@@ -54,8 +55,8 @@ class Worker:
         self.context["ti"].max_tries += 4
 
     @property
-    def record(self) -> Attempt:
-        return Attempt(**self.context["task_state_store"].get(RECORD_KEY))
+    def record(self) -> InvocationAttempt:
+        return InvocationAttempt(**self.context["task_state_store"].get(RECORD_KEY))
 
 
 @pytest.fixture(params=["retry", "fail"])

@@ -67,11 +67,13 @@ def events_of(trigger: JobTrigger) -> list[Any]:
 
 def test_it_comes_back_from_what_airflow_stores(trigger: JobTrigger) -> None:
     path, arguments = trigger.serialize()
-    again = JobTrigger(**json.loads(json.dumps(arguments)))
+    stored = json.loads(json.dumps(arguments))
+    again = JobTrigger(**stored)
+    downgraded = JobTrigger(**{**stored, "added_later": 1})
 
     assert path == "airflow_sm_pipelines.execution.triggers.JobTrigger"
-    assert again.serialize() == trigger.serialize()
-    assert AwsConnection(**again.connection) == AwsConnection(None, "eu-west-1")
+    assert again.serialize() == downgraded.serialize() == trigger.serialize()
+    assert AwsConnection.from_arguments(again.connection) == AwsConnection(None, "eu-west-1")
 
 
 # -- run ---------------------------------------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> An
                 raise state
             return state
 
-        monkeypatch.setattr(triggers, "task_state", task_state)
+        monkeypatch.setattr(killed_trigger, "task_state", task_state)
         asyncio.run(trigger.on_kill())
         return str(aws.jobs[NAME]["ProcessingJobStatus"])
 
@@ -322,7 +324,7 @@ def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
         answered.wait(5)
         return "failed"
 
-    monkeypatch.setattr(triggers, "task_state", task_state)
+    monkeypatch.setattr(killed_trigger, "task_state", task_state)
 
     async def scenario() -> None:
         kill = asyncio.get_running_loop().create_task(trigger.on_kill())
@@ -341,7 +343,7 @@ def test_a_mapped_task_is_asked_for_by_its_index(
     trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(triggers, "task_state", lambda *task: asked.append(task) or "deferred")
+    monkeypatch.setattr(killed_trigger, "task_state", lambda *task: asked.append(task) or "deferred")
     for map_index in (None, 4):
         trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=map_index)  # type: ignore[assignment]
         asyncio.run(trigger.on_kill())

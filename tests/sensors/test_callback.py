@@ -115,9 +115,9 @@ def test_a_kill_during_the_gate_is_noticed_before_anything_is_sent(
 
 def test_on_kill_wakes_the_waiting_step(sensor: CallbackSensor, calls: list[str], context: Any) -> None:
     sensor.execute(context)
-    assert not sensor.killed.is_set()
+    assert not sensor.kill_switch.is_flipped
     sensor.on_kill()
-    assert sensor.killed.is_set()
+    assert sensor.kill_switch.is_flipped
 
 
 def test_the_form_for_people_has_a_field_of_each_outputs_type(definition: Any) -> None:

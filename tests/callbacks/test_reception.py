@@ -12,11 +12,10 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_sm_pipelines.callbacks import answers as callback_answers
-from airflow_sm_pipelines.callbacks.answers import Receipt, remember_people, step_of_token, take_answer
 from airflow_sm_pipelines.callbacks.attempts import answer_key, token_key, trace_key
+from airflow_sm_pipelines.callbacks.reception import Receipt, remember_people, step_of_token, take_answer
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, Reception, digest_of
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 
 # SQLAlchemy and Airflow warn of what Airflow itself uses.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -110,10 +109,10 @@ class Database:
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
-    from airflow.utils import session
+    from airflow_sm_pipelines.execution.airflow_internals import server
 
     database = Database()
-    monkeypatch.setattr(session, "create_session", database.session)
+    monkeypatch.setattr(server, "create_session", database.session)
     return database
 
 
@@ -151,9 +150,21 @@ def test_the_first_answer_stays(database: Database) -> None:
     assert Answer(**database.answer()) == GOOD
 
 
+def test_rows_that_a_newer_version_has_written_are_read(database: Database) -> None:
+    """A downgrade leaves them; what this version does not know of them is left out."""
+    database.record(added_later=1)
+    database.put(token_key(DIGEST), {"pipelineExecutionArn": ARN, "step": "Ask", "added_later": 1})
+    database.put(answer_key(DIGEST), {**GOOD.as_json(), "added_later": 1})
+
+    assert take_answer(TOKEN, GOOD) == Receipt(Reception.SAME, ARN, "Ask")
+    assert step_of_token(TOKEN) == "Ask"
+
+
 def test_an_answer_that_came_in_between_is_the_first(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process answers after this one has looked, and before it writes."""
-    stored, looks = callback_answers._stored, []
+    from airflow_sm_pipelines.execution.airflow_internals import server
+
+    stored, looks = server.stored_values, []
 
     def too_early(*arguments: Any) -> dict[str, Any]:
         found = stored(*arguments)
@@ -162,7 +173,7 @@ def test_an_answer_that_came_in_between_is_the_first(database: Database, monkeyp
             database.put(answer_key(DIGEST), Answer(FAILURE, reason="first").as_json())
         return found
 
-    monkeypatch.setattr(callback_answers, "_stored", too_early)
+    monkeypatch.setattr(server, "stored_values", too_early)
     assert take_answer(TOKEN, GOOD).reception is Reception.CONFLICT
     assert database.answer()["reason"] == "first"
     assert database.ti().state == "deferred"
