@@ -7,6 +7,7 @@ finds an attempt by the digest of its token, under a key of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -14,10 +15,11 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from airflow_sm_pipelines.callbacks.queue import CallbackMessage, seal
+from airflow_sm_pipelines.callbacks.queue import STOPPING, CallbackMessage, NoSealError, seal, unseal
 from airflow_sm_pipelines.callbacks.rules import Answer, digest_of
 from airflow_sm_pipelines.execution.airflow_internals.worker import StateStore
 from airflow_sm_pipelines.execution.identity import Epoch
+from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.execution.records import (
     RECORD_KEY,
     STORED,
@@ -92,6 +94,48 @@ class CallbackBook:
     def is_open(self, attempt: CallbackAttempt) -> bool:
         """Tell whether an attempt is of this epoch and not over."""
         return attempt.epoch == self._epoch and not attempt.closed
+
+    def claim(
+        self,
+        resolve: Callable[[], CallbackMessage],
+        stop: Callable[[CallbackAttempt, CallbackMessage], None],
+        log: Log,
+        now: datetime,
+    ) -> tuple[CallbackAttempt, CallbackMessage]:
+        """Return the attempt that a try works on, written down, and its message.
+
+        Args:
+            resolve: Returns the message of a new attempt.
+            stop: Tells the recipient of a message that its attempt was superseded by a clear.
+            log: The task's log.
+            now: The present time in UTC.
+
+        Raises:
+            NoSealError: Airflow has no Fernet key.
+        """
+        last = self.read()
+        if last is not None and self.is_open(last):
+            message = self._reopened(last, log)
+            if message is not None:
+                log.info("An earlier try of this task has drawn the token; it stays valid")
+                return last, message
+        elif last is not None and not last.closed and self.answer(last) is None:
+            try:
+                stop(last, unseal(last.sealed))
+            except NoSealError as error:
+                log.warning("Cannot send the message %s for the cleared attempt: %s", STOPPING, error)
+        message = resolve()
+        return self.open_next(last, message, now), message
+
+    def _reopened(self, last: CallbackAttempt, log: Log) -> CallbackMessage | None:
+        """Return the message of an earlier try, ``None`` if this worker does not have the key for it."""
+        try:
+            message = unseal(last.sealed)
+        except NoSealError as error:
+            log.warning("The earlier token is given up, and a new message sent: %s", error)
+            return None
+        self.publish(last, message)  # the worker may have died before it did
+        return message
 
     def open_next(self, last: CallbackAttempt | None, message: CallbackMessage, now: datetime) -> CallbackAttempt:
         """Write down and return the attempt that sends ``message``; it can be answered from now on.

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
@@ -26,6 +26,9 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import Fernet, airf
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.records import STORED, as_stored, read_record
 from airflow_sm_pipelines.execution.scope import step_errors
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 EXECUTING = "Executing"
 STOPPING = "Stopping"
@@ -98,7 +101,7 @@ def resolve_message(step: Step, name: str, scope: Scope, token: str) -> Callback
 # -- sending -----------------------------------------------------------------------------------------------------------
 
 
-def send(client: Any, message: CallbackMessage, status: str, digest: str) -> str:
+def send(client: BaseClient, message: CallbackMessage, status: str, digest: str) -> str:
     """Send a message; returns the id that SQS gives to it.
 
     Args:
@@ -116,7 +119,7 @@ def send(client: Any, message: CallbackMessage, status: str, digest: str) -> str
     return str(call(client, "SendMessage", request)["MessageId"])
 
 
-def queue_client(connection: AwsConnection, queue_url: str) -> Any:
+def queue_client(connection: AwsConnection, queue_url: str) -> BaseClient:
     """Return a boto3 client for SQS in the region of a queue.
 
     Raises:

@@ -154,19 +154,8 @@ class CallbackStep:
     def _claim(self) -> tuple[CallbackAttempt, CallbackMessage]:
         """Return the attempt that this try works on, written down, and its message."""
         self._require_readable_store()
-        last = self._book.read()
-        if last is not None and self._book.is_open(last):
-            message = self._reopened(last)
-            if message is not None:
-                self._sensor.log.info("An earlier try of this task has drawn the token; it stays valid")
-                return self._take(last, message)
-        elif last is not None and not last.closed:
-            self._stop_leftover(last)
-        message = self._resolved()
-        if self._sensor.kill_switch.is_flipped:  # in the gate, say
-            self._end(None)
         try:
-            attempt = self._book.open_next(last, message, self._now())
+            attempt, message = self._book.claim(self._resolved, self._stop_leftover, self._sensor.log, self._now())
         except NoSealError as error:
             raise StepError(self._name, str(error)) from error
         return self._take(attempt, message)
@@ -181,25 +170,8 @@ class CallbackStep:
                 "Airflow's database, and finds nothing there; unset it for the workers that run Callback steps",
             )
 
-    def _reopened(self, last: CallbackAttempt) -> CallbackMessage | None:
-        """Return the message of an earlier try, ``None`` if this worker has not the key for it."""
-        try:
-            message = unseal(last.sealed)
-        except NoSealError as error:
-            self._sensor.log.warning("The earlier token is given up, and a new message sent: %s", error)
-            return None
-        self._book.publish(last, message)  # the worker may have died before it did
-        return message
-
-    def _stop_leftover(self, last: CallbackAttempt) -> None:
-        """Tell whoever works for the attempt before the task was cleared that nobody waits any more."""
-        if self._book.answer(last) is not None:
-            return
-        try:
-            message = unseal(last.sealed)
-        except NoSealError as error:
-            self._sensor.log.warning("Cannot send the message %s for the cleared attempt: %s", STOPPING, error)
-            return
+    def _stop_leftover(self, last: CallbackAttempt, message: CallbackMessage) -> None:
+        """Send ``Stopping`` for the attempt that the clear of the task has superseded."""
         self._say(STOPPING, message, last)
 
     def _take(self, attempt: CallbackAttempt, message: CallbackMessage) -> tuple[CallbackAttempt, CallbackMessage]:
@@ -227,7 +199,10 @@ class CallbackStep:
         scope = TaskScope(
             self._sensor.settings, self._context, self._sensor.connection, self._identity.execution_id, job_names={}
         )
-        return resolve_message(self._step, self._name, scope, new_callback_token())
+        message = resolve_message(self._step, self._name, scope, new_callback_token())
+        if self._sensor.kill_switch.is_flipped:  # in the gate, say
+            self._end(None)
+        return message
 
     def _send(self, attempt: CallbackAttempt, message: CallbackMessage) -> CallbackAttempt:
         """Make the callback known to people and to the queue; both once more if a try died before it knew."""

@@ -16,14 +16,14 @@ from airflow_sm_pipelines.callbacks.queue import STOPPING, queue_client, send, u
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.worker import is_action_answered, own_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.killed_trigger import (
+from airflow_sm_pipelines.execution.triggers import (
+    QUIET_SECONDS,
     own_state,
     settled_state,
     to_its_end,
     try_until_done,
     with_jitter,
 )
-from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.semantics.ownership import ABSENT, Verdict
 
 _ANSWERED = "answered"

@@ -7,10 +7,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
 from airflow_sm_pipelines.definition.json_values import JsonObject
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _USUAL_CONNECTION = "aws_default"
 """The amazon provider's default; deployments that use boto3's own credential chain often have no such connection."""
@@ -64,7 +67,7 @@ class AwsConnection:
         known = {one.name for one in fields(cls)}
         return cls(**{name: value for name, value in stored.items() if name in known})
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str) -> BaseClient:
         """Return a boto3 client; for some minutes the same one for each connection and service in a process.
 
         Args:
@@ -82,7 +85,7 @@ class AwsConnection:
                 kept.client, kept.made_at = self._new_client(service), time.monotonic()
             return kept.client
 
-    def _new_client(self, service: str) -> Any:
+    def _new_client(self, service: str) -> BaseClient:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
         from botocore.config import Config
 
@@ -110,7 +113,7 @@ class AwsConnection:
 
     @contextmanager
     def _faults(self, service: str) -> Iterator[None]:
-        """Say of what is wrong with the connection where it is set."""
+        """Turn errors of the configuration into one that says where to set what is missing or wrong."""
         from botocore import __version__, exceptions
 
         try:
@@ -164,7 +167,7 @@ class _KeptClient:
     """A client, and the lock under which it is made."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    client: Any = None
+    client: BaseClient = None
     made_at: float = 0.0
 
 

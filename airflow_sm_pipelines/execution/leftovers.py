@@ -7,17 +7,20 @@ that was killed, `sm-pipelines stop-orphans`. The last of these also finishes wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
 _INTERVAL = 2.0
 
 
 def remove_leftovers(
-    client: Any, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
+    client: BaseClient, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
 ) -> str:
     """Remove what a job leaves behind, if its kind leaves something.
 
@@ -38,7 +41,7 @@ def remove_leftovers(
 
 
 def remove_patiently(
-    client: Any, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
+    client: BaseClient, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
 ) -> str:
     """As `remove_leftovers`, for those to whom a refusal is the news.
 

@@ -6,12 +6,16 @@ Airflow calls ``get_link`` in the worker when a try ends or defers, and keeps th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from botocore.client import BaseClient
 
 _PARTITION_CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -37,7 +41,7 @@ class JobReference:
     partition: str
 
     @classmethod
-    def of(cls, client: Any, kind: ResourceKind, name: str) -> JobReference:
+    def of(cls, client: BaseClient, kind: ResourceKind, name: str) -> JobReference:
         """Describe the resource ``name`` as seen through a boto3 client."""
         meta = client.meta
         behind_aws = ".amazonaws." in str(meta.endpoint_url)
@@ -68,14 +72,19 @@ class JobReference:
         )
 
 
+def _job_of(operator: BaseOperator) -> JobReference | None:
+    job: JobReference | None = getattr(operator, "job", None)
+    return job
+
+
 class JobConsoleLink(BaseOperatorLink):
     """The resource's page in the SageMaker console."""
 
     name = "SageMaker console"
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: object) -> str:
         """Return the address, or an empty text before there is a resource."""
-        job: JobReference | None = operator.job
+        job = _job_of(operator)
         return job.console_url() if job else ""
 
 
@@ -90,7 +99,7 @@ class JobLogsLink(BaseOperatorLink):
 
     name = "CloudWatch logs"
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: object) -> str:
         """Return the address, or an empty text before there is a resource."""
-        job: JobReference | None = operator.job
+        job = _job_of(operator)
         return job.logs_url() if job else ""

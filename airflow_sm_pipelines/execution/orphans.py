@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
@@ -21,6 +21,9 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.leftovers import remove_patiently
 from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt, InvocationAttempt, read_attempt
 from airflow_sm_pipelines.semantics.ownership import ABSENT, is_orphan
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _REMOVAL_PATIENCE = 180.0
 _Told = Callable[[ResourceKind, CallRefusedError], None]
@@ -74,7 +77,7 @@ def _owned(connection: AwsConnection, kind: ResourceKind, deployment: str, refus
     """
     listed: list[tuple[str, str]] = []
     owned: list[tuple[str, Owner]] = []
-    client: Any = None
+    client: BaseClient = None
     try:
         client = connection.client(kind.service) if kind.list else None
         for one in jobs.running(client, kind):

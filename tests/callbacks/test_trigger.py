@@ -19,7 +19,7 @@ from airflow_sm_pipelines.callbacks.attempts import trace_key
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage, seal
 from airflow_sm_pipelines.callbacks.rules import digest_of
 from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger
-from airflow_sm_pipelines.execution import killed_trigger
+from airflow_sm_pipelines.execution import triggers
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.semantics.ownership import ABSENT
@@ -80,7 +80,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
     airflow, fernet = Airflow(), Fernet(Fernet.generate_key())
     monkeypatch.setattr(queue, "_fernet", lambda: fernet)
     monkeypatch.setattr(hitl, "get_hitl_detail_content_detail", airflow.action)
-    monkeypatch.setattr(killed_trigger, "task_state", airflow.state)
+    monkeypatch.setattr(triggers, "task_state", airflow.state)
     monkeypatch.setattr(callback_trigger.asyncio, "sleep", airflow.sleep)
 
     def client(connection: AwsConnection, service: str) -> Airflow:

@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.triggers.base import TriggerEvent
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.execution import killed_trigger, triggers
+from airflow_sm_pipelines.execution import triggers
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from airflow_sm_pipelines.semantics.ownership import ABSENT
@@ -192,7 +192,7 @@ def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> An
                 raise state
             return state
 
-        monkeypatch.setattr(killed_trigger, "task_state", task_state)
+        monkeypatch.setattr(triggers, "task_state", task_state)
         asyncio.run(trigger.on_kill())
         return str(aws.jobs[NAME]["ProcessingJobStatus"])
 
@@ -324,7 +324,7 @@ def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
         answered.wait(5)
         return "failed"
 
-    monkeypatch.setattr(killed_trigger, "task_state", task_state)
+    monkeypatch.setattr(triggers, "task_state", task_state)
 
     async def scenario() -> None:
         kill = asyncio.get_running_loop().create_task(trigger.on_kill())
@@ -332,7 +332,7 @@ def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
         kill.cancel()
         await asyncio.gather(kill, return_exceptions=True)
         answered.set()
-        await asyncio.gather(*killed_trigger._running)
+        await asyncio.gather(*triggers._running)
 
     asyncio.run(scenario())
 
@@ -343,9 +343,34 @@ def test_a_mapped_task_is_asked_for_by_its_index(
     trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(killed_trigger, "task_state", lambda *task: asked.append(task) or "deferred")
+    monkeypatch.setattr(triggers, "task_state", lambda *task: asked.append(task) or "deferred")
     for map_index in (None, 4):
         trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=map_index)  # type: ignore[assignment]
         asyncio.run(trigger.on_kill())
 
     assert asked == [("d", "r", "t", -1), ("d", "r", "t", 4)]
+
+
+def test_cancelling_the_wait_does_not_cancel_the_work() -> None:
+    done: list[str] = []
+
+    async def scenario() -> None:
+        goes_on = asyncio.Event()
+
+        async def work() -> None:
+            done.append("look")
+            await goes_on.wait()
+            done.append("send")
+
+        waiting = asyncio.create_task(triggers.to_its_end(work()))
+        await asyncio.wait([waiting], timeout=0.01)
+        assert done == ["look"]
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert waiting.cancelled()
+        goes_on.set()
+        await asyncio.gather(*triggers._running)
+
+    asyncio.run(scenario())
+    assert done == ["look", "send"]
+    assert not triggers._running
