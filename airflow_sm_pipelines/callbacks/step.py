@@ -161,7 +161,7 @@ class CallbackStep:
         return self._take(attempt, message)
 
     def _require_readable_store(self) -> None:
-        """Refuse to draw a token that the API server would not find."""
+        """Raise if the API server could not find a token that this worker draws."""
         backend = conf.get("workers", "state_store_backend", fallback="")
         if backend:
             raise StepError(
@@ -188,7 +188,7 @@ class CallbackStep:
             raise StepError(
                 self._name,
                 "its attempt record is gone from the task state store, so its answer cannot be found; clear the task "
-                "to start it afresh",
+                "to start again",
             )
         self._attempt = attempt
         return attempt
@@ -200,15 +200,15 @@ class CallbackStep:
             self._sensor.settings, self._context, self._sensor.connection, self._identity.execution_id, job_names={}
         )
         message = resolve_message(self._step, self._name, scope, new_callback_token())
-        if self._sensor.kill_switch.is_flipped:  # in the gate, say
+        if self._sensor.kill_switch.is_flipped:  # e.g. in the gate
             self._end(None)
         return message
 
     def _send(self, attempt: CallbackAttempt, message: CallbackMessage) -> CallbackAttempt:
-        """Make the callback known to people and to the queue; both once more if a try died before it knew."""
+        """Create the required action and send the message; both again if an earlier try died in between."""
         if attempt.sent_at:
             return attempt
-        # First: whoever answers the message finds what the answer completes.
+        # First: an answer to the message completes the required action.
         ask_people(self._context["ti"].id, self._step, message)
         self._say(EXECUTING, message, attempt)
         sent = replace(attempt, sent_at=self._now().isoformat())
@@ -252,7 +252,7 @@ class CallbackStep:
             self._end(attempt)
 
     def _end(self, attempt: CallbackAttempt | None) -> NoReturn:
-        """End this process as Airflow wishes; without an attempt no message was sent."""
+        """End this process as the state of its task demands; without an attempt no message was sent."""
         owner = self._identity.owner
         state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
         if attempt is None:
@@ -310,7 +310,7 @@ class CallbackStep:
         answer = self._book.answer(attempt)
         if answer is not None:
             return answer
-        self._book.close(attempt)  # whoever answers from now on is told that nobody waits
+        self._book.close(attempt)  # an answer from now on is told that it is late
         answer = self._book.answer(attempt)
         if answer is not None:
             self._book.write(attempt)

@@ -68,7 +68,7 @@ class AwsConnection:
         return cls(**{name: value for name, value in stored.items() if name in known})
 
     def client(self, service: str) -> BaseClient:
-        """Return a boto3 client; for some minutes the same one for each connection and service in a process.
+        """Return a boto3 client; the process keeps it for some minutes for each connection and service.
 
         Args:
             service: boto3's name of the service, e.g. ``sagemaker``.
@@ -158,16 +158,22 @@ _DEMANDS: Mapping[str, Mapping[str, Any]] = {
 }
 """What a service needs of ``botocore.config.Config``, whatever connection and step say."""
 
-# A triggerer lives for weeks: changed credentials of a connection are to reach it without a restart.
+# A triggerer runs for weeks: changed credentials of a connection must reach it without a restart.
 _CLIENT_LIFETIME = 900.0
 
 
 @dataclass(slots=True)
 class _KeptClient:
-    """A client, and the lock under which it is made."""
+    """A client, and the lock under which it is made.
+
+    Attributes:
+        lock: Held while the client is made.
+        client: The client, ``None`` until it is made.
+        made_at: When it was made, in seconds of the monotonic clock.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    client: BaseClient = None
+    client: BaseClient | None = None
     made_at: float = 0.0
 
 
@@ -177,6 +183,6 @@ _lock = threading.Lock()
 
 
 def forget_clients() -> None:
-    """Make new clients from now on: the environment leads to another AWS."""
+    """Drop all clients, because the environment now leads to another AWS."""
     with _lock:
         _clients.clear()

@@ -1,4 +1,4 @@
-"""May this step run now? Asked in the worker, before anything is resolved."""
+"""The gate: decides in the worker, before anything is resolved, whether a step may run now."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def pass_gate(plan: StepPlan, task_ids: Mapping[str, str], context: Context) -> 
     """Let the step through, or skip its task.
 
     Most steps wait for the success of all of their upstream tasks, which Airflow itself decides. A step with a
-    ``Failed``, ``Stopped`` or ``Any`` trigger starts when all of them have ended; then every one of its edges is
-    looked at here.
+    ``Failed``, ``Stopped`` or ``Any`` trigger starts when all of them have ended; then the gate
+    checks every one of its edges.
 
     Args:
         plan: The step.
@@ -47,7 +47,7 @@ def pass_gate(plan: StepPlan, task_ids: Mapping[str, str], context: Context) -> 
 
 
 def _require_outcome(condition: str, plan: StepPlan, task_ids: Mapping[str, str], context: Context) -> None:
-    """Refuse to run when the Condition has chosen nothing: marked successful by hand, it skips neither branch."""
+    """Raise if the Condition has published no outcome: marked successful by hand, it skips neither branch."""
     if _outcome(context, task_ids[condition]) is None:
         raise StepError(
             plan.step.name,
@@ -63,7 +63,7 @@ def _upstream_of_run(plan: StepPlan, task_ids: Mapping[str, str], context: Conte
 
 
 def _upstream_of_iteration(plan: StepPlan, task_ids: Mapping[str, str], context: Context) -> dict[str, UpstreamStep]:
-    """Look at what a body step waits for: steps of its own iteration, and steps outside of the ForEach."""
+    """Return what a body step waits for: steps of its own iteration, and steps outside of the ForEach."""
     ti, own, upstream = context["ti"], own_map_index(context), {}
     for edge in plan.edges:
         task_id = task_ids[edge.upstream]

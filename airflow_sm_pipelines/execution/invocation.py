@@ -1,4 +1,4 @@
-"""One invocation of a function for one step: written down before it is made, and remembered when it is answered.
+"""One invocation of a Lambda function for one step: written down before the call, and kept when it is answered.
 
 Runs in the worker. An invocation cannot be found again, so the record in Airflow's task state store is all that a later
 try knows of it. It is the attempt record of job steps with no resource in it: open while the answer is unknown, closed
@@ -69,7 +69,7 @@ class Invocation:
         self._now = now
 
     def run(self, declared: Sequence[Mapping[str, Json]], invoke: Callable[[Mapping[str, str]], Answer]) -> JsonObject:
-        """Invoke the function once, or return what it answered to an earlier try; returns the typed outputs.
+        """Invoke the function, or take what it answered to an earlier try; returns the typed outputs.
 
         Args:
             declared: The step's ``OutputParameters``.
@@ -119,7 +119,7 @@ class Invocation:
         return answered.outputs if answered is not None and answered.attempt == last.name else None
 
     def _judge(self, last: InvocationAttempt | None) -> None:
-        """Decide about an invocation that an earlier try began and whose answer it never saw."""
+        """Decide about an invocation that an earlier try began without seeing the answer."""
         if last is None or last.closed:
             return
         if not self._is_current(last):
@@ -150,7 +150,7 @@ class Invocation:
         )
 
     def _custom_context(self, attempt: InvocationAttempt) -> dict[str, str]:
-        """Return what a handler needs to know an invocation that repeats another: all but the try are the same."""
+        """Return what tells a handler that an invocation repeats another: everything but the try is the same."""
         identity = self._identity
         return {
             "executionId": identity.execution_id,

@@ -1,7 +1,7 @@
-"""Removing what a job leaves behind: an application that was made for one job run alone.
+"""Removes what a job leaves behind: an application that was created for one job run only.
 
-AWS does it in several calls with waits between them. Whoever ends a job does it: the worker, the trigger of a task
-that was killed, `sm-pipelines stop-orphans`. The last of these also finishes what another one could not.
+This takes several AWS calls with waits between them. It is done wherever a job is ended: in the worker, in the trigger
+of a killed task, in ``sm-pipelines stop-orphans``, which also finishes what the other two could not.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def remove_leftovers(
 def remove_patiently(
     client: BaseClient, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
 ) -> str:
-    """As `remove_leftovers`, for those to whom a refusal is the news.
+    """Remove what a job leaves behind, as `remove_leftovers` does, but let a refused call raise.
 
     Raises:
         CallRefusedError: AWS refused a call.

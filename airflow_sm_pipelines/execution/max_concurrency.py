@@ -1,4 +1,4 @@
-"""Waiting for one's turn in a ForEach step: its ``MaxConcurrency``, with Airflow's task states as the only record.
+"""``MaxConcurrency`` of a ForEach step: an iteration waits for its turn, with Airflow's task states as the only record.
 
 The rule is `airflow_sm_pipelines.semantics.parallelism`. `wait_for_turn` runs in the worker, `TurnTrigger` in the
 triggerer; both only read, so that nothing is left to clean up, whatever dies or is cleared.
@@ -56,9 +56,9 @@ def wait_for_turn(task: WaitingTask, context: Context, method_name: str) -> None
         method_name: Method of the operator in which a deferred task goes on.
 
     Raises:
-        airflow.sdk.exceptions.TaskDeferred: Airflow is to wake the task.
-        AirflowRescheduleException: The task is not deferrable, or run by ``dag.test()``, which runs one task at a
-            time: there, whoever waits for another task must give way.
+        airflow.sdk.exceptions.TaskDeferred: The task waits in the triggerer.
+        AirflowRescheduleException: The task is not deferrable, or runs in ``dag.test()``, which runs one task at a
+            time, so that a waiting task must make room for the others.
     """
     ti, index = context["ti"], own_map_index(context)
     awaited = ends_awaited(index, task.limit, _ended(ti.dag_id, ti.run_id, task.body_task_ids))
@@ -96,7 +96,7 @@ class TurnTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until it is the iteration's turn; all that wait in the same run share their looks."""
+        """Look until it is the iteration's turn; all triggers of the same run share their looks."""
         await asyncio.sleep(QUIET_SECONDS)
         while True:
             ended = await self._shared_look()
@@ -115,7 +115,7 @@ class TurnTrigger(BaseTrigger):
             seen = _Look(asyncio.ensure_future(question), asyncio.get_running_loop(), time.monotonic())
             _forget_old_looks()
             _looks[key] = seen
-        # A trigger that is cancelled must not take the answer away from the others.
+        # The answer must survive the cancellation of this trigger: others await it, too.
         return await asyncio.shield(seen.answer)
 
 

@@ -1,8 +1,8 @@
-"""Finding running resources that no live task owns: the second line, behind ``on_kill``.
+"""Finds and stops running resources that no live task owns; the second line of defence, behind ``on_kill``.
 
 Airflow does not call ``on_kill`` when a task is marked failed within about a second of its deferral, and cannot when
-a worker dies for good. Every resource carries tags that name its task; whoever can ask Airflow about that task can
-stop what is left. `find_orphans` runs wherever Airflow's database can be reached.
+a worker dies for good. Every resource carries tags that name its task, so what is left can be stopped wherever
+Airflow can be asked about that task. `find_orphans` runs wherever Airflow's database can be reached.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Told = Callable[[ResourceKind, CallRefusedError], None]
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A running resource whose task does not want it any more.
+    """A running resource that its task no longer needs.
 
     Attributes:
         kind: Its row.
@@ -52,11 +52,11 @@ def find_orphans(connection: AwsConnection, deployment: str, refused: _Told | No
     Args:
         connection: Which AWS to look at.
         deployment: Name of the deployment; resources of others are left alone.
-        refused: Told of each call that is refused, and for which kind. The other kinds, and what AWS shows of this one,
-            are looked at all the same.
+        refused: Called with each refused call and its kind. The search continues with the other kinds, and with what
+            AWS shows of this one. By default the refusal is raised.
 
     Raises:
-        CallRefusedError: AWS refused a call, and nobody is to be told.
+        CallRefusedError: AWS refused a call, and ``refused`` is not given.
     """
     for kind in RESOURCE_KINDS.values():
         for name, owner in _owned(connection, kind, deployment, refused or _raise):
@@ -77,11 +77,11 @@ def _owned(connection: AwsConnection, kind: ResourceKind, deployment: str, refus
     """
     listed: list[tuple[str, str]] = []
     owned: list[tuple[str, Owner]] = []
-    client: BaseClient = None
+    client: BaseClient | None = None
     try:
         client = connection.client(kind.service) if kind.list else None
         for one in jobs.running(client, kind):
-            listed.append(one)  # one by one: what came before a refusal counts
+            listed.append(one)  # one by one, to keep what came before a refusal
     except CallRefusedError as error:
         refused(kind, error)
     for name, arn in listed:

@@ -1,4 +1,4 @@
-"""Asking Airflow for the states of task instances, through the Task SDK; works in a worker and in a triggerer."""
+"""The states of task instances, as Airflow's API server tells them to workers and triggerers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from airflow_sm_pipelines.semantics.ownership import ABSENT
 
 
 def mapped_task_states(dag_id: str, run_id: str, task_id: str) -> dict[int, str | None]:
-    """Return the state of each instance of a task, by map index; ``-1`` for one that is not, or not yet, mapped.
+    """Return the state of each instance of a task, by map index; ``-1`` for one that is not mapped, or not mapped yet.
 
     Args:
         dag_id: The DAG.

@@ -156,12 +156,12 @@ async def to_its_end(work: Coroutine[object, None, None]) -> None:
 
 
 async def settled_state(ask: Callable[[], str | None], log: Log, otherwise: str) -> tuple[str | None, Verdict]:
-    """Ask for the state of a trigger's task until it says what becomes of what the trigger waits for.
+    """Ask for the state of a trigger's task until it decides what becomes of the trigger's work.
 
     Args:
         ask: Returns the state; runs in a thread.
         log: The trigger's log.
-        otherwise: What is so, and what to do, if Airflow does not tell it.
+        otherwise: The consequence, and what to do, if Airflow does not tell it.
 
     Returns:
         The last state, and the verdict; after 20 s that of a state that says nothing yet.
@@ -193,13 +193,13 @@ async def settled_state(ask: Callable[[], str | None], log: Log, otherwise: str)
 
 
 async def try_until_done(work: Callable[[], _Done], log: Log, what: str, otherwise: str) -> _Done:
-    """Do something at AWS, again after throttling and outages: there is nobody to do it later.
+    """Do something at AWS, and try again after throttling and outages, since nothing else does it later.
 
     Args:
-        work: Does it; runs in a thread.
+        work: The calls; runs in a thread.
         log: The trigger's log.
         what: What it does, for messages: ``stop <name>``.
-        otherwise: What is so, and what to do, if it cannot be done.
+        otherwise: The consequence, and what to do, if it cannot be done.
 
     Raises:
         CallRefusedError: AWS refused it for good, or too often.

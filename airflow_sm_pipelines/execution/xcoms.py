@@ -17,10 +17,10 @@ PROPERTIES_KEY = "return_value"
 """A step's properties are its task's return value, so that any task can ``xcom_pull`` them."""
 
 STATUS_KEY = "sm_pipelines_status"
-"""How a step that failed ended; Airflow knows no difference between ``Failed`` and ``Stopped``."""
+"""How a failed step ended; Airflow does not distinguish ``Failed`` from ``Stopped``."""
 
 FAILURE_KEY = "sm_pipelines_failure"
-"""Why a step inside a ForEach failed: its result names the reasons, and a task cannot read the log of another."""
+"""Why a step inside a ForEach failed; the loop's result names the reasons, and a task cannot read another's log."""
 
 _LONGEST_REASON = 500
 
@@ -32,18 +32,18 @@ def own_map_index(context: Context) -> int:
 
 
 def publish_properties(context: Context, properties: JsonObject) -> None:
-    """Publish a step's properties before its task ends, for steps that read them whatever happens next."""
+    """Publish a step's properties before its task ends, so that later steps can read them whatever happens next."""
     context["ti"].xcom_push(key=PROPERTIES_KEY, value=properties)
 
 
 def publish_status(context: Context, status: StepStatus) -> None:
-    """Publish how a step ended that did not succeed."""
+    """Publish how a step that did not succeed has ended."""
     context["ti"].xcom_push(key=STATUS_KEY, value=str(status))
 
 
 @contextmanager
 def failure_published(context: Context) -> Iterator[None]:
-    """Publish the first line of a step's error, which names the reason, on its way out."""
+    """Publish the first line of a step's error, which names the reason, and let the error pass."""
     try:
         yield
     except StepError as error:
@@ -58,13 +58,13 @@ def read_properties(context: Context, task_id: str, map_index: int = -1) -> Json
 
 
 def read_status(context: Context, task_id: str, map_index: int = -1) -> StepStatus | None:
-    """Return how a task of this run ended that did not succeed, ``None`` if it did not say."""
+    """Return how a failed task of this run ended, ``None`` if it has not published that."""
     status = _read(context, task_id, STATUS_KEY, map_index)
     return None if status is None else StepStatus(str(status))
 
 
 def read_failure(context: Context, task_id: str, map_index: int = -1) -> str:
-    """Return why a task of this run failed, empty if it did not say."""
+    """Return why a task of this run failed, empty if it has not published that."""
     return str(_read(context, task_id, FAILURE_KEY, map_index) or "")
 
 
