@@ -15,6 +15,8 @@
       + StepOutcomeUnknownError       the step's work may have been done, and must not be done twice
       + PipelineFailStepError         a Fail step was reached; the message is the definition's own
 
+    x UnfitRequestError               no request can be made of what a step says; becomes a `RequestError`
+
     ExceptionGroup
     x InvalidDefinitionError          all `DefinitionError` of one definition, raised once
 
@@ -108,6 +110,15 @@ class ConditionTypeError(StepError):
 class RequestError(StepError):
     """The resolved request does not fit the API: an unknown member, a wrong type, a value too long."""
 
+    @classmethod
+    def of_faults(cls, step: str, message: str, faults: Sequence[str]) -> RequestError:
+        """Return the error that lists all faults of a request, each in a line of its own."""
+        return cls(step, "\n".join([f"{message}:", *(f"    {fault}" for fault in faults)]))
+
+
+class UnfitRequestError(SageMakerPipelinesError, ValueError):
+    """No request can be made of what a step says; becomes the `RequestError` of the step."""
+
 
 class StepFailedError(StepError):
     """The step's AWS job ended in a state that is not success, or AWS refused a call for it.
@@ -136,6 +147,33 @@ class StepFailedError(StepError):
         self.exception_type = exception_type
         self.job = job
         self.properties = properties
+
+    @classmethod
+    def of_refusal(
+        cls,
+        step: str,
+        error: Any,
+        *,
+        purpose: str = "",
+        advice: str = "",
+        then: str = "",
+        job: str | None = None,
+    ) -> StepFailedError:
+        """Return the error of a step for which AWS refused a call, or did not answer one.
+
+        Args:
+            step: Name of the step.
+            error: What AWS said, an `airflow_sm_pipelines.aws.calls.CallRefusedError`.
+            purpose: What the call was for, so that "cannot <purpose>" makes a sentence; ``""`` if the call says it all.
+            advice: What to do if it is refused for good.
+            then: What is so all the same.
+            job: As for `StepFailedError`.
+        """
+        said = error.in_words()
+        parts = [f"cannot {purpose}: {said}" if purpose else said]
+        parts += [advice] if advice and error.exception_type is None else []
+        parts += [then] if then else []
+        return cls(step, "; ".join(parts), exception_type=error.exception_type, job=job)
 
 
 class StepTimeoutError(StepError):

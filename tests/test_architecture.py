@@ -25,7 +25,7 @@ ROOT = Path(airflow_sm_pipelines.__file__).parent
 ORDER = (
     {"errors"},
     {"definition", "aws"},
-    {"semantics"},
+    {"semantics", "catalog"},
     {"preview", "execution"},
     {"callbacks"},
     {"operators"},

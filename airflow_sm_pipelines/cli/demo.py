@@ -122,7 +122,7 @@ def _run(demo: Demo, limit: float | None, *, keep: bool) -> int:
 def _start(example: Example, running: ExitStack) -> Stage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # moto's, on its imports
-        from airflow_sm_pipelines.local.server.local_aws import LocalAws  # noqa: PLC0415 - needs the [local] extra
+        from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
     home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="sm-pipelines-demo-")))
     aws = running.enter_context(LocalAws())

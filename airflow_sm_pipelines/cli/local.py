@@ -99,7 +99,7 @@ def _import_server() -> ModuleType | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # moto says in several lines what the message below says in one
-            from airflow_sm_pipelines.local.server import local_aws as server  # noqa: PLC0415 - moto costs time to import
+            from airflow_sm_pipelines.local.server import local_aws as server
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("airflow_sm_pipelines"):
             raise

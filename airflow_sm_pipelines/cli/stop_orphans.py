@@ -29,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
     """
     # What Airflow's own commands set, so that connections are read from its database.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from airflow_sm_pipelines.execution.connection import AwsConnection  # noqa: PLC0415 - the CLI starts without Airflow
-    from airflow_sm_pipelines.execution.identity import deployment_name  # noqa: PLC0415
-    from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan  # noqa: PLC0415
+    from airflow_sm_pipelines.execution.connection import AwsConnection
+    from airflow_sm_pipelines.execution.identity import deployment_name
+    from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan
 
     connection, deployment = AwsConnection(args.aws_conn_id or None, args.region), deployment_name()
     try:

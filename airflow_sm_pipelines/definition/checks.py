@@ -40,7 +40,7 @@ def warnings(pipeline: Pipeline) -> tuple[DefinitionWarning, ...]:
         pipeline: A pipeline that `load_pipeline` returned.
     """
     # Only the command line asks; a task process does not pay for it.
-    from airflow_sm_pipelines.definition import advice  # noqa: PLC0415
+    from airflow_sm_pipelines.definition import advice
 
     return advice.warnings(pipeline)
 

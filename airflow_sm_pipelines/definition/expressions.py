@@ -45,6 +45,7 @@ __all__ = [
     "Namespace",
     "Reference",
     "Scope",
+    "Unknown",
     "evaluate",
     "is_expression",
     "is_join_without_key",
@@ -76,6 +77,12 @@ class EvaluationError(Exception):
     def __str__(self) -> str:
         place = f"{self.path}: " if self.path else ""
         return f"{place}{self.reference}: {self.reason}"
+
+
+class Unknown(str):
+    """A text in the place of a value that only a run knows; what is made of it is unknown, too."""
+
+    __slots__ = ()
 
 
 class Scope(Protocol):
@@ -222,8 +229,9 @@ def _evaluate_expression(expression: Expression, scope: Scope) -> Json:
     if isinstance(expression, Reference):
         return _resolve(expression, scope)
     if isinstance(expression, Join):
-        values = (evaluate(value, scope) for value in expression.values)
-        return expression.separator.join(_join_text(value, expression) for value in values)
+        values = [evaluate(value, scope) for value in expression.values]
+        joined = expression.separator.join(_join_text(value, expression) for value in values)
+        return Unknown(joined) if any(isinstance(value, Unknown) for value in values) else joined
     if isinstance(expression.source, Reference):
         place = str(expression.source)
         document = scope.property_file(expression.source.name, str(expression.source.path[0]))
@@ -233,13 +241,18 @@ def _evaluate_expression(expression: Expression, scope: Scope) -> Json:
             raise EvaluationError("S3Uri of Std:JsonGet", f"must be a string, but is {describe(uri)}")
         place = uri
         document = scope.document(uri)
+    if isinstance(document, Unknown):
+        return Unknown(f"<{place} {expression.text}>")
     return _found(look_up_json, document, expression.path, f"Std:JsonGet of {expression.text!r} in {place}")
 
 
 def _resolve(reference: Reference, scope: Scope) -> Json:
     if reference.namespace is Namespace.PROPERTY_FILE:
         raise EvaluationError(reference.text, _PROPERTY_FILE_ALONE)
-    return _found(look_up, _RESOLVERS[reference.namespace](scope, reference.name), reference.path, reference.text)
+    source = _RESOLVERS[reference.namespace](scope, reference.name)
+    if isinstance(source, Unknown):
+        return Unknown(f"<{reference.text}>") if reference.path else source
+    return _found(look_up, source, reference.path, reference.text)
 
 
 def _found(look: Callable[[Json, Path], Json], source: Json, path: Path, name: str) -> Json:

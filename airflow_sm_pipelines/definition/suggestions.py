@@ -28,6 +28,6 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def _close_matches(name: str, candidates: list[str]) -> list[str]:
     # Imported here: only a faulty definition pays for it.
-    from difflib import get_close_matches  # noqa: PLC0415
+    from difflib import get_close_matches
 
     return get_close_matches(name, candidates, n=1, cutoff=0.6)

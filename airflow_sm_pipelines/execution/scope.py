@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,8 +42,7 @@ def step_errors(step: str, place: str) -> Iterator[None]:
     except IncomparableError as error:
         raise ConditionTypeError(step, f"{place}: {error}") from error
     except CallRefusedError as error:
-        message = f"{place}: cannot be evaluated now: {error}"
-        raise StepFailedError(step, message, exception_type=error.exception_type) from error
+        raise StepFailedError.of_refusal(step, error, purpose=f"evaluate {place} now") from error
 
 
 class TaskScope:
@@ -62,7 +62,7 @@ class TaskScope:
         context: Any,
         connection: AwsConnection,
         execution_id: str,
-        job_names: Mapping[str, str],
+        job_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._context = context
@@ -71,6 +71,12 @@ class TaskScope:
         self._job_names = job_names
         self._documents: dict[str, Json] = {}
         self._items: list[Json] | None = None
+
+    def of_job(self, job_names: Mapping[str, str]) -> TaskScope:
+        """Return this scope with the variables that name the step's own job; documents are read once for both."""
+        scope = TaskScope(self._settings, self._context, self._connection, self._execution_id, job_names)
+        scope._documents = self._documents
+        return scope
 
     def parameter(self, name: str) -> Json:
         """Return the run's value of a pipeline parameter, in the parameter's own type."""

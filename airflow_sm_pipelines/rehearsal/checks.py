@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckType
+from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.preview.placeholders import KnownValues, Placeholder
+from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 
 _FOLDER = "s3://sm-pipelines-rehearsal/baselines"
 _CONFIG_INPUT = "analysis_config"
@@ -41,17 +42,17 @@ def needs_of_checks(pipeline: Pipeline, parameters: Mapping[str, Any]) -> tuple[
         pipeline: The definition.
         parameters: The values of its parameters.
     """
-    known = KnownValues(pipeline, parameters)
+    known = PlaceholderScope(pipeline, parameters)
     configs: list[str] = []
     groups: dict[str, list[str]] = {}
     notes: list[str] = []
     for step in pipeline.steps:
         if step.type not in ("QualityCheck", "ClarifyCheck"):
             continue
-        members = {name: known.fill(value) for name, value in step.members.items()}
+        members = {name: evaluate(value, known) for name, value in step.members.items()}
         configs += [uri for uri in _config_uris(step, members, known) if uri not in configs]
         group = members.get("ModelPackageGroupName")
-        if isinstance(group, Placeholder):
+        if isinstance(group, Unknown):
             notes.append(f"{step.name} looks for its previous baseline in a group that only the run knows: {group}")
         elif isinstance(group, str) and group and _looks_into_group(members):
             kinds = groups.setdefault(group.rpartition("/")[2], [])  # an ARN ends with the name
@@ -75,7 +76,7 @@ def put_needs(sagemaker: Any, s3: Any, needs: CheckNeeds, note: str) -> None:
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
-    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object  # noqa: PLC0415 - boto3
+    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object
 
     def put(uri: str, document: JsonObject) -> None:
         put_object(s3, SyntheticObject(uri, json.dumps({"rehearsal": note, **document}).encode()))
@@ -111,10 +112,10 @@ def _looks_into_group(members: Mapping[str, Json]) -> bool:
     return not any(supplied) and not without_use
 
 
-def _config_uris(step: Step, members: Mapping[str, Json], known: KnownValues) -> Iterator[str]:
+def _config_uris(step: Step, members: Mapping[str, Json], known: PlaceholderScope) -> Iterator[str]:
     inputs = step.arguments.get("ProcessingInputs") if members.get("ModelName") else None
     for entry in inputs if isinstance(inputs, list) else ():
         source = entry.get("S3Input") if isinstance(entry, dict) and entry.get("InputName") == _CONFIG_INPUT else None
-        uri = known.fill(source.get("S3Uri")) if isinstance(source, dict) else None
-        if isinstance(uri, str) and not isinstance(uri, Placeholder):
+        uri = evaluate(source.get("S3Uri"), known) if isinstance(source, dict) else None
+        if isinstance(uri, str) and not isinstance(uri, Unknown):
             yield uri if uri.endswith(".json") else f"{uri.rstrip('/')}/{_CONFIG_INPUT}.json"

@@ -30,8 +30,8 @@ def main() -> None:
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    from airflow_sm_pipelines.execution import connection, step  # noqa: PLC0415 - this process alone has the settings
-    from airflow_sm_pipelines.execution.airflow_internals.server import create_tables  # noqa: PLC0415
+    from airflow_sm_pipelines.execution import connection, step
+    from airflow_sm_pipelines.execution.airflow_internals.server import create_tables
 
     # What is missing or beyond the API's limits is told by the local AWS, which notes it and goes on.
     step.shape_request = partial(step.shape_request, complete=False)  # type: ignore[attr-defined]

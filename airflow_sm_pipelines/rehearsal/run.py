@@ -135,7 +135,7 @@ def rehearse(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
         RehearsalBrokenError: Airflow broke.
         airflow_sm_pipelines.local.errors.LocalAwsError: The local AWS cannot start.
     """
-    from airflow_sm_pipelines.local.server.local_aws import LocalAws  # noqa: PLC0415 - moto costs time to import
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
     refusals = Refusals()
     rehearsal = replace(plan.rehearsal(), refusals=refusals)
@@ -157,7 +157,7 @@ def put_files(s3: Any, files: Sequence[ReadFile]) -> None:
         s3: An S3 client of the local AWS.
         files: The files that the definition reads.
     """
-    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object  # noqa: PLC0415 - boto3
+    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object
 
     for file in files:
         if not file.place.step:

@@ -9,13 +9,13 @@ from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.operators.base import StepOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_sm_pipelines.callbacks.step import CallbackStep
+    from airflow_sm_pipelines.execution.step_run import StepRun
 
 
 class CallbackSensor(StepOperator):
@@ -27,10 +27,6 @@ class CallbackSensor(StepOperator):
 
     ui_color = "#fff2cc"
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.kill_switch = KillSwitch()
-
     def shown_request(self, plan: StepPlan) -> JsonObject:
         """Show what the message will hold."""
         return {
@@ -38,9 +34,9 @@ class CallbackSensor(StepOperator):
             "MessageBody": {"token": "<token>", "arguments": plan.step.arguments},
         }
 
-    def act(self, context: Context) -> JsonObject:
+    def act(self, run: StepRun) -> JsonObject:
         """Send the message and wait for the answer, or defer; returns the typed outputs."""
-        return self._callback_step(context).start()
+        return self._callback_step(run.context).start()
 
     def resume(self, context: Context, event: Mapping[str, Json] | None = None) -> JsonObject:
         """Go on when the callback was answered; runs in a new worker process."""
@@ -57,10 +53,6 @@ class CallbackSensor(StepOperator):
         except TaskDeferralTimeout:
             with self._told_to_loop(context):
                 return self._callback_step(context).time_out()
-
-    def on_kill(self) -> None:
-        """End the step's waiting; Airflow calls this in a signal handler."""
-        self.kill_switch.flip()
 
     def _callback_step(self, context: Context) -> CallbackStep:
         # Only a running task needs it, and DAG files are parsed far more often than tasks run.

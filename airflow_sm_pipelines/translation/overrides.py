@@ -50,7 +50,7 @@ class StepOverrides:
                 yield from self._errors_of_on_unknown(key, arguments["on_unknown"])
 
     def _errors_of_on_unknown(self, key: str, value: Any) -> Iterator[DefinitionError]:
-        from airflow_sm_pipelines.execution.retry_policy import OnUnknown  # noqa: PLC0415 - few DAG files need it
+        from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 
         # A step may be called like a type: the key is for both then.
         types = {self._types.get(key), key if key in STEP_TYPES else None}

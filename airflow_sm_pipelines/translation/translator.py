@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import DAG, TaskGroup
 
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline, Trigger
@@ -35,7 +36,6 @@ from airflow_sm_pipelines.translation.parameters import (
     redefined_parameters,
     wrong_values,
 )
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS, step_operator
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.translation.loop_group import Loop
@@ -249,7 +249,7 @@ class _Tasks:
     ) -> StepOperator:
         """Make a task of a step, with the user's arguments for it; what is given here wins."""
         connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
-        return (operator or step_operator(plan.step.type))(
+        return (operator or CATALOG[plan.step.type].operator_class())(
             task_id=task_id,
             plan=plan,
             settings=self.settings,
@@ -272,7 +272,7 @@ class _Tasks:
 
     def _loop(self, plan: StepPlan) -> Loop:
         # A DAG file pays only for what its own steps need.
-        from airflow_sm_pipelines.translation.loop_group import Loop  # noqa: PLC0415
+        from airflow_sm_pipelines.translation.loop_group import Loop
 
         _, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
         return Loop(
@@ -326,10 +326,10 @@ def _unsupported_steps(plans: tuple[StepPlan, ...]) -> list[DefinitionError]:
         UnsupportedStepTypeError(
             f"{plan.step.path}.Type",
             f"step {plan.step.name} is of type {plan.step.type}, which this version cannot run",
-            f"it runs {', '.join(sorted(STEP_OPERATORS))}",
+            f"it runs {', '.join(sorted(CATALOG))}",
         )
         for plan in plans
-        if plan.step.type not in STEP_OPERATORS
+        if plan.step.type not in CATALOG
     ]
 
 

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
-from airflow_sm_pipelines.cli.plan import plan_step
 from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.definition.graph import plan_steps
@@ -19,7 +18,8 @@ from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.paths import PathSyntaxError, parse_path
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
-from airflow_sm_pipelines.preview.placeholders import KnownValues
+from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
+from airflow_sm_pipelines.preview.planned_calls import planned_calls
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 DOCUMENTS = [
@@ -90,9 +90,9 @@ def use(document):
     assert as_mermaid(plans)
     assert as_json(plans)
     assert isinstance(warnings(pipeline), tuple)
-    known = KnownValues(pipeline, {})
+    known = PlaceholderScope(pipeline, {})
     for plan in plans:
-        json.dumps(plan_step(plan, known).requests)
+        json.dumps([call.request for call in planned_calls(plan.step, pipeline, known).calls], default=bytes.decode)
     assert len(resolve_steps(pipeline, GivenScope(pipeline, GivenValues()))) == len(plans)
     return None
 

@@ -254,7 +254,7 @@ def test_a_busy_s3_is_no_missing_file_but_to_be_retried(make_scope: Any, s3: Any
     s3.documents[S3_REPORT] = client_error("SlowDown", "Please reduce your request rate.", 503)
 
     with (
-        pytest.raises(StepFailedError, match=r"^Step Deploy: Arguments: cannot be evaluated now: .*SlowDown") as caught,
+        pytest.raises(StepFailedError, match=r"^Step Deploy: cannot evaluate Arguments now: .*SlowDown") as caught,
         step_errors("Deploy", "Arguments"),
     ):
         make_scope().document(S3_REPORT)

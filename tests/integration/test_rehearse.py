@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.cli.rehearse import prepare
 from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, rehearse
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
@@ -29,7 +29,7 @@ PSEUDO_FUNCTIONS = GOLDEN / "v2_pseudo_functions.json"
 CHECKS = GOLDEN / "v2_clarify_quality_checks.json"
 MSE = "AbaloneEval.EvaluationReport.regression_metrics.mse.value"
 FILES = [path for path in sorted(GOLDEN.glob("*.json")) if not path.name.endswith(".graph.json")]
-RUNNABLE = [path for path in FILES if {step.type for step in load_pipeline(path).steps} <= STEP_OPERATORS.keys()]
+RUNNABLE = [path for path in FILES if {step.type for step in load_pipeline(path).steps} <= CATALOG.keys()]
 
 Rehearsed = Callable[..., dict[str, Any]]
 

@@ -14,15 +14,15 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_sm_pipelines import pipeline_dag, pipeline_task_group
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.errors import InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
 from airflow_sm_pipelines.operators.condition import ConditionOperator
 from airflow_sm_pipelines.operators.fail import FailOperator
+from airflow_sm_pipelines.operators.jobs import ProcessingOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
-from airflow_sm_pipelines.operators.processing import ProcessingOperator
 from airflow_sm_pipelines.translation import translator
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS
 
 Step = dict[str, Any]
 
@@ -257,8 +257,8 @@ def test_a_scheduled_run_needs_a_value_for_every_parameter(errors_of: Any, dag_o
 @pytest.fixture
 def few_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that runs two step types."""
-    few = {name: STEP_OPERATORS[name] for name in ("Processing", "Condition")}
-    monkeypatch.setattr(translator, "STEP_OPERATORS", few)
+    few = {name: CATALOG[name] for name in ("Processing", "Condition")}
+    monkeypatch.setattr(translator, "CATALOG", few)
 
 
 @pytest.mark.usefixtures("few_types")

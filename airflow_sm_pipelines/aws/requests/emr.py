@@ -1,17 +1,60 @@
-"""From the Arguments of EMR and EMRServerless steps to the requests that are sent."""
+"""The calls that start the work of EMR and EMRServerless steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_sm_pipelines.aws.kinds.emr import EMR_CLUSTER, LIVE_CLUSTER_STATES
+from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import owner_text
+from airflow_sm_pipelines.errors import StepFailedError
 
 _STEP_NAME_LIMIT = 256
 _JOB_RUN_NAME_LIMIT = 256
 _APPLICATION_NAME_LIMIT = 64
 
 Tags = Sequence[Mapping[str, str]]
+
+
+def emr_calls(start: StepStart) -> Calls[AwsCall]:
+    """Add a step to a running cluster, or start a cluster that lives for its one step.
+
+    Raises:
+        StepFailedError: The cluster takes no steps.
+    """
+    request = yield from named_request(start)
+    if start.kind is EMR_CLUSTER:
+        return creation(start, cluster_request(request, request["Name"], request["Tags"]))
+    yield from _require_live(start, request["ClusterId"])
+    return creation(start, step_request(request, request["Name"], request["Tags"]))
+
+
+def _require_live(start: StepStart, cluster: str) -> Calls[None]:
+    """Say it clearly when the cluster takes no steps (developer guide, "EMR step")."""
+    purpose = f"look at cluster {cluster}"
+    answer = yield AwsCall("emr", "DescribeCluster", {"ClusterId": cluster}, purpose)
+    status = answer["Cluster"]["Status"]
+    if status["State"] not in LIVE_CLUSTER_STATES:
+        why = status.get("StateChangeReason", {}).get("Message", "")
+        message = f"cluster {cluster} is {status['State']}{f' ({why})' if why else ''}, and takes no steps then"
+        hint = f"a step needs a cluster that is {', '.join(LIVE_CLUSTER_STATES)}"
+        raise StepFailedError(start.step, f"{message}; {hint}")
+
+
+def emr_serverless_calls(start: StepStart) -> Calls[AwsCall]:
+    """Start a job run; before it, create the application that is made for the run alone."""
+    request = yield from named_request(start)
+    application = request.get("ApplicationId") or (yield from _application(request))
+    return creation(start, job_run_request(request, application, request["clientToken"], request["Tags"]))
+
+
+def _application(request: Mapping[str, Any]) -> Calls[str]:
+    """Create the attempt's application, or find it if it was created before; returns its id."""
+    config = application_request(request["ApplicationConfig"], request["clientToken"], request["Tags"])
+    answer = yield AwsCall("emr-serverless", "CreateApplication", config, "make its application")
+    return str(answer["applicationId"])
 
 
 def step_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> dict[str, Any]:

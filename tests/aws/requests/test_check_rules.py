@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_sm_pipelines.aws.check_types import Baseline
-from airflow_sm_pipelines.semantics.baselines import Source, check_rule
+from airflow_sm_pipelines.aws.requests.check_rules import Source, check_rule
 
 PREVIOUS = Baseline("s3://bucket/previous/constraints.json", "s3://bucket/previous/statistics.json")
 CALCULATED = Baseline("s3://bucket/new/constraints.json", "s3://bucket/new/statistics.json")
