@@ -1,9 +1,6 @@
-"""The SQS message of a Callback step: what it holds, how it is sent, and how it is stored without showing its token.
+"""The SQS message of a Callback step: how it is sent, and how it is stored without showing its token.
 
-Source: developer guide, "Callback step": the body of a message has a token, the execution's ARN, the step's arguments
-and a status. A FIFO queue needs a group and a deduplication id, which the guide does not mention. Ours are made of the
-token's digest, so that the messages of one token stay in order, and those of different tokens do not wait for each
-other.
+`airflow_sm_pipelines.aws.requests.messages` says what a message holds.
 """
 
 from __future__ import annotations
@@ -18,22 +15,18 @@ from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
 
 from airflow_sm_pipelines.aws.calls import call
-from airflow_sm_pipelines.definition.expressions import Scope, evaluate
+from airflow_sm_pipelines.aws.requests import messages
+from airflow_sm_pipelines.aws.requests.messages import EXECUTING, as_sent, message_body, queue_and_content
 from airflow_sm_pipelines.definition.json_values import JsonObject
-from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.errors import StepError
+from airflow_sm_pipelines.errors import RequestError, UnfitRequestError
 from airflow_sm_pipelines.execution.airflow_internals.worker import Fernet, airflow_fernet
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.records import STORED, as_stored, read_record
-from airflow_sm_pipelines.execution.scope import step_errors
+from airflow_sm_pipelines.execution.step_run import StepRun
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-EXECUTING = "Executing"
-STOPPING = "Stopping"
-
-_FIFO = ".fifo"
 _AWS_HOST = re.compile(r"^https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?/")
 _CURE = (
     "set it, to the same key on all workers and triggerers (python -c 'from cryptography.fernet import Fernet as F; "
@@ -63,39 +56,28 @@ class CallbackMessage:
         Args:
             status: `EXECUTING` or `STOPPING`.
         """
-        return {
-            "token": self.token,
-            "pipelineExecutionArn": self.execution_arn,
-            "arguments": self.arguments,
-            "status": status,
-        }
+        return message_body(self.token, self.execution_arn, self.arguments, status)
 
     def shown(self) -> JsonObject:
         """Return the request as people see it: with everything but the token."""
         return {"QueueUrl": self.queue_url, "MessageBody": {**self.body(EXECUTING), "token": "<token>"}}
 
 
-def resolve_message(step: Step, name: str, scope: Scope, token: str) -> CallbackMessage:
+def resolve_message(run: StepRun, token: str) -> CallbackMessage:
     """Return the message of a step.
 
     Args:
-        step: The step.
-        name: Its name for messages; in the body of a ForEach with the iteration.
-        scope: Where its expressions find their values.
+        run: The try of the step.
         token: The token with which the step is answered.
 
     Raises:
         StepError: A reference has no value, or the queue is not a URL.
     """
-    with step_errors(name, "SqsQueueUrl"):
-        queue_url = evaluate(step.members["SqsQueueUrl"], scope)
-    if not isinstance(queue_url, str) or not queue_url:
-        raise StepError(name, f"SqsQueueUrl: must be the URL of a queue, but is {queue_url!r}")
-    with step_errors(name, "Arguments"):
-        arguments = evaluate(step.arguments, scope, payload=True)
-    with step_errors(name, "Execution.PipelineExecutionArn"):
-        arn = str(scope.execution("PipelineExecutionArn"))
-    return CallbackMessage(queue_url, token, arn, arguments)
+    try:
+        queue_url, execution_arn, arguments = queue_and_content(run.start())
+    except UnfitRequestError as error:
+        raise RequestError(run.step, str(error)) from error
+    return CallbackMessage(queue_url, token, execution_arn, arguments)
 
 
 # -- sending -----------------------------------------------------------------------------------------------------------
@@ -113,10 +95,8 @@ def send(client: BaseClient, message: CallbackMessage, status: str, digest: str)
     Raises:
         CallRefusedError: SQS refused the message, or did not answer.
     """
-    request = {"QueueUrl": message.queue_url, "MessageBody": json.dumps(message.body(status))}
-    if message.queue_url.endswith(_FIFO):
-        request |= {"MessageGroupId": digest, "MessageDeduplicationId": f"{digest}-{status}"}
-    return str(call(client, "SendMessage", request)["MessageId"])
+    wanted = messages.message(message.queue_url, message.body(status), digest)
+    return str(call(client, wanted.operation, as_sent(wanted))["MessageId"])
 
 
 def queue_client(connection: AwsConnection, queue_url: str) -> BaseClient:

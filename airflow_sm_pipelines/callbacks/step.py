@@ -6,8 +6,7 @@ of the plugin, or a person); waking the task is only a hint to look there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -17,10 +16,9 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.triggers.base import BaseTrigger
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.requests.messages import EXECUTING, STOPPING
 from airflow_sm_pipelines.callbacks.attempts import CallbackBook
 from airflow_sm_pipelines.callbacks.queue import (
-    EXECUTING,
-    STOPPING,
     CallbackMessage,
     NoSealError,
     queue_client,
@@ -42,16 +40,13 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.records import CallbackAttempt
-from airflow_sm_pipelines.execution.scope import TaskScope
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
-from airflow_sm_pipelines.execution.task_states import task_state
+from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.xcoms import publish_status
 from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError
-from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 if TYPE_CHECKING:
@@ -96,9 +91,9 @@ class CallbackStep:
         self._context = context
         self._now = now
         self._step = sensor.plan.step
-        self._identity = identify(self._step.name, context)
-        self._name = self._identity.step  # in a ForEach with the iteration
-        self._book = CallbackBook(state_store(context), self._step.name, self._identity.epoch)
+        self._run = StepRun(sensor.plan, sensor.settings, sensor.connection, context, sensor.log, sensor.kill_switch)
+        self._name = self._run.step  # in a ForEach with the iteration
+        self._book = CallbackBook(state_store(context), self._step.name, self._run.identity.epoch)
         self._attempt: CallbackAttempt | None = None
 
     def start(self) -> JsonObject:
@@ -196,10 +191,7 @@ class CallbackStep:
     # -- the message -----------------------------------------------------------------------------------------------
 
     def _resolved(self) -> CallbackMessage:
-        scope = TaskScope(
-            self._sensor.settings, self._context, self._sensor.connection, self._identity.execution_id, job_names={}
-        )
-        message = resolve_message(self._step, self._name, scope, new_callback_token())
+        message = resolve_message(self._run, new_callback_token())
         if self._sensor.kill_switch.is_flipped:  # e.g. in the gate
             self._end(None)
         return message
@@ -216,17 +208,12 @@ class CallbackStep:
         return self._book.write(sent)
 
     def _say(self, status: str, message: CallbackMessage, attempt: CallbackAttempt) -> None:
-        with self._refusals():
+        try:
             client = queue_client(self._sensor.connection, message.queue_url)
             sqs_id = send(client, message, status, attempt.digest)
-        self._sensor.log.info("Sent the message %s to %s (SQS message %s)", status, message.queue_url, sqs_id)
-
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
         except CallRefusedError as error:
-            raise StepFailedError(self._name, error.in_words(), exception_type=error.exception_type) from error
+            raise StepFailedError.of_refusal(self._name, error) from error
+        self._sensor.log.info("Sent the message %s to %s (SQS message %s)", status, message.queue_url, sqs_id)
 
     # -- the wait --------------------------------------------------------------------------------------------------
 
@@ -253,13 +240,12 @@ class CallbackStep:
 
     def _end(self, attempt: CallbackAttempt | None) -> NoReturn:
         """End this process as the state of its task demands; without an attempt no message was sent."""
-        owner = self._identity.owner
-        state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        given_up, state = self._run.is_given_up()
         if attempt is None:
-            if verdict_of_worker_kill(state) is Verdict.STOP:
+            if given_up:
                 raise StepError(self._name, f"its task was ended ({state}); no message was sent")
             raise StepInterruptedError(self._name, "the worker was told to end; no message was sent")
-        if verdict_of_worker_kill(state) is Verdict.STOP:
+        if given_up:
             self._stop(attempt)
             raise StepError(self._name, f"its task was ended ({state}); the message {STOPPING} was sent")
         raise StepInterruptedError(self._name, "the worker was told to end; the callback stays open")

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_sm_pipelines.aws.requests.messages import STOPPING
 from airflow_sm_pipelines.callbacks.attempts import trace_key
-from airflow_sm_pipelines.callbacks.queue import STOPPING, queue_client, send, unseal
+from airflow_sm_pipelines.callbacks.queue import queue_client, send, unseal
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.worker import is_action_answered, own_task
 from airflow_sm_pipelines.execution.connection import AwsConnection

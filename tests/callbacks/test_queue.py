@@ -9,9 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.requests.messages import EXECUTING, STOPPING
 from airflow_sm_pipelines.callbacks.queue import (
-    EXECUTING,
-    STOPPING,
     CallbackMessage,
     from_stored,
     region_of,

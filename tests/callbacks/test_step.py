@@ -29,6 +29,7 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
     UndefinedReferenceError,
 )
+from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
@@ -188,7 +189,7 @@ def make_sensor(definition: Any, connection: Any, context: Any) -> Callable[...,
 @pytest.fixture
 def task_state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     answer: dict[str, str | None] = {"state": "running"}
-    monkeypatch.setattr(callback_step, "task_state", lambda *_: answer["state"])
+    monkeypatch.setattr(step_run, "task_state", lambda *_: answer["state"])
     return answer
 
 
