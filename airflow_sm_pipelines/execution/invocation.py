@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
+from airflow_sm_pipelines.aws.requests.messages import custom_context
 from airflow_sm_pipelines.aws.requests.names import new_token, resource_name
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import describe_value
@@ -85,15 +86,17 @@ class Invocation:
             self._log.info("An earlier try of this task has the answer of %s; it is not invoked again", self._function)
             return outputs
         self._judge(last)
-        attempt = self._open_next(last)
+        attempt, identity = self._open_next(last), self._identity
         self._log.info("Invoking %s", self._function)
         try:
-            answer = invoke(self._custom_context(attempt))
+            answer = invoke(
+                custom_context(identity.execution_id, identity.step, attempt.token, str(identity.try_number))
+            )
         except LostAnswerError as error:
             raise self._lost(error) from error
         except CallRefusedError as error:
             self._close(attempt)
-            raise self._failure(error.in_words(), error.exception_type) from error
+            raise StepFailedError.of_refusal(identity.step, error) from error
         try:
             outputs = self._outputs(declared, answer)
         except StepFailedError:
@@ -149,16 +152,6 @@ class Invocation:
             InvocationAttempt(identity.epoch, token, number, name, opened_at=opened_at, submitted_at=now)
         )
 
-    def _custom_context(self, attempt: InvocationAttempt) -> dict[str, str]:
-        """Return what tells a handler that an invocation repeats another: everything but the try is the same."""
-        identity = self._identity
-        return {
-            "executionId": identity.execution_id,
-            "step": identity.step,
-            "token": attempt.token,
-            "try": str(identity.try_number),
-        }
-
     def _write(self, attempt: InvocationAttempt) -> InvocationAttempt:
         self._store.set(RECORD_KEY, as_stored(attempt))
         return attempt
@@ -198,7 +191,7 @@ class Invocation:
     def _lost(self, error: LostAnswerError) -> StepFailedError | StepOutcomeUnknownError:
         if self._on_unknown is OnUnknown.FAIL:
             return self._unknown(f"{error.in_words()}, after {self._function} was invoked")
-        return self._failure(f"{error.in_words()}; {_CANNOT_BE_LOOKED_UP}", error.exception_type)
+        return StepFailedError.of_refusal(self._identity.step, error, then=_CANNOT_BE_LOOKED_UP)
 
     def _unknown(self, what: str) -> StepOutcomeUnknownError:
         return StepOutcomeUnknownError(
@@ -207,5 +200,5 @@ class Invocation:
             "its work was done; then clear the task to invoke it again, or mark it successful",
         )
 
-    def _failure(self, message: str, exception_type: str | None = None) -> StepFailedError:
-        return StepFailedError(self._identity.step, message, exception_type=exception_type)
+    def _failure(self, message: str) -> StepFailedError:
+        return StepFailedError(self._identity.step, message)
