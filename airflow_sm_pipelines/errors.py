@@ -14,6 +14,7 @@
       + StepInterruptedError          the worker was told to end; the job goes on, the next try finds it
       + StepOutcomeUnknownError       the step's work may have been done, and must not be done twice
       + PipelineFailStepError         a Fail step was reached; the message is the definition's own
+    x RehearsalError                  a rehearsal could not be carried out
 
     x UnfitRequestError               no request can be made of what a step says; becomes a `RequestError`
 
@@ -190,3 +191,11 @@ class StepOutcomeUnknownError(StepError):
 
 class PipelineFailStepError(StepError):
     """A Fail step was reached: the pipeline's author wants the run to fail with this message."""
+
+
+class RehearsalError(SageMakerPipelinesError):
+    """A rehearsal could not be carried out; the message says what is missing or where the log is.
+
+    The definition cannot become a DAG, the ``[local]`` extra is not installed, the local AWS cannot start, or Airflow
+    broke. That the pipeline fails in the rehearsal is no error: see the report.
+    """

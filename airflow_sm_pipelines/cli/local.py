@@ -11,10 +11,10 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 
 DEFAULT_PORT = 4599
 
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM, then stop the jobs; returns the exit code."""
-    with without_user_settings():
+    with aws_settings_hidden():
         return _serve(args)
 
 

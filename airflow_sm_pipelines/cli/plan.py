@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
-from airflow_sm_pipelines.cli.definition_file import read_definition
-from airflow_sm_pipelines.cli.parameter_arguments import add_format, add_parameters, parameter_values
+from airflow_sm_pipelines.cli.arguments import (
+    WRONG_USAGE,
+    add_definition,
+    add_format,
+    add_parameters,
+    parameter_values,
+    read_definition,
+)
 from airflow_sm_pipelines.definition.models import ParameterValueError
-
-_WRONG_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``plan``."""
-    parser.add_argument("file", metavar="FILE", help="a pipeline definition (JSON)")
+    add_definition(parser)
     add_parameters(parser, "those of the definition")
     add_format(parser)
     parser.add_argument(
@@ -33,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         values = parameter_values(pipeline, args.parameters)
     except ParameterValueError as error:
         print(f"sm-pipelines plan: {error}", file=sys.stderr)
-        return _WRONG_USAGE
+        return WRONG_USAGE
     plan = plan_pipeline(pipeline, values, validate=args.validate)
     print(as_json(plan) if args.format == "json" else as_text(plan))
     return 1 if any(step.faults for step in plan.steps) else 0

@@ -35,7 +35,9 @@ EXECUTION_VARIABLES = (
     "TrainingJobName",
     "ProcessingJobName",
 )
-EXPERIMENT_MEMBERS = ("ExperimentName", "TrialName")
+EXPERIMENT_DEFAULTS = {"ExperimentName": "PipelineName", "TrialName": "PipelineExecutionId"}
+"""The execution variable that gives a member of ``PipelineExperimentConfig`` that the definition leaves out."""
+EXPERIMENT_MEMBERS = tuple(EXPERIMENT_DEFAULTS)
 
 
 class Namespace(Enum):

@@ -16,6 +16,7 @@ from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluat
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import MISSING, ParameterValueError
 from airflow_sm_pipelines.definition.property_files import property_file_uri
+from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
 from airflow_sm_pipelines.errors import ConditionTypeError, StepFailedError, UndefinedReferenceError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
@@ -103,7 +104,7 @@ class TaskScope:
         if config is None:
             raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition switches experiments off")
         if config is MISSING or member not in config:
-            return self.execution(_EXPERIMENT_DEFAULTS[member])
+            return self.execution(EXPERIMENT_DEFAULTS[member])
         return evaluate(config[member], self)
 
     def properties(self, step: str) -> Json:
@@ -196,4 +197,3 @@ _EXECUTION_VARIABLES: dict[str, Callable[[TaskScope], str]] = {
     "StartDateTime": lambda scope: scope._start(),
     "CurrentDateTime": lambda _: datetime.now(UTC).isoformat(),
 }
-_EXPERIMENT_DEFAULTS = {"ExperimentName": "PipelineName", "TrialName": "PipelineExecutionId"}

@@ -22,8 +22,8 @@ def graph_report(plans: Plans) -> GraphReport:
             name=plan.step.name,
             type=plan.step.type,
             depends_on=[Dependency.of(edge) for edge in plan.edges],
-            branch_of=BranchOf.of(plan.branch),
-            body_of=plan.body_of,
+            branch_of=BranchOf.of(plan.step.branch),
+            body_of=plan.step.body_of,
         )
         for plan in plans
     ]
@@ -58,7 +58,7 @@ def as_text(plans: Plans) -> str:
                 rows.append((f"{below}{'└─ ' if is_last else '├─ '}{title}", "", ""))
                 add(members, below + ("   " if is_last else "│  "), connect=True)
 
-    add([name for name, plan in by_name.items() if not plan.branch and not plan.body_of], "", connect=False)
+    add([name for name, plan in by_name.items() if not plan.step.branch and not plan.step.body_of], "", connect=False)
     width, type_width = (max(len(row[column]) for row in rows) for column in (0, 1))
     return "\n".join(f"{name:<{width}}  {kind:<{type_width}}  {waits}".rstrip() for name, kind, waits in rows)
 
@@ -109,7 +109,7 @@ def as_mermaid(plans: Plans) -> str:
     ids = {plan.step.name: f"s{number}" for number, plan in enumerate(plans)}
     lines = ["flowchart TD"]
     for plan in plans:
-        if not plan.body_of:
+        if not plan.step.body_of:
             lines += _node_lines(plan, plans, ids)
     for plan in plans:
         lines += [f"    {ids[edge.upstream]} {_arrow(edge)} {ids[plan.step.name]}" for edge in plan.edges]
@@ -121,7 +121,7 @@ def _node_lines(plan: StepPlan, plans: Plans, ids: dict[str, str]) -> list[str]:
     if not plan.body_steps:
         left, right = _SHAPES.get(plan.step.type, ("[", "]"))
         return [f"    {ids[plan.step.name]}{left}{label}{right}"]
-    body = [line for other in plans if other.body_of == plan.step.name for line in _node_lines(other, plans, ids)]
+    body = [line for other in plans if other.step.body_of == plan.step.name for line in _node_lines(other, plans, ids)]
     return [
         f"    subgraph {ids[plan.step.name]} [{label}]",
         *(f"    {line}" for line in body),

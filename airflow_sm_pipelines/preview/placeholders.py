@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import MISSING, Missing, Pipeline
-
-_EXPERIMENT_DEFAULTS = {"ExperimentName": "<Execution.PipelineName>", "TrialName": "<Execution.PipelineExecutionId>"}
+from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS, EXPERIMENT_MEMBERS
 
 
 class PlaceholderScope:
@@ -57,13 +56,13 @@ class PlaceholderScope:
         config = self._pipeline.experiment_config
         if isinstance(config, dict) and member in config:
             return evaluate(config[member], self)
-        return Unknown(_EXPERIMENT_DEFAULTS[member])
+        return Unknown(f"<Execution.{EXPERIMENT_DEFAULTS[member]}>")
 
     def trial(self) -> tuple[str, str] | None:
         """Return the names of experiment and trial, ``None`` if the definition switches experiments off."""
         if self._pipeline.experiment_config is None:
             return None
-        experiment, trial = (self.experiment(member) for member in _EXPERIMENT_DEFAULTS)
+        experiment, trial = (self.experiment(member) for member in EXPERIMENT_MEMBERS)
         return (
             experiment if isinstance(experiment, str) else str(experiment),
             trial if isinstance(trial, str) else str(trial),

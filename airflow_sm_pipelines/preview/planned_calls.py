@@ -109,7 +109,7 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         resolve=lambda value, _, payload: evaluate(value, of_job, payload=payload),
         members=members,
         trial=scope.trial,
-        shape=lambda call: (_shaped(call)[0], []),  # what does not fit is told of each call
+        shape=_shaped,
         tags=_tags(step),
         log=_Silence(),
         kind=kind,

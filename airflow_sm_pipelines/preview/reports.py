@@ -19,7 +19,7 @@ from airflow_sm_pipelines.definition.models import CacheConfig as DefinedCacheCo
 class Report(BaseModel):
     """Base of all reports and their parts. Members that were not given are left out of the JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return the report as plain JSON."""

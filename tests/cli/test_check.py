@@ -56,6 +56,15 @@ def test_every_error_of_every_file(file, capsys):
     )
 
 
+@pytest.mark.parametrize("name", ["text", "human"])
+def test_text_is_the_default_and_was_once_called_human(file, capsys, name):
+    name_of_file = file("warned.json", WARNED)
+    assert main(["check", name_of_file]) == 0
+    default = capsys.readouterr().out
+    assert main(["check", "--format", name, name_of_file]) == 0
+    assert capsys.readouterr().out == default
+
+
 def test_json_format(file, capsys):
     assert main(["check", "--format", "json", file("bad.json", BAD), file("warned.json", WARNED)]) == 1
     captured = capsys.readouterr()

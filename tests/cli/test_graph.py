@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
 
 
 def step(name, **members):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.cli.graph import as_json
 from airflow_sm_pipelines.definition.checks import warnings
 from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.preview.graph import as_json
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 DEFINITIONS = sorted(file for file in GOLDEN.glob("*.json") if not file.name.endswith(".graph.json"))

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
-from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.paths import PathSyntaxError, parse_path
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
+from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.preview.planned_calls import planned_calls
+from airflow_sm_pipelines.preview.resolve import resolve_steps
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 DOCUMENTS = [

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition import conditions, expressions, paths
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
+from airflow_sm_pipelines.preview.resolve import resolve_steps
 
 from .deviations import CASE, DEVIATIONS, ERROR
 from .generated_cases import condition_cases, expression_cases

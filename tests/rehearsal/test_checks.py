@@ -12,7 +12,7 @@ from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, needs_of_checks, put_needs
 from airflow_sm_pipelines.rehearsal.documents import FilePlace
-from airflow_sm_pipelines.rehearsal.files import files_read
+from airflow_sm_pipelines.rehearsal.scope import files_read
 
 CONFIG = "s3://bucket/cfg/analysis_config.json"
 

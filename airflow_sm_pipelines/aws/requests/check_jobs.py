@@ -45,6 +45,8 @@ def check_calls(start: StepStart) -> Calls[AwsCall]:
         UnfitRequestError: The request has no place for it, or a flag is no boolean.
     """
     request = yield from named_request(start)
+    if start.shape(creation(start, request))[1]:
+        return creation(start, request)  # it will be refused for that, and cannot be completed
     members = start.members()
     output_folder(request)  # where its results will be: to be known before the job costs anything
     model = members.get("ModelName")

@@ -107,7 +107,7 @@ def _response(result: Any, accept: str) -> tuple[bytes, str]:
 
 
 def _default_input(data: Any, content_type: str) -> Any:
-    import numpy
+    import numpy  # scripts without the defaults need none
 
     kind = content_type.split(";", maxsplit=1)[0].strip()
     if kind == _JSON:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from airflow_sm_pipelines.cli.user_settings import leave_user_settings, without_user_settings
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden, hide_aws_settings, without_settings
 
 
 def test_nothing_of_the_users_aws_or_proxy_settings_is_left():
@@ -15,7 +15,7 @@ def test_nothing_of_the_users_aws_or_proxy_settings_is_left():
         "no_proxy": "example.com",
         "HOME": "/home/somebody",
     }
-    leave_user_settings(environment)
+    hide_aws_settings(environment)
     assert environment == {
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -25,12 +25,18 @@ def test_nothing_of_the_users_aws_or_proxy_settings_is_left():
     }
 
 
+def test_only_variables_with_a_prefix_are_left_out():
+    environment = {"AIRFLOW_HOME": "/x", "AIRFLOW__CORE__X": "y", "AWS_PROFILE": "p", "HOME": "/h"}
+    assert without_settings(environment, "AIRFLOW_") == {"AWS_PROFILE": "p", "HOME": "/h"}
+    assert without_settings(environment, "AIRFLOW_", "AWS_") == {"HOME": "/h"}
+
+
 def test_the_process_has_them_again_afterwards_whatever_happens(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "production")
     before = dict(os.environ)
-    with without_user_settings():
+    with aws_settings_hidden():
         assert "AWS_PROFILE" not in os.environ
     assert dict(os.environ) == before
-    with pytest.raises(KeyError), without_user_settings():
+    with pytest.raises(KeyError), aws_settings_hidden():
         os.environ["AWS_NOTHING"]
     assert dict(os.environ) == before

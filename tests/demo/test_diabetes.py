@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.demo.diabetes import Prediction, RunResults, format_results, metric_in
 from airflow_sm_pipelines.demo.examples import DIABETES
-from airflow_sm_pipelines.demo.run_results import Prediction, RunResults, format_results, metric_in
 
 PACKAGE = {"ModelPackageArn": "arn:p/2", "ModelPackageVersion": 2, "ModelApprovalStatus": "Approved"}
 PROPERTIES = {

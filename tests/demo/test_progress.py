@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.demo import step_progress as module
-from airflow_sm_pipelines.demo.step_progress import (
+from airflow_sm_pipelines.demo import progress as module
+from airflow_sm_pipelines.demo.progress import (
     ProgressLog,
     ProgressTable,
     StepProgress,

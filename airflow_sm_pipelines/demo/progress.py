@@ -1,28 +1,29 @@
-"""How far the steps of a run are, as lines for people."""
+"""The progress of the steps of a run, as lines for people."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.demo.airflow_api import ApiObject
 from airflow_sm_pipelines.rehearsal.step_states import instance_name, task_of_step
 
-# Airflow's states in its own words, but for those between "not yet" and "running", which pass too fast to matter.
+# Airflow's own words, except for the states before "running", which pass too fast to matter.
 _SHOWN_STATES = {None: "waiting", "scheduled": "waiting", "up_for_retry": "waits for retry"}
 
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """One step of a run, at one moment.
+    """The progress of one step at one moment.
 
     Attributes:
         name: Name of the step.
         state: What to call the state of its task.
-        seconds: Since its task was first started, until it ended; ``None`` before.
+        seconds: Seconds since its task was first started, or until it ended; ``None`` before.
         job: Name of its last AWS job; empty if it has none.
     """
 
@@ -32,7 +33,7 @@ class StepProgress:
     job: str = ""
 
 
-def step_progress(task_instance: Mapping[str, Any], job: str, now: datetime) -> StepProgress:
+def step_progress(task_instance: ApiObject, job: str, now: datetime) -> StepProgress:
     """Read the progress of a step from its task instance.
 
     Args:
@@ -43,11 +44,11 @@ def step_progress(task_instance: Mapping[str, Any], job: str, now: datetime) -> 
     state = task_instance["state"]
     start, end = (_time(task_instance[member]) for member in ("start_date", "end_date"))
     seconds = None if start is None else max((end or now) - start, timedelta(0)).total_seconds()
-    return StepProgress(progress_name(task_instance), _SHOWN_STATES.get(state, state), seconds, job)
+    return StepProgress(progress_name(task_instance), str(_SHOWN_STATES.get(state, state)), seconds, job)
 
 
-def progress_name(task_instance: Mapping[str, Any]) -> str:
-    """Return what to call a task instance: its task, and in a ForEach the iteration.
+def progress_name(task_instance: ApiObject) -> str:
+    """Return the name of a task instance: its task, and in a ForEach the iteration.
 
     Args:
         task_instance: As Airflow's REST API returns it.
@@ -55,7 +56,7 @@ def progress_name(task_instance: Mapping[str, Any]) -> str:
     return instance_name(task_instance["task_id"], task_instance.get("map_index", -1))
 
 
-def tasks_in_order(steps: Sequence[Step], task_instances: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def tasks_in_order(steps: Sequence[Step], task_instances: Iterable[ApiObject]) -> list[ApiObject]:
     """Return the task instances that stand for steps, in the order of the definition, iterations by their index.
 
     Args:
@@ -75,20 +76,20 @@ def format_steps(steps: Sequence[StepProgress]) -> list[str]:
 
 
 def changed_steps(before: Iterable[StepProgress], after: Iterable[StepProgress]) -> set[str]:
-    """Return the names of the steps whose state or job is another one now; seconds alone are no change."""
+    """Return the names of the steps whose state or job has changed; the seconds do not count."""
     known = {step.name: (step.state, step.job) for step in before}
     return {step.name for step in after if known.get(step.name, ("waiting", "")) != (step.state, step.job)}
 
 
 class ProgressDisplay(Protocol):
-    """Shows the steps of a run, again and again."""
+    """A display of the steps of a run."""
 
     def show(self, steps: Sequence[StepProgress]) -> None:
-        """Show how far the steps are now."""
+        """Show the present progress."""
 
 
 class ProgressLog:
-    """For files and pipes: a line for each change.
+    """A display for files and pipes: a line for each change.
 
     Args:
         out: Where to write.
@@ -109,7 +110,7 @@ class ProgressLog:
 
 
 class ProgressTable:
-    """For terminals: a table that is written over in place.
+    """A display for terminals: a table that is overwritten in place.
 
     Args:
         out: The terminal.
@@ -120,10 +121,10 @@ class ProgressTable:
         self._height = 0
 
     def show(self, steps: Sequence[StepProgress]) -> None:
-        """Write the table over what was there before."""
+        """Overwrite the table."""
         width = shutil.get_terminal_size().columns
         up = f"\x1b[{self._height}A" if self._height else ""
-        # A line that wraps would be two: the way up would then be too short.
+        # A line that wraps would take two lines, and the way up would be too short.
         lines = "".join(f"\x1b[2K{line[: width - 1]}\n" for line in format_steps(steps))
         self._out.write(up + lines)
         self._out.flush()
@@ -131,7 +132,7 @@ class ProgressTable:
 
 
 def progress_display(out: TextIO) -> ProgressDisplay:
-    """Return the display that fits where the output goes."""
+    """Return the display that suits the output."""
     return ProgressTable(out) if out.isatty() else ProgressLog(out)
 
 

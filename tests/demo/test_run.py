@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_sm_pipelines.demo.run_failures import failure_reason, run_failures
+from airflow_sm_pipelines.demo.run import failure_reason, run_failures
 
 
 def error(message: str, *causes: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from botocore import xform_name
 
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
-from airflow_sm_pipelines.demo.run_jobs import RunJobs
+from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.demo.resources import _KINDS, RunJobs, RunResources
 
 
 class SageMaker:
@@ -95,3 +96,42 @@ def test_every_job_that_is_listed_can_be_listed_without_arguments(sagemaker_clie
     by_name = {xform_name(name): name for name in model.operation_names}
     assert "list_training_jobs" in listed
     assert [name for name in listed if model.operation_model(by_name[name]).input_shape.required_members] == []
+
+
+# -- what is no job ---------------------------------------------------------------------------------------------------
+
+STEPS = [Step("Create", "Model", {}), Step("Register", "RegisterModel", {}), Step("Train", "Training", {})]
+PROPERTIES = {
+    "Create": {"ModelName": "pipelines-x-Create-0"},
+    "Register": {"ModelPackageArn": "arn:aws:sagemaker:us-west-2:1:model-package/group/3"},
+    "Train": {"TrainingJobName": "job"},
+}
+
+
+def test_what_is_no_job_is_known_of_each_type() -> None:
+    assert sorted(_KINDS) == ["Endpoint", "EndpointConfig", "InferenceComponent", "Model", "RegisterModel"]
+
+
+class Api:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str]:
+        assert (dag_id, run_id) == ("dag", "run")
+        self.asked.append(task_id)
+        return PROPERTIES[task_id]
+
+
+def instances(**states: str) -> list[dict[str, Any]]:
+    return [{"task_id": name, "state": state, "map_index": -1} for name, state in states.items()]
+
+
+def test_models_and_packages_have_names_when_their_tasks_have_succeeded() -> None:
+    api = Api()
+    resources = RunResources(api, "dag", "run", STEPS)  # type: ignore[arg-type]
+    assert resources.by_task(instances(Create="running", Register="success", Train="success")) == {
+        "Register": "group/3"
+    }
+    found = resources.by_task(instances(Create="success", Register="success", Train="success"))
+    assert found == {"Register": "group/3", "Create": "pipelines-x-Create-0"}
+    assert api.asked == ["Register", "Create"], "each once"
