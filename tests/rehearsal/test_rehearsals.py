@@ -147,7 +147,7 @@ def test_a_text_stays_a_text_though_it_reads_like_a_number(plans: list[Rehearsal
     ("chosen", "message"),
     [
         ({"parameters": {"Sise": 1}}, "did you mean `Size`"),
-        ({"parameters": {"Size": "many"}}, "parameter Size takes"),
+        ({"parameters": {"Size": "many"}}, "parameter Size "),
         ({"outcomes": {"Aks": "stopped"}}, "did you mean `Ask`"),
         ({"outcomes": {"Each": "stopped"}}, "is of type ForEach, which runs no job"),
         ({"values": {"Ask.OutputParameters.m": 1}}, "reads no 'm' of Ask.OutputParameters"),
