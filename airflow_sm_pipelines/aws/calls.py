@@ -1,13 +1,21 @@
-"""Calls to AWS, and one error for all the ways in which they are refused."""
+"""Calls to AWS, with one error for all the ways in which a call fails."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from airflow_sm_pipelines.aws.failures import SERVICE_FAULT, exception_type_of_error
-from airflow_sm_pipelines.errors import CallNotMadeError, CallRefusedError, CallUnansweredError
+from airflow_sm_pipelines.aws.failures import SERVICE_FAULT, exception_type_of_error, says_absent
+from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError, CallRefusedError, CallUnansweredError
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+    from botocore.client import BaseClient
+    from botocore.model import StructureShape
+
+Body: TypeAlias = Mapping[str, Any]
+"""Members of a request or an answer, in the API's own names."""
 
 
 @contextmanager
@@ -15,10 +23,10 @@ def refusals(operation: str) -> Iterator[None]:
     """Turn every error of botocore into an `AwsCallError`.
 
     Args:
-        operation: What is called, for the message.
+        operation: Name of the operation, for the message.
 
     Raises:
-        AwsCallError: AWS answered with an error.
+        CallRefusedError: AWS answered with an error.
         CallUnansweredError: AWS did not answer.
         CallNotMadeError: There are no credentials, no region, or parameters that botocore rejects.
     """
@@ -39,12 +47,12 @@ def refusals(operation: str) -> Iterator[None]:
         raise CallNotMadeError(f"{operation}: {name}: {error}", name) from error
 
 
-def call(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Call one operation of a boto3 client.
+def call(client: BaseClient, operation: str, request: Body) -> dict[str, Any]:
+    """Call an operation and return its answer.
 
     Args:
         client: A boto3 client.
-        operation: Its name in the service model, e.g. ``CreateProcessingJob``.
+        operation: Name of the operation in the service model, e.g. ``CreateProcessingJob``.
         request: The request's members.
 
     Raises:
@@ -59,12 +67,12 @@ def call(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, A
         return dict(method(**request))
 
 
-def call_once(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Call an operation that has no idempotency token; botocore repeats it only if AWS has refused it (throttling).
+def call_once(client: BaseClient, operation: str, request: Body) -> dict[str, Any]:
+    """Call an operation that has no idempotency token; botocore retries it only if AWS refused it, e.g. by throttling.
 
     Args:
         client: A boto3 client.
-        operation: Its name in the service model, e.g. ``AddJobFlowSteps``.
+        operation: Name of the operation in the service model, e.g. ``AddJobFlowSteps``.
         request: The request's members.
 
     Raises:
@@ -73,22 +81,69 @@ def call_once(client: Any, operation: str, request: Mapping[str, Any]) -> dict[s
     service = client.meta.service_model.service_id.hyphenize()
     # Handlers of an operation answer before those of its service, and the first answer counts.
     client.meta.events.register_first(
-        f"needs-retry.{service}.{operation}", _not_in_doubt, unique_id=f"sm-pipelines-once-{operation}"
+        f"needs-retry.{service}.{operation}", _no_retry_in_doubt, unique_id=f"sm-pipelines-once-{operation}"
     )
     return call(client, operation, request)
 
 
-def _not_in_doubt(response: Any = None, **_: Any) -> bool | None:
-    """Tell botocore not to repeat a call that may have been executed; about any other it decides as it always does."""
+def _no_retry_in_doubt(response: tuple[AWSResponse, object] | None = None, **_: object) -> bool | None:
+    """Tell botocore not to retry a call that AWS may have executed; leave all others to its own rules."""
     refused = response is not None and response[0].status_code < 500
     return None if refused else False
 
 
-def input_shape(client: Any, operation: str) -> Any:
-    """Return botocore's model of what an operation takes.
+def find(client: BaseClient, operation: str, request: Body) -> dict[str, Any] | None:
+    """Return what a Describe operation answers, ``None`` if the resource does not exist.
+
+    Args:
+        client: A boto3 client.
+        operation: Name of the operation in the service model, e.g. ``DescribeProcessingJob``.
+        request: The request's members.
 
     Raises:
-        AwsCallError: The installed botocore lacks the operation.
+        AwsCallError: The call failed for another reason.
+    """
+    try:
+        return call(client, operation, request)
+    except AwsCallError as error:
+        if says_absent(error.code, error.message):
+            return None
+        raise
+
+
+def pages(
+    client: BaseClient,
+    operation: str,
+    request: Body,
+    entries: str,
+    token: str = "NextToken",  # noqa: S107 - a member
+) -> Iterator[Body]:
+    """Yield the entries of all pages of a List operation.
+
+    Args:
+        client: A boto3 client.
+        operation: Name of the operation in the service model, e.g. ``ListProcessingJobs``.
+        request: The request's members.
+        entries: Member of the answers that holds the entries.
+        token: Member of requests and answers that leads to the next page.
+
+    Raises:
+        AwsCallError: A call failed.
+    """
+    page: Body = {}
+    while True:
+        answer = call(client, operation, {**request, **page})
+        yield from answer.get(entries, ())
+        if not answer.get(token):
+            return
+        page = {token: answer[token]}
+
+
+def input_shape(client: BaseClient, operation: str) -> StructureShape:
+    """Return botocore's model of the request of an operation.
+
+    Raises:
+        CallNotMadeError: The installed botocore lacks the operation.
     """
     from botocore.model import OperationNotFoundError
 
@@ -98,7 +153,7 @@ def input_shape(client: Any, operation: str) -> Any:
         raise lacking_operation(client, operation) from error
 
 
-def lacking_operation(client: Any, operation: str) -> CallNotMadeError:
+def lacking_operation(client: BaseClient, operation: str) -> CallNotMadeError:
     """Return the error for an operation that is newer than the installed botocore."""
     import botocore
 
@@ -110,7 +165,7 @@ def lacking_operation(client: Any, operation: str) -> CallNotMadeError:
     return CallNotMadeError(message, "OperationNotFoundError")
 
 
-def read_object(client: Any, bucket: str, key: str) -> bytes:
+def read_object(client: BaseClient, bucket: str, key: str) -> bytes:
     """Return the content of an S3 object.
 
     Args:

@@ -1,23 +1,29 @@
 """Create, find, observe and stop the resource of a step, whatever service it belongs to.
 
-A row of `airflow_sm_pipelines.aws.kinds` names its service's protocol; here is what every protocol can do. All
-functions take a boto3 client; none of them waits.
+A row of `airflow_sm_pipelines.aws.kinds` names the protocol of its resources; the table of the names stands here. The
+functions take a boto3 client and the row, and hand on to that protocol. None of them waits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.aws.calls import call
+from airflow_sm_pipelines.aws.calls import Body, call
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import ResourceKind
-from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
+from airflow_sm_pipelines.aws.protocols.base import Observation, Outcome, ResourceProtocol
+from airflow_sm_pipelines.aws.protocols.emr import EmrClusterProtocol, EmrStepProtocol
+from airflow_sm_pipelines.aws.protocols.emr_serverless import EmrServerlessProtocol
+from airflow_sm_pipelines.aws.protocols.hosting import EndpointConfigProtocol, EndpointProtocol
+from airflow_sm_pipelines.aws.protocols.sagemaker import ModelCustomizationJobProtocol, TuningJobProtocol
 from airflow_sm_pipelines.errors import AwsCallError
 
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
 __all__ = [
-    "JobProtocol",
+    "PROTOCOLS",
     "Observation",
     "Outcome",
     "create",
@@ -30,55 +36,34 @@ __all__ = [
     "tags",
 ]
 
-_PROTOCOLS = {
-    "sagemaker": "airflow_sm_pipelines.aws.protocols.sagemaker",
-    "tuning-job": "airflow_sm_pipelines.aws.protocols.tuning",
-    "endpoint-config": "airflow_sm_pipelines.aws.protocols.endpoint_configs",
-    "endpoint": "airflow_sm_pipelines.aws.protocols.endpoints",
-    "model-customization-job": "airflow_sm_pipelines.aws.protocols.model_customization",
-    "emr-steps": "airflow_sm_pipelines.aws.protocols.emr_steps",
-    "emr-clusters": "airflow_sm_pipelines.aws.protocols.emr_clusters",
-    "emr-serverless": "airflow_sm_pipelines.aws.protocols.emr_serverless",
+PROTOCOLS: Mapping[str, type[ResourceProtocol]] = {
+    "sagemaker": ResourceProtocol,
+    "tuning-job": TuningJobProtocol,
+    "model-customization-job": ModelCustomizationJobProtocol,
+    "endpoint-config": EndpointConfigProtocol,
+    "endpoint": EndpointProtocol,
+    "emr-steps": EmrStepProtocol,
+    "emr-clusters": EmrClusterProtocol,
+    "emr-serverless": EmrServerlessProtocol,
 }
+"""The protocols by the names that rows use (`ResourceKind.protocol`)."""
 
 
-class JobProtocol(Protocol):
-    """How one service creates, observes and stops what steps need; a module of this room."""
-
-    def create(self, client: Any, kind: ResourceKind, request: Mapping[str, Any], /) -> tuple[bool, str] | None:
-        """See `create`."""
-
-    def observe(self, client: Any, kind: ResourceKind, reference: str, /) -> Observation | None:
-        """See `observe`."""
-
-    def stop(self, client: Any, kind: ResourceKind, reference: str, /) -> bool:
-        """See `stop`."""
-
-    def remove(self, client: Any, kind: ResourceKind, reference: str, /) -> bool:
-        """See `remove`; only where a row has `leaves_behind`."""
-
-    def running(self, client: Any, kind: ResourceKind, name_contains: str = "", /) -> Iterator[tuple[str, str]]:
-        """See `running`."""
-
-    def tags(self, client: Any, kind: ResourceKind, arn: str, /) -> list[Mapping[str, str]]:
-        """See `tags`."""
-
-
-def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple[bool, str] | None:
-    """Create the resource that ``request`` names, or that its idempotency token stands for.
+def create(client: BaseClient, kind: ResourceKind, request: Body) -> tuple[bool, str] | None:
+    """Create the resource that a request names; see `ResourceProtocol.create`.
 
     Returns:
-        Whether it is new, as far as AWS tells (not if an earlier call of the same attempt had created it), and its
-        reference, which Describe takes: its name, or what the service calls it if the service makes the name.
-        ``None`` if an earlier change of the same resource must end first: ask again later.
+        Whether the resource is new, as far as AWS tells (not if an earlier call of the same attempt had created it),
+        and its reference, which `observe` takes: its name, or what the service calls it if the service assigns the
+        name. ``None`` if an earlier change of the same resource must end first: ask again later.
 
     Raises:
-        AwsCallError: AWS refused the request.
+        AwsCallError: A call failed.
     """
-    return _protocol(kind).create(client, kind, request)
+    return _protocol(client, kind).create(request)
 
 
-def expected_reference(kind: ResourceKind, request: Mapping[str, Any], name: str) -> str:
+def expected_reference(kind: ResourceKind, request: Body, name: str) -> str:
     """Return the reference that finds the resource if the answer of Create is lost; empty if none does.
 
     Args:
@@ -91,65 +76,61 @@ def expected_reference(kind: ResourceKind, request: Mapping[str, Any], name: str
     return "" if kind.named_by_service else name
 
 
-def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | None:
-    """Look at a resource once; ``None`` if it does not exist.
+def observe(client: BaseClient, kind: ResourceKind, reference: str) -> Observation | None:
+    """Return the state of a resource, ``None`` if it does not exist.
 
     Raises:
-        AwsCallError: AWS refused the call.
+        AwsCallError: A call failed.
     """
-    return _protocol(kind).observe(client, kind, reference)
+    return _protocol(client, kind).observe(reference)
 
 
-def stop(client: Any, kind: ResourceKind, reference: str) -> bool:
-    """Ask AWS to stop a resource.
+def stop(client: BaseClient, kind: ResourceKind, reference: str) -> bool:
+    """Stop a resource.
 
     Returns:
-        False if there was nothing to stop: it does not exist, has already ended, or is of a kind that cannot be
-        stopped. True also if somebody else has told it to stop.
+        False if there was nothing to stop: the resource does not exist, has ended, or is of a kind that cannot be
+        stopped. True also if it was being stopped already.
 
     Raises:
-        AwsCallError: AWS refused the call for another reason.
+        AwsCallError: A call failed, and the resource still runs.
     """
-    return _protocol(kind).stop(client, kind, reference)
+    return _protocol(client, kind).stop(reference)
 
 
-def remove(client: Any, kind: ResourceKind, reference: str) -> bool:
-    """Bring what a resource leaves behind one call nearer to its end; only of kinds whose row has `leaves_behind`.
+def remove(client: BaseClient, kind: ResourceKind, reference: str) -> bool:
+    """Advance the clean-up of a resource's leftovers by one AWS call; only kinds with `leaves_behind` have any.
 
     Returns:
-        Whether something of it is still there, so that it must be called again.
+        Whether some are left, so that it must be called again.
 
     Raises:
-        AwsCallError: AWS refused a call.
+        AwsCallError: A call failed.
     """
-    return _protocol(kind).remove(client, kind, reference) if kind.leaves_behind else False
+    return _protocol(client, kind).remove(reference)
 
 
-def running(client: Any, kind: ResourceKind, name_contains: str = "") -> Iterator[tuple[str, str]]:
-    """Yield reference and ARN of every running resource, or of those whose name holds ``name_contains``.
+def running(client: BaseClient, kind: ResourceKind, name_contains: str = "") -> Iterator[tuple[str, str]]:
+    """Yield reference and ARN of every running resource, or of those whose name contains a text.
 
-    The last part of a reference (after the last slash) is the name that the resource's attempt record has.
-
-    There are none of a kind that costs nothing (it has no List operation in its row).
+    The last part of a reference, after the last slash, is the name in the attempt's record.
 
     Raises:
-        AwsCallError: AWS refused a call.
+        AwsCallError: A call failed.
     """
-    if not kind.list:
-        return iter(())
-    return _protocol(kind).running(client, kind, name_contains)
+    return _protocol(client, kind).running(name_contains)
 
 
-def tags(client: Any, kind: ResourceKind, arn: str) -> list[Mapping[str, str]]:
+def tags(client: BaseClient, kind: ResourceKind, arn: str) -> list[Mapping[str, str]]:
     """Return the tags of a resource that `running` has found.
 
     Raises:
-        AwsCallError: AWS refused the call.
+        AwsCallError: The call failed.
     """
-    return _protocol(kind).tags(client, kind, arn)
+    return _protocol(client, kind).tags(arn)
 
 
-def last_log_lines(logs_client: Any, kind: ResourceKind, name: str, limit: int = 20) -> list[str]:
+def last_log_lines(logs_client: BaseClient, kind: ResourceKind, name: str, limit: int = 20) -> list[str]:
     """Return the last lines that a job wrote to CloudWatch Logs, oldest first.
 
     Args:
@@ -190,5 +171,5 @@ def last_log_lines(logs_client: Any, kind: ResourceKind, name: str, limit: int =
     return [line for _, line in events[-limit:]]
 
 
-def _protocol(kind: ResourceKind) -> JobProtocol:
-    return cast("JobProtocol", import_module(_PROTOCOLS[kind.protocol]))
+def _protocol(client: BaseClient, kind: ResourceKind) -> ResourceProtocol:
+    return PROTOCOLS[kind.protocol](client, kind)

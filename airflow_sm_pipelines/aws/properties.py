@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.aws.calls import Body
+
+# Member of BestCandidateProperties -> prefix in the best candidate's CandidateArtifactLocations, file below it.
+# Source: the SDK's integration test of the AutoML step compares what the service puts there with these files.
+_BEST_CANDIDATE_REPORTS = {
+    "ModelInsightsJsonReportPath": ("ModelInsights", "statistics.json"),
+    "ExplainabilityJsonReportPath": ("Explainability", "analysis.json"),
+}
 
 
-def plain_properties(description: Mapping[str, Any]) -> dict[str, Any]:
+def plain_properties(description: Body) -> dict[str, Any]:
     """Return a Describe response as plain JSON: ISO 8601 times, no response metadata.
 
     Args:
@@ -20,7 +30,7 @@ def plain_properties(description: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _plain(value) for key, value in description.items() if key != "ResponseMetadata"}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
@@ -28,3 +38,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
+
+
+def best_candidate_properties(description: Body) -> dict[str, str]:
+    """Return ``BestCandidateProperties`` of an AutoML job: the S3 URIs of the JSON reports that its best candidate has.
+
+    Args:
+        description: The DescribeAutoMLJob response.
+    """
+    candidate = description.get("BestCandidate") or {}
+    places = (candidate.get("CandidateProperties") or {}).get("CandidateArtifactLocations") or {}
+    return {
+        member: f"{places[prefix].rstrip('/')}/{file}"
+        for member, (prefix, file) in _BEST_CANDIDATE_REPORTS.items()
+        if places.get(prefix)
+    }

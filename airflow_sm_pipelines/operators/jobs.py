@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_sm_pipelines.aws.auto_ml_reports import best_candidate_properties
 from airflow_sm_pipelines.aws.kinds import (
     AUTO_ML_JOB,
     ENDPOINT,
@@ -21,7 +20,8 @@ from airflow_sm_pipelines.aws.kinds import (
     TRANSFORM_JOB,
     TUNING_JOB,
 )
-from airflow_sm_pipelines.aws.protocols.tuning import associate_trials, best_training_jobs
+from airflow_sm_pipelines.aws.properties import best_candidate_properties
+from airflow_sm_pipelines.aws.tuning_jobs import associate_trials, best_training_jobs
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError
 from airflow_sm_pipelines.operators.base import JobOperator
 

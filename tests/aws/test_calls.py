@@ -1,14 +1,27 @@
-"""Calls to AWS, and the one error of all their refusals."""
+"""Calls to AWS, with one error for all the ways in which a call fails."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
 
 from airflow_sm_pipelines.aws.calls import call, input_shape
 from airflow_sm_pipelines.errors import AwsCallError
+
+NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
+
+
+@pytest.fixture
+def answers(sagemaker_client: Any) -> Iterator[Stubber]:
+    """The answers of AWS in order; every one of them must be asked for."""
+    with Stubber(sagemaker_client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
 
 
 def client_that_raises(sagemaker_client: Any, error: Exception) -> Any:
@@ -29,8 +42,6 @@ def test_an_answer_with_an_error_is_a_refusal_of_aws(sagemaker_client: Any, clie
 
 
 def test_an_aws_that_does_not_answer_is_a_service_fault_and_no_refusal(sagemaker_client: Any) -> None:
-    from botocore.exceptions import EndpointConnectionError
-
     client = client_that_raises(sagemaker_client, EndpointConnectionError(endpoint_url="http://x"))
 
     with pytest.raises(AwsCallError) as caught:
@@ -61,3 +72,31 @@ def test_an_operation_that_botocore_lacks_is_named_with_what_to_upgrade(sagemake
 
 def test_the_model_of_an_operation_is_botocores(sagemaker_client: Any) -> None:
     assert "ProcessingJobName" in input_shape(sagemaker_client, "CreateProcessingJob").members
+
+
+def test_a_refused_call_tells_operation_code_and_message(sagemaker_client: Any, answers: Stubber) -> None:
+    answers.add_client_error("describe_processing_job", "AccessDeniedException", "not authorized")
+
+    with pytest.raises(AwsCallError) as caught:
+        call(sagemaker_client, "DescribeProcessingJob", {"ProcessingJobName": NAME})
+
+    assert str(caught.value) == "DescribeProcessingJob: AccessDeniedException: not authorized"
+    assert caught.value.exception_type is None
+
+
+def test_throttling_and_service_faults_have_sagemakers_types(sagemaker_client: Any, answers: Stubber) -> None:
+    answers.add_client_error("describe_processing_job", "ThrottlingException", "Rate exceeded")
+    answers.add_client_error("describe_processing_job", "Oops", "", 503)
+
+    types = []
+    for _ in range(2):
+        with pytest.raises(AwsCallError) as caught:
+            call(sagemaker_client, "DescribeProcessingJob", {"ProcessingJobName": NAME})
+        types.append(caught.value.exception_type)
+
+    assert types == ["Step.THROTTLING", "Step.SERVICE_FAULT"]
+
+
+def test_a_request_that_botocore_rejects_is_refused(sagemaker_client: Any) -> None:
+    with pytest.raises(AwsCallError, match="ParamValidationError"):
+        call(sagemaker_client, "DescribeProcessingJob", {"Name": NAME})

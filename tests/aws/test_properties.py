@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
-from airflow_sm_pipelines.aws.properties import plain_properties
+import pytest
+
+from airflow_sm_pipelines.aws.properties import best_candidate_properties, plain_properties
 
 CREATED = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
@@ -39,3 +42,22 @@ def test_other_values_keep_their_types() -> None:
 
     assert properties == description
     assert json.loads(json.dumps(properties)) == description
+
+
+# -- where the reports of an AutoML job's best candidate are -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "description",
+    [{}, {"BestCandidate": {}}, {"BestCandidate": {"CandidateProperties": {"CandidateArtifactLocations": {}}}}],
+)
+def test_a_job_without_reports_has_no_paths(description: dict[str, Any]) -> None:
+    assert best_candidate_properties(description) == {}
+
+
+def test_a_report_that_is_there_alone_has_its_path() -> None:
+    places = {"CandidateArtifactLocations": {"Explainability": "s3://bucket/why/"}}
+
+    found = best_candidate_properties({"BestCandidate": {"CandidateProperties": places}})
+
+    assert found == {"ExplainabilityJsonReportPath": "s3://bucket/why/analysis.json"}

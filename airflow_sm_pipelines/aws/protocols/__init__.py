@@ -1,1 +1,1 @@
-"""How each service creates, observes, lists and stops what steps need."""
+"""How services create, observe and stop resources: one base class, and subclasses that override what differs."""

@@ -1,137 +1,56 @@
-"""SageMaker's resources, which all work alike: by their rows in `airflow_sm_pipelines.aws.kinds`.
+"""Tuning jobs and model customization jobs: how they differ from SageMaker's other resources.
 
-botocore retries calls by itself, so a Create whose answer was lost can come back as "already exists": under a name
-that only we can know, that is success.
+Source of the latter: API reference, CreateJob, DescribeJob, ListJobs, StopJob.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
-from airflow_sm_pipelines.aws.calls import call
-from airflow_sm_pipelines.aws.failures import says_absent, says_present
-from airflow_sm_pipelines.aws.kinds import ResourceKind
-from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
+from airflow_sm_pipelines.aws.calls import Body, call, input_shape
+from airflow_sm_pipelines.aws.failures import says_present
+from airflow_sm_pipelines.aws.protocols.base import Observation, Outcome, ResourceProtocol
+from airflow_sm_pipelines.aws.tuning_jobs import failure_reasons
 from airflow_sm_pipelines.errors import AwsCallError
 
 
-def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple[bool, str]:
-    """Create it; see `airflow_sm_pipelines.aws.jobs.create`."""
-    try:
-        answer = call(client, kind.create, request)
-    except AwsCallError as error:
-        if not kind.named_by_service and says_present(error.code, error.message):
-            return False, str(request[kind.name_member])
-        raise
-    return True, str(answer[kind.arn_member] if kind.named_by_service else request[kind.name_member])
+class TuningJobProtocol(ResourceProtocol):
+    """The protocol of tuning jobs, whose own failure reason only says that training jobs failed."""
+
+    def observe(self, reference: str) -> Observation | None:
+        """Return the state of a tuning job; a failed one also has the reasons of its training jobs."""
+        seen = super().observe(reference)
+        if seen is None or seen.outcome is not Outcome.FAILED:
+            return seen
+        reasons = [seen.reason, *failure_reasons(self.client, reference)]
+        return replace(seen, reason="; ".join(reason for reason in reasons if reason))
 
 
-def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | None:
-    """Look at it; see `airflow_sm_pipelines.aws.jobs.observe`."""
-    try:
-        description = call(client, kind.describe, {kind.name_member: reference})
-    except AwsCallError as error:
-        if says_absent(error.code, error.message):
-            return None
-        raise
-    return observation_of(kind, description)
+class ModelCustomizationJobProtocol(ResourceProtocol):
+    """The protocol of model customization jobs, which are identified by category and name together.
 
-
-def observation_of(kind: ResourceKind, description: Mapping[str, Any]) -> Observation:
-    """Return what a Describe response means by the kind's row."""
-    if not kind.status_member:
-        return Observation("Created", Outcome.SUCCEEDED, "", description)
-    status = str(description.get(kind.status_member, ""))
-    return Observation(status, _outcome(kind, status), _reason(kind, description), description)
-
-
-def _reason(kind: ResourceKind, description: Mapping[str, Any]) -> str:
-    reasons = [next((str(description[m]) for m in kind.reason_members if description.get(m)), "")]
-    for member in kind.detail_members:
-        reasons += [str(text) for entry in description.get(member) or () for text in entry.values()]
-    return "; ".join(reason for reason in reasons if reason)
-
-
-def _outcome(kind: ResourceKind, status: str) -> Outcome:
-    if status in kind.succeeded:
-        return Outcome.SUCCEEDED
-    if status in kind.failed:
-        return Outcome.FAILED
-    if status in kind.stopped:
-        return Outcome.STOPPED
-    return Outcome.RUNNING
-
-
-def stop(client: Any, kind: ResourceKind, reference: str) -> bool:
-    """Stop it; see `airflow_sm_pipelines.aws.jobs.stop`."""
-    if not kind.stop:
-        return False
-    return stop_running(
-        kind,
-        look=lambda: observe(client, kind, reference),
-        order=lambda: call(client, kind.stop, {kind.name_member: reference}),
-    )
-
-
-def stop_running(kind: ResourceKind, look: Callable[[], Observation | None], order: Callable[[], Any]) -> bool:
-    """Give the order to stop, if a look shows that it still runs and was not told before.
-
-    Returns:
-        Whether there was something to stop.
-
-    Raises:
-        AwsCallError: AWS refused a call, though the resource still runs.
+    A reference is ``<JobCategory>/<JobName>``.
     """
-    seen = look()
-    if seen is None or seen.outcome is not Outcome.RUNNING:
-        return False
-    if seen.status in kind.stopping_states:
-        return True
-    try:
-        order()
-    except AwsCallError:
-        # It may have ended, or begun to, between the look and the call; APIs differ in how they say so.
-        seen = look()
-        if seen is None or seen.outcome is not Outcome.RUNNING:
-            return False
-        if seen.status not in kind.stopping_states:
+
+    def create(self, request: Body) -> tuple[bool, str]:
+        """Create a job, or find the one of this category and name."""
+        reference = f"{request[self.kind.parent_member]}/{request[self.kind.name_member]}"
+        try:
+            call(self.client, self.kind.create, request)
+        except AwsCallError as error:
+            if says_present(error.code, error.message):
+                return False, reference
             raise
-    return True
+        return True, reference
 
+    def key_members(self, reference: str) -> dict[str, str]:
+        """Return category and name."""
+        category, _, name = reference.partition("/")
+        return {self.kind.parent_member: category, self.kind.name_member: name}
 
-def running(client: Any, kind: ResourceKind, name_contains: str = "") -> Iterator[tuple[str, str]]:
-    """Find them; see `airflow_sm_pipelines.aws.jobs.running`."""
-    for summary in summaries(client, kind, name_contains):
-        yield str(summary[kind.name_member]), str(summary[kind.arn_member])
-
-
-def summaries(
-    client: Any, kind: ResourceKind, name_contains: str = "", among: Mapping[str, str] | None = None
-) -> Iterator[Mapping[str, Any]]:
-    """Yield the List operation's summary of every resource that runs, or of those whose name holds ``name_contains``.
-
-    Args:
-        client: A boto3 client for SageMaker.
-        kind: Their row.
-        name_contains: As for `running`.
-        among: Members of the List request that narrow it down further.
-
-    Raises:
-        AwsCallError: AWS refused a call.
-    """
-    wanted = {**(among or {}), **({"NameContains": name_contains} if name_contains else {})}
-    for status in kind.running_states:
-        page: dict[str, Any] = {}
-        while True:
-            answer = call(client, kind.list, {"StatusEquals": status, "MaxResults": 100, **wanted, **page})
-            yield from answer.get(kind.summaries_member, ())
-            if not answer.get("NextToken"):
-                break
-            page = {"NextToken": answer["NextToken"]}
-
-
-def tags(client: Any, kind: ResourceKind, arn: str) -> list[Mapping[str, str]]:
-    """Read its tags; see `airflow_sm_pipelines.aws.jobs.tags`."""
-    found: list[Mapping[str, str]] = call(client, "ListTags", {"ResourceArn": arn}).get("Tags", [])
-    return found
+    def running(self, name_contains: str = "") -> Iterator[tuple[str, str]]:
+        """Yield reference and ARN of the running jobs of every category that botocore knows."""
+        for category in input_shape(self.client, self.kind.list).members[self.kind.parent_member].enum:
+            for summary in self.summaries(name_contains, {self.kind.parent_member: category}):
+                yield f"{category}/{summary[self.kind.name_member]}", str(summary[self.kind.arn_member])

@@ -1,4 +1,4 @@
-"""Tuning jobs against a stubbed API: reasons, the best training jobs, roles, the experiment."""
+"""The training jobs of tuning jobs over a stubbed API: reasons, the best, the experiment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.kinds import TUNING_JOB
-from airflow_sm_pipelines.aws.protocols.tuning import associate_trials, best_training_jobs
+from airflow_sm_pipelines.aws.tuning_jobs import associate_trials, best_training_jobs
 from airflow_sm_pipelines.errors import AwsCallError
 
 ROLE = "arn:aws:iam::123456789012:role/Pipeline"

@@ -11,6 +11,7 @@ from botocore.stub import Stubber
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.jobs import Outcome
 from airflow_sm_pipelines.aws.kinds import ENDPOINT, INFERENCE_COMPONENT
+from airflow_sm_pipelines.aws.protocols.hosting import differences
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.errors import AwsCallError
 
@@ -244,3 +245,36 @@ def test_a_component_is_compared_with_what_its_description_shows(
     }
 
     assert jobs.create(answers.client, INFERENCE_COMPONENT, request) == answer
+
+
+# -- when a description of AWS is what a request asked for ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (1, 1.0),
+        (None, False),
+        ([], None),
+        ({"A": 1}, {"A": 1, "FilledIn": "by AWS"}),
+        ([{"A": 1}], [{"A": 1, "FilledIn": "by AWS"}]),
+    ],
+)
+def test_what_aws_fills_in_is_no_difference(wanted: Any, found: Any) -> None:
+    assert list(differences(wanted, found, "X")) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "places"),
+    [
+        ("a", "b", ["X"]),
+        (None, "only there", ["X"]),
+        ("only here", None, ["X"]),
+        ([1], [1, 2], ["X"]),
+        ([{"A": 1}, {"A": 2}], [{"A": 1}, {"A": 3}], ["X[1].A"]),
+        ({"A": {"B": 1, "C": 2}}, {"A": {"B": 2}}, ["X.A.B", "X.A.C"]),
+        ({"A": 1}, "text", ["X"]),
+    ],
+)
+def test_each_difference_is_named_by_its_place(wanted: Any, found: Any, places: list[str]) -> None:
+    assert list(differences(wanted, found, "X")) == places
