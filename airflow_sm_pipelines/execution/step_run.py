@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_sm_pipelines.aws.calls import call, input_shape, read_object
+from airflow_sm_pipelines.aws.calls import Body, call, input_shape, read_object
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.shaping import shape_request
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan

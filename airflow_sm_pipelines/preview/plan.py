@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import Any, cast
 
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body
+from airflow_sm_pipelines.aws.calls import Body
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject

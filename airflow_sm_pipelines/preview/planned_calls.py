@@ -11,18 +11,19 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.lineage import LINEAGE_ENTITIES
 from airflow_sm_pipelines.aws.requests.messages import JSON_MEMBERS
 from airflow_sm_pipelines.aws.requests.names import resource_name
 from airflow_sm_pipelines.aws.requests.shaping import shape_request
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.aws.s3_objects import split_uri
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
-from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError, StepError, UnfitRequestError
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
@@ -239,7 +240,7 @@ def _shaped(call: AwsCall) -> tuple[dict[str, Any], list[str]]:
     return {**request, **kept}, faults
 
 
-def _is_unknown(value: Json) -> bool:
+def _is_unknown(value: object) -> bool:
     """Tell whether a value is a placeholder, or a text that a builder has made around one."""
     return isinstance(value, Unknown) or (isinstance(value, str) and "<Execution.PipelineExecutionId>" in value)
 

@@ -54,4 +54,4 @@ def test_a_step_without_a_job_is_skipped_and_the_others_are_cleaned(
 
     assert (tried.states["Train"], tried.states["Clean"]) == ("failed", "success")
     assert objects() == {"tmp/part-10.csv", "tmp/kept.csv"}
-    assert "Skipped Train: what is needed to find its outputs is not there" in capfd.readouterr().out
+    assert "Skipped Train: its outputs cannot be located" in capfd.readouterr().out

@@ -115,7 +115,7 @@ def test_another_source_under_the_same_name_is_a_warning(
 
     task.execute(context)
 
-    assert "was there with another Source, which AWS does not change" in caplog.text
+    assert "existed with another Source, which AWS does not change" in caplog.text
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before-a-call", "after-a-call"])

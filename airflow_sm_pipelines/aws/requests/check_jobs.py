@@ -1,22 +1,23 @@
-"""The processing job of a check: what the service adds to the request, and what the finished job says of it.
+"""The processing job of a check step: its request, completed as the service does it, and what the request says.
 
-What the job is checked against is the baseline given with the step, else that of the latest approved version of its
-model package group. The containers take a baseline as two files and two environment variables (developer guide,
-"Container Contract Inputs", and Processing jobs that Model Monitor has started; that a pipeline's check is given the
-same is *assumed*).
+A check compares its data with the baseline given with the step, else with the one of the latest approved version of the
+step's model package group. The containers take a baseline as two files and two environment variables (developer guide,
+"Container Contract Inputs", and processing jobs that Model Monitor has started; that pipelines do the same is
+*assumed*).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckType
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.requests.check_rules import CheckRule, check_rule
 from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, unless
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError
 
 _ANALYSIS_CONFIG = "analysis_config"
@@ -26,7 +27,7 @@ _PURPOSE = "prepare its job"
 
 
 class _BaselineInput(NamedTuple):
-    """How a container is given one file of a baseline."""
+    """How a container takes one file of a baseline."""
 
     name: str
     folder: str
@@ -38,17 +39,17 @@ _STATISTICS = _BaselineInput("baseline_statistics", "/opt/ml/processing/baseline
 
 
 def check_calls(start: StepStart) -> Calls[AwsCall]:
-    """Create the processing job that calculates a baseline and, if asked to, checks the data against the previous one.
+    """Create the processing job that calculates a baseline and, unless SkipCheck is set, checks the data.
 
     Raises:
         StepFailedError: There is no previous baseline to check against.
-        UnfitRequestError: The request has no place for it, or a flag is no boolean.
+        UnfitRequestError: The request lacks a member that a check needs, or a flag is neither true nor false.
     """
     request = yield from named_request(start)
     if start.shape(creation(start, request))[1]:
-        return creation(start, request)  # it will be refused for that, and cannot be completed
+        return creation(start, request)  # its faults are reported when it is sent
     members = start.members()
-    output_folder(request)  # where its results will be: to be known before the job costs anything
+    output_folder(request)  # fails before the job costs anything if there is no place for its results
     model = members.get("ModelName")
     if model and members.get("CheckType") in _CLARIFY_CHECKS:
         request = yield from _with_model_name(start, request, str(model))
@@ -68,7 +69,7 @@ def rule_of(members: Body) -> CheckRule:
         members: The step's own members, resolved.
 
     Raises:
-        UnfitRequestError: A flag is no boolean.
+        UnfitRequestError: A flag is neither true nor false.
     """
     return check_rule(
         skip_check=flag(members, "SkipCheck", default=False),
@@ -77,10 +78,10 @@ def rule_of(members: Body) -> CheckRule:
 
 
 def flag(members: Body, name: str, *, default: bool) -> bool:
-    """Return a flag of a check step, which a parameter may give as text.
+    """Return a flag of a check step; a parameter may give it as text.
 
     Raises:
-        UnfitRequestError: It is neither true nor false.
+        UnfitRequestError: The flag is neither true nor false.
     """
     value = members.get(name)
     if value is None:
@@ -92,13 +93,13 @@ def flag(members: Body, name: str, *, default: bool) -> bool:
 
 
 def previous_baseline(start: StepStart, members: Body) -> Calls[Baseline]:
-    """Return the baseline given with the step, else that of the group's latest approved version; or an empty one.
+    """Return the baseline given with the step, else the one of the group's latest approved version; empty if none.
 
-    A baseline is taken as a whole: a file of the one is never paired with a file of the other.
+    A baseline is taken as a whole: its files never come from different sources.
 
     Args:
         start: The step.
-        members: Its own members, resolved.
+        members: The step's own members, resolved.
     """
     group = members.get("ModelPackageGroupName")
     supplied = _supplied(members)
@@ -112,13 +113,13 @@ def previous_baseline(start: StepStart, members: Body) -> Calls[Baseline]:
 
 
 def _supplied(members: Body) -> Baseline:
-    """Return the baseline given with the step; a null or an empty text is none."""
+    """Return the baseline given with the step; null and an empty string count as missing."""
     constraints, statistics = (members.get(f"SuppliedBaseline{name}") or "" for name in ("Constraints", "Statistics"))
     return Baseline(str(constraints), str(statistics))
 
 
 def _latest_approved(group: str) -> Calls[str | None]:
-    """Return the ARN of the latest approved version of a group; a group that does not exist has none."""
+    """Return the ARN of the latest approved version of a group, ``None`` if there is no version or no group."""
     query = {
         "ModelPackageGroupName": group,
         "ModelApprovalStatus": "Approved",
@@ -140,9 +141,9 @@ def _latest_approved(group: str) -> Calls[str | None]:
 
 
 def _registered_baseline(package: str, check_type: CheckType) -> Calls[Baseline]:
-    """Return the baseline for drift checks that a model package was registered with; empty if it has none.
+    """Return a model package's baseline for drift checks; empty if it has none.
 
-    Only ``DriftCheckBaselines`` count (developer guide, "Working with baselines"), not ``ModelMetrics``.
+    It is in ``DriftCheckBaselines`` (developer guide, "Working with baselines"), not in ``ModelMetrics``.
     """
     described = yield AwsCall("sagemaker", "DescribeModelPackage", {"ModelPackageName": package}, _PURPOSE)
     section = described.get("DriftCheckBaselines", {}).get(check_type.section, {})
@@ -168,12 +169,12 @@ def _missing_baseline(members: Body) -> str:
     )
 
 
-def with_baseline(request: Mapping[str, Any], baseline: Baseline) -> dict[str, Any]:
+def with_baseline(request: Body, baseline: Baseline) -> Body:
     """Return a CreateProcessingJob request whose job checks its data against a baseline.
 
     Args:
         request: The request.
-        baseline: The baseline; a file that it lacks is not given.
+        baseline: The baseline; a missing file is left out.
     """
     inputs, environment = list(request.get("ProcessingInputs") or ()), dict(request.get("Environment") or {})
     for place, uri in ((_CONSTRAINTS, baseline.constraints), (_STATISTICS, baseline.statistics)):
@@ -192,8 +193,8 @@ def with_baseline(request: Mapping[str, Any], baseline: Baseline) -> dict[str, A
     return {**request, "ProcessingInputs": inputs, "Environment": environment}
 
 
-def checked_against(description: Mapping[str, Any]) -> Baseline:
-    """Return the baseline that a job was told to check its data against; empty if it was told none.
+def checked_against(description: Body) -> Baseline:
+    """Return the baseline that a job's data were checked against; empty if the job checked nothing.
 
     Args:
         description: The DescribeProcessingJob response.
@@ -202,14 +203,14 @@ def checked_against(description: Mapping[str, Any]) -> Baseline:
     return Baseline(uris.get(_CONSTRAINTS.name, ""), uris.get(_STATISTICS.name, ""))
 
 
-def output_folder(request: Mapping[str, Any]) -> str:
+def output_folder(request: Body) -> str:
     """Return the S3 URI of the folder that the job writes its results into.
 
     Args:
         request: The CreateProcessingJob request, or the DescribeProcessingJob response.
 
     Raises:
-        UnfitRequestError: The job has no output in S3, or several.
+        UnfitRequestError: The job has no output in S3, or more than one.
     """
     folders = list(_output_folders(request))
     if len(folders) != 1:
@@ -218,7 +219,7 @@ def output_folder(request: Mapping[str, Any]) -> str:
     return folders[0]
 
 
-def _output_folders(request: Mapping[str, Any]) -> Iterator[str]:
+def _output_folders(request: Body) -> Iterator[str]:
     config = request.get("ProcessingOutputConfig")
     for entry in (config.get("Outputs") if isinstance(config, Mapping) else None) or ():
         uri = (entry.get("S3Output") or {}).get("S3Uri")
@@ -226,11 +227,11 @@ def _output_folders(request: Mapping[str, Any]) -> Iterator[str]:
             yield str(uri)
 
 
-def _with_model_name(start: StepStart, request: Body, model: str) -> Calls[dict[str, Any]]:
-    """Return the request of a Clarify job whose analysis configuration names the model.
+def _with_model_name(start: StepStart, request: Body, model: str) -> Calls[Body]:
+    """Return the request of a Clarify job with an analysis configuration that names the model.
 
-    The SDK leaves the model out of ``analysis_config.json``, since it is known only in the run. The completed copy goes
-    into a folder of the attempt beside the original, which other runs may read at the same time.
+    The SDK leaves the model out of ``analysis_config.json``, since its name is known only during the run. The completed
+    copy goes into a folder of the attempt, next to the original, which other runs may read at the same time.
     """
     inputs = list(request.get("ProcessingInputs") or ())
     place = next((index for index, entry in enumerate(inputs) if entry.get("InputName") == _ANALYSIS_CONFIG), None)
@@ -263,5 +264,5 @@ def _with_model(body: bytes, uri: str, model: str) -> bytes:
     return json.dumps(config).encode()
 
 
-def _s3_uri(entry: Mapping[str, Any]) -> str:
+def _s3_uri(entry: Body) -> str:
     return str((entry.get("S3Input") or {}).get("S3Uri") or "")

@@ -1,15 +1,16 @@
 """The calls by which a Cleanup step deletes S3 objects.
 
-Deleting twice does no harm, so a new try just goes on.
+Deleting an object twice is no error, so a new try simply repeats the calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart
+from airflow_sm_pipelines.aws.calls import Body
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError
 from airflow_sm_pipelines.errors import AwsCallError, RequestError, UndefinedReferenceError
 
@@ -22,12 +23,12 @@ _MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class CleanupTarget:
-    """What is to be deleted.
+    """S3 objects to delete.
 
     Attributes:
-        bucket: The bucket.
-        key: Key of one object, or what the keys of many begin with; never empty.
-        is_prefix: Whether it is the beginning of keys.
+        bucket: Name of the bucket.
+        key: Key of one object, or the prefix of many; never empty.
+        is_prefix: Whether ``key`` is a prefix.
     """
 
     bucket: str
@@ -36,20 +37,20 @@ class CleanupTarget:
 
     @property
     def uri(self) -> str:
-        """S3 URI of the object, or of the folder."""
+        """Return the S3 URI of the object or the prefix."""
         return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(slots=True)
 class CleanupReport:
-    """What became of each step's outputs, in the form of ``CleanupStepMetadata``.
+    """The result for each step whose outputs are deleted, in the form of ``CleanupStepMetadata``.
 
     Attributes:
-        targets: What is to be deleted, by the step whose outputs they are.
-        cleaned: Steps whose outputs are gone.
-        skipped: Steps whose outputs cannot be found, since they have published nothing.
-        failed: Steps whose outputs could not be deleted, each with the reason, and the retry exception type or
-            ``None``.
+        targets: What to delete, by step.
+        cleaned: Steps whose outputs are deleted.
+        skipped: Steps whose outputs cannot be located, because the step has published nothing.
+        failed: Steps whose outputs could not be deleted, each with the reason and the retry exception type, which may
+            be ``None``.
         deleted: URIs of the deleted objects.
     """
 
@@ -60,7 +61,7 @@ class CleanupReport:
     deleted: list[str] = field(default_factory=list)
 
     def request(self) -> dict[str, Any]:
-        """Return what the step was told to delete, with every reference resolved."""
+        """Return what the step deletes, with every reference resolved."""
         found = [{"StepName": step, "S3Uris": [place.uri for place in places]} for step, places in self.targets]
         return {"Resources": {"S3": found}}
 
@@ -70,8 +71,12 @@ class CleanupReport:
             "CleanedSteps": self.cleaned,
             "SkippedSteps": self.skipped,
             "FailedSteps": [
-                {"StepName": step, "ErrorCode": "InternalFailure" if kind else "ClientError", "ErrorMessage": reason}
-                for step, reason, kind in self.failed
+                {
+                    "StepName": step,
+                    "ErrorCode": "InternalFailure" if exception_type else "ClientError",
+                    "ErrorMessage": reason,
+                }
+                for step, reason, exception_type in self.failed
             ],
             "DeletedObjects": self.deleted[:_MOST_LISTED],
             "DeletedObjectCount": len(self.deleted),
@@ -79,16 +84,16 @@ class CleanupReport:
 
 
 def cleanup_calls(start: StepStart, report: CleanupReport | None = None) -> Calls[None]:
-    """Delete the objects that a step names, and the outputs of training jobs that it names without objects.
+    """Delete the objects that a Cleanup step lists, and all outputs of training steps for which it lists none.
 
-    Everything is looked up and checked before anything is deleted.
+    All targets are resolved and checked before anything is deleted.
 
     Args:
         start: The step.
-        report: Takes what becomes of each step's outputs.
+        report: Where to write the results.
 
     Raises:
-        RequestError: Something that it names is no object: a whole bucket, or no S3 URI.
+        RequestError: A target is not an S3 object, e.g. a whole bucket.
     """
     report = report or CleanupReport()
     report.targets = list(_targets(start, report))
@@ -100,13 +105,13 @@ def cleanup_calls(start: StepStart, report: CleanupReport | None = None) -> Call
 
 
 def _targets(start: StepStart, report: CleanupReport) -> Iterator[tuple[str, list[CleanupTarget]]]:
-    """Yield what to delete, by step; a step whose properties are not there is skipped."""
+    """Yield what to delete, by step; skip steps that have published nothing."""
     for index, source in enumerate(_sources(start)):
         step = str(source.get("StepName"))
         try:
             yield step, list(_targets_of(start, source, step, f"Resources.S3[{index}]"))
         except UndefinedReferenceError as error:
-            start.log.warning("Skipped %s: what is needed to find its outputs is not there: %s", step, error.message)
+            start.log.warning("Skipped %s: its outputs cannot be located: %s", step, error.message)
             report.skipped.append(step)
 
 
@@ -128,12 +133,12 @@ def _targets_of(start: StepStart, source: Body, step: str, place: str) -> Iterat
 
 
 def _outputs_of_training(start: StepStart, step: str, place: str) -> CleanupTarget:
-    """Return the folder of a training job: all its outputs are in ``<S3OutputPath>/<TrainingJobName>/``."""
+    """Return the prefix of a training job's outputs: ``<S3OutputPath>/<TrainingJobName>/``."""
     step_type = start.step_types[step]
     if step_type != "Training":
         raise RequestError(
             start.step,
-            f"{place}: {step} is a {step_type} step, and only the outputs of a Training step can be found: name its "
+            f"{place}: {step} is a {step_type} step, and only the outputs of a Training step can be located: list its "
             "objects in S3Uris; nothing was deleted",
         )
     folder = start.resolve({"Get": f"Steps.{step}.OutputDataConfig.S3OutputPath"}, place, False)
@@ -168,7 +173,7 @@ def _clean(start: StepStart, step: str, places: list[CleanupTarget], report: Cle
 
 
 def _delete(start: StepStart, place: CleanupTarget, report: CleanupReport) -> Calls[list[str]]:
-    """Delete one target; returns why objects could not be deleted."""
+    """Delete one target, and return why objects of it could not be deleted."""
     keys = yield from _keys(place)
     if not keys:
         start.log.info("There is nothing at %s", place.uri)
@@ -189,14 +194,14 @@ def _delete(start: StepStart, place: CleanupTarget, report: CleanupReport) -> Ca
 
 
 def _keys(place: CleanupTarget) -> Calls[list[str]]:
-    """Return the keys of a target's objects that exist."""
-    query: dict[str, Any] = {"Bucket": place.bucket, "Prefix": place.key}
+    """Return the keys of the existing objects of a target."""
+    query: Body = {"Bucket": place.bucket, "Prefix": place.key}
     if not place.is_prefix:
-        # Keys are listed in their order: the key itself comes before all that begin with it.
+        # Keys are listed in order: the key itself comes before all longer ones.
         answer = yield AwsCall("s3", "ListObjectsV2", {**query, "MaxKeys": 1})
         return [place.key] if any(entry["Key"] == place.key for entry in answer.get("Contents", ())) else []
     keys: list[str] = []
-    page: Mapping[str, str] = {}
+    page: Body = {}
     while True:
         answer = yield AwsCall("s3", "ListObjectsV2", {**query, **page})
         keys += (str(entry["Key"]) for entry in answer.get("Contents", ()))

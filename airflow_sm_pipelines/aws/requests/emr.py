@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.kinds.emr import EMR_CLUSTER, LIVE_CLUSTER_STATES
 from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
@@ -19,10 +19,11 @@ Tags = Sequence[Mapping[str, str]]
 
 
 def emr_calls(start: StepStart) -> Calls[AwsCall]:
-    """Add a step to a running cluster, or start a cluster that lives for its one step.
+    """Add a step to a running cluster, or start a cluster that lives for this one step.
 
     Raises:
-        StepFailedError: The cluster takes no steps.
+        StepFailedError: The state of the cluster does not allow new steps.
+        UnfitRequestError: A member of the Arguments is not an object.
     """
     request = yield from named_request(start)
     if start.kind is EMR_CLUSTER:
@@ -32,7 +33,7 @@ def emr_calls(start: StepStart) -> Calls[AwsCall]:
 
 
 def _require_live(start: StepStart, cluster: str) -> Calls[None]:
-    """Say it clearly when the cluster takes no steps (developer guide, "EMR step")."""
+    """Make sure that the cluster accepts steps (developer guide, "EMR step"): EMR's own refusal is less clear."""
     purpose = f"look at cluster {cluster}"
     answer = yield AwsCall("emr", "DescribeCluster", {"ClusterId": cluster}, purpose)
     status = answer["Cluster"]["Status"]
@@ -44,14 +45,18 @@ def _require_live(start: StepStart, cluster: str) -> Calls[None]:
 
 
 def emr_serverless_calls(start: StepStart) -> Calls[AwsCall]:
-    """Start a job run; before it, create the application that is made for the run alone."""
+    """Start a job run, in an application that is created first unless the step names one.
+
+    Raises:
+        UnfitRequestError: A member of the Arguments is not an object.
+    """
     request = yield from named_request(start)
     application = request.get("ApplicationId") or (yield from _application(request))
     return creation(start, job_run_request(request, application, request["clientToken"], request["Tags"]))
 
 
-def _application(request: Mapping[str, Any]) -> Calls[str]:
-    """Create the attempt's application, or find it if it was created before; returns its id."""
+def _application(request: Body) -> Calls[str]:
+    """Create the application of an attempt, or find it, and return its id."""
     config = application_request(
         _object(request["ApplicationConfig"], "ApplicationConfig"), request["clientToken"], request["Tags"]
     )
@@ -59,10 +64,10 @@ def _application(request: Mapping[str, Any]) -> Calls[str]:
     return str(answer["applicationId"])
 
 
-def step_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> dict[str, Any]:
+def step_request(arguments: Body, attempt: str, tags: Tags) -> Body:
     """Return the AddJobFlowSteps request of a step on a running cluster.
 
-    A failed step lets the cluster and its other steps go on (*assumed*).
+    Unless the step says otherwise, the cluster continues with its other steps if this one fails (*assumed*).
 
     Args:
         arguments: Arguments of the step: ``ClusterId``, ``StepConfig``, perhaps ``ExecutionRoleArn``.
@@ -84,22 +89,22 @@ def step_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> dict
 
 
 def step_name(attempt: str, tags: Tags) -> str:
-    """Return the name of an attempt's step: the attempt's, then its owner, so that the console tells whose it is.
+    """Return the name of an attempt's step: the attempt's name, then its owner, so that the console shows whose it is.
 
     Args:
         attempt: Name of the attempt.
         tags: The owner's tags.
 
     Returns:
-        The name, at most 256 characters. An owner that does not fit is left out: such a step can be adopted and
-        stopped by its task, but not recognized by `stop-orphans`.
+        The name, at most 256 characters. An owner that does not fit is left out: the task can still adopt and stop such
+        a step, but `stop-orphans` does not recognize it.
     """
     named = f"{attempt} ({owner_text(tags)})"
     return named if len(named) <= _STEP_NAME_LIMIT else attempt
 
 
-def cluster_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> dict[str, Any]:
-    """Return the RunJobFlow request of a cluster that lives for its one step.
+def cluster_request(arguments: Body, attempt: str, tags: Tags) -> Body:
+    """Return the RunJobFlow request of a cluster that lives for one step.
 
     Args:
         arguments: Arguments of the step: ``ClusterConfig`` and ``StepConfig``.
@@ -117,12 +122,12 @@ def cluster_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> d
     }
 
 
-def application_request(config: Mapping[str, Any], attempt: str, tags: Tags) -> dict[str, Any]:
-    """Return the CreateApplication request of an attempt; asking twice makes one application.
+def application_request(config: Body, attempt: str, tags: Tags) -> Body:
+    """Return the CreateApplication request of an attempt; sending it twice creates one application.
 
     Args:
         config: ``ApplicationConfig`` of the step.
-        attempt: Name of the attempt; the application is named after it, behind what fits of its name in ``config``.
+        attempt: Name of the attempt. The application's name is what fits of the name in ``config``, then this.
         tags: The owner's tags.
     """
     room, given = _APPLICATION_NAME_LIMIT - len(attempt) - 1, str(config.get("name") or "")
@@ -134,13 +139,13 @@ def application_request(config: Mapping[str, Any], attempt: str, tags: Tags) -> 
     }
 
 
-def job_run_request(arguments: Mapping[str, Any], application: str, attempt: str, tags: Tags) -> dict[str, Any]:
-    """Return the StartJobRun request of a step; asking twice starts one run.
+def job_run_request(arguments: Body, application: str, attempt: str, tags: Tags) -> Body:
+    """Return the StartJobRun request of a step; sending it twice starts one run.
 
     Args:
         arguments: Arguments of the step: ``JobConfig`` and perhaps ``ExecutionRoleArn``.
         application: Id of the application.
-        attempt: Name of the attempt; the run is named after it, behind its name in the ``JobConfig``.
+        attempt: Name of the attempt. The run's name is what fits of the name in ``JobConfig``, then this.
         tags: The owner's tags.
     """
     config = _object(arguments["JobConfig"], "JobConfig")
@@ -155,15 +160,17 @@ def job_run_request(arguments: Mapping[str, Any], application: str, attempt: str
     }
 
 
-def _object(value: Any, place: str) -> Mapping[str, Any]:
-    """Return an object of the Arguments; an empty one if there is none.
+def _object(value: object, place: str) -> Body:
+    """Return an object of the Arguments, an empty one if it is missing.
 
     Raises:
-        UnfitRequestError: It is something else.
+        UnfitRequestError: The value is not an object.
     """
-    if not isinstance(value or {}, Mapping):
+    if not value:
+        return {}
+    if not isinstance(value, Mapping):
         raise UnfitRequestError(f"{place}: expected an object, found {type(value).__name__} {value!r}")
-    return value or {}
+    return value
 
 
 def _tag_map(tags: Tags) -> dict[str, str]:

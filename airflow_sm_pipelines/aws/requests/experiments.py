@@ -1,13 +1,12 @@
 """Experiment and trial of an execution, to which its jobs are added.
 
-Source: developer guide, "Amazon SageMaker Experiments integration": the service makes both if they are missing, reuses
-them if not, and adds the jobs of Processing, Training, Tuning and Transform steps to them.
+Source: developer guide, "Amazon SageMaker Experiments integration": the service creates both unless they exist, and
+adds the jobs of Processing, Training, Tuning and Transform steps to them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from airflow_sm_pipelines.aws.failures import says_present
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
@@ -37,15 +36,15 @@ def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
     return names
 
 
-def experiment_config(start: StepStart, own: Any) -> Calls[Any]:
+def experiment_config(start: StepStart, own: object) -> Calls[object]:
     """Return a job's ``ExperimentConfig``: the pipeline's experiment and trial, and the step's display name.
 
     Args:
         start: The step.
-        own: What the step's Arguments say; the pipeline's names win.
+        own: ``ExperimentConfig`` of the step's Arguments; the pipeline's names replace those in it.
     """
     names = yield from trial_calls(start)
-    if names is None or not isinstance(own, Mapping):  # what is no object is for the API's types to complain of
+    if names is None or not isinstance(own, Mapping):  # any other value fails the check of types
         return own
     experiment, trial = names
     return {"TrialComponentDisplayName": start.step, **own, "ExperimentName": experiment, "TrialName": trial}

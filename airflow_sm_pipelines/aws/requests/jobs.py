@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, unless
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 
 
 def job_calls(start: StepStart) -> Calls[AwsCall]:
-    """Create the resource as the step's Arguments describe it; the way of most types."""
+    """Create the resource that the step's Arguments describe; most step types need no more."""
     return creation(start, (yield from named_request(start)))
 
 
 def tuning_calls(start: StepStart) -> Calls[AwsCall]:
-    """Create a tuning job, whose training definitions have roles of their own.
+    """Create a tuning job; its training definitions have roles of their own.
 
-    CreateHyperParameterTuningJob takes no experiment: the training jobs join the trial when they have ended.
+    CreateHyperParameterTuningJob takes no experiment: the training jobs are added to the trial when they have ended.
     """
     request = yield from named_request(start)
     yield from trial_calls(start)
@@ -26,10 +25,10 @@ def tuning_calls(start: StepStart) -> Calls[AwsCall]:
 
 
 def model_package_calls(start: StepStart) -> Calls[AwsCall]:
-    """Create a model package, and its group if that is missing.
+    """Create a model package, and first its group if it does not exist.
 
-    The service's RegisterModel step creates missing groups (assumed: no document says so, published pipelines rely on
-    it).
+    The service's RegisterModel step creates missing groups (assumed: no document says so, but published pipelines rely
+    on it).
     """
     request = yield from named_request(start)
     group = request.get("ModelPackageGroupName")
@@ -45,14 +44,18 @@ def creation(start: StepStart, request: Body) -> AwsCall:
 
 
 def kind_of(start: StepStart) -> ResourceKind:
-    """Return the row of the resource that a step creates."""
+    """Return the row of the resource that a step creates.
+
+    Raises:
+        TypeError: The step creates none.
+    """
     if start.kind is None:
         raise TypeError(f"step {start.step} creates no resource")
     return start.kind
 
 
-def named_request(start: StepStart) -> Calls[dict[str, Any]]:
-    """Return the step's resolved Arguments as a Create request: with name, role, experiment and tags."""
+def named_request(start: StepStart) -> Calls[Body]:
+    """Return the step's resolved Arguments as a Create request, completed with name, role, experiment and tags."""
     kind = kind_of(start)
     body = dict(start.resolved_arguments())
     body[kind.token_member or kind.name_member] = start.attempt
@@ -65,21 +68,21 @@ def named_request(start: StepStart) -> Calls[dict[str, Any]]:
     return body
 
 
-def _entries(value: Any) -> list[Any]:
-    """Return the entries of a list; what is no list is left as one entry, for the API's types to complain of."""
+def _entries(value: object) -> list[object]:
+    """Return the entries of a list; any other value becomes the only entry, which fails the check of types."""
     return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
 
 
-def with_role(request: Body, role: str | None) -> dict[str, Any]:
-    """Return a CreateHyperParameterTuningJob request in which each training definition without a role has this one.
+def with_role(request: Body, role: str | None) -> Body:
+    """Return a CreateHyperParameterTuningJob request in which every training definition has a role.
 
     Args:
         request: The resolved request.
-        role: ARN of the pipeline's role, ``None`` if it has none.
+        role: The role for definitions without one: ARN of the pipeline's role, ``None`` if it has none.
     """
-    filled = dict(request)
     if not role:
-        return filled
+        return request
+    filled = dict(request)
     if isinstance(request.get("TrainingJobDefinition"), dict):
         filled["TrainingJobDefinition"] = _definition_with_role(request["TrainingJobDefinition"], role)
     if isinstance(request.get("TrainingJobDefinitions"), list):
@@ -88,24 +91,26 @@ def with_role(request: Body, role: str | None) -> dict[str, Any]:
     return filled
 
 
-def _definition_with_role(definition: Any, role: str) -> Any:
+def _definition_with_role(definition: object, role: str) -> object:
     if not isinstance(definition, dict) or definition.get("RoleArn"):
         return definition
     return {**definition, "RoleArn": role}
 
 
-def package_request(request: Body) -> dict[str, Any]:
-    """Return a CreateModelPackage request as the API takes it.
+def package_request(request: Body) -> Body:
+    """Return a CreateModelPackage request that the API accepts: without name and tags if it creates a version.
 
-    A version belongs to a group and has its tags: the API refuses tags of its own, and a name (API reference,
-    CreateModelPackage, ``Tags`` and ``ModelPackageName``).
+    A version belongs to a group and has the group's tags (API reference, CreateModelPackage, ``Tags`` and
+    ``ModelPackageName``).
     """
     if not request.get("ModelPackageGroupName"):
-        return dict(request)
+        return request
     return {name: value for name, value in request.items() if name not in {"Tags", "ModelPackageName"}}
 
 
 def _group_calls(start: StepStart, name: str) -> Calls[None]:
+    """Create a model package group unless it exists."""
+
     def call(operation: str) -> AwsCall:
         return AwsCall("sagemaker", operation, {"ModelPackageGroupName": name}, "make its model package group")
 

@@ -1,35 +1,36 @@
-"""Lineage: actions, artifacts and contexts, and associations between them.
+"""The calls of a Lineage step: actions, artifacts and contexts, and associations between them.
 
-All of it can be done again: what exists is found, and brought up to date as far as the API can. Sources: API reference,
+All of them can be repeated: what exists is found, and updated as far as the API allows. Sources: API reference,
 CreateAction, CreateArtifact, CreateContext, AddAssociation and their Update operations. Assumed, since AWS does not
-document it: names of actions and contexts are unique, an artifact's source URI is, and an association that is there
-already is refused as such.
+document it: names of actions and contexts are unique, and so are the source URIs of artifacts; AWS refuses an existing
+association as such.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
+from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.failures import says_present
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, unless
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepFailedError
 
 
 @dataclass(frozen=True, slots=True)
 class LineageEntity:
-    """One kind of lineage entity.
+    """A row about one type of lineage entity.
 
     Attributes:
-        noun: What people call it; also what an association's ``Type`` says, in lower case.
-        member: Member of the step's Arguments with the Create requests.
-        arns: Member of the step's properties with the ARNs by name.
+        noun: What people call it; also the ``Type`` of an end of an association, in lower case.
+        member: Member of the step's Arguments that holds the Create requests.
+        arns: Member of the step's properties that holds the ARNs by name.
         create, update: Operation names.
-        name_member: Member of the Create request with the name.
-        arn_member: Member of the answers with the ARN.
-        type_member: Member of the Create request that no update changes, as its ``Source``.
-        updated: Members that an update brings up to date.
+        name_member: Member of the Create request that holds the name.
+        arn_member: Member of the answers that holds the ARN.
+        type_member: Member of the Create request that, like ``Source``, no update changes.
+        updated: Members that an update changes.
     """
 
     noun: str
@@ -63,7 +64,7 @@ ARTIFACT = LineageEntity(
     name_member="ArtifactName",
     arn_member="ArtifactArn",
     type_member="ArtifactType",
-    # Not its name: it belongs to its source, which other pipelines may have recorded under theirs.
+    # Not its name: other pipelines may have recorded the same source under a name of their own.
     updated=("Properties",),
 )
 CONTEXT = LineageEntity(
@@ -80,12 +81,13 @@ CONTEXT = LineageEntity(
 
 LINEAGE_ENTITIES = (ACTION, ARTIFACT, CONTEXT)
 
-
 ASSOCIATION_TYPES = ("ContributedTo", "AssociatedWith", "DerivedFrom", "Produced", "SameAs")
 """Values of ``AssociationType`` (API reference, AddAssociation)."""
 
 _ASSOCIATIONS = "Associations"
 _ENTRY_MEMBERS = frozenset({"Source", "Destination", "AssociationType"})
+
+_EntityRequest: TypeAlias = tuple[LineageEntity, Body]
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ class RecordedLineage:
     """What a step has recorded so far.
 
     Attributes:
-        arguments: The step's resolved Arguments; empty before they are.
+        arguments: The step's resolved Arguments; empty until they are resolved.
         properties: What the step publishes: ARNs by name, and the associations.
     """
 
@@ -105,7 +107,7 @@ class RecordedLineage:
     _nouns: list[str] = field(default_factory=list)
 
     def add(self, entity: LineageEntity, name: str | None, arn: str) -> None:
-        """Add an entity; only one with a name can be an end of an association of this step."""
+        """Add an entity; associations of this step can refer to it if it has a name."""
         self._nouns.append(f"{entity.noun} {name or arn}")
         if name is not None:
             self.properties[entity.arns][name] = arn
@@ -116,7 +118,7 @@ class RecordedLineage:
         self.properties[_ASSOCIATIONS].append(dict(request))
 
     def arn_of(self, end: Body) -> str:
-        """Return the ARN of an end of an association: its own, or that of an entity of this step."""
+        """Return the ARN of an end of an association: the one it gives, or that of the entity it names."""
         return str(end["Arn"]) if "Arn" in end else self._arns[str(end["Type"]).lower(), str(end["Name"])]
 
     def in_words(self) -> str:
@@ -127,15 +129,15 @@ class RecordedLineage:
 
 
 def lineage_calls(start: StepStart, recorded: RecordedLineage | None = None) -> Calls[None]:
-    """Record everything that a step names: entities first, in the order of the definition's kinds, then associations.
+    """Record actions, artifacts and contexts, in this order, then associations.
 
     Args:
         start: The step.
-        recorded: Takes what has been recorded, also if a later call is refused.
+        recorded: Where to note what has been recorded, up to the first call that fails.
 
     Raises:
         RequestError: The resolved lineage does not fit the API; nothing has been recorded.
-        StepFailedError: AWS refused a call; says what has been recorded before.
+        StepFailedError: A call failed; the message says what has been recorded before.
     """
     recorded = recorded or RecordedLineage()
     recorded.arguments = arguments = start.resolved_arguments()
@@ -154,9 +156,10 @@ def lineage_calls(start: StepStart, recorded: RecordedLineage | None = None) -> 
         raise StepFailedError.of_refusal(start.step, error, then=then) from error
 
 
-def _entity_requests(start: StepStart, arguments: Body) -> tuple[list[tuple[LineageEntity, dict[str, Any]]], list[str]]:
-    """Return the Create requests, each with its kind, and their faults: all before the first is sent."""
-    requests, faults = [], []
+def _entity_requests(start: StepStart, arguments: Body) -> tuple[list[_EntityRequest], list[str]]:
+    """Return the Create requests, each with its row, and all their faults; nothing is sent before these are known."""
+    requests: list[_EntityRequest] = []
+    faults: list[str] = []
     for entity in LINEAGE_ENTITIES:
         for index, entry in enumerate(arguments.get(entity.member) or ()):
             if not isinstance(entry, Mapping):
@@ -170,7 +173,7 @@ def _entity_requests(start: StepStart, arguments: Body) -> tuple[list[tuple[Line
 
 
 def _entity_calls(start: StepStart, entity: LineageEntity, request: Body, recorded: RecordedLineage) -> Calls[None]:
-    """Create an entity, or find the one that is there and bring it up to date."""
+    """Create an entity, or find the existing one and update it."""
     name = request.get(entity.name_member)
     try:
         answer = yield AwsCall("sagemaker", entity.create, request)
@@ -195,7 +198,7 @@ def _entity_calls(start: StepStart, entity: LineageEntity, request: Body, record
     differing = [member for member in fixed if _plain(found.get(member)) != _plain(request.get(member))]
     if differing:
         start.log.warning(
-            "%s %s was there with another %s, which AWS does not change",
+            "%s %s existed with another %s, which AWS does not change",
             entity.noun.capitalize(),
             name or arn,
             " and ".join(differing),
@@ -203,6 +206,7 @@ def _entity_calls(start: StepStart, entity: LineageEntity, request: Body, record
 
 
 def _existing(entity: LineageEntity, request: Body) -> Calls[Body | None]:
+    """Return the entity that a Create request collides with, ``None`` if it cannot be found."""
     if entity is not ARTIFACT:
         describe = entity.create.replace("Create", "Describe")
         return (yield AwsCall("sagemaker", describe, {entity.name_member: request[entity.name_member]}))
@@ -212,8 +216,8 @@ def _existing(entity: LineageEntity, request: Body) -> Calls[Body | None]:
     return next(iter([*same_type, *found]), None)
 
 
-def _plain(value: Any) -> Any:
-    """Return a source without what is empty; a type as it is."""
+def _plain(value: object) -> object:
+    """Return a source without its empty members; a type as it is."""
     return {name: one for name, one in value.items() if one} if isinstance(value, Mapping) else value
 
 
@@ -221,16 +225,16 @@ def _plain(value: Any) -> Any:
 
 
 def _association_calls(start: StepStart, entry: Body, recorded: RecordedLineage) -> Calls[None]:
-    """Add an association whose ends are an ARN each, or name an entity of this step; one that is there stays."""
+    """Add an association, unless it exists; its ends are ARNs or names of entities of this step."""
     ends = {f"{end}Arn": recorded.arn_of(entry[end]) for end in ("Source", "Destination")}
-    kind = entry.get("AssociationType")
-    request = {**ends, **({"AssociationType": kind} if kind else {})}
+    association_type = entry.get("AssociationType")
+    request = {**ends, **({"AssociationType": association_type} if association_type else {})}
     added = yield from unless(says_present, AwsCall("sagemaker", "AddAssociation", request))
     recorded.add_association(request)
     start.log.info("%s %s with %s", "Found the association of" if added is None else "Associated", *ends.values())
 
 
-def _association_faults(associations: Sequence[Any], entities: Sequence[tuple[LineageEntity, Body]]) -> Iterator[str]:
+def _association_faults(associations: Sequence[object], entities: Sequence[_EntityRequest]) -> Iterator[str]:
     named = {(entity.noun, request.get(entity.name_member)) for entity, request in entities}
     for index, entry in enumerate(associations):
         place = f"{_ASSOCIATIONS}[{index}]"
@@ -238,9 +242,10 @@ def _association_faults(associations: Sequence[Any], entities: Sequence[tuple[Li
             yield f"{place}: expected an object"
             continue
         yield from (f"{place}.{name}: the step knows no such member" for name in entry if name not in _ENTRY_MEMBERS)
-        kind = entry.get("AssociationType")
-        if kind not in (None, *ASSOCIATION_TYPES):
-            yield f"{place}.AssociationType: expected one of {', '.join(ASSOCIATION_TYPES)}, found {kind!r}"
+        association_type = entry.get("AssociationType")
+        if association_type not in (None, *ASSOCIATION_TYPES):
+            allowed = ", ".join(ASSOCIATION_TYPES)
+            yield f"{place}.AssociationType: expected one of {allowed}, found {association_type!r}"
         for end in ("Source", "Destination"):
             value = entry.get(end)
             if not isinstance(value, Mapping) or not ("Arn" in value or {"Name", "Type"} <= value.keys()):

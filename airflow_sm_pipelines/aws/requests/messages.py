@@ -1,8 +1,8 @@
-"""What Lambda and Callback steps send: an invocation, a message. Neither creates a resource.
+"""The calls of Lambda and Callback steps: an invocation, a message. Neither creates a resource.
 
 Sources: Lambda API reference, "Invoke"; developer guide, "Callback step": the body of a message has a token, the
-execution's ARN, the step's arguments and a status. A FIFO queue needs a group and a deduplication id, which the guide
-does not mention; ours are made of the token's digest, so that the messages of one token stay in order, and those of
+execution's ARN, the step's arguments and a status. A FIFO queue requires a group and a deduplication id, which the
+guide does not mention. We derive both from the token's digest: messages of one token stay in order, and messages of
 different tokens do not wait for each other.
 """
 
@@ -13,7 +13,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, only_call
+from airflow_sm_pipelines.aws.calls import Body
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, only_call
 from airflow_sm_pipelines.errors import UnfitRequestError
 
 EXECUTING = "Executing"
@@ -23,17 +24,22 @@ _FIFO = ".fifo"
 
 
 def lambda_calls(start: StepStart) -> Calls[AwsCall]:
-    """Invoke the step's function."""
+    """Invoke the step's function.
+
+    Raises:
+        UnfitRequestError: The step names no function.
+        UndefinedReferenceError: A reference has no value.
+    """
     function, event = function_and_event(start)
     custom = custom_context(start.execution_id, start.step, start.token, start.try_number)
     return (yield from only_call(invocation(function, event, custom)))
 
 
 def function_and_event(start: StepStart) -> tuple[str, Any]:
-    """Return the function that a Lambda step invokes, and what the handler is given.
+    """Return name or ARN of the function that a Lambda step invokes, and the event for its handler.
 
     Raises:
-        UnfitRequestError: The function is no text.
+        UnfitRequestError: The step names no function.
         UndefinedReferenceError: A reference has no value.
     """
     function = start.members().get("FunctionArn")
@@ -43,16 +49,16 @@ def function_and_event(start: StepStart) -> tuple[str, Any]:
 
 
 def custom_context(execution_id: str, step: str, token: str, try_number: str) -> dict[str, str]:
-    """Return what a handler needs to know an invocation that repeats another: all but the try are the same."""
+    """Return what lets a handler recognize a repeated invocation: all but the number of the try stay the same."""
     return {"executionId": execution_id, "step": step, "token": token, "try": try_number}
 
 
-def invocation(function: str, event: Any, custom: Mapping[str, str]) -> AwsCall:
-    """Return the Invoke call, its JSON members as JSON.
+def invocation(function: str, event: object, custom: Mapping[str, str]) -> AwsCall:
+    """Return the Invoke call; `as_sent` serializes its JSON members.
 
     Args:
         function: Name or ARN of the function, with or without a version or alias.
-        event: What the handler is given; JSON.
+        event: The event for the handler: any JSON value.
         custom: What the handler finds in ``context.client_context.custom``.
     """
     request = {
@@ -66,17 +72,22 @@ def invocation(function: str, event: Any, custom: Mapping[str, str]) -> AwsCall:
 
 
 def callback_calls(start: StepStart) -> Calls[AwsCall]:
-    """Send the message that asks for an answer."""
+    """Send the message that asks for an answer.
+
+    Raises:
+        UnfitRequestError: The step names no queue.
+        UndefinedReferenceError: A reference has no value.
+    """
     queue_url, arn, arguments = queue_and_content(start)
     body = message_body(start.token, arn, arguments, EXECUTING)
     return (yield from only_call(message(queue_url, body, f"<digest of {start.token}>")))
 
 
 def queue_and_content(start: StepStart) -> tuple[str, str, Any]:
-    """Return the queue of a Callback step, the ARN of the execution, and the arguments of its message.
+    """Return the URL of a Callback step's queue, the ARN of the execution, and the arguments of its message.
 
     Raises:
-        UnfitRequestError: The queue is no text.
+        UnfitRequestError: The step names no queue.
         UndefinedReferenceError: A reference has no value.
     """
     queue_url = start.members().get("SqsQueueUrl")
@@ -87,43 +98,43 @@ def queue_and_content(start: StepStart) -> tuple[str, str, Any]:
     return queue_url, str(arn), arguments
 
 
-def message_body(token: str, execution_arn: str, arguments: Any, status: str) -> dict[str, Any]:
+def message_body(token: str, execution_arn: str, arguments: object, status: str) -> dict[str, Any]:
     """Return the body of a message.
 
     Args:
-        token: The token with which the step is answered.
-        execution_arn: ``pipelineExecutionArn``.
-        arguments: The step's resolved ``Arguments``: any JSON.
+        token: The token that an answer must have.
+        execution_arn: ARN of the execution.
+        arguments: The step's resolved ``Arguments``: any JSON value.
         status: `EXECUTING` or `STOPPING`.
     """
     return {"token": token, "pipelineExecutionArn": execution_arn, "arguments": arguments, "status": status}
 
 
 def message(queue_url: str, body: Body, digest: str) -> AwsCall:
-    """Return the SendMessage call, its body as JSON.
+    """Return the SendMessage call; `as_sent` serializes its body.
 
     Args:
-        queue_url: The queue.
+        queue_url: URL of the queue.
         body: What `message_body` returns.
-        digest: Digest of the token, for FIFO queues: the same message sent twice within 5 minutes arrives once.
+        digest: Digest of the token, for FIFO queues: a message that is sent twice within 5 minutes arrives once.
     """
-    request: dict[str, Any] = {"QueueUrl": queue_url, "MessageBody": body}
+    request: dict[str, object] = {"QueueUrl": queue_url, "MessageBody": body}
     if queue_url.endswith(_FIFO):
         request |= {"MessageGroupId": digest, "MessageDeduplicationId": f"{digest}-{body['status']}"}
     return AwsCall("sqs", "SendMessage", request)
 
 
-JSON_MEMBERS: dict[tuple[str, str], dict[str, Callable[[Any], Any]]] = {
+JSON_MEMBERS: dict[tuple[str, str], dict[str, Callable[[object], str | bytes]]] = {
     ("lambda", "Invoke"): {
         "ClientContext": lambda value: base64.b64encode(json.dumps(value).encode()).decode(),
         "Payload": lambda value: json.dumps(value).encode(),
     },
     ("sqs", "SendMessage"): {"MessageBody": json.dumps},
 }
-"""Members that go over the wire as JSON of our own making: how each is written."""
+"""Members that we serialize as JSON ourselves, since the API takes them as text or bytes."""
 
 
 def as_sent(call: AwsCall) -> dict[str, Any]:
-    """Return a call's request in the form that boto3 takes."""
+    """Return a call's request with its JSON members serialized, as boto3 takes it."""
     write = JSON_MEMBERS.get((call.service, call.operation), {})
     return {name: write[name](value) if name in write else value for name, value in call.request.items()}

@@ -1,8 +1,8 @@
-"""A resolved request in the API's own types.
+"""Coerces a resolved request to the API's own types.
 
-Parameters and references bring values whose types the API may spell otherwise: an integer parameter in a string
-member, ``"3"`` in an integer member. The service coerces by the shape of the member; so do we, with botocore's
-model of the API as the only source of types and limits.
+Parameters and references can bring values of another type than the member's: an integer parameter in a string member,
+``"3"`` in an integer member. Like the service, we coerce them by the shape of the member. botocore's model of the API
+is the only source of types and limits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from airflow_sm_pipelines.aws.calls import Body
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 _TRUE_FALSE = {"true": True, "false": False}
 # Python's int() and float() also read "1_000", "nan" and the digits of every script.
@@ -20,19 +25,19 @@ _NUMBER_TEXT = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?
 
 
 def shape_request(
-    request: Mapping[str, Any],
-    shape: Any,
+    request: Body,
+    shape: Shape,
     *,
     complete: bool = True,
-    is_unknown: Callable[[Any], bool] = lambda _: False,
+    is_unknown: Callable[[object], bool] = lambda _: False,
 ) -> tuple[dict[str, Any], list[str]]:
     """Coerce a request to the types of an API operation.
 
     Args:
         request: The resolved request body.
         shape: botocore's input shape of the operation.
-        complete: Whether missing members, lengths and ranges count.
-        is_unknown: Tells of a value whether it only stands for one, and so is never a fault.
+        complete: Whether missing members, lengths and ranges count as faults.
+        is_unknown: Tells whether a value is a placeholder, which is never a fault.
 
     Returns:
         The request with nulls dropped and scalars in the members' types, and one message for each fault: a member
@@ -44,14 +49,14 @@ def shape_request(
 
 
 class _Faults(list[str]):
-    """Messages; those about what is missing, too long or out of a range only if they count.
+    """Messages about faults; missing members, lengths and ranges may be left out.
 
     Args:
-        complete: Whether they count.
+        complete: Whether missing members, lengths and ranges count as faults.
         is_unknown: As for `shape_request`.
     """
 
-    def __init__(self, *, complete: bool, is_unknown: Callable[[Any], bool]) -> None:
+    def __init__(self, *, complete: bool, is_unknown: Callable[[object], bool]) -> None:
         super().__init__()
         self._complete = complete
         self.is_unknown = is_unknown
@@ -61,7 +66,7 @@ class _Faults(list[str]):
             self.extend(messages)
 
 
-def _coerce(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
+def _coerce(value: object, shape: Shape, path: str, faults: _Faults) -> object:
     if faults.is_unknown(value):
         return value
     coerce = _BY_TYPE.get(shape.type_name, _keep)
@@ -70,7 +75,7 @@ def _coerce(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
     return shaped
 
 
-def _structure(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
+def _structure(value: object, shape: Shape, path: str, faults: _Faults) -> object:
     if not isinstance(value, Mapping):
         faults.append(f"{path or 'the request'}: expected an object, found {_found(value)}")
         return value
@@ -89,14 +94,14 @@ def _structure(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
     return shaped
 
 
-def _list(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
+def _list(value: object, shape: Shape, path: str, faults: _Faults) -> object:
     if not isinstance(value, (list, tuple)):
         faults.append(f"{path}: expected a list, found {_found(value)}")
         return value
     return [_coerce(item, shape.member, f"{path}[{index}]", faults) for index, item in enumerate(value)]
 
 
-def _map(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
+def _map(value: object, shape: Shape, path: str, faults: _Faults) -> object:
     if not isinstance(value, Mapping):
         faults.append(f"{path}: expected an object, found {_found(value)}")
         return value
@@ -107,7 +112,7 @@ def _map(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
     }
 
 
-def _string(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
+def _string(value: object, _shape: Shape, path: str, faults: _Faults) -> object:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -118,7 +123,7 @@ def _string(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     return value
 
 
-def _integer(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
+def _integer(value: object, _shape: Shape, path: str, faults: _Faults) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -129,7 +134,7 @@ def _integer(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     return value
 
 
-def _number(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
+def _number(value: object, _shape: Shape, path: str, faults: _Faults) -> object:
     number = float(value) if isinstance(value, str) and _NUMBER_TEXT.fullmatch(value) else value
     if isinstance(number, float) and math.isfinite(number):
         return number
@@ -139,7 +144,7 @@ def _number(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     return value
 
 
-def _boolean(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
+def _boolean(value: object, _shape: Shape, path: str, faults: _Faults) -> object:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in _TRUE_FALSE:
@@ -148,7 +153,7 @@ def _boolean(value: Any, _shape: Any, path: str, faults: _Faults) -> Any:
     return value
 
 
-def _keep(value: Any, _shape: Any, _path: str, _faults: _Faults) -> Any:
+def _keep(value: object, _shape: Shape, _path: str, _faults: _Faults) -> object:
     return value
 
 
@@ -172,13 +177,15 @@ _MEASURED: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def _limit_faults(value: Any, shape: Any, path: str) -> Iterator[str]:
-    """Compare lengths (texts, lists, maps) and ranges (numbers) with the model's limits."""
-    kind, unit = _MEASURED.get(shape.type_name, ((), ""))
-    if not isinstance(value, kind) or isinstance(value, bool):
+def _limit_faults(value: object, shape: Shape, path: str) -> Iterator[str]:
+    """Compare lengths (strings, lists, maps) and ranges (numbers) with the model's limits."""
+    types, unit = _MEASURED.get(shape.type_name, ((), ""))
+    if not isinstance(value, types):
         return  # of a type without a size, or of a wrong one, which is a fault of its own
+    size = _size(value)
+    if size is None:
+        return
     largest, smallest = shape.metadata.get("max"), shape.metadata.get("min")
-    size = len(value) if isinstance(value, (str, list, dict)) else value
     measured = f"{size} {unit}".strip()
     if largest is not None and size > largest:
         yield f"{path}: {measured}, but the API allows at most {largest}"
@@ -186,6 +193,12 @@ def _limit_faults(value: Any, shape: Any, path: str) -> Iterator[str]:
         yield f"{path}: {measured}, but the API requires at least {smallest}"
 
 
-def _found(value: Any) -> str:
+def _size(value: object) -> float | None:
+    if isinstance(value, (str, list, dict)):
+        return len(value)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _found(value: object) -> str:
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

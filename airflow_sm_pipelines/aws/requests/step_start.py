@@ -1,8 +1,8 @@
-"""What a step asks of AWS to start its work: calls in their order, made by nobody yet.
+"""The start of a step as a sequence of AWS calls, separate from making them.
 
-A builder is a generator: it yields each `AwsCall`, is sent the answer, or is thrown the refusal, and goes on. Whoever
-drives it decides what a call means: a running task makes it, ``sm-pipelines plan`` writes it down and answers with
-placeholders. So both get the same calls, in the same order.
+A builder is a generator. It yields an `AwsCall` and receives the answer, or the error, before it goes on. Its caller
+decides what happens with a call: a running task makes it; ``sm-pipelines plan`` records it and answers with
+placeholders. So both get the same calls in the same order.
 """
 
 from __future__ import annotations
@@ -11,26 +11,25 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 from airflow_sm_pipelines.aws.s3_objects import split_uri
 from airflow_sm_pipelines.errors import AwsCallError
-
-Body: TypeAlias = Mapping[str, Any]
-"""Members of a request or an answer, in the API's own names."""
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class AwsCall:
-    """One AWS call.
+    """A call that is to be made.
 
     Attributes:
         service: Name of the boto3 client.
-        operation: Name of the operation in the service's model.
-        request: Its members.
-        purpose: What it is for, so that "cannot <purpose>" makes a sentence; ``""`` if the operation says it all.
-        advice: What to do when AWS refuses it for good.
+        operation: Name of the operation in the service model.
+        request: The request's members.
+        purpose: What the call is for, as the end of a sentence that begins with "cannot"; ``""`` if the operation says
+            enough.
+        advice: What the user can do if AWS refuses the call; ``""`` if there is nothing special.
     """
 
     service: str
@@ -41,40 +40,41 @@ class AwsCall:
 
 
 Calls: TypeAlias = Generator[AwsCall, Body, _Result]
-"""A builder at work: yields calls, is sent their answers, returns what they were made for."""
+"""A builder at work: yields calls, receives their answers, and returns the result."""
 
 
 class Log(Protocol):
-    """What builders use of a logger."""
+    """The part of a logger that builders use."""
 
-    def info(self, message: str, /, *arguments: Any) -> Any:
+    def info(self, message: str, /, *arguments: object) -> object:
         """Log a message with ``%``-arguments."""
 
-    def warning(self, message: str, /, *arguments: Any) -> Any:
+    def warning(self, message: str, /, *arguments: object) -> object:
         """Log a warning with ``%``-arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepStart:
-    """A step that is about to start.
+    """A step that is about to start: what builders may know of it, and the functions that they need.
 
     Attributes:
-        step: Name of the step; in a ForEach with the iteration.
-        attempt: Name of the attempt: that of the resource, or its idempotency token.
-        arguments: The step's Arguments as the definition has them.
-        resolve: Returns a value of the definition with its expressions replaced. Takes the value, its place for
-            messages, and whether it is the payload of a Lambda or Callback step. Raises `UndefinedReferenceError`.
+        step: Name of the step, with the iteration if it is in a ForEach.
+        attempt: Name of the attempt: becomes the resource's name, or its idempotency token.
+        arguments: The step's Arguments, as in the definition.
+        resolve: Returns a value of the definition with every expression replaced. Takes the value, its place (for
+            messages), and whether it is the payload of a Lambda or Callback step. Raises `UndefinedReferenceError`.
         members: Returns the resolved members at step level, such as ``SkipCheck``.
-        trial: Returns the names of the execution's experiment and trial, ``None`` if experiments are switched off.
+        trial: Returns the names of the execution's experiment and trial, ``None`` if the definition has switched them
+            off.
         shape: Returns a call's request in the API's own types, and one message for each fault.
-        tags: The tags that say whose the resource is.
-        log: Where to say what is found on the way.
+        tags: The tags that identify the task that owns the resource.
+        log: The task's log.
         kind: The row of the resource that the step creates; ``None`` if it creates none.
-        role_arn: The pipeline's role, for requests without one; ``None`` to send them as they are.
-        execution_id: The 12 characters of the execution.
+        role_arn: The pipeline's role, for requests without a role; ``None`` to add no role.
+        execution_id: Id of the execution, 12 characters.
         token: The random part of the attempt's name.
         try_number: Number of the task's try, from 1.
-        step_types: Type of each step of the pipeline, by name.
+        step_types: Types of the pipeline's steps, by step name.
         object_of: Returns bucket and key of an S3 URI.
     """
 
@@ -105,17 +105,17 @@ class StepStart:
 
 
 def unless(refusal: Callable[[str, str], bool], call: AwsCall) -> Calls[Body | None]:
-    """Make a call that may be refused for a reason that is as good as success.
+    """Make a call that AWS may refuse for one acceptable reason.
 
     Args:
-        refusal: Tells from code and message whether it is that reason.
+        refusal: Tells from code and message of an error whether that is the reason.
         call: The call.
 
     Returns:
-        The answer, ``None`` if the call was refused for that reason.
+        The answer, ``None`` if AWS refused the call for that reason.
 
     Raises:
-        AwsCallError: It was refused for another one.
+        AwsCallError: The call failed for another reason.
     """
     try:
         return (yield call)
@@ -126,6 +126,6 @@ def unless(refusal: Callable[[str, str], bool], call: AwsCall) -> Calls[Body | N
 
 
 def only_call(call: AwsCall) -> Calls[AwsCall]:
-    """Return a call as a builder does before which nothing is asked of AWS."""
+    """Return a call as the result of a builder that makes no other calls."""
     yield from ()
     return call

@@ -61,7 +61,7 @@ def test_what_no_update_changes_is_told(answers: Stubber, record: Any, caplog: p
 
     record(Contexts=[CONTEXT_REQUEST])
 
-    assert "Context c was there with another Source and ContextType, which AWS does not change" in caplog.text
+    assert "Context c existed with another Source and ContextType, which AWS does not change" in caplog.text
 
 
 def test_an_update_that_is_refused_is_an_error(answers: Stubber, record: Any) -> None:
