@@ -1,1 +1,1 @@
-"""What AWS does with a step: resources, requests, jobs. Knows neither Airflow nor the definition language."""
+"""AWS: kinds of resources, how they are created and observed, requests, calls. No Airflow, no definition language."""

@@ -1,7 +1,7 @@
-"""What distinguishes the check types of ClarifyCheck and QualityCheck: their files, and where a package keeps them.
+"""The check types of ClarifyCheck and QualityCheck: their files, and where a model package names them.
 
 Sources: developer guide, "Baseline calculation, drift detection and lifecycle with ClarifyCheck and QualityCheck
-steps", "Schema for Violations"; API reference, ``DriftCheckBaselines``; the SDK's examples of model packages, which say
+steps", "Schema for Violations"; API reference, ``DriftCheckBaselines``; the SDK's examples of model packages, which show
 which check's baseline goes into which member.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Where the files of a baseline are.
+    """The S3 URIs of a baseline's files.
 
     Attributes:
         constraints: S3 URI of the constraints; ``""`` if there are none.

@@ -1,8 +1,7 @@
-"""From what AWS says to SageMaker's retry exception types.
+"""Maps errors and failure reasons of AWS to SageMaker's retry exception types.
 
 The types are those of the developer guide, "Retry Policy for Pipeline Steps". The service does not publish how it
-sorts reasons into types; the patterns follow the error codes of the API references and the failure reasons that
-jobs show.
+assigns them; the patterns follow the error codes of the API references and the failure reasons of real jobs.
 """
 
 from __future__ import annotations
@@ -52,12 +51,12 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def exception_type_of_reason(reason: str) -> str | None:
-    """Return the retry exception type that a job's failure reason stands for, ``None`` for a fault of the job."""
-    return next((kind for pattern, kind in _REASONS if pattern.search(reason)), None)
+    """Return the retry exception type of a job's failure reason, ``None`` if the job itself is at fault."""
+    return next((exception_type for pattern, exception_type in _REASONS if pattern.search(reason)), None)
 
 
 def exception_type_of_error(code: str, http_status: int) -> str | None:
-    """Return the retry exception type of a refused API call.
+    """Return the retry exception type of a refused API call, ``None`` if the request itself is at fault.
 
     Args:
         code: The error's code, e.g. ``ThrottlingException``.
@@ -78,7 +77,7 @@ def says_denied(code: str) -> bool:
 
 
 def says_absent(code: str, message: str) -> bool:
-    """Tell whether an error means that the resource does not exist (several APIs say it as ValidationException)."""
+    """Tell whether an error means that the resource does not exist; several APIs answer with a ValidationException."""
     return (
         code in {"ResourceNotFound", "ResourceNotFoundException"}
         or (code == "ValidationException" and bool(_ABSENT.search(message)))
@@ -88,5 +87,5 @@ def says_absent(code: str, message: str) -> bool:
 
 
 def says_present(code: str, message: str) -> bool:
-    """Tell whether an error means that the name is taken: under our own name, by an earlier call of ours."""
+    """Tell whether an error means that a resource of this name exists."""
     return code == "ResourceInUse" or (code == "ValidationException" and bool(_PRESENT.search(message)))

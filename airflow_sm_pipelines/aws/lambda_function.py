@@ -1,8 +1,8 @@
-"""Invoking a Lambda function and reading its answer: one call, sent once.
+"""Invokes a Lambda function once and reads its answer.
 
-Source: the Lambda API reference, "Invoke". An invocation has no idempotency token and cannot be looked up, so what
-matters after a failed call is whether the function may have run. A refusal says that it has not; a connection that
-breaks after the request was sent, or an internal error of the service, leaves it open.
+Source: Lambda API reference, "Invoke". An invocation has no idempotency token and cannot be looked up. So after a call
+that failed, the question is whether the function may have run. If AWS refused the call, it has not. If the connection
+broke after the request was sent, or the service had an internal error, it may have.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.aws.failures import SERVICE_FAULT
@@ -18,12 +18,15 @@ from airflow_sm_pipelines.aws.requests.messages import as_sent
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall
 from airflow_sm_pipelines.errors import AwsCallError
 
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
 _OPERATION = "Invoke"
 _LONGEST_QUOTE = 500
 
 # The request never left this machine.
 _UNSENT = frozenset({"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError"})
-# Errors with a status of 500 and above that Lambda gives before it starts a function; any other leaves it open.
+# Errors with a status of 500 and above that occur before the function starts; after any other it may have run.
 _NOT_STARTED = frozenset(
     {
         "EC2AccessDeniedException",
@@ -46,10 +49,10 @@ _NOT_STARTED = frozenset(
 
 
 class LostAnswerError(AwsCallError):
-    """The function may have been run, and its answer will never come.
+    """The function may have run, but its answer is lost.
 
     Args:
-        error: What became of the call.
+        error: Why the call failed.
     """
 
     def __init__(self, error: AwsCallError) -> None:
@@ -58,17 +61,17 @@ class LostAnswerError(AwsCallError):
         self._error = error
 
     def in_words(self) -> str:
-        """Return a sentence that says what became of the call."""
+        """Return a sentence that says why the call failed."""
         return self._error.in_words()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a function answered.
+    """The answer of a function.
 
     Attributes:
-        payload: What it returned, as JSON text; of a function that failed, the error.
-        error: Empty if it returned, else how it failed: ``Unhandled``, or ``Handled``.
+        payload: What the function returned, as JSON text; the error if it failed.
+        error: How it failed: ``Unhandled`` or ``Handled``; empty if it returned.
         log_tail: The last lines of its log, at most 4 KB.
     """
 
@@ -76,16 +79,16 @@ class Answer:
     error: str
     log_tail: tuple[str, ...]
 
-    def value(self) -> Any:
+    def value(self) -> object:
         """Return what the function returned.
 
         Raises:
-            ValueError: It is no JSON (a runtime of the function's own may answer anything).
+            ValueError: The payload is not JSON (a custom runtime may return anything).
         """
         return json.loads(self.payload) if self.payload.strip() else None
 
     def failure(self) -> str:
-        """Return why the function failed: type and message of its error, else what it said."""
+        """Return why the function failed: type and message of its error if it has them, else its payload."""
         try:
             said = self.value()
         except ValueError:
@@ -96,18 +99,18 @@ class Answer:
         return ": ".join(str(part) for part in parts if part) or f"{self.error}, without a message"
 
 
-def invoke(client: Any, wanted: AwsCall) -> Answer:
+def invoke(client: BaseClient, invocation: AwsCall) -> Answer:
     """Invoke a function and wait for its answer.
 
     Args:
-        client: A boto3 client for Lambda that never repeats a call by itself.
-        wanted: The call: see `airflow_sm_pipelines.aws.requests.messages.invocation`.
+        client: A boto3 client for Lambda that never retries a call.
+        invocation: The call; see `airflow_sm_pipelines.aws.requests.messages.invocation`.
 
     Raises:
-        LostAnswerError: The function may have been run.
-        AwsCallError: AWS refused the call; the function was not run.
+        LostAnswerError: The function may have run.
+        AwsCallError: The call failed, and the function has not run.
     """
-    request = as_sent(wanted)
+    request = as_sent(invocation)
     try:
         with refusals(_OPERATION):
             answer = client.invoke(**request)

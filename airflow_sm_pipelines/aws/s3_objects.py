@@ -6,14 +6,14 @@ from airflow_sm_pipelines.errors import UnfitRequestError
 
 
 class NoObjectUriError(UnfitRequestError):
-    """A text is not the URI of an S3 object."""
+    """A string is not the URI of an S3 object."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
     """Return bucket and key of ``s3://bucket/key``.
 
     Raises:
-        NoObjectUriError: It is no S3 URI, or that of a whole bucket.
+        NoObjectUriError: The string is not an S3 URI, or names a whole bucket.
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket or not key.strip("/"):

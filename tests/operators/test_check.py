@@ -386,7 +386,7 @@ def test_a_report_that_cannot_be_read_now_is_read_again_by_the_next_try(
 
 def test_a_report_that_is_none_fails_the_step(check: Any, context: Any, s3: FakeS3) -> None:
     s3.objects[f"{FOLDER}/constraint_violations.json"] = {"violations": "many"}
-    with pytest.raises(StepFailedError, match="is no violation report"):
+    with pytest.raises(StepFailedError, match="is not a violation report"):
         check(**SUPPLIED).execute(context)
 
 

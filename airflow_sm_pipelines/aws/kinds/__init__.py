@@ -1,8 +1,7 @@
 """One row per kind of AWS resource that a step creates.
 
-Everything that differs between kinds stands here as data; the code that creates, polls and stops them is the same
-for all (`airflow_sm_pipelines.aws.jobs`). Member names, limits and states are those of the service's API
-reference.
+What differs between kinds is data here, as far as possible; the code that creates, observes and stops them is in
+`airflow_sm_pipelines.aws.protocols`. Member names, limits and states are those of the service's API reference.
 """
 
 from __future__ import annotations

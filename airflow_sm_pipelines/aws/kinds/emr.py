@@ -25,11 +25,11 @@ EMR_STEP = ResourceKind(
     arn_member="",
     status_member="Status",
     summaries_member="Steps",
-    # EMR writes its logs to S3, some minutes late; the failure names the file.
+    # EMR writes logs to S3, with a delay of some minutes; the failure reason names the file.
     log_group="",
     console_path="/emr/home?region={region}#/clusterDetails/{first}",
     colour="#fde0c5",
-    # A runtime role works on clusters only whose security configuration allows it: never the pipeline's by itself.
+    # A runtime role requires a cluster whose security configuration allows it: the pipeline's is never filled in.
     role_member="",
     succeeded=frozenset({"COMPLETED"}),
     failed=frozenset({"FAILED"}),
@@ -99,7 +99,7 @@ EMR_SERVERLESS_JOB = ResourceKind(
     arn_member="arn",
     status_member="jobRun",
     summaries_member="jobRuns",
-    # Where its logs go is the configuration's choice; the console shows them.
+    # The configuration decides where the logs go; the console shows them.
     log_group="",
     console_path="/emr/home?region={region}#/serverless-applications/{first}/{last}",
     colour="#fce4d6",

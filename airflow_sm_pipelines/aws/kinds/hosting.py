@@ -1,7 +1,7 @@
-"""The rows of what serves models: endpoints, their configurations, inference components.
+"""The rows of endpoints, their configurations, and inference components.
 
-What an earlier step has deployed is the wanted product: it cannot be stopped, and nobody but its owner may delete it.
-So there are no List operations here, and `stop-orphans` does not look for them.
+A deployment is a product, not a job: nothing stops it, and only its owner may delete it. So there are no Stop or List
+operations here, and `stop-orphans` does not look for these resources.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENDPOINT_CONFIG = ResourceKind(
     log_group="",
     console_path="endpointConfig/{name}",
     colour="#e6d5c3",
-    # It has one, which only endpoints with inference components need: never the pipeline's by itself.
+    # ExecutionRoleArn is only for endpoints with inference components: the pipeline's role is never filled in.
     role_member="",
     reason_members=(),
     running_states=(),

@@ -1,4 +1,4 @@
-"""What a row of `airflow_sm_pipelines.aws.kinds` says about one kind of AWS resource."""
+"""The form of the rows of `airflow_sm_pipelines.aws.kinds`."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """How one kind of AWS resource is created, observed and stopped.
+    """One kind of AWS resource: how it is created, observed and stopped.
 
     Attributes:
         key: Stable identifier of the row; travels in trigger arguments.
         noun: What people call it, for messages.
-        made: What an attempt has done to it when it did not find it, for messages.
+        made: Past participle for log messages, e.g. ``Created``.
         service: Name of the boto3 client.
-        protocol: How the service's resources are created and observed: a key of `airflow_sm_pipelines.aws.jobs`.
+        protocol: Name of the protocol in `airflow_sm_pipelines.aws.jobs.PROTOCOLS`.
         create, describe: Operation names as in the service model, e.g. ``CreateProcessingJob``.
-        stop, list: The same; ``""`` for a resource that is there at once and costs nothing.
+        stop, list: The same; ``""`` for a resource that cannot be stopped, or costs nothing.
         name_member: Member of the requests that holds the resource's name.
-        token_member: Member of the Create request for an idempotency token: the attempt's name goes there. ``""``
-            where it goes into ``name_member``.
-        named_by_service: Describe takes a reference that only the answer of Create tells, e.g. an ARN; else it takes
-            the name that we made.
-        verbatim_name: A name in the definition is the name itself, under which others look for the resource; else it
-            is the beginning of the name that we make.
-        parent_member: Member of the Create request for what the resource is made in, e.g. a cluster; it comes first in
-            the reference, before a slash. ``""`` if there is nothing of that sort.
-        takes_experiment: The Create request has a member ``ExperimentConfig``.
-        leaves_behind: What is made for the resource alone and outlives it, in words; it is removed when the resource
-            has ended. ``""`` if there is nothing of that sort.
+        token_member: Member of the Create request that holds an idempotency token: the attempt's name. ``""`` if the
+            attempt's name goes into ``name_member``.
+        named_by_service: Whether Describe takes a reference that only the answer of Create tells, e.g. an ARN; else it
+            takes the attempt's name.
+        verbatim_name: Whether a name in the definition is used as it is, so that others find the resource; else it is
+            the prefix of the attempt's name.
+        parent_member: Member of the Create request that names what contains the resource, e.g. a cluster; its value
+            comes first in the reference, before a slash. ``""`` if there is none.
+        takes_experiment: Whether the Create request has a member ``ExperimentConfig``.
+        leaves_behind: What is created for the resource alone and outlives it, for messages; it is cleaned up when the
+            resource has ended. ``""`` if there is none.
         name_limit: Longest name the service accepts, in characters.
         arn_member: Member of the responses that holds the ARN.
-        status_member: Member of the Describe response that holds the state; ``""`` if it has none.
-        role_member: Member of the Create request for the role that the resource works with; ``""`` if it has none.
-        succeeded, failed, stopped: Terminal states by meaning; any other state means that it still runs.
-        reason_members: Members of the Describe response that explain a failure, most telling first.
+        status_member: Member of the Describe response that holds the state; ``""`` if there is none.
+        role_member: Member of the Create request that holds the resource's execution role; ``""`` if there is none.
+        succeeded, failed, stopped: Terminal states by meaning; any other state means that the resource still runs.
+        reason_members: Members of the Describe response that explain a failure, the most specific first.
         detail_members: Lists in the Describe response that add to the reason.
-        unretried: Retry exception types that do not apply to its failures, whatever a retry policy says.
+        unretried: Retry exception types that never apply to failures of this kind, whatever a retry policy says.
         summaries_member: Member of the List response that holds the summaries.
-        running_states: States in which it has not ended and costs money; `stop-orphans` looks for these.
-        stopping_states: Those of them in which it was told to stop; it is not told again.
-        log_group: CloudWatch log group, or ``""`` if it writes no log.
+        running_states: States in which the resource costs money; `stop-orphans` looks for these.
+        stopping_states: Those of them in which it is being stopped; it is not stopped again.
+        log_group: CloudWatch log group; ``""`` if there is no log.
         console_path: Path of its page in the SageMaker console; ``{name}`` stands for the reference, ``{first}`` and
-            ``{last}`` for its parts between slashes. One that begins with a slash is of another service's console.
+            ``{last}`` for its parts between slashes. A path with a leading slash belongs to another service's console.
         colour: Colour of its tasks in Airflow's graph, ``#rrggbb``.
         iam_actions: What the connection's principal must be allowed to do.
     """

@@ -155,7 +155,7 @@ AUTO_ML_JOB = ResourceKind(
     arn_member="AutoMLJobArn",
     status_member="AutoMLJobStatus",
     summaries_member="AutoMLJobSummaries",
-    # Its training and processing jobs have logs of their own, under names that it makes.
+    # Its training and processing jobs have logs of their own, under names that SageMaker chooses.
     log_group="",
     console_path="automl-jobs/{name}",
     colour="#d9d2e9",
@@ -216,11 +216,11 @@ TUNING_JOB = ResourceKind(
     status_member="HyperParameterTuningJobStatus",
     summaries_member="HyperParameterTuningJobSummaries",
     failed=frozenset({"Failed", "Deleting", "DeleteFailed"}),
-    # Where its training jobs write; their names begin with its own.
+    # The log group of its training jobs, whose names begin with its own.
     log_group="/aws/sagemaker/TrainingJobs",
     console_path="hyper-tuning-jobs/{name}",
     colour="#e2f0cb",
-    # Each of its training definitions has one.
+    # Each of its training definitions has a role.
     role_member="",
     # Developer guide, "Retry Policy for Pipeline Steps": it retries its own jobs.
     unretried=frozenset({"SageMaker.JOB_INTERNAL_ERROR"}),

@@ -1,1 +1,1 @@
-"""What is sent to AWS for a step: requests, their names and tags, in the API's own types."""
+"""The requests of each step type: what is sent, in which order, with names and tags, in the API's own types."""

@@ -24,7 +24,7 @@ class CheckRule:
     """One row of the table.
 
     Attributes:
-        checks_drift: Whether the data are checked against the previous baseline, which must then exist.
+        checks_drift: Whether the data are checked against the previous baseline, which is then required.
         published: Which baseline the step publishes as ``BaselineUsedForDriftCheck…``.
     """
 
@@ -33,11 +33,11 @@ class CheckRule:
 
     @property
     def carries_over(self) -> bool:
-        """Tell whether the previous baseline is only published again: looked up, but not checked against."""
+        """Tell whether the step publishes the previous baseline without checking the data against it."""
         return not self.checks_drift and self.published is Source.PREVIOUS
 
     def published_baseline(self, previous: Baseline, calculated: Baseline) -> Baseline:
-        """Return what the step publishes as ``BaselineUsedForDriftCheck…``; empty if there is no previous one."""
+        """Return the baseline that the step publishes as ``BaselineUsedForDriftCheck…``; it may be empty."""
         return calculated if self.published is Source.CALCULATED else previous
 
 

@@ -21,11 +21,11 @@ _SHORT_NAME_LIMIT = 32
 
 
 def execution_id(*identity: str) -> str:
-    """Return the 12 lower-case alphanumerics that identify one execution.
+    """Return the 12 lower-case letters and digits that identify an execution.
 
     Args:
-        identity: What makes the execution unique: deployment, DAG, run, and the run's own time, so that a run that
-            is deleted and created again under the same id is another execution.
+        identity: What makes the execution unique: deployment, DAG, run, and the time of the run, so that a run that is
+            deleted and created again under the same id is another execution.
     """
     digest = int.from_bytes(hashlib.sha256("\0".join(identity).encode()).digest())
     characters = []
@@ -36,7 +36,7 @@ def execution_id(*identity: str) -> str:
 
 
 def new_token() -> str:
-    """Return 10 random lower-case alphanumerics: who holds the token owns the resources named after it."""
+    """Return 10 random lower-case letters and digits; whoever knows the token owns the resources named after it."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_TOKEN_LENGTH))
 
 
@@ -51,8 +51,8 @@ def resource_name(
         token: The token of the attempt's epoch.
         failures: How many earlier attempts of the epoch failed.
         limit: Longest name that the API accepts, in characters.
-        prefix: The name that the definition itself gives; like the service, we take it as a prefix and append the
-            rest, since the same literal name could be created only once.
+        prefix: The name in the definition, if it has one. Like the service, we use it as a prefix, since the same name
+            could be created only once.
     """
     if limit <= _SHORT_NAME_LIMIT:
         tail = f"{token[:_SHORT_TOKEN_LENGTH]}-{failures}"
@@ -65,7 +65,7 @@ def resource_name(
 
 
 def name_stem(execution: str, step: str, *, limit: int, prefix: str | None = None) -> str:
-    """Return a text that all of a step's resource names in an execution hold; names of other steps may hold it, too.
+    """Return a text that all names of a step's resources in an execution contain; names of other steps may, too.
 
     Args:
         execution: The execution id.
@@ -79,5 +79,5 @@ def name_stem(execution: str, step: str, *, limit: int, prefix: str | None = Non
 
 
 def _name_part(text: str, length: int) -> str:
-    """Cut and clean ``text``: job names allow letters, digits and inner hyphens, step names underscores, too."""
+    """Return a text shortened and cleaned: step names may contain underscores, job names may not."""
     return re.sub(r"[^A-Za-z0-9-]", "-", text)[:length].strip("-") or "step"

@@ -1,7 +1,7 @@
-"""The tags that say which task a resource belongs to.
+"""The tags that say which task owns a resource.
 
-They are the second line against orphans: whoever finds a running job can tell from its tags which task of which
-run of which deployment owns it (`airflow_sm_pipelines.semantics.ownership` decides whether that task still lives).
+They are the second line of defence against orphans: the tags of a running job name the task, run and deployment that
+own it (`airflow_sm_pipelines.semantics.ownership` decides whether that task is still alive).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Owner:
 
 
 def owner_tags(owner: Owner) -> list[dict[str, str]]:
-    """Return the tags of a resource in the APIs' own form."""
+    """Return the tags of an owner's resources, as most APIs take them."""
     return [
         {"Key": f"{_PREFIX}deployment", "Value": _escape(owner.deployment)},
         {"Key": f"{_PREFIX}dag", "Value": _escape(owner.dag_id)},
@@ -48,17 +48,17 @@ def owner_tags(owner: Owner) -> list[dict[str, str]]:
 
 
 def owner_text(tags: Sequence[Mapping[str, str]]) -> str:
-    """Return the owner in one line, for a resource that has a free text and no tags.
+    """Return the owner in one line, for a resource that has a name but no tags.
 
     Args:
-        tags: Its owner's tags, as `owner_tags` makes them, among others.
+        tags: Tags that include the owner's; see `owner_tags`.
     """
     values = {tag["Key"]: tag["Value"] for tag in tags}
     return "|".join(values[key] for key in _KEYS)
 
 
 def tags_of_owner_text(text: str) -> list[Mapping[str, str]]:
-    """Read back what `owner_text` wrote; no tags if it did not write this."""
+    """Return the tags from which `owner_text` made a text; none if it did not make it."""
     values = text.split("|")
     if len(values) != len(_KEYS):
         return []
@@ -66,7 +66,7 @@ def tags_of_owner_text(text: str) -> list[Mapping[str, str]]:
 
 
 def owner_of(tags: list[Mapping[str, str]]) -> Owner | None:
-    """Read the owner from a resource's tags; ``None`` if it is not one of ours."""
+    """Return the owner that a resource's tags name, ``None`` if the resource is not one of ours."""
     found = {tag["Key"].removeprefix(_PREFIX): tag["Value"] for tag in tags if tag["Key"].startswith(_PREFIX)}
     if not {"deployment", "dag", "run", "task", "map-index"} <= found.keys():
         return None
