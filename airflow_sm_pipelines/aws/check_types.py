@@ -1,8 +1,8 @@
 """The check types of ClarifyCheck and QualityCheck: their files, and where a model package names them.
 
 Sources: developer guide, "Baseline calculation, drift detection and lifecycle with ClarifyCheck and QualityCheck
-steps", "Schema for Violations"; API reference, ``DriftCheckBaselines``; the SDK's examples of model packages, which show
-which check's baseline goes into which member.
+steps", "Schema for Violations"; API reference, ``DriftCheckBaselines``; the SDK's examples of model packages, which
+show which check's baseline goes into which member.
 """
 
 from __future__ import annotations
