@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.cli.user_settings import leave_user_settings
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
@@ -33,7 +34,7 @@ from airflow_sm_pipelines.demo.examples import Example, dags_folder, upload_scri
 from airflow_sm_pipelines.demo.run_failures import run_failures
 from airflow_sm_pipelines.demo.run_jobs import RunJobs
 from airflow_sm_pipelines.demo.run_resources import RunResources
-from airflow_sm_pipelines.demo.stage import Demo, Stage, local_client
+from airflow_sm_pipelines.demo.stage import Demo, Stage
 from airflow_sm_pipelines.demo.step_progress import progress_display, progress_name, step_progress, tasks_in_order
 from airflow_sm_pipelines.local.errors import LocalAwsError
 
@@ -125,9 +126,9 @@ def _start(example: Example, running: ExitStack) -> Stage:
         from airflow_sm_pipelines.local.server.local_aws import LocalAws  # noqa: PLC0415 - needs the [local] extra
 
     home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="sm-pipelines-demo-")))
-    aws = running.enter_context(LocalAws())
+    aws = running.enter_context(LocalAws(version=__version__))
     bucket = str(example.load().parameter("Bucket").default)
-    s3 = local_client(aws, "s3")
+    s3 = aws.client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.settings.region})
     upload_scripts(s3, example, bucket)
     print(f"The local AWS answers at {aws.endpoint_url} (jobs run as processes here, sandbox: {aws.sandbox}).")

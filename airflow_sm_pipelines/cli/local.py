@@ -11,12 +11,15 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
+from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 DEFAULT_PORT = 4599
+
+_ADVICE = "`sm-pipelines rehearse` completes such a job with synthetic outputs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +84,9 @@ def _serve(args: argparse.Namespace) -> int:
         python=args.python,
         work_dir=args.work_dir,
         state_dir=args.state,
-        rehearsal=Rehearsal() if args.rehearse else None,
+        stand_in=Rehearsal() if args.rehearse else None,
+        version=__version__,
+        no_runtime_advice=_ADVICE,
     )
     try:
         with server.LocalAws(settings) as aws:

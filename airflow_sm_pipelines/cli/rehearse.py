@@ -20,7 +20,6 @@ from airflow_sm_pipelines.definition.models import ParameterValueError, Pipeline
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
 from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
 from airflow_sm_pipelines.rehearsal.choices import choose_branches
 from airflow_sm_pipelines.rehearsal.documents import ReadFile
@@ -36,6 +35,7 @@ from airflow_sm_pipelines.rehearsal.run import (
     dag_id_of,
     rehearse,
 )
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
 from airflow_sm_pipelines.rehearsal.step_states import step_state
 
 _WRONG_USAGE = 2

@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call
 from airflow_sm_pipelines.demo.examples import CHAMPION, dags_folder
-from airflow_sm_pipelines.demo.stage import Demo, Stage, local_client
+from airflow_sm_pipelines.demo.stage import Demo, Stage
 
 _FUNCTION_PREFIX = "champion-"
 _ROLE = "arn:aws:iam::123456789012:role/LambdaRole"
@@ -61,7 +61,7 @@ def _deploy_functions(client: Any) -> None:
 def _review(stage: Stage, queue: str, done: threading.Event) -> None:
     """Answer what comes into the queue, as a company's own handler would: here, a model is approved by its error."""
     sqs = stage.client("sqs")
-    sagemaker = local_client(stage.aws, "sagemaker", f"{stage.airflow.api.base_url}{_CALLBACK_PATH}")
+    sagemaker = stage.client("sagemaker", endpoint_url=f"{stage.airflow.api.base_url}{_CALLBACK_PATH}")
     while not done.is_set():
         try:
             received = call(sqs, "ReceiveMessage", {"QueueUrl": queue, "WaitTimeSeconds": _POLL_SECONDS})

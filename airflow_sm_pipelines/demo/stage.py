@@ -11,6 +11,8 @@ from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
 from airflow_sm_pipelines.demo.examples import Example
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
     from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 
@@ -28,9 +30,14 @@ class Stage:
     airflow: AirflowProcesses
     aws: LocalAws
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of the local AWS."""
-        return local_client(self.aws, service)
+    def client(self, service: str, *, endpoint_url: str | None = None) -> BaseClient:
+        """Return a boto3 client of the local AWS.
+
+        Args:
+            service: boto3's name of the service.
+            endpoint_url: Another address that answers in its place.
+        """
+        return self.aws.client(service, endpoint_url=endpoint_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +55,3 @@ class Demo:
     example: Example
     surroundings: Callable[[Stage], AbstractContextManager[Mapping[str, Any]]]
     results: Callable[[Stage, str, float], Iterable[str]]
-
-
-def local_client(aws: LocalAws, service: str, endpoint_url: str | None = None) -> Any:
-    """Return a boto3 client of a local AWS.
-
-    Args:
-        aws: The local AWS.
-        service: boto3's name of the service.
-        endpoint_url: Another address that answers in its place.
-    """
-    import boto3
-
-    variables = aws.environment()
-    session: Any = boto3.Session()
-    return session.client(
-        service,
-        endpoint_url=endpoint_url or aws.endpoint_url,
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.local.rehearsal import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 
 def rehearsed_answer(outputs: Mapping[str, Json], outcome: Outcome | None) -> Answer:

@@ -75,7 +75,7 @@ def put_needs(sagemaker: Any, s3: Any, needs: CheckNeeds, note: str) -> None:
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
-    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object  # noqa: PLC0415 - boto3
+    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object  # noqa: PLC0415 - boto3
 
     def put(uri: str, document: JsonObject) -> None:
         put_object(s3, SyntheticObject(uri, json.dumps({"rehearsal": note, **document}).encode()))

@@ -10,18 +10,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal, Refusals, Rehearsal
 from airflow_sm_pipelines.rehearsal.callbacks import rehearsed_answer
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal, Refusals
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/rehearsal"
 """For the steps of a definition that leave the role to the pipeline."""
@@ -139,10 +140,10 @@ def rehearse(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
 
     refusals = Refusals()
     rehearsal = replace(plan.rehearsal(), refusals=refusals)
-    with LocalAws(rehearsal=rehearsal, sandbox="rewrite") as aws, _client(aws, "s3") as s3:
+    with LocalAws(stand_in=rehearsal, sandbox="rewrite", version=__version__) as aws:
+        s3 = aws.client("s3")
         put_files(s3, plan.files)
-        with _client(aws, "sagemaker") as sagemaker:
-            put_needs(sagemaker, s3, plan.checks, NOTE)
+        put_needs(aws.client("sagemaker"), s3, plan.checks, NOTE)
         ended = airflow.run(plan, aws.environment())
         if "refused" in ended:
             raise RefusedDefinitionError(ended["refused"])
@@ -157,7 +158,7 @@ def put_files(s3: Any, files: Sequence[ReadFile]) -> None:
         s3: An S3 client of the local AWS.
         files: The files that the definition reads.
     """
-    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object  # noqa: PLC0415 - boto3
+    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object  # noqa: PLC0415 - boto3
 
     for file in files:
         if not file.place.step:
@@ -293,20 +294,3 @@ def _ask(process: subprocess.Popen[str], order: str) -> bool:
 def _foreign_settings_removed() -> dict[str, str]:
     """The environment without what the user has set for another Airflow, and for the real AWS."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}
-
-
-@contextmanager
-def _client(aws: Any, service: str) -> Iterator[Any]:
-    import boto3
-
-    environment = aws.environment()
-    session: Any = boto3.Session(
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        region_name=environment["AWS_REGION"],
-    )
-    client = session.client(service, endpoint_url=aws.endpoint_url)
-    try:
-        yield client
-    finally:
-        client.close()

@@ -10,8 +10,8 @@ from airflow_sm_pipelines.cli import rehearse
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.cli.rehearse import OutcomeError, chosen_outcomes
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
 from airflow_sm_pipelines.rehearsal.run import RefusedDefinitionError, RehearsalResult
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
 
 ABALONE = str(Path(__file__).parents[1] / "golden" / "v2_abalone_full.json")
 RESULT = RehearsalResult(

@@ -7,10 +7,12 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from airflow_sm_pipelines.aws.requests.tags import TASK_TAG
 from airflow_sm_pipelines.local.jobs.container import JobFailure
-from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedEnding, RehearsedWork, SyntheticObject, put_outputs
-from airflow_sm_pipelines.local.rehearsal import COMPLETED, NOTE, STEP_TAG, Outcome, Refusals, Rehearsal, step_of
 from airflow_sm_pipelines.local.services.sagemaker import training_container
+from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_objects
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import COMPLETED, NOTE, Outcome, Refusals
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 BUCKET = "test-bucket"
 MADE_ON_DEMAND = "made-on-demand"
@@ -28,12 +30,12 @@ REHEARSAL = Rehearsal(
 
 @pytest.fixture(scope="module")
 def rehearsing(open_workbench):
-    with open_workbench(rehearsal=REHEARSAL, sandbox="rewrite") as bench:
+    with open_workbench(stand_in=REHEARSAL, sandbox="rewrite") as bench:
         yield bench
 
 
 def tagged(step):
-    return [{"Key": "other", "Value": "x"}, {"Key": STEP_TAG, "Value": step}]
+    return [{"Key": "other", "Value": "x"}, {"Key": TASK_TAG, "Value": step}]
 
 
 def train(bench, name, *, step="Train", **members):
@@ -138,7 +140,7 @@ def test_a_model_needs_no_data_and_a_transform_job_has_one_output_for_each_input
 
 
 def test_a_job_can_be_stopped(open_workbench):
-    with open_workbench(rehearsal=Rehearsal(job_seconds=30), sandbox="rewrite") as bench:
+    with open_workbench(stand_in=Rehearsal(job_seconds=30), sandbox="rewrite") as bench:
         bench.create("long", ["true"])
         bench.sagemaker.stop_processing_job(ProcessingJobName="long")
         assert bench.wait("long")["ProcessingJobStatus"] == "Stopped"
@@ -154,7 +156,7 @@ def test_a_place_that_no_bucket_can_have_fails_the_job(rehearsing, processing_ou
 
 def test_what_aws_would_refuse_can_be_noted_instead(open_workbench, processing_input, processing_output):
     refusals = Refusals()
-    with open_workbench(rehearsal=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
+    with open_workbench(stand_in=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
         outside = {**processing_input("data", "s3://bucket/data")}
         outside["S3Input"] = {**outside["S3Input"], "LocalPath": "elsewhere"}
         ended = bench.run(
@@ -176,7 +178,7 @@ def test_what_aws_would_refuse_can_be_noted_instead(open_workbench, processing_i
 
 def test_a_model_that_is_not_there_is_noted_and_what_is_missing_gets_a_value(open_workbench):
     refusals = Refusals()
-    with open_workbench(rehearsal=Rehearsal(refusals=refusals), sandbox="rewrite") as bench:
+    with open_workbench(stand_in=Rehearsal(refusals=refusals), sandbox="rewrite") as bench:
         sagemaker = bench.client("sagemaker", parameter_validation=False)
         sagemaker.create_endpoint_config(
             EndpointConfigName="config", ProductionVariants=[{"ModelName": "of-another-team"}], Tags=tagged("Config")
@@ -191,7 +193,7 @@ def test_a_model_that_is_not_there_is_noted_and_what_is_missing_gets_a_value(ope
 
 def test_an_output_that_is_no_s3_uri_is_nowhere_and_noted(open_workbench, processing_output):
     refusals = Refusals()
-    with open_workbench(rehearsal=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
+    with open_workbench(stand_in=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
         outputs = [processing_output("lost", "${results}"), processing_output("kept", f"s3://{BUCKET}/kept")]
         ended = bench.run("job", ["true"], ProcessingOutputConfig={"Outputs": outputs}, Tags=tagged("Prepare"))
         assert bench.objects_below("kept/") == ["rehearsal.json"]
@@ -203,14 +205,13 @@ def test_an_output_that_is_no_s3_uri_is_nowhere_and_noted(open_workbench, proces
 
 
 def test_an_output_that_is_no_s3_uri_fails_the_job_of_a_strict_rehearsal(rehearsing):
-    work = RehearsedWork("group", "stream", lambda _: (SyntheticObject("${results}/rehearsal.json", b""),))
     with pytest.raises(JobFailure, match=r"s3:// URIs only, not \$\{results\}"):
-        put_outputs(rehearsing.s3, work, RehearsedEnding("Prepare", 0.0, COMPLETED))
+        put_objects(rehearsing.s3, (SyntheticObject("${results}/rehearsal.json", b""),), "Prepare")
 
 
 def test_what_a_deployment_needs_and_is_not_there_is_noted(open_workbench):
     refusals = Refusals()
-    with open_workbench(rehearsal=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
+    with open_workbench(stand_in=Rehearsal(refusals=refusals, job_seconds=0.05), sandbox="rewrite") as bench:
         sagemaker = bench.sagemaker
         for name, call in (("first", sagemaker.create_endpoint), ("second", sagemaker.update_endpoint)):
             tags = {"Tags": tagged("Deploy")} if name == "first" else {}
@@ -253,8 +254,8 @@ def test_a_job_whose_outputs_cannot_be_told_does_not_stay_in_progress(rehearsing
 
 
 def test_a_job_belongs_to_the_step_of_its_tag():
-    assert step_of(tagged("Train")) == "Train"
-    assert step_of([]) == ""
+    assert Rehearsal().owner_of({"other": "x", TASK_TAG: "Train"}) == "Train"
+    assert Rehearsal().owner_of({}) == ""
     assert Rehearsal().outcome_of("") == COMPLETED
 
 

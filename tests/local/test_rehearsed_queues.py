@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 
 @pytest.fixture(scope="module")
 def rehearsing(open_workbench):
-    with open_workbench(rehearsal=Rehearsal(), sandbox="rewrite") as bench:
+    with open_workbench(stand_in=Rehearsal(), sandbox="rewrite") as bench:
         yield bench
 
 

@@ -13,8 +13,8 @@ from airflow_sm_pipelines.callbacks.queue import CallbackMessage
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
 from airflow_sm_pipelines.cli.rehearse import OutcomeError, chosen_outcomes, prepare
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.local.rehearsal import Outcome
 from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered, rehearsed_answer
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 DEFINITION = Path(__file__).parents[1] / "integration" / "definitions" / "callback.json"
 

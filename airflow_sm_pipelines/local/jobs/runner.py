@@ -9,14 +9,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder, S3Archive, S3Upload
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_site import JobSite
 from airflow_sm_pipelines.local.jobs.metrics import MetricReader, MetricValue
-from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedJob, metric_values, put_outputs, write_log
 from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, copy_or_unpack, download, upload_archive
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest, Supervisor
 from airflow_sm_pipelines.local.server.faults import JobFault
@@ -71,14 +70,29 @@ class JobEvents(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class OwnWork:
-    """What a job without a container does.
+class JobAccess:
+    """The means of a job without a container.
 
-    Args:
-        run: Does it in the job's thread; ends early when it is asked to stop.
+    Attributes:
+        stop: The request to end early.
+        entered: Tells that the job has entered a phase.
+        client: Returns the boto3 client of a service, in the job's region.
     """
 
-    run: Callable[[StopRequest], JobResult]
+    stop: StopRequest
+    entered: Callable[[JobPhase], None]
+    client: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWork:
+    """The work of a job without a container.
+
+    Attributes:
+        run: Does it in the job's thread; ends early when it is asked to stop; may raise `JobFailure`.
+    """
+
+    run: Callable[[JobAccess], JobResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,6 @@ class JobTask:
         plan: Makes the plan of its container, or its own work; may raise `JobFailure`.
         events: Who is told.
         fault: What a fault rule wants of it.
-        rehearsed: Set if it is only rehearsed: nothing of the plan is done then.
     """
 
     folder_name: str
@@ -99,7 +112,6 @@ class JobTask:
     plan: Callable[[], ContainerPlan | OwnWork]
     events: JobEvents
     fault: JobFault = field(default_factory=JobFault)
-    rehearsed: RehearsedJob | None = None
 
 
 class Runner:
@@ -168,30 +180,16 @@ class Runner:
         try:
             if task.fault.failure_reason is not None:
                 raise JobFailure(task.fault.failure_reason)
-            if task.rehearsed is not None:
-                return self._rehearse(task, task.rehearsed, stop)
             plan = task.plan()
             if isinstance(plan, OwnWork):
-                return plan.run(stop)
+                clients = self._site.clients
+                return plan.run(JobAccess(stop, task.events.entered, lambda name: clients.get(name, task.region)))
             return _Job(self._site, task, folder, plan, stop).run()
         except JobFailure as failure:
             return JobResult(stopped=False, failure_reason=str(failure))
         finally:
             if self._site.settings.work_dir is None:
                 shutil.rmtree(folder.root, ignore_errors=True)
-
-    def _rehearse(self, task: JobTask, job: RehearsedJob, stop: StopRequest) -> JobResult:
-        clients = self._site.clients
-        task.events.entered(JobPhase.DOWNLOADING)
-        write_log(clients.get("logs", task.region), job.work, job.ending)
-        task.events.entered(JobPhase.RUNNING)
-        if stop.wait(job.ending.seconds) or job.ending.outcome.stopped:
-            return JobResult(stopped=True)
-        if job.ending.outcome.failure_reason is not None:
-            raise JobFailure(job.ending.outcome.failure_reason)
-        task.events.entered(JobPhase.UPLOADING)
-        put_outputs(clients.get("s3", task.region), job.work, job.ending)
-        return JobResult(stopped=False, metrics=metric_values(job.work))
 
 
 class _Job:

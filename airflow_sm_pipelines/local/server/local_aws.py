@@ -9,11 +9,11 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from botocore.client import BaseClient
 from moto import __version__ as moto_version
 from moto.server import DomainDispatcherApplication, create_backend_app
 
@@ -21,7 +21,6 @@ from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
-from airflow_sm_pipelines.local.rehearsed_queues import RehearsedQueues
 from airflow_sm_pipelines.local.server.application import Application
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.control import ControlEndpoints
@@ -43,6 +42,9 @@ from airflow_sm_pipelines.local.state.state_file import StateFile
 from airflow_sm_pipelines.local.wire.json_service import JsonService, Service
 from airflow_sm_pipelines.local.wire.rest_json_service import RestJsonService
 from airflow_sm_pipelines.local.wire.wsgi_call import WsgiApp
+
+_USER_ATTEMPTS = 5
+"""How often a client for users tries a call, as boto3 does by default."""
 
 _POLL_SECONDS = 0.2
 """How long stopping may wait for the thread that accepts connections."""
@@ -85,6 +87,18 @@ class LocalAws:
             LocalAwsError: It is not running.
         """
         return self._parts.sandbox.name
+
+    def client(self, service: str, *, endpoint_url: str | None = None) -> BaseClient:
+        """Return a boto3 client of this local AWS; it is closed when this stops.
+
+        Args:
+            service: boto3's name of the service.
+            endpoint_url: Another address that answers in place of this one.
+
+        Raises:
+            LocalAwsError: It is not running.
+        """
+        return self._parts.clients.get(service, self.settings.region, endpoint_url)
 
     def environment(self) -> dict[str, str]:
         """Variables with which any AWS SDK talks to this local AWS.
@@ -131,10 +145,12 @@ class LocalAws:
 class _Running:
     server: HttpServer
     sandbox: Sandbox
+    clients: Clients
 
 
 def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     """Build all parts and start serving; ``resources`` closes them in the reverse order."""
+    stand_in = settings.stand_in
     sandbox = choose_sandbox(settings.sandbox)
     work_dir = _work_dir(settings, resources)
     moto = DomainDispatcherApplication(create_backend_app)
@@ -146,7 +162,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     def health() -> Mapping[str, Any]:
         return {
             "status": "ok",
-            "version": version("airflow-sm-pipelines"),
+            "version": settings.version,
             "moto": moto_version,
             "sandbox": sandbox.name,
             "jobs": jobs.count(),
@@ -155,7 +171,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     internal_access_key_id = f"local-jobs-{secrets.token_hex(8)}"
     application = Application(
         services=services,
-        fallback=RehearsedQueues(fallback, settings.region) if settings.rehearsal else fallback,
+        fallback=stand_in.other_services(fallback, settings.region) if stand_in else fallback,
         control=ControlEndpoints(faults, calls, health),
         faults=faults,
         calls=calls,
@@ -169,20 +185,21 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
     site.create_commands()
     runner = Runner(site)
-    refusals = settings.rehearsal.refusals if settings.rehearsal else None
     services["sagemaker"] = JsonService(
-        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings.rehearsal), refusals
+        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings), stand_in
     )
-    emr = EmrClusters(ClusterTable(), clients, runner, settings.rehearsal)
-    services["elasticmapreduce"] = JsonService("emr", emr.operations(), refusals)
-    serverless = EmrServerless(ServerlessTable(), runner, settings.rehearsal)
-    services["emr-serverless"] = RestJsonService("emr-serverless", serverless.operations(), refusals)
+    emr = EmrClusters(ClusterTable(), clients, runner, stand_in)
+    services["elasticmapreduce"] = JsonService("emr", emr.operations(), stand_in)
+    serverless = EmrServerless(ServerlessTable(), runner, stand_in)
+    services["emr-serverless"] = RestJsonService("emr-serverless", serverless.operations(), stand_in)
     services["lambda"] = RestJsonService("lambda", lambda_operations(functions, site))
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)
     resources.callback(runner.close)  # first: ending jobs still upload and log
-    return _Running(server, sandbox)
+    user_clients = Clients(endpoint_url, ACCESS_KEY_ID, _USER_ATTEMPTS)
+    resources.callback(user_clients.close)
+    return _Running(server, sandbox, user_clients)
 
 
 def _open_store(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[Store, LambdaStore, WsgiApp]:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST
 from airflow_sm_pipelines.local.wire.responses import Response
 
-Environ = dict[str, Any]
-WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Environ = WSGIEnvironment
+WsgiApp = WSGIApplication
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"]*#)?([^\"]+)\"")
 

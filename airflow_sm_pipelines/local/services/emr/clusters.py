@@ -1,8 +1,8 @@
 """Amazon EMR's operations: clusters, their steps, their tags.
 
 A cluster costs nothing here and is ready at once: what it has is a list of steps, as many of which run at a time as
-its StepConcurrencyLevel says. Members about machines and networks are accepted and have no effect. In a rehearsal
-every cluster that somebody names is there: a definition names one that only its author has.
+its StepConcurrencyLevel says. Members about machines and networks are accepted and have no effect. With a stand-in
+every cluster that a request names exists: a definition names one that only its author has.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
+from airflow_sm_pipelines.local.jobs.container import ContainerPlan
 from airflow_sm_pipelines.local.jobs.job_site import Clients
-from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedEnding, RehearsedJob, RehearsedWork
-from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, Runner
+from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, OwnWork, Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import split_uri
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.services.emr import descriptions
 from airflow_sm_pipelines.local.services.emr.cluster_table import (
@@ -33,7 +32,7 @@ from airflow_sm_pipelines.local.services.emr.cluster_table import (
     StepState,
 )
 from airflow_sm_pipelines.local.services.emr.step_command import LOG_GROUP, log_stream, output_lines, plan_step
-from airflow_sm_pipelines.local.services.emr.step_owner import step_that_owns
+from airflow_sm_pipelines.local.stand_in import StandIn
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 _PAGE = 50
@@ -49,14 +48,14 @@ class EmrClusters:
         table: All clusters.
         clients: Clients of the local AWS itself.
         runner: Runs the steps.
-        rehearsal: Set if they are rehearsed instead.
+        stand_in: What they do instead of running, if there is one.
     """
 
-    def __init__(self, table: ClusterTable, clients: Clients, runner: Runner, rehearsal: Rehearsal | None) -> None:
+    def __init__(self, table: ClusterTable, clients: Clients, runner: Runner, stand_in: StandIn | None) -> None:
         self._table = table
         self._clients = clients
         self._runner = runner
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations by name."""
@@ -161,19 +160,18 @@ class EmrClusters:
                 JobTask(
                     folder_name=_folder_name(cluster, step),
                     region=cluster.region,
-                    plan=_planner(cluster, step),
+                    plan=self._plan(cluster, step),
                     events=_StepEvents(self, cluster, step),
                     fault=step.fault,
-                    rehearsed=self._rehearsed(cluster, step),
                 )
             )
 
-    def _rehearsed(self, cluster: Cluster, step: Step) -> RehearsedJob | None:
-        if self._rehearsal is None:
-            return None
-        owner = step_that_owns(step.config["Name"], cluster.tags)
-        ending = RehearsedEnding(owner, self._rehearsal.job_seconds, self._rehearsal.outcome_of(owner))
-        return RehearsedJob(RehearsedWork(LOG_GROUP, log_stream(cluster, step), lambda _: ()), ending)
+    def _plan(self, cluster: Cluster, step: Step) -> Callable[[], ContainerPlan | OwnWork]:
+        if self._stand_in is None:
+            return lambda: plan_step(cluster, step)
+        owner = self._stand_in.owner_of(cluster.tags, step.config["Name"])
+        work = self._stand_in.spark_work(owner, LOG_GROUP, log_stream(cluster, step))
+        return lambda: work
 
     def ended(self, cluster: Cluster, step: Step, result: JobResult) -> None:
         """A step has ended: keep its log, tell why it failed, let the next one start."""
@@ -222,9 +220,8 @@ class EmrClusters:
         cluster = self._table.find(context.region, cluster_id)
         if cluster is not None:
             return cluster
-        if self._rehearsal is not None:
-            request = {"Name": "rehearsal", "Instances": {"KeepJobFlowAliveWhenNoSteps": True}}
-            return self._table.create(context.region, request, {}, cluster_id)
+        if self._stand_in is not None:
+            return self._table.create(context.region, self._stand_in.missing_resource("Cluster"), {}, cluster_id)
         raise validation_error(refusal) if refusal else _invalid(f"Cluster id '{cluster_id}' is not valid.")
 
 
@@ -244,10 +241,6 @@ class _StepEvents:
 
     def ended(self, result: JobResult) -> None:
         self.clusters.ended(self.cluster, self.step, result)
-
-
-def _planner(cluster: Cluster, step: Step) -> Callable[[], Any]:
-    return lambda: plan_step(cluster, step)
 
 
 def _folder_name(cluster: Cluster, step: Step) -> str:

@@ -1,26 +1,25 @@
 """Amazon EMR Serverless's operations.
 
-A job run is rehearsed, or its Spark runs on this machine if ``spark-submit`` is installed; anything else ends FAILED
-with a reason that says so. Members about capacity, images and networks are accepted and have no effect. In a rehearsal
-every application that somebody names is there: a definition names one that only its author has.
+Spark job runs run on this machine if ``spark-submit`` is installed; all others end FAILED with a reason that says so.
+Members about capacity, images and networks are accepted and have no effect. With a stand-in no job run runs, and every
+application that a request names exists: a definition names one that only its author has.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure
-from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedEnding, RehearsedJob, RehearsedWork
-from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, Runner
+from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, OwnWork, Runner
 from airflow_sm_pipelines.local.jobs.spark_submit import spark_submit
-from airflow_sm_pipelines.local.rehearsal import STEP_TAG, Rehearsal
 from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.services.emr_serverless.table import LIVE_RUNS, Application, JobRun, ServerlessTable
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
+from airflow_sm_pipelines.local.stand_in import StandIn
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 LOG_GROUP = "/aws/emr-serverless"
@@ -39,13 +38,13 @@ class EmrServerless:
     Args:
         table: All applications and job runs.
         runner: Runs the jobs.
-        rehearsal: Set if they are rehearsed instead.
+        stand_in: What they do instead of running, if there is one.
     """
 
-    def __init__(self, table: ServerlessTable, runner: Runner, rehearsal: Rehearsal | None) -> None:
+    def __init__(self, table: ServerlessTable, runner: Runner, stand_in: StandIn | None) -> None:
         self._table = table
         self._runner = runner
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations by name."""
@@ -98,8 +97,8 @@ class EmrServerless:
 
     def _application(self, context: RequestContext, request: Mapping[str, Any]) -> Application:
         name = request["applicationId"]
-        if self._rehearsal is not None and not self._table.has_application(context.region, name):
-            synthetic = {"name": "rehearsal", "type": "SPARK", "releaseLabel": "rehearsal", "clientToken": name}
+        if self._stand_in is not None and not self._table.has_application(context.region, name):
+            synthetic = {**self._stand_in.missing_resource("Application"), "clientToken": name}
             return self._table.create_application(context.region, synthetic, "STARTED", name)
         return self._table.application(context.region, name)
 
@@ -113,20 +112,18 @@ class EmrServerless:
                 JobTask(
                     folder_name=_folder_name(run),
                     region=context.region,
-                    plan=lambda: _plan(run),
+                    plan=self._plan(run),
                     events=_RunEvents(self._table, run.id),
                     fault=context.job_fault or JobFault(),
-                    rehearsed=self._rehearsed(run),
                 )
             )
         return {"applicationId": run.application, "jobRunId": run.id, "arn": run.arn}
 
-    def _rehearsed(self, run: JobRun) -> RehearsedJob | None:
-        if self._rehearsal is None:
-            return None
-        step = run.tags.get(STEP_TAG, "")
-        ending = RehearsedEnding(step, self._rehearsal.job_seconds, self._rehearsal.outcome_of(step))
-        return RehearsedJob(RehearsedWork(LOG_GROUP, _log_stream(run), lambda _: ()), ending)
+    def _plan(self, run: JobRun) -> Callable[[], ContainerPlan | OwnWork]:
+        if self._stand_in is None:
+            return lambda: _plan(run)
+        work = self._stand_in.spark_work(self._stand_in.owner_of(run.tags), LOG_GROUP, _log_stream(run))
+        return lambda: work
 
     def _get_job_run(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         run = self._run(context, request)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Rehearsal
 from airflow_sm_pipelines.local.services.lambda_functions.execution import HandlerProcesses, InvocationResult
 from airflow_sm_pipelines.local.services.lambda_functions.layers import Layers
 from airflow_sm_pipelines.local.services.lambda_functions.names import LATEST, read_reference
 from airflow_sm_pipelines.local.services.lambda_functions.table import FunctionTable
+from airflow_sm_pipelines.local.stand_in import StandIn
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 _MOST_BYTES = 6 * 1024 * 1024
@@ -27,16 +27,16 @@ class Invocations:
         table: The functions.
         layers: The layers.
         processes: Runs the handlers.
-        rehearsal: Set if functions that are not there answer what it says.
+        stand_in: What answers for functions that do not exist, if there is one.
     """
 
     def __init__(
-        self, table: FunctionTable, layers: Layers, processes: HandlerProcesses, rehearsal: Rehearsal | None
+        self, table: FunctionTable, layers: Layers, processes: HandlerProcesses, stand_in: StandIn | None
     ) -> None:
         self._table = table
         self._layers = layers
         self._processes = processes
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
         """Its operations by name."""
@@ -51,10 +51,10 @@ class Invocations:
                 read_reference(request["FunctionName"], context.region, request.get("Qualifier"))
             )
         except AwsError:
-            if self._rehearsal is None:
+            if self._stand_in is None:
                 raise
             # Also one of another account or region: a definition names those of its own.
-            return _answer(request, LATEST, _rehearsed(self._rehearsal, client_context))
+            return _answer(request, LATEST, self._stand_in.invoke_missing_function(client_context))
         if request.get("InvocationType") == "DryRun":
             return {"StatusCode": 204}
         layers = self._layers.archives([layer["Arn"] for layer in function.configuration.get("Layers", ())])
@@ -75,18 +75,6 @@ def _answer(request: Mapping[str, Any], version: str, result: InvocationResult) 
         "LogResult": base64.b64encode(result.log_tail).decode() if request.get("LogType") == "Tail" else None,
         "Payload": payload,
     }
-
-
-def _rehearsed(rehearsal: Rehearsal, client_context: Mapping[str, Any] | None) -> InvocationResult:
-    """What a function that is not there answers in a rehearsal: the outputs that its step declares."""
-    custom = (client_context or {}).get("custom")
-    step = str(custom.get("step", "")) if isinstance(custom, dict) else ""
-    outcome, log = rehearsal.outcome_of(step), NOTE.encode()
-    if outcome.failure_reason is not None or outcome.stopped:
-        error = {"errorType": "Rehearsal", "errorMessage": outcome.failure_reason or "stopped"}
-        return InvocationResult(json.dumps(error), is_error=True, log_tail=log)
-    payload = {"rehearsal": NOTE, **rehearsal.outputs_of(step)}
-    return InvocationResult(json.dumps(payload), is_error=False, log_tail=log)
 
 
 def _event(request: Mapping[str, Any]) -> str:

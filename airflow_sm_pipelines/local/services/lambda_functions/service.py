@@ -25,6 +25,6 @@ def lambda_operations(store: LambdaStore, site: JobSite) -> Mapping[str, Operati
     parts: list[Operations] = [
         FunctionOperations(table, layers, site.clients),
         layers,
-        Invocations(table, layers, HandlerProcesses(site), site.settings.rehearsal),
+        Invocations(table, layers, HandlerProcesses(site), site.settings.stand_in),
     ]
     return {name: operation for part in parts for name, operation in part.operations().items()}

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
-from airflow_sm_pipelines.local.rehearsal import Rehearsal, noting, step_of_request
 from airflow_sm_pipelines.local.services.sagemaker.models import Models
 from airflow_sm_pipelines.local.services.sagemaker.resource_key import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.resource_list import resource_listing
 from airflow_sm_pipelines.local.services.sagemaker.resource_table import Resource, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.tags import Tags
+from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request, tolerating
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 _KIND = "endpoint-config"
@@ -24,16 +24,14 @@ class EndpointConfigs:
         resources: All resources.
         tags: All tags.
         models: All models.
-        rehearsal: Set if jobs are rehearsed, which may go on without a model.
+        stand_in: What takes the place of models that do not exist, if anything does.
     """
 
-    def __init__(
-        self, resources: ResourceTable, tags: Tags, models: Models, rehearsal: Rehearsal | None = None
-    ) -> None:
+    def __init__(self, resources: ResourceTable, tags: Tags, models: Models, stand_in: StandIn | None = None) -> None:
         self._resources = resources
         self._tags = tags
         self._models = models
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations by name."""
@@ -68,7 +66,7 @@ class EndpointConfigs:
             raise validation_error("; ".join(problems))
         for variant in variants_of(request):
             if "ModelName" in variant:
-                with noting(self._rehearsal, step_of_request(request), "CreateEndpointConfig"):
+                with tolerating(self._stand_in, owner_of_request(self._stand_in, request), "CreateEndpointConfig"):
                     self._models.get(context.region, variant["ModelName"])
         members = {name: value for name, value in request.items() if name != "Tags"}
         self._resources.create(key, members, refusal)

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import validation_error
-from airflow_sm_pipelines.local.rehearsal import Rehearsal, noting, step_of
 from airflow_sm_pipelines.local.services.sagemaker.deployments import (
     CREATING,
     IN_SERVICE,
@@ -26,6 +25,7 @@ from airflow_sm_pipelines.local.services.sagemaker.deployments import (
 from airflow_sm_pipelines.local.services.sagemaker.endpoint_configs import EndpointConfigs
 from airflow_sm_pipelines.local.services.sagemaker.resource_table import Resource, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.tags import Tags
+from airflow_sm_pipelines.local.stand_in import Ending, StandIn, owner_of_request, tolerating
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 ENDPOINTS = DeploymentKind("endpoint", "endpoint", ROLLING_BACK)
@@ -34,13 +34,13 @@ _SECONDS = 1.0
 """How long a deployment takes when nothing else is said."""
 
 
-def pace_of(context: RequestContext, rehearsal: Rehearsal | None, step: str) -> Pace:
-    """How a deployment goes: as a fault rule wants, else as a rehearsal wants of the step."""
+def pace_of(context: RequestContext, stand_in: StandIn | None, owner: str) -> Pace:
+    """Return how a deployment goes: as a fault rule wants, else as the stand-in wants for the owner."""
     fault = context.job_fault
-    seconds = rehearsal.job_seconds if rehearsal else _SECONDS
+    ending = stand_in.ending_of(owner) if stand_in else Ending(_SECONDS)
     if fault is not None:
-        return Pace(seconds + fault.delay_seconds, fault.failure_reason)
-    return Pace(seconds, rehearsal.outcome_of(step).failure_reason if rehearsal else None)
+        return Pace(ending.seconds + fault.delay_seconds, fault.failure_reason)
+    return Pace(ending.seconds, ending.failure_reason)
 
 
 class Endpoints:
@@ -50,16 +50,16 @@ class Endpoints:
         resources: All resources.
         tags: All tags.
         configs: All endpoint configurations.
-        rehearsal: Set if the deployments of steps are rehearsed.
+        stand_in: What takes the place of configurations that do not exist, if anything does.
     """
 
     def __init__(
-        self, resources: ResourceTable, tags: Tags, configs: EndpointConfigs, rehearsal: Rehearsal | None = None
+        self, resources: ResourceTable, tags: Tags, configs: EndpointConfigs, stand_in: StandIn | None = None
     ) -> None:
         self._endpoints = Deployments(ENDPOINTS, resources)
         self._tags = tags
         self._configs = configs
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations by name."""
@@ -85,9 +85,9 @@ class Endpoints:
 
     def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._endpoints.key(context.region, request["EndpointName"])
-        step = step_of(request.get("Tags", ()))
+        step = owner_of_request(self._stand_in, request)
         self._require_config(context.region, request, step, "CreateEndpoint")
-        self._endpoints.create(key, _wanted(request), step, pace_of(context, self._rehearsal, step))
+        self._endpoints.create(key, _wanted(request), step, pace_of(context, self._stand_in, step))
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"EndpointArn": key.arn}
 
@@ -95,17 +95,17 @@ class Endpoints:
         key = self._endpoints.key(context.region, request["EndpointName"])
         found = self._endpoints.get(key)
         self._require_config(context.region, request, found.members["step"], "UpdateEndpoint")
-        pace = pace_of(context, self._rehearsal, found.members["step"])
+        pace = pace_of(context, self._stand_in, found.members["step"])
         self._endpoints.update(key, lambda _: _wanted(request), pace)
         return {"EndpointArn": key.arn}
 
     def _require_config(self, region: str, request: Mapping[str, Any], step: str, operation: str) -> None:
-        with noting(self._rehearsal, step, operation):
+        with tolerating(self._stand_in, step, operation):
             self._configs.get(region, request["EndpointConfigName"])
 
     def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._endpoints.key(context.region, request["EndpointName"])
-        self._endpoints.delete(key, Pace(pace_of(context, self._rehearsal, "").seconds))
+        self._endpoints.delete(key, Pace(pace_of(context, self._stand_in, "").seconds))
         self._tags.forget(key.arn)
         return {}
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import validation_error
-from airflow_sm_pipelines.local.rehearsal import Rehearsal, noting, step_of
 from airflow_sm_pipelines.local.services.sagemaker.deployments import (
     IN_SERVICE,
     UPDATING,
@@ -21,6 +20,7 @@ from airflow_sm_pipelines.local.services.sagemaker.models import Models
 from airflow_sm_pipelines.local.services.sagemaker.resource_key import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.resource_table import Resource, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.tags import Tags
+from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request, tolerating
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 # Their API has no status of its own for a roll-back.
@@ -37,7 +37,7 @@ class InferenceComponents:
         tags: All tags.
         endpoints: All endpoints.
         models: All models.
-        rehearsal: Set if the deployments of steps are rehearsed.
+        stand_in: What takes the place of endpoints and models that do not exist, if anything does.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class InferenceComponents:
         tags: Tags,
         endpoints: Endpoints,
         models: Models,
-        rehearsal: Rehearsal | None = None,
+        stand_in: StandIn | None = None,
     ) -> None:
         self._components = Deployments(COMPONENTS, resources)
         self._tags = tags
         self._endpoints = endpoints
         self._models = models
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations by name."""
@@ -66,23 +66,23 @@ class InferenceComponents:
 
     def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._components.key(context.region, request["InferenceComponentName"])
-        step = step_of(request.get("Tags", ()))
-        with noting(self._rehearsal, step, "CreateInferenceComponent"):
+        step = owner_of_request(self._stand_in, request)
+        with tolerating(self._stand_in, step, "CreateInferenceComponent"):
             self._check_endpoint(context.region, request)
-        with noting(self._rehearsal, step, "CreateInferenceComponent"):
+        with tolerating(self._stand_in, step, "CreateInferenceComponent"):
             self._check_models(context.region, request)
         wanted = {name: value for name, value in request.items() if name != "Tags"}
-        self._components.create(key, wanted, step, pace_of(context, self._rehearsal, step))
+        self._components.create(key, wanted, step, pace_of(context, self._stand_in, step))
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"InferenceComponentArn": key.arn}
 
     def _update(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._components.key(context.region, request["InferenceComponentName"])
         found = self._components.get(key)
-        with noting(self._rehearsal, found.members["step"], "UpdateInferenceComponent"):
+        with tolerating(self._stand_in, found.members["step"], "UpdateInferenceComponent"):
             self._check_models(context.region, request)
         changes = {name: request[name] for name in _UPDATED if name in request}
-        pace = pace_of(context, self._rehearsal, found.members["step"])
+        pace = pace_of(context, self._stand_in, found.members["step"])
         self._components.update(key, lambda served: {**served, **changes}, pace)
         return {"InferenceComponentArn": key.arn}
 
@@ -100,7 +100,7 @@ class InferenceComponents:
 
     def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._components.key(context.region, request["InferenceComponentName"])
-        self._components.delete(key, Pace(pace_of(context, self._rehearsal, "").seconds))
+        self._components.delete(key, Pace(pace_of(context, self._stand_in, "").seconds))
         self._tags.forget(key.arn)
         return {}
 

@@ -8,9 +8,7 @@ from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan
-from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedEnding, RehearsedJob, RehearsedWork
 from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, OwnWork, Runner
-from airflow_sm_pipelines.local.rehearsal import Rehearsal, StepFiles, noting, step_of, step_of_request
 from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.services.sagemaker.job_list import list_jobs
 from airflow_sm_pipelines.local.services.sagemaker.job_table import (
@@ -25,6 +23,7 @@ from airflow_sm_pipelines.local.services.sagemaker.job_table import (
 )
 from airflow_sm_pipelines.local.services.sagemaker.resource_key import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.tags import Tags
+from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request, tolerating
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 
@@ -39,8 +38,6 @@ class JobKind:
         not_found: The refusal to describe an unknown job, after ``{name}``.
         default_order: ``SortOrder`` of a List request without it.
         plan: Makes the plan of a job's container, or the work of a job without one; may raise `JobFailure`.
-        rehearse: Makes what a job of a rehearsal puts out, given the documents of its step; ``None`` if its own work
-            knows what to do in a rehearsal.
         describe: What Describe tells beside the request and the summary.
         summarize: What both Describe and List tell.
         not_found_code: Error code of ``not_found``.
@@ -56,7 +53,6 @@ class JobKind:
     not_found: str
     default_order: str
     plan: Callable[[Job], ContainerPlan | OwnWork]
-    rehearse: Callable[[Job, StepFiles], RehearsedWork] | None
     describe: Callable[[Job], Mapping[str, Any]]
     summarize: Callable[[Job], Mapping[str, Any]]
     not_found_code: str = "ValidationException"
@@ -91,17 +87,17 @@ class JobOperations:
         jobs: All jobs.
         tags: All tags.
         runner: Runs them.
-        rehearsal: Set if they are rehearsed instead.
+        stand_in: What they do instead of running, if there is one.
     """
 
     def __init__(
-        self, kind: JobKind, jobs: JobTable, tags: Tags, runner: Runner, rehearsal: Rehearsal | None = None
+        self, kind: JobKind, jobs: JobTable, tags: Tags, runner: Runner, stand_in: StandIn | None = None
     ) -> None:
         self._kind = kind
         self._jobs = jobs
         self._tags = tags
         self._runner = runner
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
         """The operations by name."""
@@ -118,12 +114,12 @@ class JobOperations:
         return {self._kind.arn_member: self.launch(context, request).key.arn}
 
     def check(self, context: RequestContext, request: Mapping[str, Any]) -> None:
-        """Refuse a Create request that the service would refuse; a rehearsal may note it and go on.
+        """Refuse a Create request that the service would refuse, unless a stand-in accepts it.
 
         Raises:
             AwsError: With everything that is wrong.
         """
-        with noting(self._rehearsal, step_of_request(request), f"Create{self._kind.noun}"):
+        with tolerating(self._stand_in, owner_of_request(self._stand_in, request), f"Create{self._kind.noun}"):
             self._kind.check(context, request)
 
     def launch(
@@ -150,10 +146,9 @@ class JobOperations:
                 JobTask(
                     folder_name=_folder_name(job),
                     region=context.region,
-                    plan=lambda: self._kind.plan(job),
+                    plan=self._plan(job),
                     events=_JobEvents(self._jobs, key),
                     fault=context.job_fault or JobFault(),
-                    rehearsed=self._rehearsed(job),
                 )
             )
         except Exception as error:  # whatever it is: a job that nothing runs is not to stay InProgress
@@ -163,13 +158,10 @@ class JobOperations:
             raise
         return job
 
-    def _rehearsed(self, job: Job) -> RehearsedJob | None:
-        if self._rehearsal is None or self._kind.rehearse is None:
-            return None
-        step = step_of(job.request.get("Tags", ()))
-        seconds = 0.0 if job.origin else self._rehearsal.job_seconds  # who launched it takes the time
-        ending = RehearsedEnding(step, seconds, self._rehearsal.outcome_of(step), self._rehearsal.refusals)
-        return RehearsedJob(self._kind.rehearse(job, self._rehearsal.files_of(step)), ending)
+    def _plan(self, job: Job) -> Callable[[], ContainerPlan | OwnWork]:
+        """Return what makes the plan of a job, which may fail in the job's thread only."""
+        work = self._stand_in.job_work(self._kind.noun, job) if self._stand_in else None
+        return (lambda: self._kind.plan(job)) if work is None else (lambda: work)
 
     def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         key = self._kind.key(context, request)
@@ -177,7 +169,8 @@ class JobOperations:
         if job is None:
             raise AwsError(self._kind.not_found_code, self._kind.not_found.format(name=key.name))
         echoed = {member: value for member, value in job.request.items() if member not in _NOT_DESCRIBED}
-        return {**echoed, **self._kind.summarize(job), **self._kind.describe(job)}
+        synthetic = self._stand_in.describe_job(self._kind.noun, job) if self._stand_in else {}
+        return {**echoed, **self._kind.summarize(job), **self._kind.describe(job), **synthetic}
 
     def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
         jobs = self._jobs.jobs(self._kind.type_in(request), context.region)

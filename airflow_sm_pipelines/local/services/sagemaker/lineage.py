@@ -89,7 +89,7 @@ class Lineage:
     Args:
         resources: All resources.
         tags: All tags.
-        takes_any_arn: Whether associations may have ends that are not there, as in a rehearsal.
+        takes_any_arn: Whether associations may have ends that are not there.
     """
 
     def __init__(self, resources: ResourceTable, tags: Tags, *, takes_any_arn: bool = False) -> None:

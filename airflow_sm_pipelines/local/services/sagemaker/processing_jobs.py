@@ -10,7 +10,6 @@ from airflow_sm_pipelines.local.services.sagemaker.experiments import Experiment
 from airflow_sm_pipelines.local.services.sagemaker.job_operations import JobKind
 from airflow_sm_pipelines.local.services.sagemaker.job_table import Job
 from airflow_sm_pipelines.local.services.sagemaker.processing_container import plan_container
-from airflow_sm_pipelines.local.services.sagemaker.rehearsed_outputs import rehearse_processing
 from airflow_sm_pipelines.local.wire.json_service import RequestContext
 
 
@@ -32,7 +31,6 @@ def processing_jobs(experiments: Experiments) -> JobKind:
         default_order="Ascending",  # API reference, SortOrder
         check=check,
         plan=plan_container,
-        rehearse=rehearse_processing,
         describe=lambda job: {"ProcessingStartTime": job.start_time},
         summarize=_summary,
     )

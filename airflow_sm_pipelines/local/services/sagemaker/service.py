@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import exists
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
-from airflow_sm_pipelines.local.services.sagemaker.auto_ml_jobs import auto_ml_jobs
 from airflow_sm_pipelines.local.services.sagemaker.endpoint_configs import EndpointConfigs
 from airflow_sm_pipelines.local.services.sagemaker.endpoints import Endpoints
 from airflow_sm_pipelines.local.services.sagemaker.experiments import Experiments
 from airflow_sm_pipelines.local.services.sagemaker.inference_components import InferenceComponents
 from airflow_sm_pipelines.local.services.sagemaker.job_operations import JobOperations
 from airflow_sm_pipelines.local.services.sagemaker.job_table import JobTable
+from airflow_sm_pipelines.local.services.sagemaker.jobs_without_runtime import auto_ml_jobs, model_customization_jobs
 from airflow_sm_pipelines.local.services.sagemaker.lineage import Lineage
-from airflow_sm_pipelines.local.services.sagemaker.model_customization_jobs import model_customization_jobs
 from airflow_sm_pipelines.local.services.sagemaker.model_package_groups import ModelPackageGroups
 from airflow_sm_pipelines.local.services.sagemaker.model_packages import ModelPackages
 from airflow_sm_pipelines.local.services.sagemaker.models import Models
@@ -28,11 +26,12 @@ from airflow_sm_pipelines.local.services.sagemaker.training_jobs import training
 from airflow_sm_pipelines.local.services.sagemaker.transform_jobs import transform_jobs
 from airflow_sm_pipelines.local.services.sagemaker.trial_components import TrialComponents
 from airflow_sm_pipelines.local.services.sagemaker.tuning_jobs import TuningJobs
+from airflow_sm_pipelines.local.settings import LocalSettings
 from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 
 
 def sagemaker_operations(
-    store: Store, jobs: JobTable, clients: Clients, runner: Runner, rehearsal: Rehearsal | None = None
+    store: Store, jobs: JobTable, clients: Clients, runner: Runner, settings: LocalSettings
 ) -> Mapping[str, Operation]:
     """The operations by name.
 
@@ -41,31 +40,30 @@ def sagemaker_operations(
         jobs: All jobs of the store.
         clients: Clients of the local AWS itself.
         runner: Runs the jobs.
-        rehearsal: Set if the jobs are rehearsed: then no model data needs to be there, either.
+        settings: Settings of the local AWS.
     """
+    stand_in = settings.stand_in
     resources = ResourceTable(store.resources)
     tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), store.tags)
     experiments = Experiments(resources, tags)
     components = TrialComponents(jobs, resources, experiments)
-    models = Models(
-        resources, tags, lambda region, uri: rehearsal is not None or exists(clients.get("s3", region), uri)
-    )
+    models = Models(resources, tags, lambda region, uri: stand_in is not None or exists(clients.get("s3", region), uri))
     groups = ModelPackageGroups(resources, tags)
     packages = ModelPackages(resources, groups, tags, store.client_tokens)
-    training = JobOperations(training_jobs(experiments), jobs, tags, runner, rehearsal)
-    tuning = TuningJobs(jobs, training, rehearsal)
-    configs = EndpointConfigs(resources, tags, models, rehearsal)
-    endpoints = Endpoints(resources, tags, configs, rehearsal)
-    hosting: list[Operations] = [configs, endpoints, InferenceComponents(resources, tags, endpoints, models, rehearsal)]
-    lineage = Lineage(resources, tags, takes_any_arn=rehearsal is not None)
+    training = JobOperations(training_jobs(experiments), jobs, tags, runner, stand_in)
+    tuning = TuningJobs(jobs, training, stand_in)
+    configs = EndpointConfigs(resources, tags, models, stand_in)
+    endpoints = Endpoints(resources, tags, configs, stand_in)
+    hosting: list[Operations] = [configs, endpoints, InferenceComponents(resources, tags, endpoints, models, stand_in)]
+    lineage = Lineage(resources, tags, takes_any_arn=stand_in is not None)
     kinds = [
-        auto_ml_jobs(),
-        model_customization_jobs(),
+        auto_ml_jobs(settings.no_runtime_advice),
+        model_customization_jobs(settings.no_runtime_advice),
         processing_jobs(experiments),
         transform_jobs(experiments, models, packages),
         tuning.kind(),
     ]
     parts: list[Operations] = [tags, experiments, models, groups, packages, training, tuning, components]
     parts += [*hosting, lineage]
-    parts += [JobOperations(kind, jobs, tags, runner, rehearsal) for kind in kinds]
+    parts += [JobOperations(kind, jobs, tags, runner, stand_in) for kind in kinds]
     return {name: operation for part in parts for name, operation in part.operations().items()}

@@ -10,7 +10,6 @@ from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.experiments import Experiments
 from airflow_sm_pipelines.local.services.sagemaker.job_operations import JobKind
 from airflow_sm_pipelines.local.services.sagemaker.job_table import Job, SecondaryStatus, Transition
-from airflow_sm_pipelines.local.services.sagemaker.rehearsed_outputs import rehearse_training
 from airflow_sm_pipelines.local.services.sagemaker.training_container import (
     DEFAULT_RUNTIME_SECONDS,
     is_built_in,
@@ -58,7 +57,6 @@ def training_jobs(experiments: Experiments) -> JobKind:
         default_order="Ascending",  # API reference, SortOrder
         check=check,
         plan=plan_container,
-        rehearse=rehearse_training,
         describe=_describe,
         summarize=_summary,
     )

@@ -11,7 +11,6 @@ from airflow_sm_pipelines.local.services.sagemaker.job_operations import JobKind
 from airflow_sm_pipelines.local.services.sagemaker.job_table import Job
 from airflow_sm_pipelines.local.services.sagemaker.model_packages import ModelPackages
 from airflow_sm_pipelines.local.services.sagemaker.models import Models
-from airflow_sm_pipelines.local.services.sagemaker.rehearsed_outputs import rehearse_transform
 from airflow_sm_pipelines.local.services.sagemaker.transform_container import TransformPlanner
 from airflow_sm_pipelines.local.wire.json_service import RequestContext
 
@@ -35,7 +34,6 @@ def transform_jobs(experiments: Experiments, models: Models, packages: ModelPack
         default_order="Descending",  # API reference, SortOrder
         check=check,
         plan=TransformPlanner(models, packages).plan,
-        rehearse=rehearse_transform,
         describe=lambda job: {"TransformStartTime": job.start_time},
         summarize=_summary,
     )

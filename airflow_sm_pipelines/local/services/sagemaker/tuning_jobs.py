@@ -13,7 +13,6 @@ from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 from airflow_sm_pipelines.local.jobs.runner import JobResult, OwnWork
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest
-from airflow_sm_pipelines.local.rehearsal import COMPLETED, Rehearsal, step_of
 from airflow_sm_pipelines.local.services.sagemaker.job_operations import JobKind, JobOperations
 from airflow_sm_pipelines.local.services.sagemaker.job_table import TERMINAL, Job, JobTable
 from airflow_sm_pipelines.local.services.sagemaker.pages import Listing, sortable
@@ -28,6 +27,7 @@ from airflow_sm_pipelines.local.services.sagemaker.tuning_trials import (
     trial_request,
     trials_of,
 )
+from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
 _log = logging.getLogger(__name__)
@@ -44,13 +44,13 @@ class TuningJobs:
     Args:
         jobs: All jobs.
         training: The operations of training jobs: trials are such.
-        rehearsal: Set if jobs are rehearsed.
+        stand_in: What training jobs do instead of running, if there is one.
     """
 
-    def __init__(self, jobs: JobTable, training: JobOperations, rehearsal: Rehearsal | None = None) -> None:
+    def __init__(self, jobs: JobTable, training: JobOperations, stand_in: StandIn | None = None) -> None:
         self._jobs = jobs
         self._training = training
-        self._rehearsal = rehearsal
+        self._stand_in = stand_in
 
     def kind(self) -> JobKind:
         """Tuning jobs as a kind of job."""
@@ -65,7 +65,6 @@ class TuningJobs:
             default_sort="Name",
             check=self._check,
             plan=self._work,
-            rehearse=None,
             describe=self._describe,
             summarize=self._summary,
         )
@@ -100,26 +99,25 @@ class TuningJobs:
     # -- run -------------------------------------------------------------------------------------------------------
 
     def _work(self, job: Job) -> OwnWork:
-        if self._rehearsal is not None:
-            return OwnWork(lambda stop: self._rehearse(job, stop))
+        if (stand_in := self._stand_in) is not None:
+            return OwnWork(lambda access: self._run_with(stand_in, job, access.stop))
         if problems := list(_unsupported(job.request)):
             raise JobFailure(f"ClientError: the local AWS does not support {'; '.join(problems)}")
-        return OwnWork(lambda stop: self._run(job, stop))
+        return OwnWork(lambda access: self._run(job, access.stop))
 
-    def _rehearse(self, job: Job, stop: StopRequest) -> JobResult:
-        """Wait as long as a rehearsed job takes; then come the trials, which take no time."""
-        rehearsal = self._rehearsal or Rehearsal()
-        outcome = rehearsal.outcome_of(step_of(job.request.get("Tags", ())))
-        if stop.wait(rehearsal.job_seconds) or outcome.stopped:
+    def _run_with(self, stand_in: StandIn, job: Job, stop: StopRequest) -> JobResult:
+        """Take the time of the whole job; then come the trials, which take none."""
+        ending = stand_in.ending_of(owner_of_request(stand_in, job.request))
+        if stop.wait(ending.seconds) or ending.stopped:
             return JobResult(stopped=True)
-        if outcome is not COMPLETED and outcome.failure_reason is not None:
-            raise JobFailure(outcome.failure_reason)
+        if ending.failure_reason is not None:
+            raise JobFailure(ending.failure_reason)
         return self._run(job, stop)
 
     def _run(self, job: Job, stop: StopRequest) -> JobResult:
         tuning = read_tuning(job.request)
         known = [trial.tuned for trial in self._parent_trials(job, tuning)]
-        notes = [] if self._rehearsal else list(_notes(job.request, tuning))  # all of a rehearsal is synthetic
+        notes = [] if self._stand_in else list(_notes(job.request, tuning))  # all of a stand-in is synthetic
         for note in notes:
             _log.warning("Tuning job %s: %s", job.key.name, note)
         run = TuningRun(

@@ -12,7 +12,7 @@ from airflow_sm_pipelines.local.services.sagemaker.tuning_ranges import SearchSp
 MINIMIZE = "Minimize"
 GRID = "Grid"
 _DEFAULT_TRIALS = 10
-"""Trials of a tuning job that leaves their number to AWS (Autotune): only a rehearsal comes so far."""
+"""Trials of a tuning job that leaves their number to AWS (Autotune): only a stand-in comes so far."""
 
 
 @dataclass(frozen=True, slots=True)

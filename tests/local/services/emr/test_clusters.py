@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.rehearsal import Outcome, Rehearsal
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 BUCKET = "test-bucket"
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
@@ -327,7 +328,7 @@ def test_fault_rules_reach_steps(emr: Any, start: Any, bench: Any) -> None:
 
 def test_a_rehearsal_accepts_any_cluster_and_its_steps_end_as_they_are_told(open_workbench: Any) -> None:
     outcomes = {"Bad": Outcome(failure_reason="as told"), "Gone": Outcome(stopped=True)}
-    with open_workbench(rehearsal=Rehearsal(outcomes=outcomes, job_seconds=0.05)) as bench:
+    with open_workbench(stand_in=Rehearsal(outcomes=outcomes, job_seconds=0.05)) as bench:
         emr = bench.client("emr")
         names = [f"pipelines-x {OWNER.format(step=step)}" for step in ("Good", "Bad", "Gone")]
         ids = add(emr, "j-SOMEWHERE", *(command("spark-submit", "s3://b/x.py", name=name) for name in names))

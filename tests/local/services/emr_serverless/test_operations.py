@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.rehearsal import Outcome, Rehearsal
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 ROLE = "arn:aws:iam::123456789012:role/EmrServerlessRole"
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
@@ -223,7 +224,7 @@ def test_fault_rules_reach_job_runs(serverless: Any, application: str, bench: An
 
 def test_a_rehearsal_accepts_any_application_and_its_runs_end_as_they_are_told(open_workbench: Any) -> None:
     outcomes = {"Bad": Outcome(failure_reason="as told"), "Gone": Outcome(stopped=True)}
-    with open_workbench(rehearsal=Rehearsal(outcomes=outcomes, job_seconds=0.05)) as bench:
+    with open_workbench(stand_in=Rehearsal(outcomes=outcomes, job_seconds=0.05)) as bench:
         client = bench.client("emr-serverless")
         states = []
         for step in ("Good", "Bad", "Gone"):

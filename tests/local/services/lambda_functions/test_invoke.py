@@ -275,10 +275,11 @@ def test_nothing_of_an_invocation_is_left(functions, bench):
 
 
 def test_in_a_rehearsal_a_function_that_is_not_there_answers_the_declared_outputs(open_workbench):
-    from airflow_sm_pipelines.local.rehearsal import Outcome, Rehearsal
+    from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+    from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
     rehearsal = Rehearsal(outcomes={"Bad": Outcome(failure_reason="because")}, outputs={"Good": {"n": 1}})
-    with open_workbench(rehearsal=rehearsal) as bench:
+    with open_workbench(stand_in=rehearsal) as bench:
         client = bench.client("lambda")
 
         def invoke(step, name="absent"):

@@ -8,7 +8,8 @@ import tarfile
 
 import pytest
 
-from airflow_sm_pipelines.local.rehearsal import Outcome, Rehearsal
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 OUT = "s3://out-bucket/automl"
@@ -35,7 +36,7 @@ def ended(bench, name):
 @pytest.fixture
 def rehearsing(open_workbench):
     rehearsal = Rehearsal(job_seconds=0.02, outcomes={"Search": Outcome(failure_reason="no candidate")})
-    with open_workbench(sandbox="rewrite", rehearsal=rehearsal) as bench:
+    with open_workbench(sandbox="rewrite", stand_in=rehearsal) as bench:
         yield bench
 
 
@@ -73,7 +74,7 @@ def test_a_rehearsed_job_fails_as_its_step_is_told_to(rehearsing):
 
 
 def test_a_job_is_stopped_and_listed(open_workbench):
-    with open_workbench(sandbox="rewrite", rehearsal=Rehearsal(job_seconds=30)) as bench:
+    with open_workbench(sandbox="rewrite", stand_in=Rehearsal(job_seconds=30)) as bench:
         bench.sagemaker.create_auto_ml_job(**request("search"))
         running = bench.sagemaker.list_auto_ml_jobs(StatusEquals="InProgress")["AutoMLJobSummaries"]
         assert [row["AutoMLJobName"] for row in running] == ["search"]

@@ -7,7 +7,8 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.rehearsal import Outcome, Rehearsal
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 VARIANT = {"VariantName": "all", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
@@ -17,7 +18,7 @@ STEP = [{"Key": "sm-pipelines:task", "Value": "Deploy"}]
 @pytest.fixture(scope="module")
 def rehearsing(open_workbench):
     """A local AWS in which deployments take a moment."""
-    with open_workbench(sandbox="rewrite", rehearsal=Rehearsal(job_seconds=0.05)) as bench:
+    with open_workbench(sandbox="rewrite", stand_in=Rehearsal(job_seconds=0.05)) as bench:
         bench.sagemaker.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "image:1"})
         yield bench
 
@@ -127,7 +128,7 @@ def test_an_endpoint_is_updated_to_another_configuration(bench, config):
 
 def test_an_endpoint_of_a_failing_step_fails_with_the_steps_reason(open_workbench):
     rehearsal = Rehearsal(job_seconds=0.01, outcomes={"Deploy": Outcome(failure_reason="no disk")})
-    with open_workbench(sandbox="rewrite", rehearsal=rehearsal) as bench:
+    with open_workbench(sandbox="rewrite", stand_in=rehearsal) as bench:
         sagemaker = bench.sagemaker
         variant = {name: value for name, value in VARIANT.items() if name != "ModelName"}
         sagemaker.create_endpoint_config(EndpointConfigName="one", ProductionVariants=[variant])

@@ -7,7 +7,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 DOCUMENT = {"BaseModelArn": "arn:x", "OutputDataConfig": {"S3OutputPath": "s3://out-bucket/tuned/"}}
@@ -33,7 +33,7 @@ def ended(bench, category="AgentRFT"):
 
 @pytest.fixture
 def rehearsing(open_workbench):
-    with open_workbench(sandbox="rewrite", rehearsal=Rehearsal(job_seconds=0.02)) as bench:
+    with open_workbench(sandbox="rewrite", stand_in=Rehearsal(job_seconds=0.02)) as bench:
         yield bench
 
 
@@ -73,7 +73,7 @@ def test_names_are_unique_within_a_category(rehearsing):
 
 
 def test_a_job_is_stopped(open_workbench):
-    with open_workbench(sandbox="rewrite", rehearsal=Rehearsal(job_seconds=30)) as bench:
+    with open_workbench(sandbox="rewrite", stand_in=Rehearsal(job_seconds=30)) as bench:
         bench.sagemaker.create_job(**request())
         bench.sagemaker.stop_job(JobName="tune", JobCategory="AgentRFT")
         assert ended(bench)["JobStatus"] == "Stopped"

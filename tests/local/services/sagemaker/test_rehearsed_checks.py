@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from airflow_sm_pipelines.local.rehearsal import NOTE, STEP_TAG, Outcome, Rehearsal
+from airflow_sm_pipelines.aws.requests.tags import TASK_TAG
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 BUCKET = "test-bucket"
 MONITOR = "159807026194.dkr.ecr.us-west-2.amazonaws.com/sagemaker-model-monitor-analyzer"
@@ -20,7 +22,7 @@ REHEARSAL = Rehearsal(
 
 @pytest.fixture(scope="module")
 def rehearsing(open_workbench):
-    with open_workbench(rehearsal=REHEARSAL, sandbox="rewrite") as bench:
+    with open_workbench(stand_in=REHEARSAL, sandbox="rewrite") as bench:
         yield bench
 
 
@@ -36,7 +38,7 @@ def outputs(rehearsing, processing_output):
             AppSpecification={"ImageUri": image},
             Environment=environment,
             ProcessingOutputConfig={"Outputs": [processing_output("result", f"s3://{BUCKET}/{name}")]},
-            Tags=[{"Key": STEP_TAG, "Value": step}],
+            Tags=[{"Key": TASK_TAG, "Value": step}],
         )
         assert ended["ProcessingJobStatus"] == "Completed"
         found = rehearsing.objects(f"{name}/")

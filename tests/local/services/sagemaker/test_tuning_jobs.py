@@ -11,7 +11,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.local.rehearsal import STEP_TAG, Outcome, Rehearsal
+from airflow_sm_pipelines.aws.requests.tags import TASK_TAG
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 SKLEARN = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
@@ -439,12 +441,12 @@ REHEARSAL = Rehearsal(
 
 @pytest.fixture(scope="module")
 def rehearsing(open_workbench):
-    with open_workbench(rehearsal=REHEARSAL, sandbox="rewrite") as bench:
+    with open_workbench(stand_in=REHEARSAL, sandbox="rewrite") as bench:
         yield bench
 
 
 def rehearse(bench, name, step, **members):
-    request = request_of(name, Tags=[{"Key": STEP_TAG, "Value": step}], **members)
+    request = request_of(name, Tags=[{"Key": TASK_TAG, "Value": step}], **members)
     bench.sagemaker.create_hyper_parameter_tuning_job(**request)
     return finish(bench.sagemaker, name)
 

@@ -1,20 +1,20 @@
-"""SQS in a rehearsal: a queue that a message is sent to is there."""
+"""SQS in a rehearsal: every queue that a message is sent to exists."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from io import BytesIO
-from typing import Any
+from wsgiref.types import StartResponse
 
 from airflow_sm_pipelines.local.wire.aws_call import read_call
 from airflow_sm_pipelines.local.wire.wsgi_call import Environ, WsgiApp, call_wsgi
 
 
-class RehearsedQueues:
-    """An application that has SQS, and makes each queue when the first message for it comes.
+class QueuesOnDemand:
+    """An application with SQS that creates each queue when the first message for it comes.
 
-    A rehearsed definition names the queues of its own account. Nobody receives from them.
+    A definition names the queues of its own account. Nobody receives from them.
 
     Args:
         application: The application; moto's.
@@ -25,7 +25,7 @@ class RehearsedQueues:
         self._application = application
         self._default_region = default_region
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         call = read_call(environ, self._default_region)
         url = (call.members or {}).get("QueueUrl")
@@ -34,7 +34,7 @@ class RehearsedQueues:
         return self._application(environ, start_response)
 
     def _create(self, name: str, environ: Environ) -> None:
-        """Create a queue, as whoever sent the request; a queue that is there stays as it is."""
+        """Create a queue in the name of the sender; an existing queue stays as it is."""
         attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
         body = json.dumps({"QueueName": name, "Attributes": attributes}).encode()
         creation = {
