@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.aws.requests.tags import TASK_TAG
 from airflow_sm_pipelines.local.jobs.container import JobFailure
-from airflow_sm_pipelines.local.services.sagemaker import training_container
+from airflow_sm_pipelines.local.services.sagemaker.containers import training as training_container
 from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_objects
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import COMPLETED, NOTE, Outcome, Refusals
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal

@@ -26,13 +26,13 @@ from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.control import ControlEndpoints
 from airflow_sm_pipelines.local.server.faults import FaultTable
 from airflow_sm_pipelines.local.server.http_server import HttpServer
-from airflow_sm_pipelines.local.services.emr.cluster_table import ClusterTable
-from airflow_sm_pipelines.local.services.emr.clusters import EmrClusters
-from airflow_sm_pipelines.local.services.emr_serverless.operations import EmrServerless
+from airflow_sm_pipelines.local.services.emr.service import EmrClusters
+from airflow_sm_pipelines.local.services.emr.table import ClusterTable
+from airflow_sm_pipelines.local.services.emr_serverless.service import EmrServerless
 from airflow_sm_pipelines.local.services.emr_serverless.table import ServerlessTable
 from airflow_sm_pipelines.local.services.lambda_functions.service import lambda_operations
 from airflow_sm_pipelines.local.services.lambda_functions.table import LambdaStore
-from airflow_sm_pipelines.local.services.sagemaker.job_table import JobTable
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.service import sagemaker_operations
 from airflow_sm_pipelines.local.services.sagemaker.store import Store
 from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST, SECRET_ACCESS_KEY, LocalSettings

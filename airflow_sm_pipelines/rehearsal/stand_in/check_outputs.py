@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.local.documents import Document
-from airflow_sm_pipelines.local.services.sagemaker.images import is_clarify, is_model_monitor
+from airflow_sm_pipelines.local.services.sagemaker.containers.images import is_clarify, is_model_monitor
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
 
 _VIOLATIONS_FILE = "constraint_violations.json"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 
 from airflow_sm_pipelines.local.documents import Document
-from airflow_sm_pipelines.local.services.sagemaker.job_table import Job, JobStatus
-from airflow_sm_pipelines.local.services.sagemaker.jobs_without_runtime import auto_ml_metric
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus
+from airflow_sm_pipelines.local.services.sagemaker.jobs.without_runtime import auto_ml_metric
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 from airflow_sm_pipelines.local.jobs.s3_transfer import split_uri
-from airflow_sm_pipelines.local.services.sagemaker import processing_container, training_container, transform_container
-from airflow_sm_pipelines.local.services.sagemaker.job_table import Job
-from airflow_sm_pipelines.local.services.sagemaker.tuning_trials import OBJECTIVE_HYPERPARAMETER
+from airflow_sm_pipelines.local.services.sagemaker.containers import processing as processing_container
+from airflow_sm_pipelines.local.services.sagemaker.containers import training as training_container
+from airflow_sm_pipelines.local.services.sagemaker.containers import transform as transform_container
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job
+from airflow_sm_pipelines.local.services.sagemaker.tuning.trials import OBJECTIVE_HYPERPARAMETER
 from airflow_sm_pipelines.rehearsal.stand_in.check_outputs import check_documents, found_violation
 from airflow_sm_pipelines.rehearsal.stand_in.job_descriptions import (
     candidate_explainability,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.local.documents import Document
     from airflow_sm_pipelines.local.jobs.runner import OwnWork
     from airflow_sm_pipelines.local.services.lambda_functions.execution import InvocationResult
-    from airflow_sm_pipelines.local.services.sagemaker.job_table import Job
+    from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job
     from airflow_sm_pipelines.local.wire.wsgi_call import WsgiApp
 
 _NAME = "rehearsal"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_sm_pipelines.local.services.emr.cluster_table import Cluster, Step
+from airflow_sm_pipelines.local.services.emr.table import Cluster, Step
 
 _ECHOED = (
     "LogUri",

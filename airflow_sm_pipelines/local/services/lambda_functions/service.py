@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from airflow_sm_pipelines.local.jobs.job_site import JobSite
 from airflow_sm_pipelines.local.services.lambda_functions.execution import HandlerProcesses
-from airflow_sm_pipelines.local.services.lambda_functions.invoke import Invocations
+from airflow_sm_pipelines.local.services.lambda_functions.functions import FunctionOperations
+from airflow_sm_pipelines.local.services.lambda_functions.invocations import Invocations
 from airflow_sm_pipelines.local.services.lambda_functions.layers import Layers
-from airflow_sm_pipelines.local.services.lambda_functions.operations import FunctionOperations
 from airflow_sm_pipelines.local.services.lambda_functions.table import FunctionTable, LambdaStore
 from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 

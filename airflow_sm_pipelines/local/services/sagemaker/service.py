@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import exists
-from airflow_sm_pipelines.local.services.sagemaker.endpoint_configs import EndpointConfigs
-from airflow_sm_pipelines.local.services.sagemaker.endpoints import Endpoints
-from airflow_sm_pipelines.local.services.sagemaker.experiments import Experiments
-from airflow_sm_pipelines.local.services.sagemaker.inference_components import InferenceComponents
-from airflow_sm_pipelines.local.services.sagemaker.job_operations import JobOperations
-from airflow_sm_pipelines.local.services.sagemaker.job_table import JobTable
-from airflow_sm_pipelines.local.services.sagemaker.jobs_without_runtime import auto_ml_jobs, model_customization_jobs
-from airflow_sm_pipelines.local.services.sagemaker.lineage import Lineage
-from airflow_sm_pipelines.local.services.sagemaker.model_package_groups import ModelPackageGroups
-from airflow_sm_pipelines.local.services.sagemaker.model_packages import ModelPackages
-from airflow_sm_pipelines.local.services.sagemaker.models import Models
-from airflow_sm_pipelines.local.services.sagemaker.processing_jobs import processing_jobs
-from airflow_sm_pipelines.local.services.sagemaker.resource_table import ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoint_configs import EndpointConfigs
+from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoints import Endpoints
+from airflow_sm_pipelines.local.services.sagemaker.hosting.inference_components import InferenceComponents
+from airflow_sm_pipelines.local.services.sagemaker.jobs.operations import JobOperations
+from airflow_sm_pipelines.local.services.sagemaker.jobs.processing import processing_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
+from airflow_sm_pipelines.local.services.sagemaker.jobs.training import training_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.transform import transform_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.without_runtime import auto_ml_jobs, model_customization_jobs
+from airflow_sm_pipelines.local.services.sagemaker.registry.model_package_groups import ModelPackageGroups
+from airflow_sm_pipelines.local.services.sagemaker.registry.model_packages import ModelPackages
+from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
 from airflow_sm_pipelines.local.services.sagemaker.store import Store
-from airflow_sm_pipelines.local.services.sagemaker.tags import Tags
-from airflow_sm_pipelines.local.services.sagemaker.training_jobs import training_jobs
-from airflow_sm_pipelines.local.services.sagemaker.transform_jobs import transform_jobs
-from airflow_sm_pipelines.local.services.sagemaker.trial_components import TrialComponents
-from airflow_sm_pipelines.local.services.sagemaker.tuning_jobs import TuningJobs
+from airflow_sm_pipelines.local.services.sagemaker.tracking.experiments import Experiments
+from airflow_sm_pipelines.local.services.sagemaker.tracking.lineage import Lineage
+from airflow_sm_pipelines.local.services.sagemaker.tracking.trial_components import TrialComponents
+from airflow_sm_pipelines.local.services.sagemaker.tuning.operations import TuningJobs
 from airflow_sm_pipelines.local.settings import LocalSettings
 from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 

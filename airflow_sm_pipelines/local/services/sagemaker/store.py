@@ -6,9 +6,9 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sm_pipelines.local.services.sagemaker.job_table import Job
-from airflow_sm_pipelines.local.services.sagemaker.resource_key import ResourceKey
-from airflow_sm_pipelines.local.services.sagemaker.resource_table import Resource
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job
+from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource
 from airflow_sm_pipelines.local.services.sagemaker.stored_forms import DOCUMENTS, JOBS, RESOURCES
 from airflow_sm_pipelines.local.state.state_file import StateFile, StoredRecords
 

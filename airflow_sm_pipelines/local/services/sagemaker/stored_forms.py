@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_sm_pipelines.local.services.sagemaker.job_table import Job, JobStatus, Metric, SecondaryStatus, Transition
-from airflow_sm_pipelines.local.services.sagemaker.resource_key import ResourceKey
-from airflow_sm_pipelines.local.services.sagemaker.resource_table import Resource
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus, Metric, SecondaryStatus, Transition
+from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource
 from airflow_sm_pipelines.local.state.state_file import RecordForm
 
 

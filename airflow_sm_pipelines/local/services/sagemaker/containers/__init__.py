@@ -1,0 +1,1 @@
+"""What a job runs: the plans of containers."""

@@ -1,0 +1,1 @@
+"""What all SageMaker resources share: keys, the table, listing, tags."""
