@@ -38,7 +38,7 @@ class JobResult:
         metrics: Last value of each metric that its output had.
     """
 
-    stopped: bool
+    stopped: bool = False
     timed_out: bool = False
     failure_reason: str | None = None
     exit_message: str | None = None
@@ -96,7 +96,7 @@ class OwnWork:
 
 
 @dataclass(frozen=True, slots=True)
-class JobTask:
+class JobOrder:
     """A job to run.
 
     Args:
@@ -127,7 +127,7 @@ class Runner:
         self._running: dict[str, tuple[threading.Thread, StopRequest]] = {}
         self._closed = False
 
-    def start(self, task: JobTask) -> None:
+    def start(self, task: JobOrder) -> None:
         """Run a job in a thread of its own; returns at once.
 
         Raises:
@@ -162,7 +162,7 @@ class Runner:
             if folder_name in self._running:
                 self._running[folder_name][1].set(grace_seconds)
 
-    def _run(self, task: JobTask, stop: StopRequest) -> None:
+    def _run(self, task: JobOrder, stop: StopRequest) -> None:
         try:
             result = self._result(task, stop)
         except Exception as error:
@@ -173,7 +173,7 @@ class Runner:
             stop.close()
         task.events.ended(result)
 
-    def _result(self, task: JobTask, stop: StopRequest) -> JobResult:
+    def _result(self, task: JobOrder, stop: StopRequest) -> JobResult:
         if stop.wait(task.fault.delay_seconds):
             return JobResult(stopped=True)
         folder = JobFolder(self._site.work_dir / task.folder_name)
@@ -195,7 +195,9 @@ class Runner:
 class _Job:
     """One job with a plan."""
 
-    def __init__(self, site: JobSite, task: JobTask, folder: JobFolder, plan: ContainerPlan, stop: StopRequest) -> None:
+    def __init__(
+        self, site: JobSite, task: JobOrder, folder: JobFolder, plan: ContainerPlan, stop: StopRequest
+    ) -> None:
         self._site = site
         self._task = task
         self._folder = folder

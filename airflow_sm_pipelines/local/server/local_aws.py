@@ -31,14 +31,13 @@ from airflow_sm_pipelines.local.services.emr.table import ClusterTable
 from airflow_sm_pipelines.local.services.emr_serverless.service import EmrServerless
 from airflow_sm_pipelines.local.services.emr_serverless.table import ServerlessTable
 from airflow_sm_pipelines.local.services.lambda_functions.service import lambda_operations
-from airflow_sm_pipelines.local.services.lambda_functions.table import LambdaStore
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.service import sagemaker_operations
-from airflow_sm_pipelines.local.services.sagemaker.store import Store
+from airflow_sm_pipelines.local.services.sagemaker.stored_forms import JOBS
 from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST, SECRET_ACCESS_KEY, LocalSettings
 from airflow_sm_pipelines.local.state.moto_state import MotoState
 from airflow_sm_pipelines.local.state.s3_state import StoredS3
-from airflow_sm_pipelines.local.state.state_file import StateFile
+from airflow_sm_pipelines.local.state.state_file import StateFile, collection
 from airflow_sm_pipelines.local.wire.json_service import JsonService, Service
 from airflow_sm_pipelines.local.wire.rest_json_service import RestJsonService
 from airflow_sm_pipelines.local.wire.wsgi_call import WsgiApp
@@ -155,8 +154,8 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     work_dir = _work_dir(settings, resources)
     moto = DomainDispatcherApplication(create_backend_app)
     resources.enter_context(MotoState(moto))
-    store, functions, fallback = _open_store(settings, moto, resources)
-    jobs, faults, calls = JobTable(store.jobs), FaultTable(), CallLog()
+    file, fallback = _open_state(settings, moto, resources)
+    jobs, faults, calls = JobTable(collection(file, "jobs", JOBS)), FaultTable(), CallLog()
     services: dict[str, Service] = {}
 
     def health() -> Mapping[str, Any]:
@@ -186,13 +185,13 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site.create_commands()
     runner = Runner(site)
     services["sagemaker"] = JsonService(
-        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings), stand_in
+        "sagemaker", sagemaker_operations(file, jobs, clients, runner, settings), stand_in
     )
     emr = EmrClusters(ClusterTable(), clients, runner, stand_in)
     services["elasticmapreduce"] = JsonService("emr", emr.operations(), stand_in)
     serverless = EmrServerless(ServerlessTable(), runner, stand_in)
     services["emr-serverless"] = RestJsonService("emr-serverless", serverless.operations(), stand_in)
-    services["lambda"] = RestJsonService("lambda", lambda_operations(functions, site))
+    services["lambda"] = RestJsonService("lambda", lambda_operations(file, site))
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)
@@ -202,15 +201,15 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     return _Running(server, sandbox, user_clients)
 
 
-def _open_store(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[Store, LambdaStore, WsgiApp]:
-    """Where things are kept, and the application of all services but our own."""
+def _open_state(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[StateFile | None, WsgiApp]:
+    """Return the state file, if there is one, and the application of all services but our own."""
     if settings.state_dir is None:
-        return Store(), LambdaStore(), moto
+        return None, moto
     file = StateFile(settings.state_dir)
     resources.callback(file.close)
     s3 = StoredS3(moto, file)
     s3.restore()
-    return Store.of_file(file), LambdaStore.of_file(file), s3
+    return file, s3
 
 
 def _work_dir(settings: LocalSettings, resources: ExitStack) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -45,6 +45,10 @@ class RecordForm(Generic[Key, Value]):
     read_key: Callable[[str], Key]
     write: Callable[[Value], Any]
     read: Callable[[Key, Any], Value]
+
+
+DOCUMENTS: RecordForm[str, Mapping[str, Any]] = RecordForm(str, str, dict, lambda _, document: document)
+"""Collections whose entries are plain JSON already."""
 
 
 class StateFile:
@@ -134,3 +138,14 @@ class StoredRecords(MutableMapping[Key, Value]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def collection(file: StateFile | None, name: str, form: RecordForm[Key, Value]) -> MutableMapping[Key, Value]:
+    """Return a collection, which is kept in memory only if there is no file.
+
+    Args:
+        file: The state file, if there is one.
+        name: Name of the collection.
+        form: How its entries are written.
+    """
+    return {} if file is None else StoredRecords(file, name, form)

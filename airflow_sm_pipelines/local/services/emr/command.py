@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, S3Download
 from airflow_sm_pipelines.local.jobs.spark_submit import code_from, place_of, spark_submit
-from airflow_sm_pipelines.local.services.emr.table import Cluster, Step
+from airflow_sm_pipelines.local.services.emr.table import Cluster, EmrStep
 
 LOG_GROUP = "/local/emr/steps"
 """CloudWatch log group of the local AWS only: EMR itself writes its logs to S3."""
@@ -23,7 +23,7 @@ _NOT_FOUND = 127
 _START_SCRIPT = 'chmod +x "$0" && exec "$0" "$@"'
 
 
-def plan_step(cluster: Cluster, step: Step) -> ContainerPlan:
+def plan_step(cluster: Cluster, step: EmrStep) -> ContainerPlan:
     """The work of a step.
 
     Raises:
@@ -54,7 +54,7 @@ def plan_step(cluster: Cluster, step: Step) -> ContainerPlan:
     )
 
 
-def log_stream(cluster: Cluster, step: Step) -> str:
+def log_stream(cluster: Cluster, step: EmrStep) -> str:
     """The log stream of a step."""
     return f"{cluster.id}/{step.id}"
 
@@ -76,7 +76,7 @@ def _script(arguments: list[str]) -> tuple[tuple[str, ...], tuple[S3Download, ..
     return ("/bin/sh", "-c", _START_SCRIPT, place_of(script), *rest), (code_from(script),)
 
 
-def output_lines(logs: Any, cluster: Cluster, step: Step) -> list[str]:
+def output_lines(logs: Any, cluster: Cluster, step: EmrStep) -> list[str]:
     """The output of a step; empty if it never started."""
     try:
         answer = logs.get_log_events(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_sm_pipelines.local.services.emr.table import Cluster, Step
+from airflow_sm_pipelines.local.services.emr.table import Cluster, EmrStep
 
 _ECHOED = (
     "LogUri",
@@ -59,13 +59,13 @@ def summarize_cluster(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def describe_step(cluster: Cluster, step: Step) -> dict[str, Any]:
+def describe_step(cluster: Cluster, step: EmrStep) -> dict[str, Any]:
     """``Step`` of DescribeStep."""
     role = {"ExecutionRoleArn": step.role} if step.role else {}
     return {**summarize_step(cluster, step), **role}
 
 
-def summarize_step(cluster: Cluster, step: Step) -> dict[str, Any]:
+def summarize_step(cluster: Cluster, step: EmrStep) -> dict[str, Any]:
     """A summary of ListSteps."""
     runs = step.config["HadoopJarStep"]
     return {
@@ -91,13 +91,13 @@ def summarize_step(cluster: Cluster, step: Step) -> dict[str, Any]:
     }
 
 
-def log_uri(cluster: Cluster, step: Step) -> str | None:
+def log_uri(cluster: Cluster, step: EmrStep) -> str | None:
     """Where the output of a step goes (EMR management guide, "View log files"); ``None`` without a LogUri."""
     folder = cluster.request.get("LogUri")
     return f"{folder.rstrip('/')}/{cluster.id}/steps/{step.id}/stdout.gz" if folder else None
 
 
-def _failure(cluster: Cluster, step: Step) -> Mapping[str, Any] | None:
+def _failure(cluster: Cluster, step: EmrStep) -> Mapping[str, Any] | None:
     if not step.failure_reason:
         return None
     return {"Reason": step.failure_reason, "LogFile": log_uri(cluster, step)}

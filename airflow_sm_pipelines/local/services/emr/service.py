@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan
 from airflow_sm_pipelines.local.jobs.job_site import Clients
-from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, OwnWork, Runner
+from airflow_sm_pipelines.local.jobs.runner import JobOrder, JobPhase, JobResult, OwnWork, Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import split_uri
 from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.services.emr import descriptions
@@ -29,8 +29,8 @@ from airflow_sm_pipelines.local.services.emr.table import (
     STEPS_DONE,
     Cluster,
     ClusterTable,
-    Step,
-    StepState,
+    EmrStep,
+    EmrStepState,
 )
 from airflow_sm_pipelines.local.stand_in import StandIn
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
@@ -147,9 +147,9 @@ class EmrClusters:
     def _cancel(self, cluster: Cluster, step_id: str) -> dict[str, Any]:
         before = self._table.cancel(cluster.id, step_id)
         step = cluster.step(step_id)
-        if before is StepState.RUNNING and step is not None:
+        if before is EmrStepState.RUNNING and step is not None:
             self._runner.stop(_folder_name(cluster, step))
-        if before in (StepState.PENDING, StepState.RUNNING):
+        if before in (EmrStepState.PENDING, EmrStepState.RUNNING):
             return {"StepId": step_id, "Status": "SUBMITTED"}
         reason = f"Cannot cancel the step as it is in {before.value} state."  # the text is assumed
         return {"StepId": step_id, "Status": "FAILED", "Reason": reason}
@@ -157,7 +157,7 @@ class EmrClusters:
     def _start_next(self, cluster: Cluster) -> None:
         for step in self._table.start_next(cluster.id):
             self._runner.start(
-                JobTask(
+                JobOrder(
                     folder_name=_folder_name(cluster, step),
                     region=cluster.region,
                     plan=self._plan(cluster, step),
@@ -166,14 +166,14 @@ class EmrClusters:
                 )
             )
 
-    def _plan(self, cluster: Cluster, step: Step) -> Callable[[], ContainerPlan | OwnWork]:
+    def _plan(self, cluster: Cluster, step: EmrStep) -> Callable[[], ContainerPlan | OwnWork]:
         if self._stand_in is None:
             return lambda: plan_step(cluster, step)
         owner = self._stand_in.owner_of(cluster.tags, step.config["Name"])
         work = self._stand_in.spark_work(owner, LOG_GROUP, log_stream(cluster, step))
         return lambda: work
 
-    def ended(self, cluster: Cluster, step: Step, result: JobResult) -> None:
+    def ended(self, cluster: Cluster, step: EmrStep, result: JobResult) -> None:
         """A step has ended: keep its log, tell why it failed, let the next one start."""
         lines = output_lines(self._clients.get("logs", cluster.region), cluster, step)
         self._keep_log(cluster, step, lines)
@@ -186,7 +186,7 @@ class EmrClusters:
         with suppress(AwsError):  # the local AWS is stopping
             self._start_next(cluster)
 
-    def _keep_log(self, cluster: Cluster, step: Step, lines: Sequence[str]) -> None:
+    def _keep_log(self, cluster: Cluster, step: EmrStep, lines: Sequence[str]) -> None:
         uri = descriptions.log_uri(cluster, step)
         if not uri or not uri.startswith("s3://") or not lines:
             return
@@ -231,7 +231,7 @@ class _StepEvents:
 
     clusters: EmrClusters
     cluster: Cluster
-    step: Step
+    step: EmrStep
 
     def entered(self, phase: JobPhase) -> None:
         """A step is RUNNING from its start to its end."""
@@ -243,7 +243,7 @@ class _StepEvents:
         self.clusters.ended(self.cluster, self.step, result)
 
 
-def _folder_name(cluster: Cluster, step: Step) -> str:
+def _folder_name(cluster: Cluster, step: EmrStep) -> str:
     return f"{cluster.region}-emr-{cluster.id}-{step.id}"
 
 

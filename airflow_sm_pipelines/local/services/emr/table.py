@@ -21,7 +21,7 @@ MOST_ACTIVE_STEPS = 256
 _ID_ALPHABET = string.ascii_uppercase + string.digits
 
 
-class StepState(StrEnum):
+class EmrStepState(StrEnum):
     """States of a step (API reference, StepState)."""
 
     PENDING = "PENDING"
@@ -32,8 +32,8 @@ class StepState(StrEnum):
     FAILED = "FAILED"
 
 
-ACTIVE = frozenset({StepState.PENDING, StepState.CANCEL_PENDING, StepState.RUNNING})
-_AT_WORK = frozenset({StepState.CANCEL_PENDING, StepState.RUNNING})
+ACTIVE = frozenset({EmrStepState.PENDING, EmrStepState.CANCEL_PENDING, EmrStepState.RUNNING})
+_AT_WORK = frozenset({EmrStepState.CANCEL_PENDING, EmrStepState.RUNNING})
 
 
 class ClusterState(StrEnum):
@@ -50,7 +50,7 @@ ENDED = frozenset({ClusterState.TERMINATED, ClusterState.TERMINATED_WITH_ERRORS}
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class ClusterEnding:
     """Why a cluster ends; codes are those of ClusterStateChangeReasonCode."""
 
     code: str
@@ -58,13 +58,13 @@ class Ending:
     state: ClusterState
 
 
-STEPS_DONE = Ending("ALL_STEPS_COMPLETED", "Steps completed", ClusterState.TERMINATED)
-STEP_FAILED = Ending("STEP_FAILURE", "Shut down as step failed", ClusterState.TERMINATED_WITH_ERRORS)
-ON_REQUEST = Ending("USER_REQUEST", "Terminated by user request", ClusterState.TERMINATED)
+STEPS_DONE = ClusterEnding("ALL_STEPS_COMPLETED", "Steps completed", ClusterState.TERMINATED)
+STEP_FAILED = ClusterEnding("STEP_FAILURE", "Shut down as step failed", ClusterState.TERMINATED_WITH_ERRORS)
+ON_REQUEST = ClusterEnding("USER_REQUEST", "Terminated by user request", ClusterState.TERMINATED)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EmrStep:
     """One step at one moment; times are in UTC.
 
     Args:
@@ -81,7 +81,7 @@ class Step:
 
     id: str
     config: Mapping[str, Any]
-    state: StepState
+    state: EmrStepState
     created: datetime
     role: str = ""
     fault: JobFault = field(default_factory=JobFault)
@@ -112,9 +112,9 @@ class Cluster:
     request: Mapping[str, Any]
     state: ClusterState
     created: datetime
-    steps: tuple[Step, ...] = ()
+    steps: tuple[EmrStep, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
-    ending: Ending | None = None
+    ending: ClusterEnding | None = None
     ended: datetime | None = None
 
     @property
@@ -127,7 +127,7 @@ class Cluster:
         """Whether it waits for further steps when it has none."""
         return bool(self.request["Instances"].get("KeepJobFlowAliveWhenNoSteps"))
 
-    def step(self, step_id: str) -> Step | None:
+    def step(self, step_id: str) -> EmrStep | None:
         """One of its steps."""
         return next((step for step in self.steps if step.id == step_id), None)
 
@@ -202,7 +202,7 @@ class ClusterTable:
             if cluster.ending is not None:
                 raise validation_error("A job flow that is shutting down, terminated, or finished may not be modified")
             new = tuple(
-                Step(_new_id("s-"), config, StepState.PENDING, now, role=role, fault=fault) for config in configs
+                EmrStep(_new_id("s-"), config, EmrStepState.PENDING, now, role=role, fault=fault) for config in configs
             )
             if sum(step.state in ACTIVE for step in cluster.steps) + len(new) > MOST_ACTIVE_STEPS:
                 raise validation_error(
@@ -212,46 +212,46 @@ class ClusterTable:
             self._put(replace(cluster, steps=(*cluster.steps, *new)))
             return [step.id for step in new]
 
-    def start_next(self, cluster_id: str) -> list[Step]:
+    def start_next(self, cluster_id: str) -> list[EmrStep]:
         """Set as many steps to work as the cluster's StepConcurrencyLevel allows; returns them."""
         with self._lock:
             cluster = self._clusters[cluster_id]
             room = cluster.request.get("StepConcurrencyLevel", 1) - sum(s.state in _AT_WORK for s in cluster.steps)
             if cluster.ending is not None or room <= 0:
                 return []
-            chosen = [step for step in cluster.steps if step.state is StepState.PENDING][:room]
+            chosen = [step for step in cluster.steps if step.state is EmrStepState.PENDING][:room]
             for step in chosen:
-                self._change(cluster_id, step.id, state=StepState.RUNNING, started=datetime.now(UTC))
+                self._change(cluster_id, step.id, state=EmrStepState.RUNNING, started=datetime.now(UTC))
             return chosen
 
-    def cancel(self, cluster_id: str, step_id: str) -> StepState:
+    def cancel(self, cluster_id: str, step_id: str) -> EmrStepState:
         """Cancel a pending step, or mark a running one as being cancelled; returns the state that it had."""
         with self._lock:
             step = self._step(cluster_id, step_id)
-            if step.state is StepState.PENDING:
+            if step.state is EmrStepState.PENDING:
                 ended = {"ended": datetime.now(UTC), "message": "Cancelled by user"}
-                self._change(cluster_id, step_id, state=StepState.CANCELLED, **ended)
-            elif step.state is StepState.RUNNING:
-                self._change(cluster_id, step_id, state=StepState.CANCEL_PENDING)
+                self._change(cluster_id, step_id, state=EmrStepState.CANCELLED, **ended)
+            elif step.state is EmrStepState.RUNNING:
+                self._change(cluster_id, step_id, state=EmrStepState.CANCEL_PENDING)
             return step.state
 
-    def end_step(self, cluster_id: str, step_id: str, *, stopped: bool, failure_reason: str) -> list[Step]:
+    def end_step(self, cluster_id: str, step_id: str, *, stopped: bool, failure_reason: str) -> list[EmrStep]:
         """A running step has ended; its ActionOnFailure may want other running ones stopped, which are returned."""
         with self._lock:
-            step, to_stop = self._step(cluster_id, step_id), list[Step]()
+            step, to_stop = self._step(cluster_id, step_id), list[EmrStep]()
             message = ""
-            if stopped or step.state is StepState.CANCEL_PENDING:
-                state, failure_reason, message = StepState.CANCELLED, "", "Cancelled by user"
+            if stopped or step.state is EmrStepState.CANCEL_PENDING:
+                state, failure_reason, message = EmrStepState.CANCELLED, "", "Cancelled by user"
             elif failure_reason:
-                state = StepState.FAILED
+                state = EmrStepState.FAILED
                 to_stop = self._act_on_failure(cluster_id, step)
             else:
-                state = StepState.COMPLETED
+                state = EmrStepState.COMPLETED
             now = datetime.now(UTC)
             self._change(cluster_id, step_id, state=state, ended=now, failure_reason=failure_reason, message=message)
             return to_stop
 
-    def end(self, cluster_id: str, ending: Ending, but: str = "") -> list[Step]:
+    def end(self, cluster_id: str, ending: ClusterEnding, but: str = "") -> list[EmrStep]:
         """End a cluster.
 
         Args:
@@ -269,17 +269,17 @@ class ClusterTable:
             others = [step for step in self._clusters[cluster_id].steps if step.id != but]
             return [step for step in others if self.cancel(cluster_id, step.id) in _AT_WORK]
 
-    def _act_on_failure(self, cluster_id: str, step: Step) -> list[Step]:
+    def _act_on_failure(self, cluster_id: str, step: EmrStep) -> list[EmrStep]:
         action = step.config.get("ActionOnFailure", "TERMINATE_CLUSTER")
         if action in ("TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"):
             return self.end(cluster_id, STEP_FAILED, but=step.id)
         if action == "CANCEL_AND_WAIT":
             for other in self._clusters[cluster_id].steps:
-                if other.state is StepState.PENDING:
+                if other.state is EmrStepState.PENDING:
                     self.cancel(cluster_id, other.id)
         return []
 
-    def _step(self, cluster_id: str, step_id: str) -> Step:
+    def _step(self, cluster_id: str, step_id: str) -> EmrStep:
         step = self._clusters[cluster_id].step(step_id)
         if step is None:
             raise AwsError("InvalidRequestException", f"Step id '{step_id}' is not valid.")

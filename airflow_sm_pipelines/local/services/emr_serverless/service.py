@@ -14,10 +14,15 @@ from typing import Any
 
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure
-from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, OwnWork, Runner
+from airflow_sm_pipelines.local.jobs.runner import JobOrder, JobPhase, JobResult, OwnWork, Runner
 from airflow_sm_pipelines.local.jobs.spark_submit import spark_submit
 from airflow_sm_pipelines.local.server.faults import JobFault
-from airflow_sm_pipelines.local.services.emr_serverless.table import LIVE_RUNS, Application, JobRun, ServerlessTable
+from airflow_sm_pipelines.local.services.emr_serverless.table import (
+    LIVE_RUNS,
+    ServerlessApplication,
+    ServerlessRun,
+    ServerlessTable,
+)
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 from airflow_sm_pipelines.local.stand_in import StandIn
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
@@ -95,7 +100,7 @@ class EmrServerless:
         self._table.move(context.region, self._application(context, request).id, _DELETABLE, "TERMINATED")
         return {}
 
-    def _application(self, context: RequestContext, request: Mapping[str, Any]) -> Application:
+    def _application(self, context: RequestContext, request: Mapping[str, Any]) -> ServerlessApplication:
         name = request["applicationId"]
         if self._stand_in is not None and not self._table.has_application(context.region, name):
             synthetic = {**self._stand_in.missing_resource("Application"), "clientToken": name}
@@ -109,7 +114,7 @@ class EmrServerless:
         is_new, run = self._table.start_run(context.region, request)
         if is_new:
             self._runner.start(
-                JobTask(
+                JobOrder(
                     folder_name=_folder_name(run),
                     region=context.region,
                     plan=self._plan(run),
@@ -119,7 +124,7 @@ class EmrServerless:
             )
         return {"applicationId": run.application, "jobRunId": run.id, "arn": run.arn}
 
-    def _plan(self, run: JobRun) -> Callable[[], ContainerPlan | OwnWork]:
+    def _plan(self, run: ServerlessRun) -> Callable[[], ContainerPlan | OwnWork]:
         if self._stand_in is None:
             return lambda: _plan(run)
         work = self._stand_in.spark_work(self._stand_in.owner_of(run.tags), LOG_GROUP, _log_stream(run))
@@ -155,7 +160,7 @@ class EmrServerless:
         self._runner.stop(_folder_name(run))
         return {"applicationId": run.application, "jobRunId": run.id}
 
-    def _run(self, context: RequestContext, request: Mapping[str, Any]) -> JobRun:
+    def _run(self, context: RequestContext, request: Mapping[str, Any]) -> ServerlessRun:
         return self._table.run(context.region, request["applicationId"], request["jobRunId"])
 
     # -- tags ------------------------------------------------------------------------------------------------------
@@ -203,7 +208,7 @@ class _RunEvents:
             self.table.change_run(self.run, "SUCCESS")
 
 
-def _plan(run: JobRun) -> ContainerPlan:
+def _plan(run: ServerlessRun) -> ContainerPlan:
     """The work of a job run.
 
     Raises:
@@ -231,7 +236,7 @@ def _plan(run: JobRun) -> ContainerPlan:
     )
 
 
-def _identified(id_member: str, application: Application) -> dict[str, Any]:
+def _identified(id_member: str, application: ServerlessApplication) -> dict[str, Any]:
     return {
         id_member: application.id,
         "name": application.request.get("name"),
@@ -244,7 +249,7 @@ def _identified(id_member: str, application: Application) -> dict[str, Any]:
     }
 
 
-def _summary(run: JobRun, application: Application, id_member: str) -> dict[str, Any]:
+def _summary(run: ServerlessRun, application: ServerlessApplication, id_member: str) -> dict[str, Any]:
     return {
         "applicationId": run.application,
         id_member: run.id,
@@ -260,11 +265,11 @@ def _summary(run: JobRun, application: Application, id_member: str) -> dict[str,
     }
 
 
-def _log_stream(run: JobRun) -> str:
+def _log_stream(run: ServerlessRun) -> str:
     return f"applications/{run.application}/jobs/{run.id}"
 
 
-def _folder_name(run: JobRun) -> str:
+def _folder_name(run: ServerlessRun) -> str:
     return f"{run.region}-emr-serverless-{run.application}-{run.id}"
 
 

@@ -23,7 +23,7 @@ LIVE_RUNS = frozenset({"SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "CANCELLI
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class ServerlessApplication:
     """One application at one moment; times are in UTC.
 
     Args:
@@ -58,7 +58,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class JobRun:
+class ServerlessRun:
     """One job run at one moment; times are in UTC.
 
     Args:
@@ -97,8 +97,8 @@ class ServerlessTable:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._applications: dict[str, Application] = {}
-        self._runs: dict[str, JobRun] = {}
+        self._applications: dict[str, ServerlessApplication] = {}
+        self._runs: dict[str, ServerlessRun] = {}
         self._tokens: dict[tuple[str, ...], tuple[Mapping[str, Any], str]] = {}
 
     def count(self) -> dict[str, int]:
@@ -111,7 +111,7 @@ class ServerlessTable:
 
     def create_application(
         self, region: str, request: Mapping[str, Any], state: str = "CREATING", application_id: str = ""
-    ) -> Application:
+    ) -> ServerlessApplication:
         """Add an application, or return the one that was made for the same token.
 
         Raises:
@@ -123,12 +123,12 @@ class ServerlessTable:
                 return self._applications[known]
             now = datetime.now(UTC)
             name = application_id or _new_id()
-            application = Application(name, region, request, state, now, now, tags=request.get("tags", {}))
+            application = ServerlessApplication(name, region, request, state, now, now, tags=request.get("tags", {}))
             self._applications[name] = application
             self._tokens[token] = (request, name)
             return application
 
-    def application(self, region: str, application_id: str) -> Application:
+    def application(self, region: str, application_id: str) -> ServerlessApplication:
         """An application as it is now.
 
         Raises:
@@ -145,7 +145,7 @@ class ServerlessTable:
         with self._lock:
             return application_id in self._applications and self._applications[application_id].region == region
 
-    def applications(self, region: str) -> list[Application]:
+    def applications(self, region: str) -> list[ServerlessApplication]:
         """All applications of a region, the newest first."""
         with self._lock:
             found = [one for one in self._applications.values() if one.region == region]
@@ -168,7 +168,7 @@ class ServerlessTable:
 
     # -- job runs --------------------------------------------------------------------------------------------------
 
-    def start_run(self, region: str, request: Mapping[str, Any]) -> tuple[bool, JobRun]:
+    def start_run(self, region: str, request: Mapping[str, Any]) -> tuple[bool, ServerlessRun]:
         """Add a job run, or return the one that was started for the same token; whether it is new.
 
         Raises:
@@ -184,12 +184,12 @@ class ServerlessTable:
             if application.state in ("CREATED", "STOPPED"):
                 self.move(region, application.id, frozenset({"CREATED", "STOPPED"}), "STARTING")
             now, tags = datetime.now(UTC), request.get("tags", {})
-            run = JobRun(_new_id(), application.id, region, request, "SUBMITTED", now, now, tags=tags)
+            run = ServerlessRun(_new_id(), application.id, region, request, "SUBMITTED", now, now, tags=tags)
             self._runs[run.id] = run
             self._tokens[token] = (request, run.id)
             return True, run
 
-    def run(self, region: str, application_id: str, run_id: str) -> JobRun:
+    def run(self, region: str, application_id: str, run_id: str) -> ServerlessRun:
         """A job run as it is now.
 
         Raises:
@@ -201,7 +201,7 @@ class ServerlessTable:
             raise _not_found(f"Job run {run_id} of application {application_id} does not exist")
         return found
 
-    def runs(self, region: str, application_id: str, states: frozenset[str] = frozenset()) -> list[JobRun]:
+    def runs(self, region: str, application_id: str, states: frozenset[str] = frozenset()) -> list[ServerlessRun]:
         """Job runs of an application, the newest first, all or those in some states."""
         with self._lock:
             found = [
@@ -240,14 +240,17 @@ class ServerlessTable:
         """Replace the tags of an application or a job run."""
         with self._lock:
             found = self._tagged(arn)
-            if isinstance(found, Application):
+            if isinstance(found, ServerlessApplication):
                 self._applications[found.id] = replace(found, tags=tags)
             else:
                 self._runs[found.id] = replace(found, tags=tags)
 
-    def _tagged(self, arn: str) -> Application | JobRun:
+    def _tagged(self, arn: str) -> ServerlessApplication | ServerlessRun:
         with self._lock:
-            everything: list[Application | JobRun] = [*self._applications.values(), *self._runs.values()]
+            everything: list[ServerlessApplication | ServerlessRun] = [
+                *self._applications.values(),
+                *self._runs.values(),
+            ]
         found = next((one for one in everything if one.arn == arn), None)
         if found is None:
             raise _not_found(f"Resource {arn} does not exist")

@@ -8,35 +8,12 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.services.lambda_functions.names import LATEST, FunctionReference
-from airflow_sm_pipelines.local.services.sagemaker.stored_forms import DOCUMENTS
-from airflow_sm_pipelines.local.state.state_file import StateFile, StoredRecords
-
-
-@dataclass(frozen=True, slots=True)
-class LambdaStore:
-    """Where functions and layers are kept; in memory by default.
-
-    Args:
-        functions: Documents with ``versions`` (configuration and code by version), ``aliases``, ``tags``.
-        layers: Documents with the layer's versions.
-    """
-
-    functions: MutableMapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    layers: MutableMapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    @classmethod
-    def of_file(cls, file: StateFile) -> LambdaStore:
-        """The collections of a file."""
-        return cls(
-            functions=StoredRecords(file, "lambda_functions", DOCUMENTS),
-            layers=StoredRecords(file, "lambda_layers", DOCUMENTS),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,35 +21,36 @@ from airflow_sm_pipelines.local.services.sagemaker.registry.model_packages impor
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
-from airflow_sm_pipelines.local.services.sagemaker.store import Store
+from airflow_sm_pipelines.local.services.sagemaker.stored_forms import RESOURCES
 from airflow_sm_pipelines.local.services.sagemaker.tracking.experiments import Experiments
 from airflow_sm_pipelines.local.services.sagemaker.tracking.lineage import Lineage
 from airflow_sm_pipelines.local.services.sagemaker.tracking.trial_components import TrialComponents
 from airflow_sm_pipelines.local.services.sagemaker.tuning.operations import TuningJobs
 from airflow_sm_pipelines.local.settings import LocalSettings
+from airflow_sm_pipelines.local.state.state_file import DOCUMENTS, StateFile, collection
 from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 
 
 def sagemaker_operations(
-    store: Store, jobs: JobTable, clients: Clients, runner: Runner, settings: LocalSettings
+    file: StateFile | None, jobs: JobTable, clients: Clients, runner: Runner, settings: LocalSettings
 ) -> Mapping[str, Operation]:
     """The operations by name.
 
     Args:
-        store: Where everything is kept.
-        jobs: All jobs of the store.
+        file: Where everything is kept; ``None`` keeps it in memory.
+        jobs: All jobs.
         clients: Clients of the local AWS itself.
         runner: Runs the jobs.
         settings: Settings of the local AWS.
     """
     stand_in = settings.stand_in
-    resources = ResourceTable(store.resources)
-    tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), store.tags)
+    resources = ResourceTable(collection(file, "resources", RESOURCES))
+    tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), collection(file, "tags", DOCUMENTS))
     experiments = Experiments(resources, tags)
     components = TrialComponents(jobs, resources, experiments)
     models = Models(resources, tags, lambda region, uri: stand_in is not None or exists(clients.get("s3", region), uri))
     groups = ModelPackageGroups(resources, tags)
-    packages = ModelPackages(resources, groups, tags, store.client_tokens)
+    packages = ModelPackages(resources, groups, tags, collection(file, "client_tokens", DOCUMENTS))
     training = JobOperations(training_jobs(experiments), jobs, tags, runner, stand_in)
     tuning = TuningJobs(jobs, training, stand_in)
     configs = EndpointConfigs(resources, tags, models, stand_in)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus, Metric, SecondaryStatus, Transition
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
-from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource
+from airflow_sm_pipelines.local.jobs.metrics import MetricValue
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus, SecondaryStatus, Transition
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey
 from airflow_sm_pipelines.local.state.state_file import RecordForm
 
 
@@ -61,7 +61,7 @@ def _read_job(key: ResourceKey, document: Mapping[str, Any]) -> Job:
             for status, start, end in document["transitions"]
         ),
         metrics=tuple(
-            Metric(name, value, datetime.fromisoformat(moment)) for name, value, moment in document["metrics"]
+            MetricValue(name, value, datetime.fromisoformat(moment)) for name, value, moment in document["metrics"]
         ),
         origin=document.get("origin", {}),  # state files of earlier versions have none
     )
@@ -86,5 +86,3 @@ def _read_resource(key: ResourceKey, document: Mapping[str, Any]) -> Resource:
 
 JOBS: RecordForm[ResourceKey, Job] = RecordForm(_write_key, _read_key, _write_job, _read_job)
 RESOURCES: RecordForm[ResourceKey, Resource] = RecordForm(_write_key, _read_key, _write_resource, _read_resource)
-DOCUMENTS: RecordForm[str, Mapping[str, Any]] = RecordForm(str, str, dict, lambda _, document: document)
-"""Collections whose entries are plain JSON already."""

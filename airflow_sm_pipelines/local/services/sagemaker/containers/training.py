@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_sm_pipelines.local.jobs.container import (
+    OPT_ML,
     ContainerPlan,
     JobFailure,
     JobFolder,
@@ -25,7 +26,6 @@ from airflow_sm_pipelines.local.jobs.container import (
 )
 from airflow_sm_pipelines.local.jobs.job_site import RUNTIME_COMMAND
 from airflow_sm_pipelines.local.jobs.metrics import MetricDefinition
-from airflow_sm_pipelines.local.services.sagemaker.containers.disguised_training import entrypoint_command
 from airflow_sm_pipelines.local.services.sagemaker.containers.images import is_xgboost, no_runtime, pickles_its_model
 from airflow_sm_pipelines.local.services.sagemaker.containers.script_mode import (
     CODE_DIRECTORY,
@@ -50,6 +50,13 @@ _XGBOOST_METRICS = (
     "precision precision_macro precision_micro r2 recall recall_macro recall_micro rmse rmsle tweedie-nloglik"
 )
 """Names of the algorithm's metrics (developer guide, "Tune an XGBoost Model", and xgboost's own)."""
+
+
+# Some training jobs train nothing: `@step` functions and notebook jobs, told by their entrypoints. Their containers are
+# the SDK's or AWS's own. What the SDK uploads runs as it is, in an environment of its own. AWS's scheduler of notebooks
+# exists only in AWS's image, and `airflow_sm_pipelines.local.runtimes.notebook_job` replaces it here.
+_FUNCTION_CHANNEL = "/sagemaker_remote_function_bootstrap/"
+_NOTEBOOK_SCHEDULER = "amazon_sagemaker_scheduler"
 
 
 def plan_container(job: Job) -> ContainerPlan:
@@ -266,3 +273,17 @@ def _unsupported(request: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"ResourceConfig.{name}" for name in ("InstanceGroups", "InstancePreferences") if name in resources)
     if (count := resources.get("InstanceCount", 1)) > 1:
         yield f"ResourceConfig.InstanceCount={count}, only 1"
+
+
+def entrypoint_command(entrypoint: Sequence[str], arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return what a container with this entrypoint runs here.
+
+    Args:
+        entrypoint: ``ContainerEntrypoint`` of the job.
+        arguments: ``ContainerArguments``.
+    """
+    if entrypoint[0] == _NOTEBOOK_SCHEDULER:
+        return (RUNTIME_COMMAND, "notebook_job", OPT_ML)
+    if any(_FUNCTION_CHANNEL in word for word in entrypoint):
+        return (RUNTIME_COMMAND, "remote_function", OPT_ML, *entrypoint, *arguments)
+    return (*entrypoint, *arguments)

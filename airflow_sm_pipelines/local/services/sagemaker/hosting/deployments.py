@@ -17,9 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
-from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 
 CREATING, UPDATING, DELETING = "Creating", "Updating", "Deleting"
 IN_SERVICE, FAILED, ROLLING_BACK, ROLLBACK_FAILED = "InService", "Failed", "RollingBack", "UpdateRollbackFailed"

@@ -7,9 +7,8 @@ from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
-from airflow_sm_pipelines.local.services.sagemaker.resources.resource_list import resource_listing
-from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.resources.listing import resource_listing
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
 from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request, tolerating
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext

@@ -17,8 +17,7 @@ from airflow_sm_pipelines.local.services.sagemaker.hosting.deployments import (
 from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoint_configs import variants_of
 from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoints import Endpoints, pace_of
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
-from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
 from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request, tolerating
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext

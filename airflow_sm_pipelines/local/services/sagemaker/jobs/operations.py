@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan
-from airflow_sm_pipelines.local.jobs.runner import JobPhase, JobResult, JobTask, OwnWork, Runner
+from airflow_sm_pipelines.local.jobs.runner import JobOrder, JobPhase, JobResult, OwnWork, Runner
 from airflow_sm_pipelines.local.server.faults import JobFault
-from airflow_sm_pipelines.local.services.sagemaker.jobs.job_list import list_jobs
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import (
     TERMINAL,
     Job,
-    JobEnd,
     JobExistsError,
     JobStatus,
     JobTable,
-    Metric,
     SecondaryStatus,
 )
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
 from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request, tolerating
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
@@ -143,7 +141,7 @@ class JobOperations:
         self._tags.put(key.arn, request.get("Tags", ()))
         try:
             self._runner.start(
-                JobTask(
+                JobOrder(
                     folder_name=_folder_name(job),
                     region=context.region,
                     plan=self._plan(job),
@@ -154,7 +152,7 @@ class JobOperations:
         except Exception as error:  # whatever it is: a job that nothing runs is not to stay InProgress
             refused = isinstance(error, AwsError)
             reason = None if refused else f"InternalServerError: {type(error).__name__}: {error}"
-            self._jobs.end(key, JobEnd(stopped=refused, failure_reason=reason))
+            self._jobs.end(key, JobResult(stopped=refused, failure_reason=reason))
             raise
         return job
 
@@ -225,18 +223,48 @@ class _JobEvents:
     def ended(self, result: JobResult) -> None:
         # A job that exceeds its MaxRuntimeInSeconds is Stopped, not Failed: "the processing job is stopped"
         # (API reference, ProcessingStoppingCondition), and the Python SDK takes Stopped for a possible time-out.
-        self.jobs.end(
-            self.key,
-            JobEnd(
-                stopped=result.stopped,
-                timed_out=result.timed_out,
-                failure_reason=result.failure_reason,
-                exit_message=result.exit_message,
-                metrics=tuple(Metric(one.name, one.value, one.time) for one in result.metrics),
-            ),
-        )
+        self.jobs.end(self.key, result)
 
 
 def _folder_name(job: Job) -> str:
     kind = job.key.kind.replace("/", "-")
     return f"{job.key.region}-{kind}-{job.key.name}-{int(job.creation_time.timestamp() * 1_000_000)}"
+
+
+_FILTERS: Mapping[str, Callable[[Job, Any], bool]] = {
+    "NameContains": lambda job, text: text in job.key.name,
+    "StatusEquals": lambda job, status: job.status.value == status,
+    "CreationTimeAfter": lambda job, moment: job.creation_time > utc(moment),
+    "CreationTimeBefore": lambda job, moment: job.creation_time < utc(moment),
+    "LastModifiedTimeAfter": lambda job, moment: job.last_modified_time > utc(moment),
+    "LastModifiedTimeBefore": lambda job, moment: job.last_modified_time < utc(moment),
+}
+
+_SORT_KEYS: Mapping[str, Callable[[Job], str]] = {
+    "Name": lambda job: job.key.name,
+    "CreationTime": lambda job: sortable(job.creation_time),
+    "Status": lambda job: job.status.value,
+}
+
+
+def list_jobs(
+    jobs: Sequence[Job], request: Mapping[str, Any], *, default_order: str, default_sort: str = "CreationTime"
+) -> tuple[list[Job], str | None]:
+    """One page of a List operation.
+
+    Args:
+        jobs: All jobs of the kind.
+        request: The List request.
+        default_order: ``Ascending`` or ``Descending``, as the operation documents it.
+        default_sort: ``SortBy`` of a request without it.
+
+    Returns:
+        The jobs of the page, and the token of the next one if there is one.
+
+    Raises:
+        AwsError: ``ValidationException`` for a token that this service has not given.
+    """
+    listing = Listing(
+        lambda job: job.key.name, _FILTERS, _SORT_KEYS, default_sort=default_sort, default_order=default_order
+    )
+    return listing.page(jobs, request)

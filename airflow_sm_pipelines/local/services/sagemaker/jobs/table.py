@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.jobs.metrics import MetricValue
+from airflow_sm_pipelines.local.jobs.runner import JobResult
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
 
 
 class JobStatus(StrEnum):
@@ -55,40 +57,6 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """The last value of one metric of a job.
-
-    Args:
-        name: Name in the metric's definition.
-        value: What its log line said.
-        time: When the line was printed, in UTC.
-    """
-
-    name: str
-    value: float
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class JobEnd:
-    """How a job ended.
-
-    Args:
-        stopped: It was stopped, by a request or by its time limit.
-        timed_out: It was stopped by its time limit.
-        failure_reason: Why it failed; ``None`` if it did not.
-        exit_message: What its container left as a message.
-        metrics: Last values of its metrics.
-    """
-
-    stopped: bool = False
-    timed_out: bool = False
-    failure_reason: str | None = None
-    exit_message: str | None = None
-    metrics: tuple[Metric, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """One job at one moment; times are in UTC.
 
@@ -117,7 +85,7 @@ class Job:
     failure_reason: str | None = None
     exit_message: str | None = None
     transitions: tuple[Transition, ...] = ()
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[MetricValue, ...] = ()
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -138,7 +106,7 @@ class JobTable:
         for job in list(self._jobs.values()):
             if job.status not in TERMINAL:
                 lost = replace(job, status=JobStatus.IN_PROGRESS)
-                self._put(lost, **_end_of(lost, JobEnd(failure_reason=_LOST)))
+                self._put(lost, **_end_of(lost, JobResult(failure_reason=_LOST)))
 
     def create(self, key: ResourceKey, request: Mapping[str, Any], origin: Mapping[str, Any] | None = None) -> Job:
         """Add a job in progress, that a request or another job (then with its ``origin``) asks for.
@@ -195,7 +163,7 @@ class JobTable:
                 self._put(before, status=JobStatus.STOPPING, transitions=transitions)
             return before
 
-    def end(self, key: ResourceKey, end: JobEnd) -> None:
+    def end(self, key: ResourceKey, end: JobResult) -> None:
         """The job has ended; one that was to be stopped is Stopped, however its command ended."""
         with self._lock:
             job = self._jobs[key]
@@ -211,7 +179,7 @@ _LOST = (
 )
 
 
-def _end_of(job: Job, end: JobEnd) -> dict[str, Any]:
+def _end_of(job: Job, end: JobResult) -> dict[str, Any]:
     """What changes when a job ends."""
     now = datetime.now(UTC)
     failure_reason = end.failure_reason

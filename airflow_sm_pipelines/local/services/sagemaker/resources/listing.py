@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from airflow_sm_pipelines.local.errors import validation_error
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource
 
 _DEFAULT_PAGE = 10
 """*Assumed* where MaxResults is not given; AWS documents only its range, 1 to 100."""
@@ -61,6 +62,29 @@ class Listing(Generic[Entry]):
         size = request.get("MaxResults", _DEFAULT_PAGE)
         page, more = placed[:size], placed[size:]
         return [wanted[index] for _, index in page], _token(page[-1][0]) if more else None
+
+
+_NO_FILTERS: Mapping[str, Callable[[Resource, Any], bool]] = {}
+
+
+def resource_listing(
+    *, default_order: str, filters: Mapping[str, Callable[[Resource, Any], bool]] = _NO_FILTERS
+) -> Listing[Resource]:
+    """How a kind of resource is listed: by name or time, filtered by name, time and its own filters."""
+    return Listing(
+        name=lambda resource: resource.key.name,
+        filters={
+            "NameContains": lambda resource, text: text in resource.key.name,
+            "CreationTimeAfter": lambda resource, moment: resource.creation_time > utc(moment),
+            "CreationTimeBefore": lambda resource, moment: resource.creation_time < utc(moment),
+            **filters,
+        },
+        sort_keys={
+            "Name": lambda resource: resource.key.name,
+            "CreationTime": lambda resource: sortable(resource.creation_time),
+        },
+        default_order=default_order,
+    )
 
 
 def utc(seconds: float) -> datetime:

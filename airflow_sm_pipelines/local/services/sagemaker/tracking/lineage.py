@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
-from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 

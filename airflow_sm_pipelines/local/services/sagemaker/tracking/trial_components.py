@@ -11,9 +11,8 @@ from typing import Any
 
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobTable
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
-from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.tracking.experiments import Experiments
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 

@@ -15,8 +15,8 @@ from airflow_sm_pipelines.local.jobs.runner import JobResult, OwnWork
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest
 from airflow_sm_pipelines.local.services.sagemaker.jobs.operations import JobKind, JobOperations
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import TERMINAL, Job, JobTable
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.tuning.request import Tuning, read_tuning, tuning_problems
 from airflow_sm_pipelines.local.services.sagemaker.tuning.run import TuningRun, without_progress
 from airflow_sm_pipelines.local.services.sagemaker.tuning.search import Candidate, candidates

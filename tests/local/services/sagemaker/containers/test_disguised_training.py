@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from airflow_sm_pipelines.local.services.sagemaker.containers.disguised_training import entrypoint_command
+from airflow_sm_pipelines.local.services.sagemaker.containers.training import entrypoint_command
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BOOTSTRAP = "sagemaker_remote_function_bootstrap"

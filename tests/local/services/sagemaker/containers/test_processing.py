@@ -8,7 +8,7 @@ import pytest
 from airflow_sm_pipelines.local.jobs.container import JobFailure, S3Download, S3Upload
 from airflow_sm_pipelines.local.services.sagemaker.containers.processing import plan_container
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
 
 CREATED = datetime(2026, 1, 2, tzinfo=UTC)
 

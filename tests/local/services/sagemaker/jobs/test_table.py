@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_sm_pipelines.local.jobs.runner import JobResult
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import (
-    JobEnd,
     JobExistsError,
     JobStatus,
     JobTable,
     SecondaryStatus,
 )
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
 
 KEY = ResourceKey("processing-job", "us-west-2", "etl")
 
@@ -22,7 +22,7 @@ def table():
 
 
 def end(table, *, stopped=False, failure_reason=None, exit_message=None):
-    table.end(KEY, JobEnd(stopped=stopped, failure_reason=failure_reason, exit_message=exit_message))
+    table.end(KEY, JobResult(stopped=stopped, failure_reason=failure_reason, exit_message=exit_message))
     return table.find(KEY)
 
 
@@ -105,7 +105,7 @@ def test_a_job_that_is_stopping_says_so_until_its_end(table):
 
 def test_a_job_that_exceeds_its_time_says_so(table):
     table.stop(KEY)
-    table.end(KEY, JobEnd(stopped=True, timed_out=True))
+    table.end(KEY, JobResult(stopped=True, timed_out=True))
     job = table.find(KEY)
     assert (job.status, job.transitions[-1].status) == (JobStatus.STOPPED, SecondaryStatus.MAX_RUNTIME_EXCEEDED)
 

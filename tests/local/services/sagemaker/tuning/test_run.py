@@ -11,9 +11,10 @@ from itertools import count
 import pytest
 
 from airflow_sm_pipelines.local.errors import AwsError
+from airflow_sm_pipelines.local.jobs.metrics import MetricValue
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest
-from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus, Metric
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
 from airflow_sm_pipelines.local.services.sagemaker.tuning.ranges import Categorical, SearchSpace
 from airflow_sm_pipelines.local.services.sagemaker.tuning.request import Objective, TrialDefinition, Tuning
 from airflow_sm_pipelines.local.services.sagemaker.tuning.run import TuningRun, without_progress
@@ -63,7 +64,7 @@ class Trials:
             return job
         if ending == "failed":
             return replace(job, status=JobStatus.FAILED, failure_reason="bad", end_time=self._now())
-        metrics = () if ending == "silent" else (Metric("loss", ending, START),)
+        metrics = () if ending == "silent" else (MetricValue("loss", ending, START),)
         return replace(job, status=JobStatus.COMPLETED, metrics=metrics, end_time=self._now())
 
     def _now(self):
@@ -168,7 +169,7 @@ def ended(*values):
                 job_of(f"t{index}"),
                 status=JobStatus.COMPLETED,
                 end_time=START + timedelta(seconds=index),
-                metrics=(Metric("loss", value, START),),
+                metrics=(MetricValue("loss", value, START),),
             ),
             OBJECTIVE,
         )
@@ -186,6 +187,6 @@ def test_progress_is_an_improvement_by_one_percent(values, expected):
 
 def test_the_best_is_a_completed_trial_and_the_earliest_of_equals():
     first, second, third = ended(0.5, 0.2, 0.2)
-    stopped = Trial(replace(third.job, status=JobStatus.STOPPED, metrics=(Metric("loss", 0.1, START),)), OBJECTIVE)
+    stopped = Trial(replace(third.job, status=JobStatus.STOPPED, metrics=(MetricValue("loss", 0.1, START),)), OBJECTIVE)
     assert best_of([first, second, third, stopped]) is second
     assert best_of([]) is None

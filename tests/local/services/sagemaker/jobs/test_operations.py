@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_sm_pipelines.local.errors import AwsError
-from airflow_sm_pipelines.local.services.sagemaker.jobs.job_list import list_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.operations import list_jobs
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus
-from airflow_sm_pipelines.local.services.sagemaker.resources.key import ResourceKey
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STATES = [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.IN_PROGRESS]
