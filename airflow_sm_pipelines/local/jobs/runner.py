@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Protocol
+
+from botocore.client import BaseClient
 
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder, S3Archive, S3Upload
@@ -81,7 +83,7 @@ class JobAccess:
 
     stop: StopRequest
     entered: Callable[[JobPhase], None]
-    client: Callable[[str], Any]
+    client: Callable[[str], BaseClient]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from wsgiref.types import StartResponse
 
 from airflow_sm_pipelines.local.errors import AwsError, ConnectionDropped, LocalAwsError
 from airflow_sm_pipelines.local.server.call_log import CallLog, CallRecord
@@ -45,7 +45,7 @@ class Application:
     default_region: str
     internal_access_key_id: str
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request.
 
         Raises:

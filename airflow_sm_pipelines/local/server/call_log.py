@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.server.faults import FaultRule
 from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 
@@ -91,7 +91,7 @@ class CallLog:
         with self._lock:
             return list(self._records)
 
-    def describe(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[Document]:
         """All that are kept, as JSON."""
         return [asdict(record) for record in self.records()]
 

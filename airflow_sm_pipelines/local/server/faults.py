@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 
 
@@ -105,7 +106,7 @@ class FaultTable:
         self._rules: dict[int, FaultRule] = {}
         self._seen: dict[int, int] = {}
 
-    def add(self, rules: Iterable[FaultRule]) -> list[dict[str, Any]]:
+    def add(self, rules: Iterable[FaultRule]) -> list[Document]:
         """Put rules in force, after those that are; returns them as `describe` does."""
         with self._lock:
             numbers = []
@@ -116,7 +117,7 @@ class FaultTable:
                 numbers.append(number)
             return [self._described(number) for number in numbers]
 
-    def describe(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[Document]:
         """Rules as JSON, each with its ``id``, ``seen`` (matching calls) and ``hits`` (calls it acted on)."""
         with self._lock:
             return [self._described(number) for number in self._rules]
@@ -139,7 +140,7 @@ class FaultTable:
                     return rule
         return None
 
-    def _described(self, number: int) -> dict[str, Any]:
+    def _described(self, number: int) -> Document:
         rule, seen = self._rules[number], self._seen[number]
         turns = max(0, seen - rule.after)
         hits = turns if rule.times is None else min(turns, rule.times)
@@ -184,7 +185,7 @@ def _parse_rule(entry: object, path: str, problems: list[str]) -> FaultRule | No
     return None if found else FaultRule(**{**entry, "action": FaultAction(entry["action"])})
 
 
-def _rule_problems(entry: Mapping[str, Any]) -> Iterable[str]:
+def _rule_problems(entry: Document) -> Iterable[str]:
     known = [field.name for field in fields(FaultRule)]
     for name in ("service", "operation", "action"):
         if name not in entry:
@@ -199,7 +200,7 @@ def _rule_problems(entry: Mapping[str, Any]) -> Iterable[str]:
     yield from _pattern_problems(entry)
 
 
-def _pattern_problems(entry: Mapping[str, Any]) -> Iterable[str]:
+def _pattern_problems(entry: Document) -> Iterable[str]:
     match = entry.get("match")
     patterns = {"operation": entry.get("operation", "")}
     if isinstance(match, dict):

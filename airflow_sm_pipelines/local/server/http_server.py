@@ -10,7 +10,7 @@ import io
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -114,7 +114,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         """The Server header."""
         return "sm-pipelines-local"
 
-    def _start_response(self, status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[..., Any]:
+    def _start_response(self, status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], int]:
         code, _, phrase = status.partition(" ")
         self.send_response(int(code), phrase)
         sent = {name.lower() for name, _ in headers}
@@ -130,7 +130,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         return self.rfile.read(length)
 
-    def _chunks(self) -> Any:
+    def _chunks(self) -> Iterator[bytes]:
         """Chunks of a body in chunked transfer coding (RFC 9112, section 7.1)."""
         while size := int(self.rfile.readline().split(b";")[0], 16):
             yield self.rfile.read(size)

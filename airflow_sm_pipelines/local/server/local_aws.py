@@ -6,7 +6,6 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from botocore.client import BaseClient
 from moto import __version__ as moto_version
 from moto.server import DomainDispatcherApplication, create_backend_app
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
@@ -158,7 +158,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     jobs, faults, calls = JobTable(collection(file, "jobs", JOBS)), FaultTable(), CallLog()
     services: dict[str, Service] = {}
 
-    def health() -> Mapping[str, Any]:
+    def health() -> Document:
         return {
             "status": "ok",
             "version": settings.version,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import LocalAwsError
 
 _FILE_NAME = "local-aws.sqlite"
@@ -47,7 +48,7 @@ class RecordForm(Generic[Key, Value]):
     read: Callable[[Key, Any], Value]
 
 
-DOCUMENTS: RecordForm[str, Mapping[str, Any]] = RecordForm(str, str, dict, lambda _, document: document)
+DOCUMENTS: RecordForm[str, Document] = RecordForm(str, str, dict, lambda _, document: document)
 """Collections whose entries are plain JSON already."""
 
 

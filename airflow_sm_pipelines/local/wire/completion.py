@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.model import Shape
 
-def completed(shape: Any, value: Any, text: str) -> Any:
+
+def completed(shape: Shape, value: Any, text: str) -> Any:
     """Return a value of a shape with all required members, those of inner structures included.
 
     Args:
@@ -32,7 +34,7 @@ def completed(shape: Any, value: Any, text: str) -> Any:
     return value
 
 
-def _synthetic(shape: Any, text: str) -> Any:
+def _synthetic(shape: Shape, text: str) -> Any:
     if shape.type_name == "structure":
         return completed(shape, {}, text)
     if shape.type_name in ("list", "map"):

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import botocore.session
+from botocore.model import Shape
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request
@@ -31,7 +33,7 @@ class RequestContext:
     job_fault: JobFault | None = None
 
 
-Operation = Callable[[RequestContext, Mapping[str, Any]], Mapping[str, Any]]
+Operation = Callable[[RequestContext, Document], Document]
 """One operation: context and valid request in, result out; refuses with `AwsError`."""
 
 
@@ -82,14 +84,14 @@ class JsonService:
         members = self._checked(call.operation, model.input_shape, call.members)
         return serialize(model.output_shape, operation(context, members))
 
-    def _checked(self, operation: str, shape: Any, members: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _checked(self, operation: str, shape: Shape, members: Document) -> Document:
         stand_in = self._stand_in
         if stand_in is None or not stand_in.accepts_invalid_requests:
             validate_request(shape, members)
             return members
         owner = owner_of_request(stand_in, members)
         validate_request(shape, members, lambda reason: stand_in.note(owner, operation, reason))
-        complete: Mapping[str, Any] = completed(shape, members, stand_in.placeholder)
+        complete: Document = completed(shape, members, stand_in.placeholder)
         return complete
 
     def _not_implemented(self, operation: str) -> AwsError:

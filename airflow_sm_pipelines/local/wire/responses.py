@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 from xml.sax.saxutils import escape
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 
 
@@ -41,7 +41,7 @@ def json_response(document: object, http_status: int = 200) -> Response:
     return Response(http_status, body, (("Content-Type", "application/json"),))
 
 
-def json_1_1_response(document: Mapping[str, Any], request_id: str) -> Response:
+def json_1_1_response(document: Document, request_id: str) -> Response:
     """A result in the AWS JSON 1.1 protocol."""
     body = json.dumps(document).encode()
     return Response(200, body, _json_headers("application/x-amz-json-1.1", request_id))

@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import botocore.session
+from botocore.model import ServiceModel
+
+from airflow_sm_pipelines.local.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _generality(route: _Route) -> tuple[int, int, int, int, str]:
     return -len(route.query), -len(route.required), -len(route.headers), -literal, route.operation
 
 
-def _route(model: Any, name: str) -> _Route:
+def _route(model: ServiceModel, name: str) -> _Route:
     operation = model.operation_model(name)
     template, _, query = operation.http["requestUri"].partition("?")
     members = operation.input_shape.members if operation.input_shape else {}
@@ -91,7 +93,7 @@ def _route(model: Any, name: str) -> _Route:
     )
 
 
-def _names_at(location: str, members: Mapping[str, Any], required: Iterable[str]) -> Iterator[str]:
+def _names_at(location: str, members: Document, required: Iterable[str]) -> Iterator[str]:
     """Wire names of the required members that stand at a location of the request."""
     for member in required:
         serialization = members[member].serialization

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import posixpath
 import shutil
-from typing import Any
+
+from botocore.client import BaseClient
 
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, S3Download
 from airflow_sm_pipelines.local.jobs.spark_submit import code_from, place_of, spark_submit
@@ -76,7 +77,7 @@ def _script(arguments: list[str]) -> tuple[tuple[str, ...], tuple[S3Download, ..
     return ("/bin/sh", "-c", _START_SCRIPT, place_of(script), *rest), (code_from(script),)
 
 
-def output_lines(logs: Any, cluster: Cluster, step: EmrStep) -> list[str]:
+def output_lines(logs: BaseClient, cluster: Cluster, step: EmrStep) -> list[str]:
     """The output of a step; empty if it never started."""
     try:
         answer = logs.get_log_events(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.services.emr.table import Cluster, EmrStep
 
 _ECHOED = (
@@ -24,7 +22,7 @@ _ECHOED = (
 """Members of a RunJobFlow request that DescribeCluster repeats."""
 
 
-def describe_cluster(cluster: Cluster) -> dict[str, Any]:
+def describe_cluster(cluster: Cluster) -> Document:
     """``Cluster`` of DescribeCluster."""
     request, instances = cluster.request, cluster.request["Instances"]
     return {
@@ -38,7 +36,7 @@ def describe_cluster(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def summarize_cluster(cluster: Cluster) -> dict[str, Any]:
+def summarize_cluster(cluster: Cluster) -> Document:
     """A summary of ListClusters."""
     ending = cluster.ending
     reason = {"Code": ending.code, "Message": ending.message} if ending else {}
@@ -59,13 +57,13 @@ def summarize_cluster(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def describe_step(cluster: Cluster, step: EmrStep) -> dict[str, Any]:
+def describe_step(cluster: Cluster, step: EmrStep) -> Document:
     """``Step`` of DescribeStep."""
     role = {"ExecutionRoleArn": step.role} if step.role else {}
     return {**summarize_step(cluster, step), **role}
 
 
-def summarize_step(cluster: Cluster, step: EmrStep) -> dict[str, Any]:
+def summarize_step(cluster: Cluster, step: EmrStep) -> Document:
     """A summary of ListSteps."""
     runs = step.config["HadoopJarStep"]
     return {
@@ -97,7 +95,7 @@ def log_uri(cluster: Cluster, step: EmrStep) -> str | None:
     return f"{folder.rstrip('/')}/{cluster.id}/steps/{step.id}/stdout.gz" if folder else None
 
 
-def _failure(cluster: Cluster, step: EmrStep) -> Mapping[str, Any] | None:
+def _failure(cluster: Cluster, step: EmrStep) -> Document | None:
     if not step.failure_reason:
         return None
     return {"Reason": step.failure_reason, "LogFile": log_uri(cluster, step)}

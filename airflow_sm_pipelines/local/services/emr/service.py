@@ -11,10 +11,11 @@ import gzip
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan
 from airflow_sm_pipelines.local.jobs.job_site import Clients
@@ -39,6 +40,8 @@ _PAGE = 50
 """Entries of one page of ListClusters and ListSteps (API reference)."""
 
 _LINES_OF_A_FAILURE = 3
+
+Entry = TypeVar("Entry")
 
 
 class EmrClusters:
@@ -74,7 +77,7 @@ class EmrClusters:
 
     # -- clusters --------------------------------------------------------------------------------------------------
 
-    def _run_job_flow(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _run_job_flow(self, context: RequestContext, request: Document) -> Document:
         tags = {tag["Key"]: tag.get("Value", "") for tag in request.get("Tags", ())}
         cluster = self._table.create(context.region, request, tags)
         steps = request.get("Steps", ())
@@ -85,10 +88,10 @@ class EmrClusters:
         self._start_next(cluster)
         return {"JobFlowId": cluster.id, "ClusterArn": cluster.arn}
 
-    def _describe_cluster(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe_cluster(self, context: RequestContext, request: Document) -> Document:
         return {"Cluster": descriptions.describe_cluster(self._cluster(context, request["ClusterId"]))}
 
-    def _list_clusters(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_clusters(self, context: RequestContext, request: Document) -> Document:
         states = request.get("ClusterStates") or ()
         after, before = request.get("CreatedAfter"), request.get("CreatedBefore")
         found = [
@@ -101,7 +104,7 @@ class EmrClusters:
         page, marker = _page(found, request, lambda cluster: cluster.id)
         return {"Clusters": [descriptions.summarize_cluster(cluster) for cluster in page], "Marker": marker}
 
-    def _terminate(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _terminate(self, context: RequestContext, request: Document) -> Document:
         clusters = [self._cluster(context, name, "Specified job flow ID not valid") for name in request["JobFlowIds"]]
         for cluster in clusters:
             if cluster.request["Instances"].get("TerminationProtected") and cluster.state not in ENDED:
@@ -115,21 +118,21 @@ class EmrClusters:
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
-    def _add_steps(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _add_steps(self, context: RequestContext, request: Document) -> Document:
         cluster = self._cluster(context, request["JobFlowId"], "Specified job flow ID not valid")
         role, fault = request.get("ExecutionRoleArn", ""), context.job_fault or JobFault()
         ids = self._table.add_steps(cluster.id, request["Steps"], role, fault)
         self._start_next(cluster)
         return {"StepIds": ids}
 
-    def _describe_step(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe_step(self, context: RequestContext, request: Document) -> Document:
         cluster = self._cluster(context, request["ClusterId"])
         step = cluster.step(request["StepId"])
         if step is None:
             raise _invalid(f"Step id '{request['StepId']}' is not valid.")
         return {"Step": descriptions.describe_step(cluster, step)}
 
-    def _list_steps(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_steps(self, context: RequestContext, request: Document) -> Document:
         cluster = self._cluster(context, request["ClusterId"])
         states, ids = request.get("StepStates") or (), request.get("StepIds") or ()
         found = [
@@ -140,11 +143,11 @@ class EmrClusters:
         page, marker = _page(found, request, lambda step: step.id)
         return {"Steps": [descriptions.summarize_step(cluster, step) for step in page], "Marker": marker}
 
-    def _cancel_steps(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _cancel_steps(self, context: RequestContext, request: Document) -> Document:
         cluster = self._cluster(context, request["ClusterId"])
         return {"CancelStepsInfoList": [self._cancel(cluster, name) for name in request["StepIds"]]}
 
-    def _cancel(self, cluster: Cluster, step_id: str) -> dict[str, Any]:
+    def _cancel(self, cluster: Cluster, step_id: str) -> Document:
         before = self._table.cancel(cluster.id, step_id)
         step = cluster.step(step_id)
         if before is EmrStepState.RUNNING and step is not None:
@@ -199,13 +202,13 @@ class EmrClusters:
 
     # -- tags ------------------------------------------------------------------------------------------------------
 
-    def _add_tags(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _add_tags(self, context: RequestContext, request: Document) -> Document:
         cluster = self._cluster(context, request["ResourceId"])
         new = {tag["Key"]: tag.get("Value", "") for tag in request["Tags"]}
         self._table.tag(cluster.id, {**cluster.tags, **new})
         return {}
 
-    def _remove_tags(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _remove_tags(self, context: RequestContext, request: Document) -> Document:
         cluster = self._cluster(context, request["ResourceId"])
         kept = {key: value for key, value in cluster.tags.items() if key not in request["TagKeys"]}
         self._table.tag(cluster.id, kept)
@@ -251,7 +254,7 @@ def _invalid(message: str) -> AwsError:
     return AwsError("InvalidRequestException", message)
 
 
-def _page(found: Sequence[Any], request: Mapping[str, Any], name: Callable[[Any], str]) -> tuple[list[Any], str | None]:
+def _page(found: Sequence[Entry], request: Document, name: Callable[[Entry], str]) -> tuple[list[Entry], str | None]:
     """One page: what comes after the entry that the marker names."""
     names = [name(one) for one in found]
     start = 0

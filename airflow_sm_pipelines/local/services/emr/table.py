@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
@@ -80,7 +81,7 @@ class EmrStep:
     """
 
     id: str
-    config: Mapping[str, Any]
+    config: Document
     state: EmrStepState
     created: datetime
     role: str = ""
@@ -109,7 +110,7 @@ class Cluster:
 
     id: str
     region: str
-    request: Mapping[str, Any]
+    request: Document
     state: ClusterState
     created: datetime
     steps: tuple[EmrStep, ...] = ()
@@ -150,9 +151,7 @@ class ClusterTable:
         self._lock = threading.RLock()
         self._clusters: dict[str, Cluster] = {}
 
-    def create(
-        self, region: str, request: Mapping[str, Any], tags: Mapping[str, str], cluster_id: str | None = None
-    ) -> Cluster:
+    def create(self, region: str, request: Document, tags: Mapping[str, str], cluster_id: str | None = None) -> Cluster:
         """Add a cluster.
 
         Args:
@@ -190,7 +189,7 @@ class ClusterTable:
         with self._lock:
             self._put(replace(self._clusters[cluster_id], tags=tags))
 
-    def add_steps(self, cluster_id: str, configs: Iterable[Mapping[str, Any]], role: str, fault: JobFault) -> list[str]:
+    def add_steps(self, cluster_id: str, configs: Iterable[Document], role: str, fault: JobFault) -> list[str]:
         """Add pending steps; returns their ids.
 
         Raises:

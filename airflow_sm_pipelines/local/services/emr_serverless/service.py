@@ -10,8 +10,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure
 from airflow_sm_pipelines.local.jobs.runner import JobOrder, JobPhase, JobResult, OwnWork, Runner
@@ -35,6 +36,9 @@ _DETAILS_LIMIT = 256
 _STOPPABLE = frozenset({"CREATED", "STARTING", "STARTED"})
 _DELETABLE = frozenset({"CREATED", "STOPPED"})
 _STARTABLE = frozenset({"CREATED", "STOPPED", "STARTED", "STARTING"})
+
+
+Entry = TypeVar("Entry", ServerlessApplication, ServerlessRun)
 
 
 class EmrServerless:
@@ -71,36 +75,36 @@ class EmrServerless:
 
     # -- applications ----------------------------------------------------------------------------------------------
 
-    def _create_application(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create_application(self, context: RequestContext, request: Document) -> Document:
         application = self._table.create_application(context.region, request)
         return {"applicationId": application.id, "name": request.get("name"), "arn": application.arn}
 
-    def _get_application(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _get_application(self, context: RequestContext, request: Document) -> Document:
         application = self._application(context, request)
         echoed = {name: value for name, value in application.request.items() if name not in _NOT_DESCRIBED}
         return {"application": {**echoed, **_identified("applicationId", application), "tags": application.tags}}
 
-    def _list_applications(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_applications(self, context: RequestContext, request: Document) -> Document:
         states = _several(request.get("states"))
         found = [one for one in self._table.applications(context.region) if not states or one.state in states]
         page, token = _page(found, request)
         return {"applications": [_identified("id", one) for one in page], "nextToken": token}
 
-    def _start_application(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _start_application(self, context: RequestContext, request: Document) -> Document:
         application = self._application(context, request)
         if application.state not in ("STARTED", "STARTING"):
             self._table.move(context.region, application.id, _STARTABLE, "STARTING")
         return {}
 
-    def _stop_application(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _stop_application(self, context: RequestContext, request: Document) -> Document:
         self._table.move(context.region, self._application(context, request).id, _STOPPABLE, "STOPPING")
         return {}
 
-    def _delete_application(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete_application(self, context: RequestContext, request: Document) -> Document:
         self._table.move(context.region, self._application(context, request).id, _DELETABLE, "TERMINATED")
         return {}
 
-    def _application(self, context: RequestContext, request: Mapping[str, Any]) -> ServerlessApplication:
+    def _application(self, context: RequestContext, request: Document) -> ServerlessApplication:
         name = request["applicationId"]
         if self._stand_in is not None and not self._table.has_application(context.region, name):
             synthetic = {**self._stand_in.missing_resource("Application"), "clientToken": name}
@@ -109,7 +113,7 @@ class EmrServerless:
 
     # -- job runs --------------------------------------------------------------------------------------------------
 
-    def _start_job_run(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _start_job_run(self, context: RequestContext, request: Document) -> Document:
         self._application(context, request)
         is_new, run = self._table.start_run(context.region, request)
         if is_new:
@@ -130,7 +134,7 @@ class EmrServerless:
         work = self._stand_in.spark_work(self._stand_in.owner_of(run.tags), LOG_GROUP, _log_stream(run))
         return lambda: work
 
-    def _get_job_run(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _get_job_run(self, context: RequestContext, request: Document) -> Document:
         run = self._run(context, request)
         application = self._table.application(context.region, run.application)
         asked = run.request
@@ -146,13 +150,13 @@ class EmrServerless:
             }
         }
 
-    def _list_job_runs(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_job_runs(self, context: RequestContext, request: Document) -> Document:
         application = self._application(context, request)
         states = frozenset(_several(request.get("states")))
         page, token = _page(self._table.runs(context.region, application.id, states), request)
         return {"jobRuns": [_summary(run, application, "id") for run in page], "nextToken": token}
 
-    def _cancel_job_run(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _cancel_job_run(self, context: RequestContext, request: Document) -> Document:
         run = self._run(context, request)
         if run.state not in LIVE_RUNS:  # the text is assumed
             raise validation_error(f"Job run {run.id} is in state {run.state} and cannot be cancelled")
@@ -160,17 +164,17 @@ class EmrServerless:
         self._runner.stop(_folder_name(run))
         return {"applicationId": run.application, "jobRunId": run.id}
 
-    def _run(self, context: RequestContext, request: Mapping[str, Any]) -> ServerlessRun:
+    def _run(self, context: RequestContext, request: Document) -> ServerlessRun:
         return self._table.run(context.region, request["applicationId"], request["jobRunId"])
 
     # -- tags ------------------------------------------------------------------------------------------------------
 
-    def _tag(self, _: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _tag(self, _: RequestContext, request: Document) -> Document:
         arn = request["resourceArn"]
         self._table.tag(arn, {**self._table.tags(arn), **request["tags"]})
         return {}
 
-    def _untag(self, _: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _untag(self, _: RequestContext, request: Document) -> Document:
         arn, keys = request["resourceArn"], _several(request["tagKeys"])
         self._table.tag(arn, {key: value for key, value in self._table.tags(arn).items() if key not in keys})
         return {}
@@ -236,7 +240,7 @@ def _plan(run: ServerlessRun) -> ContainerPlan:
     )
 
 
-def _identified(id_member: str, application: ServerlessApplication) -> dict[str, Any]:
+def _identified(id_member: str, application: ServerlessApplication) -> Document:
     return {
         id_member: application.id,
         "name": application.request.get("name"),
@@ -249,7 +253,7 @@ def _identified(id_member: str, application: ServerlessApplication) -> dict[str,
     }
 
 
-def _summary(run: ServerlessRun, application: ServerlessApplication, id_member: str) -> dict[str, Any]:
+def _summary(run: ServerlessRun, application: ServerlessApplication, id_member: str) -> Document:
     return {
         "applicationId": run.application,
         id_member: run.id,
@@ -273,12 +277,12 @@ def _folder_name(run: ServerlessRun) -> str:
     return f"{run.region}-emr-serverless-{run.application}-{run.id}"
 
 
-def _several(value: Any) -> Sequence[str]:
+def _several(value: str | Sequence[str] | None) -> Sequence[str]:
     """A list from the query, which is a text if it has one entry only."""
     return [value] if isinstance(value, str) else (value or [])
 
 
-def _page(found: Sequence[Any], request: Mapping[str, Any]) -> tuple[list[Any], str | None]:
+def _page(found: Sequence[Entry], request: Document) -> tuple[list[Entry], str | None]:
     """One page: what comes after the entry that the token names."""
     names, start = [one.id for one in found], 0
     if token := request.get("nextToken"):

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 
@@ -38,7 +38,7 @@ class ServerlessApplication:
 
     id: str
     region: str
-    request: Mapping[str, Any]
+    request: Document
     entered: str
     created: datetime
     updated: datetime
@@ -77,7 +77,7 @@ class ServerlessRun:
     id: str
     application: str
     region: str
-    request: Mapping[str, Any]
+    request: Document
     state: str
     created: datetime
     updated: datetime
@@ -99,7 +99,7 @@ class ServerlessTable:
         self._lock = threading.RLock()
         self._applications: dict[str, ServerlessApplication] = {}
         self._runs: dict[str, ServerlessRun] = {}
-        self._tokens: dict[tuple[str, ...], tuple[Mapping[str, Any], str]] = {}
+        self._tokens: dict[tuple[str, ...], tuple[Document, str]] = {}
 
     def count(self) -> dict[str, int]:
         """How many job runs there are in each state."""
@@ -110,7 +110,7 @@ class ServerlessTable:
     # -- applications ----------------------------------------------------------------------------------------------
 
     def create_application(
-        self, region: str, request: Mapping[str, Any], state: str = "CREATING", application_id: str = ""
+        self, region: str, request: Document, state: str = "CREATING", application_id: str = ""
     ) -> ServerlessApplication:
         """Add an application, or return the one that was made for the same token.
 
@@ -168,7 +168,7 @@ class ServerlessTable:
 
     # -- job runs --------------------------------------------------------------------------------------------------
 
-    def start_run(self, region: str, request: Mapping[str, Any]) -> tuple[bool, ServerlessRun]:
+    def start_run(self, region: str, request: Document) -> tuple[bool, ServerlessRun]:
         """Add a job run, or return the one that was started for the same token; whether it is new.
 
         Raises:
@@ -256,7 +256,7 @@ class ServerlessTable:
             raise _not_found(f"Resource {arn} does not exist")
         return found
 
-    def _known(self, token: tuple[str, ...], request: Mapping[str, Any]) -> str:
+    def _known(self, token: tuple[str, ...], request: Document) -> str:
         before, name = self._tokens.get(token, (request, ""))
         if before != request:
             raise AwsError("ConflictException", "The client token was used for a different request", 409)

@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from botocore.client import BaseClient
+
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_process import JobProcess
 from airflow_sm_pipelines.local.jobs.job_site import RUNTIME_COMMAND, JobSite
@@ -56,7 +58,7 @@ class HandlerProcesses:
         self._site = site
 
     def run(
-        self, function: FunctionVersion, layers: list[bytes], event: str, client_context: Mapping[str, Any] | None
+        self, function: FunctionVersion, layers: list[bytes], event: str, client_context: Document | None
     ) -> InvocationResult:
         """Run a handler to its end, or until its time is over.
 
@@ -74,7 +76,7 @@ class HandlerProcesses:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _run(
-        self, invocation: _Invocation, layers: list[bytes], event: str, client_context: Mapping[str, Any] | None
+        self, invocation: _Invocation, layers: list[bytes], event: str, client_context: Document | None
     ) -> InvocationResult:
         folder, configuration = invocation.folder, invocation.function.configuration
         for archive in layers:
@@ -132,7 +134,7 @@ class _Invocation:
         self.log_group = f"/aws/lambda/{function.reference.name}"
         self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{request_id.replace('-', '')}"
 
-    def described(self, client_context: Mapping[str, Any] | None) -> dict[str, Any]:
+    def described(self, client_context: Document | None) -> Document:
         """What the runtime makes the handler's context object of."""
         return {
             "aws_request_id": self.request_id,
@@ -172,7 +174,7 @@ class _Invocation:
 class _Log:
     """What the handler prints, between the lines of the platform: to CloudWatch Logs, and its end to the caller."""
 
-    def __init__(self, logs: Any, invocation: _Invocation) -> None:
+    def __init__(self, logs: BaseClient, invocation: _Invocation) -> None:
         self._invocation = invocation
         self._log = JobLog(logs, invocation.log_group, invocation.log_stream)
         self.tail = b""

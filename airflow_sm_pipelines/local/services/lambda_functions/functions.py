@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.services.lambda_functions.code import read_code
@@ -32,7 +33,7 @@ _PASSED_ON = (
 )
 """Members of a function's configuration that requests have, too; the others have no effect here."""
 
-_DEFAULTS: Mapping[str, Any] = {
+_DEFAULTS: Document = {
     "Description": "",
     "Timeout": 3,
     "MemorySize": 128,
@@ -78,7 +79,7 @@ class FunctionOperations:
             "UntagResource": self._untag,
         }
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         reference = _unqualified(request, context)
         configuration = {**_DEFAULTS, **self._configuration(request)}
         _require_runnable(configuration)
@@ -86,7 +87,7 @@ class FunctionOperations:
         created = self._table.create(reference, configuration, code, request.get("Tags") or {})
         return self._table.publish(reference) if request.get("Publish") else created
 
-    def _configuration(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _configuration(self, request: Document) -> Document:
         if request.get("FileSystemConfigs"):
             raise AwsError("InvalidParameterValueException", "The local AWS has no file systems to mount")
         given = {name: request[name] for name in _PASSED_ON if request.get(name) is not None}
@@ -94,18 +95,18 @@ class FunctionOperations:
             given["Layers"] = [{"Arn": arn, "CodeSize": self._layers.size(arn)} for arn in request["Layers"]]
         return given
 
-    def _get(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _get(self, context: RequestContext, request: Document) -> Document:
         reference = _reference(request, context)
         configuration = self._get_configuration(context, request)
         tags = self._table.document(reference)["tags"]
         return {"Configuration": configuration, "Code": {"RepositoryType": "S3"}, "Tags": tags or None}
 
-    def _get_configuration(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _get_configuration(self, context: RequestContext, request: Document) -> Document:
         reference = _reference(request, context)
         configuration = self._table.find(reference).configuration
         return {**configuration, "FunctionArn": reference.arn} if reference.qualifier else configuration
 
-    def _update_code(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _update_code(self, context: RequestContext, request: Document) -> Document:
         reference = _unqualified(request, context)
         self._table.find(reference)
         source = {name: request[name] for name in _CODE_MEMBERS if request.get(name) is not None}
@@ -116,17 +117,17 @@ class FunctionOperations:
         updated = self._table.update(reference, architectures, code)
         return self._table.publish(reference) if request.get("Publish") else updated
 
-    def _update_configuration(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _update_configuration(self, context: RequestContext, request: Document) -> Document:
         reference = _unqualified(request, context)
         changes = self._configuration(request)
         _require_runnable({**self._table.find(reference).configuration, **changes})
         return self._table.update(reference, changes)
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         self._table.delete(_reference(request, context))
         return {}
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         every = self._table.all_of(context.region)
         names = [configuration["FunctionName"] for configuration in every]
         marker, size = request.get("Marker"), request.get("MaxItems", 50)
@@ -136,10 +137,10 @@ class FunctionOperations:
 
     # -- versions and aliases ----------------------------------------------------------------------------------------
 
-    def _publish(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _publish(self, context: RequestContext, request: Document) -> Document:
         return self._table.publish(_unqualified(request, context))
 
-    def _create_alias(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create_alias(self, context: RequestContext, request: Document) -> Document:
         reference = _unqualified(request, context)
         with self._table.changing(reference) as document:
             if request["Name"] in document["aliases"]:
@@ -147,42 +148,42 @@ class FunctionOperations:
                 raise AwsError("ResourceConflictException", f"Alias already exists: {arn}", 409)
             return _set_alias(document, reference, request)
 
-    def _update_alias(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _update_alias(self, context: RequestContext, request: Document) -> Document:
         reference = _unqualified(request, context)
         with self._table.changing(reference) as document:
             kept = _alias(document, reference, request["Name"])
             return _set_alias(document, reference, {**kept, **request})
 
-    def _get_alias(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _get_alias(self, context: RequestContext, request: Document) -> Document:
         reference = _unqualified(request, context)
         return _alias(self._table.document(reference), reference, request["Name"])
 
-    def _delete_alias(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete_alias(self, context: RequestContext, request: Document) -> Document:
         with self._table.changing(_unqualified(request, context)) as document:
             document["aliases"] = {name: one for name, one in document["aliases"].items() if name != request["Name"]}
         return {}
 
     # -- tags --------------------------------------------------------------------------------------------------------
 
-    def _list_tags(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_tags(self, context: RequestContext, request: Document) -> Document:
         return {"Tags": self._table.document(read_reference(request["Resource"], context.region))["tags"]}
 
-    def _tag(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _tag(self, context: RequestContext, request: Document) -> Document:
         with self._table.changing(read_reference(request["Resource"], context.region)) as document:
             document["tags"] = {**document["tags"], **request["Tags"]}
         return {}
 
-    def _untag(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _untag(self, context: RequestContext, request: Document) -> Document:
         with self._table.changing(read_reference(request["Resource"], context.region)) as document:
             document["tags"] = {key: value for key, value in document["tags"].items() if key not in request["TagKeys"]}
         return {}
 
 
-def _reference(request: Mapping[str, Any], context: RequestContext) -> FunctionReference:
+def _reference(request: Document, context: RequestContext) -> FunctionReference:
     return read_reference(request["FunctionName"], context.region, request.get("Qualifier"))
 
 
-def _unqualified(request: Mapping[str, Any], context: RequestContext) -> FunctionReference:
+def _unqualified(request: Document, context: RequestContext) -> FunctionReference:
     reference = read_reference(request["FunctionName"], context.region)
     if reference.qualifier not in ("", LATEST):
         message = f"The local AWS changes functions, not their versions: {request['FunctionName']}"
@@ -190,7 +191,7 @@ def _unqualified(request: Mapping[str, Any], context: RequestContext) -> Functio
     return FunctionReference(reference.region, reference.name)
 
 
-def _require_runnable(configuration: Mapping[str, Any]) -> None:
+def _require_runnable(configuration: Document) -> None:
     """Refuse what no process here could run."""
     runtime = configuration.get("Runtime", "")
     if configuration.get("PackageType") != "Zip":
@@ -206,7 +207,7 @@ def _require_runnable(configuration: Mapping[str, Any]) -> None:
         raise AwsError("InvalidParameterValueException", f"The local AWS runs Python functions only, not {runtime}")
 
 
-def _set_alias(document: dict[str, Any], reference: FunctionReference, request: Mapping[str, Any]) -> Mapping[str, Any]:
+def _set_alias(document: dict[str, Any], reference: FunctionReference, request: Document) -> Document:
     if request.get("RoutingConfig"):
         raise AwsError("InvalidParameterValueException", "The local AWS has no weighted aliases")
     if request["FunctionVersion"] not in document["versions"]:
@@ -221,8 +222,8 @@ def _set_alias(document: dict[str, Any], reference: FunctionReference, request: 
     return alias
 
 
-def _alias(document: Mapping[str, Any], reference: FunctionReference, name: str) -> Mapping[str, Any]:
-    alias: Mapping[str, Any] | None = document["aliases"].get(name)
+def _alias(document: Document, reference: FunctionReference, name: str) -> Document:
+    alias: Document | None = document["aliases"].get(name)
     if alias is None:
         arn = FunctionReference(reference.region, reference.name, name).arn
         raise AwsError("ResourceNotFoundException", f"Cannot find alias arn: {arn}", 404)

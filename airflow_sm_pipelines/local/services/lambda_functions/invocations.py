@@ -6,8 +6,8 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.services.lambda_functions.execution import HandlerProcesses, InvocationResult
 from airflow_sm_pipelines.local.services.lambda_functions.layers import Layers
@@ -42,7 +42,7 @@ class Invocations:
         """Its operations by name."""
         return {"Invoke": self._invoke}
 
-    def _invoke(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _invoke(self, context: RequestContext, request: Document) -> Document:
         event, client_context = _event(request), _client_context(request)
         if request.get("InvocationType") == "Event":
             raise AwsError("InvalidParameterValueException", "The local AWS invokes functions synchronously only")
@@ -62,7 +62,7 @@ class Invocations:
         return _answer(request, function.version, result)
 
 
-def _answer(request: Mapping[str, Any], version: str, result: InvocationResult) -> Mapping[str, Any]:
+def _answer(request: Document, version: str, result: InvocationResult) -> Document:
     payload, is_error = result.payload, result.is_error
     if len(payload.encode()) > _MOST_BYTES:
         message = f"Response payload size exceeded maximum allowed payload size ({_MOST_BYTES} bytes)."
@@ -77,7 +77,7 @@ def _answer(request: Mapping[str, Any], version: str, result: InvocationResult) 
     }
 
 
-def _event(request: Mapping[str, Any]) -> str:
+def _event(request: Document) -> str:
     text: str = request.get("Payload") or "{}"
     if len(text.encode()) > _MOST_BYTES:
         message = f"Request must be smaller than {_MOST_BYTES} bytes for the InvokeFunction operation"
@@ -90,7 +90,7 @@ def _event(request: Mapping[str, Any]) -> str:
     return text
 
 
-def _client_context(request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _client_context(request: Document) -> Document | None:
     encoded = request.get("ClientContext")
     if not encoded:
         return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.services.lambda_functions.names import LATEST, FunctionReference
 
@@ -29,7 +30,7 @@ class FunctionVersion:
 
     reference: FunctionReference
     version: str
-    configuration: Mapping[str, Any]
+    configuration: Document
     code: bytes
 
 
@@ -40,13 +41,13 @@ class FunctionTable:
         documents: Where they are kept.
     """
 
-    def __init__(self, documents: MutableMapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, documents: MutableMapping[str, Document]) -> None:
         self._documents = documents
         self._lock = threading.RLock()
 
     def create(
-        self, reference: FunctionReference, configuration: Mapping[str, Any], code: bytes, tags: Mapping[str, str]
-    ) -> Mapping[str, Any]:
+        self, reference: FunctionReference, configuration: Document, code: bytes, tags: Mapping[str, str]
+    ) -> Document:
         """Add a function; returns its configuration.
 
         Raises:
@@ -75,7 +76,7 @@ class FunctionTable:
             code = base64.b64decode(found["code"])
             return FunctionVersion(reference, version or LATEST, _shown(found), code)
 
-    def document(self, reference: FunctionReference) -> Mapping[str, Any]:
+    def document(self, reference: FunctionReference) -> Document:
         """The whole document of a function.
 
         Raises:
@@ -97,9 +98,7 @@ class FunctionTable:
             yield document
             self._documents[reference.key] = document
 
-    def update(
-        self, reference: FunctionReference, changes: Mapping[str, Any], code: bytes | None = None
-    ) -> Mapping[str, Any]:
+    def update(self, reference: FunctionReference, changes: Document, code: bytes | None = None) -> Document:
         """Change configuration and, if given, code of the latest version; returns its configuration.
 
         Raises:
@@ -112,7 +111,7 @@ class FunctionTable:
             document["versions"] = {**document["versions"], LATEST: changed}
         return _shown(changed)
 
-    def publish(self, reference: FunctionReference) -> Mapping[str, Any]:
+    def publish(self, reference: FunctionReference) -> Document:
         """Make a version of what is latest; the last one, if it is the same. Returns its configuration.
 
         Raises:
@@ -146,16 +145,14 @@ class FunctionTable:
                 rest = {name: one for name, one in document["versions"].items() if name != reference.qualifier}
                 document["versions"] = rest
 
-    def all_of(self, region: str) -> list[Mapping[str, Any]]:
+    def all_of(self, region: str) -> list[Document]:
         """The latest configurations of a region, by name."""
         with self._lock:
             keys = sorted(key for key in self._documents if key.startswith(f"{region}/"))
             return [_shown(self._documents[key]["versions"][LATEST]) for key in keys]
 
 
-def _version(
-    reference: FunctionReference, version: str, configuration: Mapping[str, Any], code: bytes
-) -> dict[str, Any]:
+def _version(reference: FunctionReference, version: str, configuration: Document, code: bytes) -> Document:
     arn = FunctionReference(reference.region, reference.name, "" if version == LATEST else version).arn
     own = {
         "FunctionName": reference.name,
@@ -174,11 +171,11 @@ def _version(
 _OF_THE_VERSION = frozenset({"FunctionArn", "Version", "LastModified", "RevisionId"})
 
 
-def _content(version: Mapping[str, Any]) -> tuple[Any, ...]:
+def _content(version: Document) -> tuple[Any, ...]:
     configuration = {name: v for name, v in version["configuration"].items() if name not in _OF_THE_VERSION}
     return configuration, version["code"]
 
 
-def _shown(version: Mapping[str, Any]) -> Mapping[str, Any]:
-    configuration: Mapping[str, Any] = version["configuration"]
+def _shown(version: Document) -> Document:
+    configuration: Document = version["configuration"]
     return configuration

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.metrics import MetricValue
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus, SecondaryStatus, Transition
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey
@@ -29,7 +28,7 @@ def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _write_job(job: Job) -> dict[str, Any]:
+def _write_job(job: Job) -> Document:
     return {
         "request": dict(job.request),
         "status": job.status.value,
@@ -45,7 +44,7 @@ def _write_job(job: Job) -> dict[str, Any]:
     }
 
 
-def _read_job(key: ResourceKey, document: Mapping[str, Any]) -> Job:
+def _read_job(key: ResourceKey, document: Document) -> Job:
     return Job(
         key=key,
         request=document["request"],
@@ -67,7 +66,7 @@ def _read_job(key: ResourceKey, document: Mapping[str, Any]) -> Job:
     )
 
 
-def _write_resource(resource: Resource) -> dict[str, Any]:
+def _write_resource(resource: Resource) -> Document:
     return {
         "members": dict(resource.members),
         "creation_time": _text(resource.creation_time),
@@ -75,7 +74,7 @@ def _write_resource(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _read_resource(key: ResourceKey, document: Mapping[str, Any]) -> Resource:
+def _read_resource(key: ResourceKey, document: Document) -> Resource:
     return Resource(
         key=key,
         members=document["members"],

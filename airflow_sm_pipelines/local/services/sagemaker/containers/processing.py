@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, S3Download, S3Upload
 from airflow_sm_pipelines.local.jobs.job_site import RUNTIME_COMMAND
 from airflow_sm_pipelines.local.services.sagemaker.containers.images import is_model_monitor
@@ -57,7 +57,7 @@ def log_stream(job: Job) -> str:
     return f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp() * 1000)}"
 
 
-def _entrypoint(application: Mapping[str, Any]) -> list[str]:
+def _entrypoint(application: Document) -> list[str]:
     entrypoint: list[str] = application.get("ContainerEntrypoint", [])
     if not entrypoint:
         image = application["ImageUri"]
@@ -70,14 +70,14 @@ def _entrypoint(application: Mapping[str, Any]) -> list[str]:
     return entrypoint
 
 
-def _downloads(request: Mapping[str, Any]) -> Iterator[S3Download]:
+def _downloads(request: Document) -> Iterator[S3Download]:
     for entry in request.get("ProcessingInputs", ()):
         if not entry.get("AppManaged"):  # the application brings those itself
             source = entry["S3Input"]
             yield S3Download(entry["InputName"], source["S3Uri"], source["LocalPath"])
 
 
-def _uploads(request: Mapping[str, Any]) -> Iterator[S3Upload]:
+def _uploads(request: Document) -> Iterator[S3Upload]:
     for entry in _outputs(request):
         if not entry.get("AppManaged"):
             target = entry["S3Output"]
@@ -85,25 +85,25 @@ def _uploads(request: Mapping[str, Any]) -> Iterator[S3Upload]:
             yield S3Upload(entry["OutputName"], target["LocalPath"], target["S3Uri"], continuous)
 
 
-def _outputs(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    outputs: list[Mapping[str, Any]] = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+def _outputs(request: Document) -> list[Document]:
+    outputs: list[Document] = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     return outputs
 
 
-def _job_config(job: Job) -> dict[str, Any]:
+def _job_config(job: Job) -> Document:
     """``processingjobconfig.json``: the request with the job's ARN, without the tags."""
     members = {name: value for name, value in job.request.items() if name != "Tags"}
     return {"ProcessingJobArn": job.key.arn, **members}
 
 
-_UNSUPPORTED_S3_INPUT: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+_UNSUPPORTED_S3_INPUT: Mapping[str, Callable[[Document], bool]] = {
     "S3InputMode=Pipe": lambda source: source.get("S3InputMode") == "Pipe",
     "S3CompressionType=Gzip": lambda source: source.get("S3CompressionType") == "Gzip",
     "S3DataType=ManifestFile": lambda source: source.get("S3DataType") == "ManifestFile",
 }
 
 
-def _unsupported(request: Mapping[str, Any]) -> Iterator[str]:
+def _unsupported(request: Document) -> Iterator[str]:
     """What the local AWS cannot do, each with its place in the request.
 
     ``ShardedByS3Key`` needs no mention: it differs from ``FullyReplicated`` only with several instances.

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 
 CODE_DIRECTORY = "/opt/ml/code"
@@ -59,7 +60,7 @@ def find_script(hyperparameters: Mapping[str, str], environment: Mapping[str, st
     return Script(str(program), str(source or ""))
 
 
-def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+def decode(hyperparameters: Mapping[str, str]) -> Document:
     """Hyperparameters as the toolkit hands them on: JSON where the text is JSON."""
     return {name: _decode(text) for name, text in hyperparameters.items()}
 
@@ -71,7 +72,7 @@ def _decode(text: str) -> Any:
         return text
 
 
-def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
+def arguments(hyperparameters: Document) -> list[str]:
     """The script's arguments, sorted by name: ``--name value``, or ``-n value`` for one letter."""
     words = []
     for name in sorted(hyperparameters):
@@ -85,8 +86,8 @@ def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
 def script_environment(
     script: Script,
     hyperparameters: Mapping[str, str],
-    channels: Mapping[str, Mapping[str, Any]],
-    resources: Mapping[str, Any],
+    channels: Mapping[str, Document],
+    resources: Document,
     region: str,
     job_name: str,
 ) -> tuple[dict[str, str], list[str]]:
@@ -161,12 +162,12 @@ _SHOWN = (
 
 def _description(
     script: Script,
-    values: Mapping[str, Any],
-    own: Mapping[str, Any],
-    channels: Mapping[str, Mapping[str, Any]],
-    resources: Mapping[str, Any],
+    values: Document,
+    own: Document,
+    channels: Mapping[str, Document],
+    resources: Document,
     job_name: str,
-) -> dict[str, Any]:
+) -> Document:
     """``SM_TRAINING_ENV``."""
     framework = {name: value for name, value in values.items() if name.startswith("sagemaker_") and name not in _KNOWN}
     hosts: Sequence[str] = resources["hosts"]

@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.container import (
     OPT_ML,
     ContainerPlan,
@@ -101,7 +101,7 @@ def model_uri(job: Job) -> str:
     return f"{_output_uri(job)}/{'model/' if _is_uncompressed(job.request) else 'model.tar.gz'}"
 
 
-def _command(job: Job, configuration: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str], Script | None]:
+def _command(job: Job, configuration: Document) -> tuple[tuple[str, ...], dict[str, str], Script | None]:
     """Command, variables and the user's script, if the image is to run one."""
     algorithm = job.request["AlgorithmSpecification"]
     if entrypoint := algorithm.get("ContainerEntrypoint"):
@@ -123,7 +123,7 @@ def _command(job: Job, configuration: Mapping[str, Any]) -> tuple[tuple[str, ...
     raise no_runtime(image, "the job has neither a ContainerEntrypoint nor a sagemaker_program")
 
 
-def _configuration(request: Mapping[str, Any]) -> dict[str, Any]:
+def _configuration(request: Document) -> Document:
     """The files of ``/opt/ml/input/config``, without their suffix."""
     instance_type = request["ResourceConfig"].get("InstanceType", "local")
     checkpoints = request.get("CheckpointConfig")
@@ -144,7 +144,7 @@ def _configuration(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _channel_config(request: Mapping[str, Any], channel: Mapping[str, Any]) -> dict[str, str]:
+def _channel_config(request: Document, channel: Document) -> dict[str, str]:
     content_type = {"ContentType": channel["ContentType"]} if "ContentType" in channel else {}
     source = channel["DataSource"]["S3DataSource"]
     return {
@@ -155,12 +155,12 @@ def _channel_config(request: Mapping[str, Any], channel: Mapping[str, Any]) -> d
     }
 
 
-def _channels(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    channels: list[Mapping[str, Any]] = request.get("InputDataConfig", [])
+def _channels(request: Document) -> list[Document]:
+    channels: list[Document] = request.get("InputDataConfig", [])
     return channels
 
 
-def _downloads(request: Mapping[str, Any], script: Script | None) -> Iterator[S3Download]:
+def _downloads(request: Document, script: Script | None) -> Iterator[S3Download]:
     for channel in _channels(request):
         name = channel["ChannelName"]
         yield S3Download(name, channel["DataSource"]["S3DataSource"]["S3Uri"], f"/opt/ml/input/data/{name}")
@@ -193,7 +193,7 @@ def archives(job: Job) -> Iterator[S3Archive]:
         yield S3Archive("output", "/opt/ml/output/data", f"{_output_uri(job)}/output.tar.gz")
 
 
-def _is_uncompressed(request: Mapping[str, Any]) -> bool:
+def _is_uncompressed(request: Document) -> bool:
     return bool(request["OutputDataConfig"].get("CompressionType") == "NONE")
 
 
@@ -205,7 +205,7 @@ def _as_folder(uri: str) -> str:
     return uri if uri.endswith("/") else f"{uri}/"
 
 
-def metric_definitions(request: Mapping[str, Any]) -> Iterator[MetricDefinition]:
+def metric_definitions(request: Document) -> Iterator[MetricDefinition]:
     """The request's metrics; for the built-in algorithm those that it prints."""
     algorithm = request.get("AlgorithmSpecification", {})
     for definition in algorithm.get("MetricDefinitions", ()):
@@ -217,7 +217,7 @@ def metric_definitions(request: Mapping[str, Any]) -> Iterator[MetricDefinition]
                 yield MetricDefinition(f"{channel}:{metric}", re.compile(pattern))
 
 
-def is_built_in(request: Mapping[str, Any]) -> bool:
+def is_built_in(request: Document) -> bool:
     """Whether the job runs the built-in XGBoost algorithm."""
     algorithm = request.get("AlgorithmSpecification", {})
     if algorithm.get("ContainerEntrypoint") or not is_xgboost(algorithm.get("TrainingImage", "")):
@@ -244,7 +244,7 @@ _UNSUPPORTED_MEMBERS = (
     "SessionChainingConfig",
 )
 
-_UNSUPPORTED_CHANNEL: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+_UNSUPPORTED_CHANNEL: Mapping[str, Callable[[Document], bool]] = {
     "InputMode=Pipe": lambda channel: channel.get("InputMode") == "Pipe",
     "CompressionType=Gzip": lambda channel: channel.get("CompressionType") == "Gzip",
     "RecordWrapperType=RecordIO": lambda channel: channel.get("RecordWrapperType") == "RecordIO",
@@ -257,7 +257,7 @@ _UNSUPPORTED_CHANNEL: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
 }
 
 
-def _unsupported(request: Mapping[str, Any]) -> Iterator[str]:
+def _unsupported(request: Document) -> Iterator[str]:
     """What the local AWS cannot do, each with its place in the request."""
     yield from (member for member in _UNSUPPORTED_MEMBERS if member in request)
     algorithm = request.get("AlgorithmSpecification", {})

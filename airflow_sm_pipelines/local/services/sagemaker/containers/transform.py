@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.container import (
     ContainerPlan,
@@ -71,23 +71,23 @@ class TransformPlanner:
             files={f"/opt/ml/{_PLAN}": json.dumps({"containers": described, **_rules(request)})},
         )
 
-    def _containers(self, job: Job) -> list[Mapping[str, Any]]:
+    def _containers(self, job: Job) -> list[Document]:
         """The containers of the job's model, those of model packages in place of the packages."""
         try:
             model = self.models.get(job.key.region, job.request["ModelName"])
-            found: list[Mapping[str, Any]] = []
+            found: list[Document] = []
             for container in containers_of(model.members):
                 found += self._resolved(job.key.region, container)
         except AwsError as error:  # deleted since the job was created
             raise JobFailure(f"ClientError: {error.message}") from error
         return found
 
-    def _resolved(self, region: str, container: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def _resolved(self, region: str, container: Document) -> list[Document]:
         name = container.get("ModelPackageName")
         if name is None:
             return [container]
         specification = self.packages.get(region, name).members.get("InferenceSpecification", {})
-        packaged: list[Mapping[str, Any]] = specification.get("Containers", [])
+        packaged: list[Document] = specification.get("Containers", [])
         own = container.get("Environment", {})
         return [{**one, "Environment": {**one.get("Environment", {}), **own}} for one in packaged]
 
@@ -102,7 +102,7 @@ def _model_folders(count: int) -> list[str]:
     return ["/opt/ml/model"] if count == 1 else [f"/opt/ml/models/{number}" for number in range(1, count + 1)]
 
 
-def _described(container: Mapping[str, Any], folder: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def _described(container: Document, folder: str, request: Document) -> Document:
     """One container for `runtimes.serving_process`."""
     environment = {**container.get("Environment", {}), **request.get("Environment", {})}
     image = container.get("Image", "")
@@ -124,7 +124,7 @@ def _described(container: Mapping[str, Any], folder: str, request: Mapping[str, 
     }
 
 
-def _model_downloads(containers: list[Mapping[str, Any]], folders: list[str]) -> Iterator[S3Download]:
+def _model_downloads(containers: list[Document], folders: list[str]) -> Iterator[S3Download]:
     for number, (container, folder) in enumerate(zip(containers, folders, strict=True), start=1):
         if uri := container.get("ModelDataUrl"):
             yield S3Download(f"model {number}", uri, folder, unpack=True)
@@ -136,7 +136,7 @@ def _model_downloads(containers: list[Mapping[str, Any]], folders: list[str]) ->
             yield S3Download(f"code {number}", code, f"{folder}/code", unpack=True)
 
 
-def _rules(request: Mapping[str, Any]) -> dict[str, Any]:
+def _rules(request: Document) -> Document:
     """How `runtimes.transform` sends the data and writes the answers."""
     source, target = request["TransformInput"], request["TransformOutput"]
     processing = request.get("DataProcessing", {})
@@ -164,7 +164,7 @@ def _failure_reason(folder: JobFolder, exit_code: int) -> str:
     return path.read_text(errors="replace") if path.is_file() else f"AlgorithmError: exit code: {exit_code}"
 
 
-_UNSUPPORTED_MODEL: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+_UNSUPPORTED_MODEL: Mapping[str, Callable[[Document], bool]] = {
     "Mode=MultiModel": lambda container: container.get("Mode") == "MultiModel",
     "AdditionalModelDataSources": lambda container: "AdditionalModelDataSources" in container,
     "AdditionalS3DataSource": lambda container: "AdditionalS3DataSource" in container,
@@ -172,7 +172,7 @@ _UNSUPPORTED_MODEL: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
 }
 
 
-def _unsupported_of_model(containers: list[Mapping[str, Any]]) -> Iterator[str]:
+def _unsupported_of_model(containers: list[Document]) -> Iterator[str]:
     if not containers:
         yield "a model package without InferenceSpecification.Containers"
     for number, container in enumerate(containers, start=1):
@@ -181,7 +181,7 @@ def _unsupported_of_model(containers: list[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"{what} of container {number} of the model"
 
 
-def _unsupported(request: Mapping[str, Any]) -> Iterator[str]:
+def _unsupported(request: Document) -> Iterator[str]:
     """What the local AWS cannot do, each with its place in the request."""
     source = request["TransformInput"]
     kind = source["DataSource"]["S3DataSource"]["S3DataType"]

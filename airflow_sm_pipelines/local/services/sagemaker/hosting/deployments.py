@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
@@ -23,7 +24,7 @@ from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resour
 CREATING, UPDATING, DELETING = "Creating", "Updating", "Deleting"
 IN_SERVICE, FAILED, ROLLING_BACK, ROLLBACK_FAILED = "InService", "Failed", "RollingBack", "UpdateRollbackFailed"
 
-Members = Mapping[str, Any]
+Members = Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import resource_listing
@@ -50,12 +50,12 @@ class EndpointConfigs:
         key = ResourceKey(_KIND, region, name)
         return self._resources.get(key, _not_found(key))
 
-    def find(self, region: str, name: str) -> Mapping[str, Any] | None:
+    def find(self, region: str, name: str) -> Document | None:
         """What a configuration says, ``None`` if it was deleted; endpoints go on without."""
         found = self._resources.find(ResourceKey(_KIND, region, name))
         return found.members if found else None
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         key = ResourceKey(_KIND, context.region, request["EndpointConfigName"])
         # The text is AWS's own (public reports).
         refusal = validation_error(f'Cannot create already existing endpoint configuration "{key.arn}".')
@@ -72,22 +72,22 @@ class EndpointConfigs:
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"EndpointConfigArn": key.arn}
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, context: RequestContext, request: Document) -> Document:
         config = self.get(context.region, request["EndpointConfigName"])
         return {"EnableNetworkIsolation": False, **config.members, **_summary(config)}
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         page, token = _LISTING.page(self._resources.resources(_KIND, context.region), request)
         return {"EndpointConfigs": [_summary(config) for config in page], "NextToken": token}
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         key = ResourceKey(_KIND, context.region, request["EndpointConfigName"])
         self._resources.delete(key, _not_found(key))
         self._tags.forget(key.arn)
         return {}
 
 
-def variants_of(members: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def variants_of(members: Document) -> list[Document]:
     """All variants of a configuration."""
     return [*members.get("ProductionVariants", ()), *members.get("ShadowProductionVariants", ())]
 
@@ -95,7 +95,7 @@ def variants_of(members: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 _LISTING = resource_listing(default_order="Descending")  # API reference, SortOrder
 
 
-def _summary(config: Resource) -> dict[str, Any]:
+def _summary(config: Resource) -> Document:
     return {
         "EndpointConfigName": config.key.name,
         "EndpointConfigArn": config.key.arn,
@@ -107,7 +107,7 @@ def _not_found(key: ResourceKey) -> AwsError:
     return validation_error(f'Could not find endpoint configuration "{key.arn}".')
 
 
-def _problems(request: Mapping[str, Any]) -> Iterator[str]:
+def _problems(request: Document) -> Iterator[str]:
     """Rules that the API reference states in words (the texts are assumed)."""
     names = [variant["VariantName"] for variant in variants_of(request)]
     for name in sorted({name for name in names if names.count(name) > 1}):

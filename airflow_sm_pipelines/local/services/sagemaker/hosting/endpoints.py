@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.hosting.deployments import (
     CREATING,
@@ -71,7 +71,7 @@ class Endpoints:
             "DeleteEndpoint": self._delete,
         }
 
-    def in_service(self, region: str, name: str) -> Mapping[str, Any]:
+    def in_service(self, region: str, name: str) -> Document:
         """The configuration that an endpoint serves.
 
         Raises:
@@ -83,7 +83,7 @@ class Endpoints:
             raise validation_error(f'Endpoint "{found.key.arn}" is in status {status}, not {IN_SERVICE}.')
         return self._configs.get(region, found.members["served"]["EndpointConfigName"]).members
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         key = self._endpoints.key(context.region, request["EndpointName"])
         step = owner_of_request(self._stand_in, request)
         self._require_config(context.region, request, step, "CreateEndpoint")
@@ -91,7 +91,7 @@ class Endpoints:
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"EndpointArn": key.arn}
 
-    def _update(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _update(self, context: RequestContext, request: Document) -> Document:
         key = self._endpoints.key(context.region, request["EndpointName"])
         found = self._endpoints.get(key)
         self._require_config(context.region, request, found.members["step"], "UpdateEndpoint")
@@ -99,17 +99,17 @@ class Endpoints:
         self._endpoints.update(key, lambda _: _wanted(request), pace)
         return {"EndpointArn": key.arn}
 
-    def _require_config(self, region: str, request: Mapping[str, Any], step: str, operation: str) -> None:
+    def _require_config(self, region: str, request: Document, step: str, operation: str) -> None:
         with tolerating(self._stand_in, step, operation):
             self._configs.get(region, request["EndpointConfigName"])
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         key = self._endpoints.key(context.region, request["EndpointName"])
         self._endpoints.delete(key, Pace(pace_of(context, self._stand_in, "").seconds))
         self._tags.forget(key.arn)
         return {}
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, context: RequestContext, request: Document) -> Document:
         found = self._endpoints.get(self._endpoints.key(context.region, request["EndpointName"]))
         members = found.members
         shown = members["served"] or members["wanted"]
@@ -124,17 +124,17 @@ class Endpoints:
             **(_served(config) if is_served and config else {}),
         }
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         rows = [_summary(found, self._endpoints) for found in self._endpoints.all(context.region)]
         page, token = _LISTING.page(rows, request)
         return {"Endpoints": page, "NextToken": token}
 
 
-def _wanted(request: Mapping[str, Any]) -> dict[str, Any]:
+def _wanted(request: Document) -> Document:
     return {name: request[name] for name in ("EndpointConfigName", "DeploymentConfig") if name in request}
 
 
-def _pending(members: Mapping[str, Any]) -> dict[str, Any] | None:
+def _pending(members: Document) -> Document | None:
     if members["phase"] not in (CREATING, UPDATING):
         return None
     return {
@@ -143,7 +143,7 @@ def _pending(members: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _served(config: Mapping[str, Any]) -> dict[str, Any]:
+def _served(config: Document) -> Document:
     """What Describe tells of the configuration in service."""
     echoed = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig", "CrossRegionTrafficConfig")
     return {
@@ -154,8 +154,8 @@ def _served(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _variants(variants: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    shown = []
+def _variants(variants: Iterable[Document]) -> list[Document]:
+    shown: list[Document] = []
     for variant in variants:
         weight, count = variant.get("InitialVariantWeight", 1.0), variant.get("InitialInstanceCount")
         serverless = variant.get("ServerlessConfig")
@@ -175,7 +175,7 @@ def _variants(variants: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return shown
 
 
-def _capture(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _capture(config: Document | None) -> Document | None:
     if config is None:
         return None
     enabled = config.get("EnableCapture", False)
@@ -188,7 +188,7 @@ def _capture(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _summary(found: Resource, endpoints: Deployments) -> dict[str, Any]:
+def _summary(found: Resource, endpoints: Deployments) -> Document:
     return {
         "EndpointName": found.key.name,
         "EndpointArn": found.key.arn,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.hosting.deployments import (
     IN_SERVICE,
@@ -63,7 +63,7 @@ class InferenceComponents:
             "DeleteInferenceComponent": self._delete,
         }
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         key = self._components.key(context.region, request["InferenceComponentName"])
         step = owner_of_request(self._stand_in, request)
         with tolerating(self._stand_in, step, "CreateInferenceComponent"):
@@ -75,7 +75,7 @@ class InferenceComponents:
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"InferenceComponentArn": key.arn}
 
-    def _update(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _update(self, context: RequestContext, request: Document) -> Document:
         key = self._components.key(context.region, request["InferenceComponentName"])
         found = self._components.get(key)
         with tolerating(self._stand_in, found.members["step"], "UpdateInferenceComponent"):
@@ -85,25 +85,25 @@ class InferenceComponents:
         self._components.update(key, lambda served: {**served, **changes}, pace)
         return {"InferenceComponentArn": key.arn}
 
-    def _check_endpoint(self, region: str, request: Mapping[str, Any]) -> None:
+    def _check_endpoint(self, region: str, request: Document) -> None:
         variants = [
             one["VariantName"] for one in variants_of(self._endpoints.in_service(region, request["EndpointName"]))
         ]
         if request.get("VariantName", variants[0]) not in variants:  # the text is assumed
             raise validation_error(f"The endpoint has no variant {request['VariantName']}; it has {variants}")
 
-    def _check_models(self, region: str, request: Mapping[str, Any]) -> None:
+    def _check_models(self, region: str, request: Document) -> None:
         for specification in [request.get("Specification", {}), *request.get("Specifications", ())]:
             if "ModelName" in specification:
                 self._models.get(region, specification["ModelName"])
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         key = self._components.key(context.region, request["InferenceComponentName"])
         self._components.delete(key, Pace(pace_of(context, self._stand_in, "").seconds))
         self._tags.forget(key.arn)
         return {}
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, context: RequestContext, request: Document) -> Document:
         found = self._components.get(self._components.key(context.region, request["InferenceComponentName"]))
         # One in motion shows what it is moving to (assumed).
         shown = found.members["wanted"] or found.members["served"]
@@ -118,13 +118,13 @@ class InferenceComponents:
             "RuntimeConfig": {"DesiredCopyCount": copies, "CurrentCopyCount": copies if runs else 0},
         }
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         rows = [_summary(found, self._components) for found in self._components.all(context.region)]
         page, token = _LISTING.page(rows, request)
         return {"InferenceComponents": page, "NextToken": token}
 
 
-def _described(specification: Mapping[str, Any]) -> dict[str, Any]:
+def _described(specification: Document) -> Document:
     """A specification as Describe shows it: with the image in a member of its own."""
     container = dict(specification.get("Container", {}))
     image = container.pop("Image", None)
@@ -134,7 +134,7 @@ def _described(specification: Mapping[str, Any]) -> dict[str, Any]:
     return {**shown, **({"Container": container} if container else {})}
 
 
-def _summary(found: Resource, components: Deployments) -> dict[str, Any]:
+def _summary(found: Resource, components: Deployments) -> Document:
     shown = found.members["wanted"] or found.members["served"]
     endpoint = ResourceKey("endpoint", found.key.region, shown["EndpointName"])
     return {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan
 from airflow_sm_pipelines.local.jobs.runner import JobOrder, JobPhase, JobResult, OwnWork, Runner
@@ -51,12 +52,12 @@ class JobKind:
     not_found: str
     default_order: str
     plan: Callable[[Job], ContainerPlan | OwnWork]
-    describe: Callable[[Job], Mapping[str, Any]]
-    summarize: Callable[[Job], Mapping[str, Any]]
+    describe: Callable[[Job], Document]
+    summarize: Callable[[Job], Document]
     not_found_code: str = "ValidationException"
     default_sort: str = "CreationTime"
     scope_member: str = ""
-    check: Callable[[RequestContext, Mapping[str, Any]], None] = lambda _context, _request: None
+    check: Callable[[RequestContext, Document], None] = lambda _context, _request: None
 
     @property
     def name_member(self) -> str:
@@ -68,11 +69,11 @@ class JobKind:
         """Member with its ARN."""
         return f"{self.noun}Arn"
 
-    def key(self, context: RequestContext, request: Mapping[str, Any]) -> ResourceKey:
+    def key(self, context: RequestContext, request: Document) -> ResourceKey:
         """The job that a request names."""
         return ResourceKey(self.type_in(request), context.region, request[self.name_member])
 
-    def type_in(self, request: Mapping[str, Any]) -> str:
+    def type_in(self, request: Document) -> str:
         """The resource type, with the scope that a request names."""
         return f"{self.resource_type}/{request[self.scope_member]}" if self.scope_member else self.resource_type
 
@@ -107,11 +108,11 @@ class JobOperations:
             f"Stop{noun}": self._stop,
         }
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         self.check(context, request)
         return {self._kind.arn_member: self.launch(context, request).key.arn}
 
-    def check(self, context: RequestContext, request: Mapping[str, Any]) -> None:
+    def check(self, context: RequestContext, request: Document) -> None:
         """Refuse a Create request that the service would refuse, unless a stand-in accepts it.
 
         Raises:
@@ -120,9 +121,7 @@ class JobOperations:
         with tolerating(self._stand_in, owner_of_request(self._stand_in, request), f"Create{self._kind.noun}"):
             self._kind.check(context, request)
 
-    def launch(
-        self, context: RequestContext, request: Mapping[str, Any], origin: Mapping[str, Any] | None = None
-    ) -> Job:
+    def launch(self, context: RequestContext, request: Document, origin: Document | None = None) -> Job:
         """Create a job and start it.
 
         Args:
@@ -161,7 +160,7 @@ class JobOperations:
         work = self._stand_in.job_work(self._kind.noun, job) if self._stand_in else None
         return (lambda: self._kind.plan(job)) if work is None else (lambda: work)
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, context: RequestContext, request: Document) -> Document:
         key = self._kind.key(context, request)
         job = self._jobs.find(key)
         if job is None:
@@ -170,14 +169,14 @@ class JobOperations:
         synthetic = self._stand_in.describe_job(self._kind.noun, job) if self._stand_in else {}
         return {**echoed, **self._kind.summarize(job), **self._kind.describe(job), **synthetic}
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         jobs = self._jobs.jobs(self._kind.type_in(request), context.region)
         page, token = list_jobs(
             jobs, request, default_order=self._kind.default_order, default_sort=self._kind.default_sort
         )
         return {f"{self._kind.noun}Summaries": [self._kind.summarize(job) for job in page], "NextToken": token}
 
-    def _stop(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _stop(self, context: RequestContext, request: Document) -> Document:
         key = self._kind.key(context, request)
         if self._jobs.find(key) is None:
             # The code is the one that the model documents; the text is what StopTransformJob answers (assumed).
@@ -248,7 +247,7 @@ _SORT_KEYS: Mapping[str, Callable[[Job], str]] = {
 
 
 def list_jobs(
-    jobs: Sequence[Job], request: Mapping[str, Any], *, default_order: str, default_sort: str = "CreationTime"
+    jobs: Sequence[Job], request: Document, *, default_order: str, default_sort: str = "CreationTime"
 ) -> tuple[list[Job], str | None]:
     """One page of a List operation.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.containers.processing import plan_container
 from airflow_sm_pipelines.local.services.sagemaker.jobs.operations import JobKind
@@ -16,7 +16,7 @@ from airflow_sm_pipelines.local.wire.json_service import RequestContext
 def processing_jobs(experiments: Experiments) -> JobKind:
     """Processing jobs as a kind of job."""
 
-    def check(context: RequestContext, request: Mapping[str, Any]) -> None:
+    def check(context: RequestContext, request: Document) -> None:
         _check_inputs_and_outputs(request)
         experiments.check(context.region, request.get("ExperimentConfig", {}))
 
@@ -36,7 +36,7 @@ def processing_jobs(experiments: Experiments) -> JobKind:
     )
 
 
-def _summary(job: Job) -> dict[str, Any]:
+def _summary(job: Job) -> Document:
     """What both Describe and List tell."""
     return {
         "ProcessingJobName": job.key.name,
@@ -50,7 +50,7 @@ def _summary(job: Job) -> dict[str, Any]:
     }
 
 
-def _check_inputs_and_outputs(request: Mapping[str, Any]) -> None:
+def _check_inputs_and_outputs(request: Document) -> None:
     """Rules that the API reference states in words (the texts are assumed).
 
     Raises:
@@ -61,7 +61,7 @@ def _check_inputs_and_outputs(request: Mapping[str, Any]) -> None:
         raise validation_error("; ".join(problems))
 
 
-def _input_problems(request: Mapping[str, Any]) -> Iterator[str]:
+def _input_problems(request: Document) -> Iterator[str]:
     entries = request.get("ProcessingInputs", ())
     yield from _repeated("InputName", [entry["InputName"] for entry in entries])
     paths = []
@@ -78,7 +78,7 @@ def _input_problems(request: Mapping[str, Any]) -> Iterator[str]:
     yield from _repeated("LocalPath of a ProcessingInput", paths)
 
 
-def _output_problems(request: Mapping[str, Any]) -> Iterator[str]:
+def _output_problems(request: Document) -> Iterator[str]:
     entries = request.get("ProcessingOutputConfig", {}).get("Outputs", ())
     yield from _repeated("OutputName", [entry["OutputName"] for entry in entries])
     for entry in entries:

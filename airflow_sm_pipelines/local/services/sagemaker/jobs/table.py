@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.metrics import MetricValue
 from airflow_sm_pipelines.local.jobs.runner import JobResult
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
@@ -76,7 +77,7 @@ class Job:
     """
 
     key: ResourceKey
-    request: Mapping[str, Any]
+    request: Document
     status: JobStatus
     creation_time: datetime
     last_modified_time: datetime
@@ -86,7 +87,7 @@ class Job:
     exit_message: str | None = None
     transitions: tuple[Transition, ...] = ()
     metrics: tuple[MetricValue, ...] = ()
-    origin: Mapping[str, Any] = field(default_factory=dict)
+    origin: Document = field(default_factory=dict)
 
 
 class JobExistsError(Exception):
@@ -108,7 +109,7 @@ class JobTable:
                 lost = replace(job, status=JobStatus.IN_PROGRESS)
                 self._put(lost, **_end_of(lost, JobResult(failure_reason=_LOST)))
 
-    def create(self, key: ResourceKey, request: Mapping[str, Any], origin: Mapping[str, Any] | None = None) -> Job:
+    def create(self, key: ResourceKey, request: Document, origin: Document | None = None) -> Job:
         """Add a job in progress, that a request or another job (then with its ``origin``) asks for.
 
         Raises:
@@ -179,7 +180,7 @@ _LOST = (
 )
 
 
-def _end_of(job: Job, end: JobResult) -> dict[str, Any]:
+def _end_of(job: Job, end: JobResult) -> Document:
     """What changes when a job ends."""
     now = datetime.now(UTC)
     failure_reason = end.failure_reason

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.containers.training import (
     DEFAULT_RUNTIME_SECONDS,
@@ -31,7 +32,7 @@ _MESSAGES: Mapping[SecondaryStatus, str] = {
     SecondaryStatus.FAILED: "Training job failed",
 }
 
-_DEFAULTS: Mapping[str, Any] = {
+_DEFAULTS: Document = {
     "StoppingCondition": {"MaxRuntimeInSeconds": DEFAULT_RUNTIME_SECONDS},
     "EnableNetworkIsolation": False,
     "EnableInterContainerTrafficEncryption": False,
@@ -42,7 +43,7 @@ _DEFAULTS: Mapping[str, Any] = {
 def training_jobs(experiments: Experiments) -> JobKind:
     """Training jobs as a kind of job."""
 
-    def check(context: RequestContext, request: Mapping[str, Any]) -> None:
+    def check(context: RequestContext, request: Document) -> None:
         if problems := [*_problems(request)]:
             raise validation_error("; ".join(problems))
         experiments.check(context.region, request.get("ExperimentConfig", {}))
@@ -62,7 +63,7 @@ def training_jobs(experiments: Experiments) -> JobKind:
     )
 
 
-def _describe(job: Job) -> Mapping[str, Any]:
+def _describe(job: Job) -> Document:
     started = next((row.start_time for row in job.transitions if row.status is SecondaryStatus.DOWNLOADING), None)
     seconds = max(1, round((job.end_time - started).total_seconds())) if started and job.end_time else None
     defaults = {name: value for name, value in _DEFAULTS.items() if name not in job.request}
@@ -85,7 +86,7 @@ def _describe(job: Job) -> Mapping[str, Any]:
     }
 
 
-def _transition(row: Transition, job: Job) -> dict[str, Any]:
+def _transition(row: Transition, job: Job) -> Document:
     message = _MESSAGES[row.status]
     if row.status is SecondaryStatus.FAILED and job.failure_reason:
         message = job.failure_reason  # as AWS does
@@ -99,7 +100,7 @@ def _transition(row: Transition, job: Job) -> dict[str, Any]:
     }
 
 
-def _summary(job: Job) -> dict[str, Any]:
+def _summary(job: Job) -> Document:
     """What both Describe and List tell."""
     return {
         "TrainingJobName": job.key.name,
@@ -112,7 +113,7 @@ def _summary(job: Job) -> dict[str, Any]:
     }
 
 
-def _problems(request: Mapping[str, Any]) -> Iterator[str]:
+def _problems(request: Document) -> Iterator[str]:
     """Rules that the API reference states in words (the texts are assumed)."""
     algorithm = request.get("AlgorithmSpecification", {})
     if "ServerlessJobConfig" not in request:

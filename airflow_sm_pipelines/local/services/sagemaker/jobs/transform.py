@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.containers.transform import TransformPlanner
 from airflow_sm_pipelines.local.services.sagemaker.jobs.operations import JobKind
@@ -18,7 +16,7 @@ from airflow_sm_pipelines.local.wire.json_service import RequestContext
 def transform_jobs(experiments: Experiments, models: Models, packages: ModelPackages) -> JobKind:
     """Transform jobs as a kind of job."""
 
-    def check(context: RequestContext, request: Mapping[str, Any]) -> None:
+    def check(context: RequestContext, request: Document) -> None:
         if request.get("BatchStrategy") and request["TransformInput"].get("SplitType", "None") == "None":
             _check_strategy(request)
         models.get(context.region, request["ModelName"])
@@ -39,13 +37,13 @@ def transform_jobs(experiments: Experiments, models: Models, packages: ModelPack
     )
 
 
-def _check_strategy(request: Mapping[str, Any]) -> None:
+def _check_strategy(request: Document) -> None:
     """SingleRecord needs a SplitType (API reference, BatchStrategy; the text is assumed)."""
     if request["BatchStrategy"] == "SingleRecord":
         raise validation_error("BatchStrategy SingleRecord needs a SplitType other than None")
 
 
-def _summary(job: Job) -> dict[str, Any]:
+def _summary(job: Job) -> Document:
     """What both Describe and List tell; only List has a LastModifiedTime, which Describe's shape lacks."""
     return {
         "TransformJobName": job.key.name,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import resource_listing
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
@@ -61,7 +61,7 @@ class ModelPackageGroups:
     def _get(self, key: ResourceKey) -> Resource:
         return self._resources.get(key, _not_found(key))
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         key = ResourceKey(_KIND, context.region, request["ModelPackageGroupName"])
         members = {name: value for name, value in request.items() if name != "Tags"}
         # The text is the one that the Python SDK looks for when it creates a missing group.
@@ -70,15 +70,15 @@ class ModelPackageGroups:
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"ModelPackageGroupArn": key.arn}
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, context: RequestContext, request: Document) -> Document:
         group = self._get(group_key(context.region, request["ModelPackageGroupName"]))
         return {**_summary(group), "CreatedBy": {}}
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         page, token = _LISTING.page(self._resources.resources(_KIND, context.region), request)
         return {"ModelPackageGroupSummaryList": [_summary(group) for group in page], "NextToken": token}
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         key = group_key(context.region, request["ModelPackageGroupName"])
         self._get(key)
         packages = self._resources.resources("model-package", context.region)
@@ -98,7 +98,7 @@ def group_key(region: str, name_or_arn: str) -> ResourceKey:
 _LISTING = resource_listing(default_order="Ascending")  # API reference, SortOrder
 
 
-def _summary(group: Resource) -> dict[str, Any]:
+def _summary(group: Resource) -> Document:
     shown = {name: value for name, value in group.members.items() if name != _LAST_VERSION}
     return {
         **shown,

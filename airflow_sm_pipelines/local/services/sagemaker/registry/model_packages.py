@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.registry.model_package_groups import ModelPackageGroups, group_key
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import package_key
@@ -46,7 +46,7 @@ class ModelPackages:
         resources: ResourceTable,
         groups: ModelPackageGroups,
         tags: Tags,
-        tokens: MutableMapping[str, Mapping[str, Any]] | None = None,
+        tokens: MutableMapping[str, Document] | None = None,
     ) -> None:
         self._resources = resources
         self._groups = groups
@@ -73,7 +73,7 @@ class ModelPackages:
         key = package_key(region, name_or_arn)
         return self._resources.get(key, _not_found(key))
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         """Create once for each ClientToken: the same request with it again gets the same answer (API reference)."""
         token = request.get("ClientToken")
         with self._lock:
@@ -90,7 +90,7 @@ class ModelPackages:
                 )
             return {"ModelPackageArn": known["arn"]}
 
-    def _create_package(self, context: RequestContext, request: Mapping[str, Any]) -> str:
+    def _create_package(self, context: RequestContext, request: Document) -> str:
         if problems := [*_problems(request)]:
             raise validation_error("; ".join(problems))
         members = {name: value for name, value in request.items() if name not in ("Tags", "ClientToken")}
@@ -111,7 +111,7 @@ class ModelPackages:
         self._tags.put(key.arn, request.get("Tags", ()))
         return key.arn
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, context: RequestContext, request: Document) -> Document:
         package = self.get(context.region, request["ModelPackageName"])
         return {
             "CertifyForMarketplace": False,
@@ -121,7 +121,7 @@ class ModelPackages:
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
         }
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         group = request.get("ModelPackageGroupName")
         if group:
             self._groups.require(context.region, group)
@@ -133,19 +133,19 @@ class ModelPackages:
         )
         return {"ModelPackageSummaryList": [_summary(package) for package in page], "NextToken": token}
 
-    def _update(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _update(self, context: RequestContext, request: Document) -> Document:
         package = self.get(context.region, request["ModelPackageArn"])
         self._resources.change(package.key, lambda members: _updated(members, request))
         return {"ModelPackageArn": package.key.arn}
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         key = package_key(context.region, request["ModelPackageName"])
         self._resources.delete(key, _not_found(key))
         self._tags.forget(key.arn)
         return {}
 
 
-def _updated(members: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+def _updated(members: Document, request: Document) -> Document:
     """The members of a package after an UpdateModelPackage request."""
     changed = dict(members)
     changed |= {name: request[name] for name in _UPDATED_AS_THEY_ARE if name in request}
@@ -160,7 +160,7 @@ def _updated(members: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str
     return changed
 
 
-def _problems(request: Mapping[str, Any]) -> Iterator[str]:
+def _problems(request: Document) -> Iterator[str]:
     """Rules that the API reference states in words, and what is not done here (the texts are assumed)."""
     if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
         yield "A model package has either a ModelPackageName or a ModelPackageGroupName"
@@ -200,7 +200,7 @@ _SUMMARIZED = (
 )
 
 
-def _shown(package: Resource) -> dict[str, Any]:
+def _shown(package: Resource) -> Document:
     """What both Describe and List tell. A package is complete at once: nothing is to be validated."""
     return {
         "ModelPackageArn": package.key.arn,
@@ -209,7 +209,7 @@ def _shown(package: Resource) -> dict[str, Any]:
     }
 
 
-def _summary(package: Resource) -> dict[str, Any]:
+def _summary(package: Resource) -> Document:
     return {**{name: package.members.get(name) for name in _SUMMARIZED}, **_shown(package)}
 
 

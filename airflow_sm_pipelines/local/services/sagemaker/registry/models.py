@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import resource_listing
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
@@ -49,7 +49,7 @@ class Models:
         """
         return self._resources.get(ResourceKey(_KIND, region, name), _not_found(ResourceKey(_KIND, region, name)))
 
-    def _create(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, context: RequestContext, request: Document) -> Document:
         key = ResourceKey(_KIND, context.region, request["ModelName"])
         # The text is AWS's own (public reports).
         refusal = validation_error(f'Cannot create already existing model "{key.arn}".')
@@ -64,7 +64,7 @@ class Models:
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"ModelArn": key.arn}
 
-    def _check_data(self, region: str, container: Mapping[str, Any]) -> None:
+    def _check_data(self, region: str, container: Document) -> None:
         uri = container.get("ModelDataUrl", "")
         is_one_object = uri.startswith("s3://") and container.get("Mode") != "MultiModel"
         if is_one_object and not self._object_exists(region, uri):
@@ -74,23 +74,23 @@ class Models:
             key = package_key(region, name)
             self._resources.get(key, validation_error(f"ModelPackage {key.arn} does not exist."))
 
-    def _describe(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, context: RequestContext, request: Document) -> Document:
         model = self.get(context.region, request["ModelName"])
         isolated = {"EnableNetworkIsolation": False}
         return {**isolated, **model.members, **_summary(model)}
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         page, token = _LISTING.page(self._resources.resources(_KIND, context.region), request)
         return {"Models": [_summary(model) for model in page], "NextToken": token}
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         key = ResourceKey(_KIND, context.region, request["ModelName"])
         self._resources.delete(key, _not_found(key))
         self._tags.forget(key.arn)
         return {}
 
 
-def containers_of(members: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def containers_of(members: Document) -> list[Document]:
     """The containers of a model, whichever member they are in."""
     primary = [members["PrimaryContainer"]] if "PrimaryContainer" in members else []
     return [*primary, *members.get("Containers", ())]
@@ -104,7 +104,7 @@ def package_key(region: str, name_or_arn: str) -> ResourceKey:
 _LISTING = resource_listing(default_order="Descending")  # API reference, SortOrder
 
 
-def _summary(model: Resource) -> dict[str, Any]:
+def _summary(model: Resource) -> Document:
     return {"ModelName": model.key.name, "ModelArn": model.key.arn, "CreationTime": model.creation_time}
 
 
@@ -112,7 +112,7 @@ def _not_found(key: ResourceKey) -> AwsError:
     return validation_error(f'Could not find model "{key.arn}".')
 
 
-def _problems(request: Mapping[str, Any]) -> Iterator[str]:
+def _problems(request: Document) -> Iterator[str]:
     """Rules that the API reference states in words (the texts are assumed)."""
     if "ExecutionRoleArn" not in request:
         yield "ExecutionRoleArn is required"

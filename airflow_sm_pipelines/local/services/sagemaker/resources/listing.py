@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource
 
@@ -36,7 +37,7 @@ class Listing(Generic[Entry]):
     default_sort: str = "CreationTime"
     default_order: str = "Ascending"
 
-    def page(self, entries: Sequence[Entry], request: Mapping[str, Any]) -> tuple[list[Entry], str | None]:
+    def page(self, entries: Sequence[Entry], request: Document) -> tuple[list[Entry], str | None]:
         """One page of a List operation.
 
         Args:

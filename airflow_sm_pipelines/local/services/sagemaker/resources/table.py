@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 
@@ -44,7 +44,7 @@ class Resource:
     """
 
     key: ResourceKey
-    members: Mapping[str, Any]
+    members: Document
     creation_time: datetime
     last_modified_time: datetime
 
@@ -60,7 +60,7 @@ class ResourceTable:
         self._lock = threading.RLock()
         self._records = {} if records is None else records
 
-    def create(self, key: ResourceKey, members: Mapping[str, Any], refusal: AwsError) -> Resource:
+    def create(self, key: ResourceKey, members: Document, refusal: AwsError) -> Resource:
         """Add a resource.
 
         Raises:
@@ -90,7 +90,7 @@ class ResourceTable:
             raise refusal
         return resource
 
-    def change(self, key: ResourceKey, edit: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Resource:
+    def change(self, key: ResourceKey, edit: Callable[[Document], Document]) -> Resource:
         """Replace the members of an existing resource by what ``edit`` makes of them."""
         with self._lock:
             before = self._records[key]

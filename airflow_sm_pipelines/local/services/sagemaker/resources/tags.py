@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
@@ -46,11 +46,11 @@ class Tags:
         with self._lock:
             self._tags.pop(arn, None)
 
-    def _add(self, _: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _add(self, _: RequestContext, request: Document) -> Document:
         self._require(request["ResourceArn"])
         return {"Tags": self.put(request["ResourceArn"], request["Tags"])}
 
-    def _delete(self, _: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, _: RequestContext, request: Document) -> Document:
         self._require(request["ResourceArn"])
         with self._lock:
             tags = self._tags.get(request["ResourceArn"], {})
@@ -59,7 +59,7 @@ class Tags:
             }
         return {}
 
-    def _list(self, _: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, _: RequestContext, request: Document) -> Document:
         """All tags at once: a page holds at least 50, and no resource has more."""
         self._require(request["ResourceArn"])
         with self._lock:

@@ -6,8 +6,8 @@ What belongs to a trial is told by `airflow_sm_pipelines.local.services.sagemake
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
@@ -39,7 +39,7 @@ class Experiments:
             "ListTrials": self._list_trials,
         }
 
-    def check(self, region: str, config: Mapping[str, Any]) -> None:
+    def check(self, region: str, config: Document) -> None:
         """Refuse a job's ExperimentConfig that names what is not there.
 
         Raises:
@@ -59,15 +59,15 @@ class Experiments:
         trials = self._resources.resources(_TRIAL, region)
         return {trial.key.name for trial in trials if trial.members["ExperimentName"] == experiment}
 
-    def _create_experiment(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create_experiment(self, context: RequestContext, request: Document) -> Document:
         name = request["ExperimentName"]
         return {"ExperimentArn": self._create(ResourceKey(_EXPERIMENT, context.region, name), request)}
 
-    def _create_trial(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create_trial(self, context: RequestContext, request: Document) -> Document:
         self._get(ResourceKey(_EXPERIMENT, context.region, request["ExperimentName"]))
         return {"TrialArn": self._create(ResourceKey(_TRIAL, context.region, request["TrialName"]), request)}
 
-    def _create(self, key: ResourceKey, request: Mapping[str, Any]) -> str:
+    def _create(self, key: ResourceKey, request: Document) -> str:
         noun = _NOUNS[key.kind]
         # The text is the one that the Python SDK looks for ("already exists") when it creates or finds a run.
         refusal = validation_error(
@@ -79,15 +79,15 @@ class Experiments:
         self._tags.put(key.arn, request.get("Tags", ()))
         return key.arn
 
-    def _describe_experiment(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe_experiment(self, context: RequestContext, request: Document) -> Document:
         resource = self._get(ResourceKey(_EXPERIMENT, context.region, request["ExperimentName"]))
         return {"ExperimentArn": resource.key.arn, **resource.members, **_times(resource)}
 
-    def _describe_trial(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe_trial(self, context: RequestContext, request: Document) -> Document:
         resource = self._get(ResourceKey(_TRIAL, context.region, request["TrialName"]))
         return {"TrialArn": resource.key.arn, **resource.members, **_times(resource)}
 
-    def _list_trials(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_trials(self, context: RequestContext, request: Document) -> Document:
         if "TrialComponentName" in request:
             raise validation_error("The local AWS does not list the trials of a TrialComponentName")
         if "ExperimentName" in request:
@@ -114,11 +114,11 @@ _TRIALS: Listing[Resource] = Listing(
 )
 
 
-def _times(resource: Resource) -> dict[str, Any]:
+def _times(resource: Resource) -> Document:
     return {"CreationTime": resource.creation_time, "LastModifiedTime": resource.last_modified_time}
 
 
-def _trial_summary(trial: Resource) -> dict[str, Any]:
+def _trial_summary(trial: Resource) -> Document:
     name = trial.key.name
     shown = {"TrialArn": trial.key.arn, "TrialName": name, "DisplayName": trial.members.get("DisplayName", name)}
     return {**shown, **_times(trial)}

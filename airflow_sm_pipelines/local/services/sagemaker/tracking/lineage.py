@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
@@ -35,7 +36,7 @@ class _Entity:
     """
 
     noun: str
-    id_of: Callable[[Mapping[str, Any]], str]
+    id_of: Callable[[Document], str]
     identifier: str
     taken: str
     summary: tuple[str, ...]
@@ -48,12 +49,12 @@ class _Entity:
     def arn_member(self) -> str:
         return f"{self.noun}Arn"
 
-    def key(self, context: RequestContext, request: Mapping[str, Any]) -> ResourceKey:
+    def key(self, context: RequestContext, request: Document) -> ResourceKey:
         """The one that a Describe or Update request names, by name or ARN."""
         return ResourceKey(self.kind, context.region, request[self.identifier].rpartition("/")[2])
 
 
-def _digest(request: Mapping[str, Any]) -> str:
+def _digest(request: Document) -> str:
     return hashlib.sha256(request["Source"]["SourceUri"].encode()).hexdigest()[:32]
 
 
@@ -111,18 +112,18 @@ class Lineage:
             f"List{entity.noun}s": lambda context, request: self._list(entity, context, request),
         }
 
-    def _create(self, entity: _Entity, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _create(self, entity: _Entity, context: RequestContext, request: Document) -> Document:
         key = ResourceKey(entity.kind, context.region, entity.id_of(request))
         members = {name: value for name, value in request.items() if name not in _NOT_KEPT}
         self._resources.create(key, members, validation_error(entity.taken.format(arn=key.arn)))
         self._tags.put(key.arn, request.get("Tags", ()))
         return {entity.arn_member: key.arn}
 
-    def _describe(self, entity: _Entity, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _describe(self, entity: _Entity, context: RequestContext, request: Document) -> Document:
         found = self._get(entity.key(context, request))
         return {**found.members, entity.arn_member: found.key.arn, **_times(found)}
 
-    def _update(self, entity: _Entity, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _update(self, entity: _Entity, context: RequestContext, request: Document) -> Document:
         key = entity.key(context, request)
         self._get(key)
         removed = request.get("PropertiesToRemove", ())
@@ -130,7 +131,7 @@ class Lineage:
             name: value for name, value in request.items() if name not in (entity.identifier, "PropertiesToRemove")
         }
 
-        def edit(members: Mapping[str, Any]) -> Mapping[str, Any]:
+        def edit(members: Document) -> Document:
             """New properties come to those that are there (assumed)."""
             properties = {**members.get("Properties", {}), **request.get("Properties", {})}
             kept = {name: value for name, value in properties.items() if name not in removed}
@@ -139,7 +140,7 @@ class Lineage:
         self._resources.change(key, edit)
         return {entity.arn_member: key.arn}
 
-    def _list(self, entity: _Entity, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, entity: _Entity, context: RequestContext, request: Document) -> Document:
         type_member, name_member = f"{entity.noun}Type", f"{entity.noun}Name"
         listing: Listing[Resource] = Listing(
             name=lambda one: one.key.name,
@@ -166,7 +167,7 @@ class Lineage:
         ]
         return {f"{entity.noun}Summaries": rows, "NextToken": token}
 
-    def _associate(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _associate(self, context: RequestContext, request: Document) -> Document:
         ends = [request["SourceArn"], request["DestinationArn"]]
         for arn in ends:
             if not self._takes_any_arn and not self._resources.arn_exists(arn):  # the text is assumed
@@ -176,7 +177,7 @@ class Lineage:
         self._resources.create(key, dict(request), refusal)
         return {"SourceArn": ends[0], "DestinationArn": ends[1]}
 
-    def _list_associations(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_associations(self, context: RequestContext, request: Document) -> Document:
         page, token = _ASSOCIATIONS.page(self._resources.resources(_ASSOCIATION, context.region), request)
         rows = [{**one.members, "CreationTime": one.creation_time} for one in page]
         return {"AssociationSummaries": rows, "NextToken": token}
@@ -207,5 +208,5 @@ _ASSOCIATIONS: Listing[Resource] = Listing(
 )
 
 
-def _times(found: Resource) -> dict[str, Any]:
+def _times(found: Resource) -> Document:
     return {"CreationTime": found.creation_time, "LastModifiedTime": found.last_modified_time}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
@@ -43,7 +43,7 @@ class _Component:
         """The component; its name is the job's with an ending that tells the job's kind."""
         return ResourceKey(_COMPONENT, self.job.key.region, f"{self.job.key.name}-aws-{self.job.key.kind}")
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Document:
         """An entry of ListTrialComponents."""
         config = self.job.request.get("ExperimentConfig", {})
         return {
@@ -77,7 +77,7 @@ class TrialComponents:
         """The operations by name."""
         return {"AssociateTrialComponent": self._associate, "ListTrialComponents": self._list}
 
-    def _associate(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _associate(self, context: RequestContext, request: Document) -> Document:
         trial, component = request["TrialName"], request["TrialComponentName"]
         self._experiments.check(context.region, {"TrialName": trial})
         found = {one.key.name.lower(): one.key for one in self._components(context.region)}  # API reference, names
@@ -90,7 +90,7 @@ class TrialComponents:
             self._resources.create(association, {"TrialName": trial, "TrialComponentName": key.name}, taken)
         return {"TrialComponentArn": key.arn, "TrialArn": ResourceKey("experiment-trial", context.region, trial).arn}
 
-    def _list(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list(self, context: RequestContext, request: Document) -> Document:
         components = list(self._components(context.region))
         if experiment := request.get("ExperimentName"):
             trials = self._experiments.trials_of(context.region, experiment)

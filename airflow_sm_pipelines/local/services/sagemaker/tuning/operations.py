@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 from airflow_sm_pipelines.local.jobs.runner import JobResult, OwnWork
@@ -75,7 +75,7 @@ class TuningJobs:
 
     # -- create ----------------------------------------------------------------------------------------------------
 
-    def _check(self, context: RequestContext, request: Mapping[str, Any]) -> None:
+    def _check(self, context: RequestContext, request: Document) -> None:
         if problems := list(tuning_problems(request)):
             raise validation_error("; ".join(problems))
         tuning = read_tuning(request)
@@ -140,7 +140,7 @@ class TuningJobs:
 
     # -- describe and list -----------------------------------------------------------------------------------------
 
-    def _summary(self, job: Job) -> Mapping[str, Any]:
+    def _summary(self, job: Job) -> Document:
         """What both Describe and List tell."""
         config = job.request["HyperParameterTuningJobConfig"]
         trials = trials_of(self._jobs, job, read_tuning(job.request))
@@ -160,7 +160,7 @@ class TuningJobs:
             },
         }
 
-    def _describe(self, job: Job) -> Mapping[str, Any]:
+    def _describe(self, job: Job) -> Document:
         tuning = read_tuning(job.request)
         trials = trials_of(self._jobs, job, tuning)
         best, overall = best_of(trials), None
@@ -177,12 +177,12 @@ class TuningJobs:
             **dict.fromkeys(_ONLY_LISTED),
         }
 
-    def _summary_of(self, trial: Trial) -> dict[str, Any]:
+    def _summary_of(self, trial: Trial) -> Document:
         """A trial that may be another tuning job's."""
         name = trial.job.origin["TuningJobArn"].rpartition("/")[2]
         return {**trial.summary(), "TuningJobName": name}
 
-    def _list_trials(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_trials(self, context: RequestContext, request: Document) -> Document:
         name = request["HyperParameterTuningJobName"]
         job = self._jobs.find(ResourceKey(_TUNING_JOB, context.region, name))
         if job is None:
@@ -200,7 +200,7 @@ class _TrialJobs:
 
     training: JobOperations
 
-    def launch(self, region: str, request: Mapping[str, Any], origin: Mapping[str, Any]) -> Job:
+    def launch(self, region: str, request: Document, origin: Document) -> Job:
         return self.training.launch(RequestContext(region), request, origin)
 
     def stop(self, job: Job) -> None:
@@ -259,7 +259,7 @@ def _one_of_each(tuning: Tuning) -> Iterator[Candidate]:
         yield Candidate(definition, definition.space.draw(Random(0)))  # noqa: S311 - no secret
 
 
-def _unsupported(request: Mapping[str, Any]) -> Iterator[str]:
+def _unsupported(request: Document) -> Iterator[str]:
     """What only AWS can do."""
     if "Autotune" in request:
         yield "Autotune"
@@ -273,7 +273,7 @@ def _unsupported(request: Mapping[str, Any]) -> Iterator[str]:
         yield "TuningJobCompletionCriteria.ConvergenceDetected, since a random search does not converge"
 
 
-def _notes(request: Mapping[str, Any], tuning: Tuning) -> Iterator[str]:
+def _notes(request: Document, tuning: Tuning) -> Iterator[str]:
     """What is done otherwise than on AWS; stands in the log of the local AWS and in each trial's first status."""
     if tuning.strategy in _LEARNING:
         yield _RANDOM_NOTE.format(strategy=tuning.strategy)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
+
+from airflow_sm_pipelines.local.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class SearchSpace:
             yield dict(zip(self.names, values, strict=True))
 
 
-def read_space(ranges: Mapping[str, Any]) -> SearchSpace:
+def read_space(ranges: Document) -> SearchSpace:
     """The space of a ``ParameterRanges`` without `range_problems`; hinted hyperparameters have their hint only."""
     found: list[Range] = []
     for entry in ranges.get("IntegerParameterRanges", ()):
@@ -164,9 +166,9 @@ def read_space(ranges: Mapping[str, Any]) -> SearchSpace:
     return SearchSpace(tuple(found))
 
 
-def range_problems(ranges: Mapping[str, Any]) -> Iterator[str]:
+def range_problems(ranges: Document) -> Iterator[str]:
     """What the service would refuse of a ``ParameterRanges``: its rules are documented, the texts are assumed."""
-    kinds: tuple[tuple[str, Callable[[Mapping[str, Any]], tuple[float, float]]], ...] = (
+    kinds: tuple[tuple[str, Callable[[Document], tuple[float, float]]], ...] = (
         ("IntegerParameterRanges", _whole_ends),
         ("ContinuousParameterRanges", _ends),
     )
@@ -179,9 +181,7 @@ def range_problems(ranges: Mapping[str, Any]) -> Iterator[str]:
         yield f"hyperparameter {name} has {names.count(name)} ranges, but may have only one"
 
 
-def _end_problems(
-    entry: Mapping[str, Any], ends: Callable[[Mapping[str, Any]], tuple[float, float]], *, is_whole: bool
-) -> Iterator[str]:
+def _end_problems(entry: Document, ends: Callable[[Document], tuple[float, float]], *, is_whole: bool) -> Iterator[str]:
     name, scaling = entry["Name"], entry.get("ScalingType", AUTO)
     kind = "an integer" if is_whole else "a number"
     try:
@@ -197,11 +197,11 @@ def _end_problems(
         yield f"hyperparameter {name}: ScalingType {scaling} {SCALES[scaling].rule}"
 
 
-def _whole_ends(entry: Mapping[str, Any]) -> tuple[int, int]:
+def _whole_ends(entry: Document) -> tuple[int, int]:
     return int(entry["MinValue"]), int(entry["MaxValue"])
 
 
-def _ends(entry: Mapping[str, Any]) -> tuple[float, float]:
+def _ends(entry: Document) -> tuple[float, float]:
     low, high = float(entry["MinValue"]), float(entry["MaxValue"])
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(entry["Name"])

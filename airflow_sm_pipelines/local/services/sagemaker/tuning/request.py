@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.services.sagemaker.containers.training import is_built_in, metric_definitions
 from airflow_sm_pipelines.local.services.sagemaker.tuning.ranges import SearchSpace, range_problems, read_space
 
@@ -50,7 +50,7 @@ class TrialDefinition:
     name: str
     objective: Objective
     space: SearchSpace
-    members: Mapping[str, Any]
+    members: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Tuning:
     shares_results: bool
 
 
-def read_tuning(request: Mapping[str, Any]) -> Tuning:
+def read_tuning(request: Document) -> Tuning:
     """Read a request without `tuning_problems`."""
     config = request["HyperParameterTuningJobConfig"]
     limits, criteria = config["ResourceLimits"], config.get("TuningJobCompletionCriteria", {})
@@ -102,7 +102,7 @@ def read_tuning(request: Mapping[str, Any]) -> Tuning:
     )
 
 
-def _definition(config: Mapping[str, Any], members: Mapping[str, Any]) -> TrialDefinition:
+def _definition(config: Document, members: Document) -> TrialDefinition:
     objective, ranges = _objective(config, members) or {}, _ranges(config, members)
     return TrialDefinition(
         name=members.get("DefinitionName", ""),
@@ -112,34 +112,34 @@ def _definition(config: Mapping[str, Any], members: Mapping[str, Any]) -> TrialD
     )
 
 
-def _definitions(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _definitions(request: Document) -> list[Document]:
     if "TrainingJobDefinition" in request:
         return [request["TrainingJobDefinition"]]
     return list(request.get("TrainingJobDefinitions", ()))
 
 
-def _objective(config: Mapping[str, Any], members: Mapping[str, Any]) -> Mapping[str, str] | None:
+def _objective(config: Document, members: Document) -> Mapping[str, str] | None:
     found: Mapping[str, str] | None = members.get("TuningObjective", config.get("HyperParameterTuningJobObjective"))
     return found
 
 
-def _ranges(config: Mapping[str, Any], members: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = members.get("HyperParameterRanges", config.get("ParameterRanges", {}))
+def _ranges(config: Document, members: Document) -> Document:
+    found: Document = members.get("HyperParameterRanges", config.get("ParameterRanges", {}))
     return found
 
 
-def _parents(request: Mapping[str, Any]) -> list[Mapping[str, str]]:
+def _parents(request: Document) -> list[Mapping[str, str]]:
     found: list[Mapping[str, str]] = request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
     return found
 
 
-def _natural_number(config: Mapping[str, Any], definitions: tuple[TrialDefinition, ...]) -> int:
+def _natural_number(config: Document, definitions: tuple[TrialDefinition, ...]) -> int:
     if config["Strategy"] == GRID:
         return sum(definition.space.size for definition in definitions)
     return _DEFAULT_TRIALS
 
 
-def tuning_problems(request: Mapping[str, Any]) -> Iterator[str]:
+def tuning_problems(request: Document) -> Iterator[str]:
     """Rules that the API reference and the developer guide state in words (the texts are assumed)."""
     config = request["HyperParameterTuningJobConfig"]
     if ("TrainingJobDefinition" in request) == ("TrainingJobDefinitions" in request):
@@ -158,7 +158,7 @@ def tuning_problems(request: Mapping[str, Any]) -> Iterator[str]:
         yield f"ResourceLimits.MaxNumberOfTrainingJobs is required for the strategy {config['Strategy']}"
 
 
-def _definition_problems(config: Mapping[str, Any], members: Mapping[str, Any]) -> Iterator[str]:
+def _definition_problems(config: Document, members: Document) -> Iterator[str]:
     objective, ranges = _objective(config, members), _ranges(config, members)
     if objective is None:
         yield "an objective is required: HyperParameterTuningJobObjective, or TuningObjective of the definition"
@@ -180,7 +180,7 @@ def _definition_problems(config: Mapping[str, Any], members: Mapping[str, Any]) 
         yield from _grid_problems(config, ranges)
 
 
-def _is_emitted(metric: str, members: Mapping[str, Any]) -> bool:
+def _is_emitted(metric: str, members: Document) -> bool:
     """Whether an algorithm says that it has the metric; of those that do not say, AWS knows more than we."""
     algorithm = members["AlgorithmSpecification"]
     own = {definition["Name"] for definition in algorithm.get("MetricDefinitions", ())}
@@ -195,7 +195,7 @@ def _is_emitted(metric: str, members: Mapping[str, Any]) -> bool:
     return not own or metric in own
 
 
-def _grid_problems(config: Mapping[str, Any], ranges: Mapping[str, Any]) -> Iterator[str]:
+def _grid_problems(config: Document, ranges: Document) -> Iterator[str]:
     """Developer guide, "Grid search": categorical ranges only, and as many trials as there are combinations."""
     for member in ("IntegerParameterRanges", "ContinuousParameterRanges"):
         if ranges.get(member):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.runner import JobResult
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest
@@ -43,7 +44,7 @@ _STEP = 0.01
 class TrialJobs(Protocol):
     """Where trials run: the training jobs."""
 
-    def launch(self, region: str, request: Mapping[str, Any], origin: Mapping[str, Any]) -> Job:
+    def launch(self, region: str, request: Document, origin: Document) -> Job:
         """Create and start one."""
 
     def stop(self, job: Job) -> None:

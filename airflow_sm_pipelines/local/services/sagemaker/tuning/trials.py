@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus, JobTable, SecondaryStatus
 from airflow_sm_pipelines.local.services.sagemaker.tuning.request import Objective, Tuning
 from airflow_sm_pipelines.local.services.sagemaker.tuning.search import Candidate
@@ -36,7 +36,7 @@ def trial_name(tuning_job: str, number: int) -> str:
     return f"{tuning_job}-{number:03d}-{secrets.token_hex(4)}"
 
 
-def trial_request(candidate: Candidate, name: str, tags: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def trial_request(candidate: Candidate, name: str, tags: Sequence[Mapping[str, str]]) -> Document:
     """The CreateTrainingJob request of a trial.
 
     Args:
@@ -57,22 +57,22 @@ def trial_request(candidate: Candidate, name: str, tags: Sequence[Mapping[str, s
     }
 
 
-def _resources(members: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resources(members: Document) -> Document:
     """The resources of a trial; of several instance configurations the first, since AWS takes them in order."""
     if "ResourceConfig" in members:
-        found: Mapping[str, Any] = members["ResourceConfig"]
+        found: Document = members["ResourceConfig"]
         return found
     config = members["HyperParameterTuningResourceConfig"]
     first = config["InstanceConfigs"][0] if "InstanceConfigs" in config else {}
     return {**{key: config[key] for key in config if key not in {"InstanceConfigs", "AllocationStrategy"}}, **first}
 
 
-def _own_checkpoints(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _own_checkpoints(config: Document, name: str) -> Document:
     """A folder for each trial (*assumed*), else one would go on from another's checkpoints."""
     return {**config, "S3Uri": f"{config['S3Uri'].rstrip('/')}/{name}"}
 
 
-def trial_origin(tuning_arn: str, candidate: Candidate, note: str) -> dict[str, Any]:
+def trial_origin(tuning_arn: str, candidate: Candidate, note: str) -> Document:
     """What the service remembers of a trial beside its request."""
     origin = {"TuningJobArn": tuning_arn, "TunedHyperParameters": dict(candidate.values)}
     named = {"TrainingJobDefinitionName": candidate.definition.name} if candidate.definition.name else {}
@@ -116,7 +116,7 @@ class Trial:
             return "Pending"
         return "Failed" if self.value is None else "Succeeded"
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Document:
         """The trial as a ``HyperParameterTrainingJobSummary``, but for the name of its tuning job."""
         job, value = self.job, self.value
         final = {"Type": self.objective.kind, "MetricName": self.objective.metric, "Value": value}
