@@ -1,4 +1,4 @@
-"""The type of what requests and responses consist of."""
+"""The type of the bodies of requests and responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set on a local AWS."""
+"""The settings of a local AWS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRET_ACCESS_KEY = "local"  # noqa: S105 - a placeholder; nothing verifies sign
 class LocalSettings:
     """Settings of one local AWS.
 
-    Args:
+    Attributes:
         port: TCP port on 127.0.0.1; 0 takes a free one.
         region: Region of `LocalAws.environment` and of calls that are not signed.
         sandbox: How a job gets its own ``/opt/ml``: ``namespace``, ``proot``, ``rewrite``, or ``auto`` for the

@@ -1,4 +1,4 @@
-"""What takes the place of work and resources that a local AWS does not have.
+"""Stand-ins for the work and the resources that a local AWS does not have.
 
 By itself a local AWS runs what it can, and refuses the rest. Whoever starts it may hand it a stand-in
 (`airflow_sm_pipelines.local.settings.LocalSettings`). Then no job runs, and what a request names need not exist:

@@ -16,7 +16,7 @@ _BATCH_BYTES = 900_000
 
 
 class JobLog:
-    """Turns a stream of bytes into log events, one for each line.
+    """A log stream that gets one event for each line of a stream of bytes.
 
     Args:
         logs: CloudWatch Logs client.

@@ -1,4 +1,4 @@
-"""What all jobs of one local AWS share: clients, interpreter, sandbox, folders."""
+"""Everything that the jobs of one local AWS share: clients, interpreter, sandbox, folders."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class JobSite:
-    """Where jobs run.
+    """The place where jobs run.
 
-    Args:
+    Attributes:
         settings: Settings of the local AWS.
         work_dir: Parent of all job folders.
         sandbox: How a job gets its own ``/opt/ml``.
@@ -206,7 +206,7 @@ class JobSite:
         path.chmod(0o755)
 
     def environment(self, home: Path) -> dict[str, str]:
-        """The variables of every job, before its own.
+        """Return the variables of every job, before its own.
 
         Args:
             home: The job's home.

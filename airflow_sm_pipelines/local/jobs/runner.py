@@ -30,9 +30,9 @@ _MESSAGE_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """How a job ended.
+    """The end of a job.
 
-    Args:
+    Attributes:
         stopped: It was stopped, by a request or by its time limit.
         timed_out: It was stopped by its time limit.
         failure_reason: Why it failed; ``None`` if it did not.
@@ -48,7 +48,7 @@ class JobResult:
 
 
 class JobPhase(Enum):
-    """What a job does."""
+    """A phase of a job."""
 
     DOWNLOADING = auto()
     """Its inputs come."""
@@ -59,16 +59,16 @@ class JobPhase(Enum):
 
 
 class JobEvents(Protocol):
-    """Who is told about a job's life, in the job's thread."""
+    """A listener to a job's life, called in the job's thread."""
 
     def entered(self, phase: JobPhase) -> None:
-        """It does something else now."""
+        """Handle that the job has entered a phase."""
 
     def stopping(self) -> None:
-        """It is being stopped because of its time limit."""
+        """Handle that the job is being stopped because of its time limit."""
 
     def ended(self, result: JobResult) -> None:
-        """It has ended; nothing of it runs any more."""
+        """Handle that the job has ended; nothing of it runs any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class OwnWork:
 class JobOrder:
     """A job to run.
 
-    Args:
+    Attributes:
         folder_name: Unique among all jobs of this local AWS.
         region: Region of its S3 and log calls.
         plan: Makes the plan of its container, or its own work; may raise `JobFailure`.
@@ -117,7 +117,7 @@ class JobOrder:
 
 
 class Runner:
-    """Runs jobs of all kinds.
+    """A runner of jobs of all kinds.
 
     Args:
         site: Where they run.
@@ -288,7 +288,7 @@ class _Job:
 
 
 def _read_message(folder: JobFolder) -> str | None:
-    """First 1 KB of the job's message; a job whose message is not UTF-8 fails (same page as `_MESSAGE_BYTES`)."""
+    """Return the first 1 KB of the job's message; one that is not UTF-8 fails the job (page of `_MESSAGE_BYTES`)."""
     path = folder.opt_ml / "output" / "message"
     if not path.is_file() or path.is_symlink():
         return None

@@ -1,4 +1,4 @@
-"""Bringing a job's inputs from S3 and its outputs to S3."""
+"""Downloads of a job's inputs from S3 and uploads of its outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IGNORED_SUFFIX = ".sagemaker-ignored"
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``.
+    """Return the bucket and key of ``s3://bucket/key``.
 
     Raises:
         JobFailure: It is no S3 URI.
@@ -31,7 +31,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def exists(s3: BaseClient, uri: str) -> bool:
-    """Whether there is an object at a URI, or below it."""
+    """Tell whether there is an object at a URI, or below it."""
     bucket, prefix = split_uri(uri)
     try:
         return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"))
@@ -125,7 +125,7 @@ def copy_or_unpack(source: Path, target: Path) -> None:
 
 
 def _harmless(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Files and folders of an archive; what Python's own filter refuses is refused."""
+    """Yield the files and folders of an archive, none of them outside of its folder."""
     for member in archive.getmembers():
         parts = Path(member.name).parts
         if ".." in parts or "/" in parts:
@@ -163,7 +163,7 @@ def _put_file(s3: BaseClient, path: Path, bucket: str, key: str, output: S3Uploa
 
 
 class OutputUploader:
-    """Uploads one output, each state of a file once.
+    """An uploader of one output; it uploads each state of a file once.
 
     Args:
         s3: S3 client.

@@ -28,7 +28,7 @@ def install_requirements(code: Path) -> None:
 
 
 def interpreter_for(code: Path, folder: Path) -> str:
-    """The interpreter for one of several folders of code: this one, or a new environment with what the folder requires.
+    """Return the interpreter for a folder of code: this one, or a new environment with its requirements.
 
     Args:
         code: Folder that may hold a ``requirements.txt``.

@@ -14,7 +14,7 @@ PREFIX = "/_local/"
 
 
 class ControlEndpoints:
-    """Answers requests below `PREFIX`.
+    """The endpoints below `PREFIX`.
 
     Args:
         faults: The rules in force.

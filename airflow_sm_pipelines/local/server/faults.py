@@ -1,4 +1,4 @@
-"""Fault rules: what goes wrong with which calls, and how often.
+"""Fault rules: which calls fail, how, and how often.
 
 Rules are set by tests and users through ``/_local/faults``; each call takes at most one, the first in the order of
 setting that matches and is not used up.
@@ -19,7 +19,7 @@ from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 
 
 class FaultAction(StrEnum):
-    """What a rule does to a call."""
+    """An action of a fault rule."""
 
     ERROR = "error"
     """Answer an error instead of executing."""
@@ -39,9 +39,9 @@ class FaultAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobFault:
-    """What a fault rule wants of a job.
+    """A fault that a rule gives to a job.
 
-    Args:
+    Attributes:
         delay_seconds: Time before the job's command starts, or before the job fails.
         failure_reason: Why the job fails without running; ``None`` lets it run.
     """
@@ -54,7 +54,7 @@ class JobFault:
 class FaultRule:
     """One rule.
 
-    Args:
+    Attributes:
         service: Signing name of the service, e.g. ``sagemaker`` or ``s3``.
         operation: Regular expression that the whole operation name must match.
         action: What happens.
@@ -81,7 +81,7 @@ class FaultRule:
     reason: str = "InternalServerError: We encountered an internal error. Please try again."
 
     def applies(self, call: AwsCall) -> bool:
-        """Whether the call is one of those the rule is about."""
+        """Tell whether the rule applies to a call."""
         if call.service != self.service or not re.fullmatch(self.operation, call.operation):
             return False
         return all(
@@ -98,7 +98,7 @@ class FaultRule:
 
 
 class FaultTable:
-    """The rules in force, with how often each was met. Safe for use by many threads."""
+    """The rules in force and how often each was applied. Safe for use by many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -118,7 +118,7 @@ class FaultTable:
             return [self._described(number) for number in numbers]
 
     def describe(self) -> list[Document]:
-        """Rules as JSON, each with its ``id``, ``seen`` (matching calls) and ``hits`` (calls it acted on)."""
+        """Return the rules as JSON with their ``id``, ``seen`` (matching calls) and ``hits`` (calls it acted on)."""
         with self._lock:
             return [self._described(number) for number in self._rules]
 
@@ -129,7 +129,7 @@ class FaultTable:
             self._seen.clear()
 
     def take(self, call: AwsCall) -> FaultRule | None:
-        """The rule that acts on this call, if any; counts the call."""
+        """Return the rule that acts on this call, if any; counts the call."""
         with self._lock:
             for number, rule in self._rules.items():
                 if not rule.applies(call):
@@ -213,7 +213,7 @@ def _pattern_problems(entry: Document) -> Iterable[str]:
 
 
 def _member_text(members: Any, path: str) -> str | None:
-    """Text of a member, e.g. ``AppSpecification.ImageUri``; ``None`` if the request has none there."""
+    """Return the text of a member, e.g. ``AppSpecification.ImageUri``; ``None`` if the request has none there."""
     value = members
     for name in path.split("."):
         if not isinstance(value, Mapping) or name not in value:

@@ -100,7 +100,7 @@ class LocalAws:
         return self._parts.clients.get(service, self.settings.region, endpoint_url)
 
     def environment(self) -> dict[str, str]:
-        """Variables with which any AWS SDK talks to this local AWS.
+        """Return the variables with which any AWS SDK talks to this local AWS.
 
         Raises:
             LocalAwsError: It is not running.

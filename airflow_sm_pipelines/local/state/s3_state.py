@@ -110,6 +110,6 @@ def _kept(response: Response) -> list[tuple[str, str]]:
 
 
 def _keys(body: bytes) -> list[str]:
-    """Keys of a DeleteObjects request."""
+    """Return the keys of a DeleteObjects request."""
     document = ElementTree.fromstring(body)  # noqa: S314 - moto has accepted it, and it is the user's own
     return [element.text or "" for element in document.iter() if element.tag.rpartition("}")[2] == "Key"]

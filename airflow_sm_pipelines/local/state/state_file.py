@@ -1,4 +1,4 @@
-"""What outlives the process: one SQLite file with named collections of JSON documents, and of S3 objects.
+"""The state that outlives the process: one SQLite file with named collections of JSON documents and of S3 objects.
 
 Every change is written before the call that made it is answered. Without a file there are plain dictionaries instead,
 and nothing outlives the process.
@@ -33,9 +33,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class RecordForm(Generic[Key, Value]):
-    """How the entries of a collection are written.
+    """The stored form of a collection's entries.
 
-    Args:
+    Attributes:
         write_key: The key as a text.
         read_key: The reverse.
         write: The value as plain JSON.

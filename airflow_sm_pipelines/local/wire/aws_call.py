@@ -1,4 +1,4 @@
-"""What an HTTP request means as a call of AWS: service, region, operation, members."""
+"""The meaning of an HTTP request as an AWS call: service, region, operation, members."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CREDENTIAL_SCOPE = re.compile(r"(?P<key>[^/=\s]+)/\d{8}/(?P<region>[^/]*)/(?P<s
 class AwsCall:
     """One request, seen as a call of an AWS operation.
 
-    Args:
+    Attributes:
         request_id: Drawn here; the answer carries it.
         invocation_id: The SDK's own identifier, the same for all its retries of one call; may be empty.
         service: Signing name from the credential scope, e.g. ``sagemaker`` or ``s3``; empty if not signed.
@@ -79,7 +79,7 @@ def read_call(environ: Document, default_region: str) -> AwsCall:
 
 
 def read_body(environ: Document) -> bytes:
-    """The whole body, leaving the input rewound for whoever reads it next."""
+    """Return the whole body, leaving the input rewound for whoever reads it next."""
     stream: BytesIO = environ["wsgi.input"]
     stream.seek(0)
     body = stream.read()

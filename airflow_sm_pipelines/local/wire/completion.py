@@ -1,4 +1,4 @@
-"""A request with everything that the model requires: what is missing gets a synthetic value.
+"""Completion of requests: required members that are missing get synthetic values.
 
 For a stand-in that accepts what AWS would refuse: no operation is to see an incomplete request.
 """

@@ -1,4 +1,4 @@
-"""A service in the AWS JSON 1.1 protocol, driven by botocore's model of it."""
+"""Services in the AWS JSON 1.1 protocol, driven by botocore's models."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from airflow_sm_pipelines.local.wire.validation import validate_request
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What an operation knows besides its request.
+    """The context of a request.
 
-    Args:
+    Attributes:
         region: Region that the request was signed for.
         job_fault: What a fault rule wants of the job that this request creates.
     """
@@ -41,7 +41,7 @@ class Operations(Protocol):
     """A part of a service."""
 
     def operations(self) -> Mapping[str, Operation]:
-        """Its operations by name."""
+        """Return the operations by name."""
 
 
 class Service(Protocol):

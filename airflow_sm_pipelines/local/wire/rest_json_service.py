@@ -1,4 +1,4 @@
-"""A service in the AWS REST-JSON protocol, driven by botocore's model of it."""
+"""Services in the AWS REST-JSON protocol, driven by botocore's models."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from airflow_sm_pipelines.local.documents import Document
 class RestRequest:
     """A request as it came.
 
-    Args:
+    Attributes:
         path_members: Values in the path, by their names there.
         query_string: Undecoded query.
         headers: Values by name, in lower case.
@@ -81,7 +81,7 @@ def _of_query(shape: Shape, values: Sequence[str]) -> Any:
 
 
 def _typed(shape: Shape, text: str) -> Any:
-    """A value of a query or header in its own type; one that has another comes as text, which validation refuses."""
+    """Return a value of a query or header in its own type, or as text if it has another (refused later)."""
     match shape.type_name:
         case "boolean" if text in ("true", "false"):
             return text == "true"

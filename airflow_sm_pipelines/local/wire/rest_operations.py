@@ -1,4 +1,4 @@
-"""Names of operations in REST protocols, where only method, path and query tell them.
+"""The names of operations in REST protocols, from method, path and query.
 
 The rules come from the ``http`` traits in botocore's service models, so that a fault rule or an assertion can say
 ``PutObject`` although no request carries that word.
@@ -48,7 +48,7 @@ class _Request:
 def find_rest_operation(
     service: str, method: str, path: str, query_string: str, headers: Set[str] = frozenset()
 ) -> tuple[str, Mapping[str, str]] | None:
-    """Name and path members of the operation that a REST request calls, or ``None``.
+    """Return the name and path members of the operation that a REST request calls, or ``None``.
 
     Args:
         service: Name of the service in botocore.
@@ -67,7 +67,7 @@ def find_rest_operation(
 
 @cache
 def _routes(service: str) -> tuple[_Route, ...]:
-    """All routes of a service, the most specific first."""
+    """Return all routes of a service, the most specific first."""
     model = botocore.session.get_session().get_service_model(service)
     routes = [_route(model, name) for name in model.operation_names]
     return tuple(sorted(routes, key=_generality))
@@ -94,7 +94,7 @@ def _route(model: ServiceModel, name: str) -> _Route:
 
 
 def _names_at(location: str, members: Document, required: Iterable[str]) -> Iterator[str]:
-    """Wire names of the required members that stand at a location of the request."""
+    """Yield wire names of the required members that stand at a location of the request."""
     for member in required:
         serialization = members[member].serialization
         if serialization.get("location") == location:
@@ -102,7 +102,7 @@ def _names_at(location: str, members: Document, required: Iterable[str]) -> Iter
 
 
 def _path_pattern(template: str) -> re.Pattern[str]:
-    """A path template such as ``/{Bucket}/{Key+}`` as a pattern; a final slash is optional."""
+    """Return a path template such as ``/{Bucket}/{Key+}`` as a pattern; a final slash is optional."""
     pattern = ""
     for piece in re.split(r"(\{[^}]+\})", unquote(template).rstrip("/")):
         if piece.startswith("{"):

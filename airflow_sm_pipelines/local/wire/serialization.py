@@ -1,4 +1,4 @@
-"""A result in the JSON form of botocore's model of it."""
+"""Serialization of results to JSON, driven by botocore's models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request against botocore's model of it, with the messages that AWS gives.
+"""Validation of requests against botocore's models, with AWS's own messages.
 
 AWS documents the constraints (they are the model) and the error code; the texts are those that its services answer.
 Two things are stricter or guessed, and marked so below: members that the model does not know, and their text.
@@ -118,7 +118,7 @@ _CHECKS: Mapping[str, Callable[[Shape, Any, str], Iterator[Violation]]] = {
 
 
 def _join(path: str, name: str) -> str:
-    """AWS names members by their Java field: first letter in lower case."""
+    """Return the path of a member; AWS names members by their Java field: first letter in lower case."""
     field = name[:1].lower() + name[1:]
     return f"{path}.{field}" if path else field
 
@@ -130,7 +130,7 @@ def _at(shape: Shape, value: object, path: str) -> str:
 
 
 def _java(value: object) -> str:
-    """A value as AWS's Java services print it."""
+    """Return a value as AWS's Java services print it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):

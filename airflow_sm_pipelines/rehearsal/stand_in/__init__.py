@@ -1,1 +1,1 @@
-"""What the local AWS does in a rehearsal instead of running jobs: outcomes, synthetic outputs, notes of refusals."""
+"""The local AWS's stand-in for a rehearsal: outcomes, synthetic outputs, notes of refusals."""

@@ -1,4 +1,4 @@
-"""What Describe tells of the synthetic results of jobs that the local AWS has no runtime for."""
+"""The synthetic results in the Describe responses of jobs that the local AWS has no runtime for."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class SyntheticObject:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticWork:
-    """What a job of a rehearsal pretends to do.
+    """The work that a job of a rehearsal pretends to do.
 
     Attributes:
         log_group: CloudWatch log group of its log.

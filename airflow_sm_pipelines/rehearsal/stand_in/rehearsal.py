@@ -32,7 +32,7 @@ _MISSING_RESOURCES: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """How jobs end, and what they write, in a rehearsal; see `airflow_sm_pipelines.local.stand_in.StandIn`.
+    """The ends and the outputs of jobs in a rehearsal; see `airflow_sm_pipelines.local.stand_in.StandIn`.
 
     Attributes:
         outcomes: How the jobs of a step end, by the step's name; those of other steps complete.
@@ -148,5 +148,5 @@ def _tags_in_name(name: str) -> dict[str, str]:
 
 
 def _without_iteration(step: str) -> str:
-    """A step in the body of a ForEach calls itself ``<step>-<index>``; no other step has such a name."""
+    """Return the name of a step; in the body of a ForEach it is ``<step>-<index>``, and nowhere else."""
     return re.sub(r"-[0-9]+$", "", step)

@@ -1,4 +1,4 @@
-"""What the local AWS runs for a step's HadoopJarStep.
+"""The command that the local AWS runs for a step's HadoopJarStep.
 
 It has two of EMR's jars, under the names that EMR documents: ``command-runner.jar``, which runs its arguments as a
 command, and ``script-runner.jar``, which brings a script from S3 and runs it. Commands are those of this machine:
@@ -25,7 +25,7 @@ _START_SCRIPT = 'chmod +x "$0" && exec "$0" "$@"'
 
 
 def plan_step(cluster: Cluster, step: EmrStep) -> ContainerPlan:
-    """The work of a step.
+    """Return the work of a step.
 
     Raises:
         JobFailure: The local AWS cannot run it.
@@ -56,7 +56,7 @@ def plan_step(cluster: Cluster, step: EmrStep) -> ContainerPlan:
 
 
 def log_stream(cluster: Cluster, step: EmrStep) -> str:
-    """The log stream of a step."""
+    """Return the log stream of a step."""
     return f"{cluster.id}/{step.id}"
 
 
@@ -78,7 +78,7 @@ def _script(arguments: list[str]) -> tuple[tuple[str, ...], tuple[S3Download, ..
 
 
 def output_lines(logs: BaseClient, cluster: Cluster, step: EmrStep) -> list[str]:
-    """The output of a step; empty if it never started."""
+    """Return the output of a step; empty if it never started."""
     try:
         answer = logs.get_log_events(
             logGroupName=LOG_GROUP, logStreamName=log_stream(cluster, step), startFromHead=False, limit=10_000

@@ -1,4 +1,4 @@
-"""What EMR says about clusters and steps."""
+"""Descriptions and summaries of clusters and steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ECHOED = (
 
 
 def describe_cluster(cluster: Cluster) -> Document:
-    """``Cluster`` of DescribeCluster."""
+    """Return ``Cluster`` of DescribeCluster."""
     request, instances = cluster.request, cluster.request["Instances"]
     return {
         **summarize_cluster(cluster),
@@ -37,7 +37,7 @@ def describe_cluster(cluster: Cluster) -> Document:
 
 
 def summarize_cluster(cluster: Cluster) -> Document:
-    """A summary of ListClusters."""
+    """Return a summary of ListClusters."""
     ending = cluster.ending
     reason = {"Code": ending.code, "Message": ending.message} if ending else {}
     return {
@@ -58,13 +58,13 @@ def summarize_cluster(cluster: Cluster) -> Document:
 
 
 def describe_step(cluster: Cluster, step: EmrStep) -> Document:
-    """``Step`` of DescribeStep."""
+    """Return ``Step`` of DescribeStep."""
     role = {"ExecutionRoleArn": step.role} if step.role else {}
     return {**summarize_step(cluster, step), **role}
 
 
 def summarize_step(cluster: Cluster, step: EmrStep) -> Document:
-    """A summary of ListSteps."""
+    """Return a summary of ListSteps."""
     runs = step.config["HadoopJarStep"]
     return {
         "Id": step.id,
@@ -90,7 +90,7 @@ def summarize_step(cluster: Cluster, step: EmrStep) -> Document:
 
 
 def log_uri(cluster: Cluster, step: EmrStep) -> str | None:
-    """Where the output of a step goes (EMR management guide, "View log files"); ``None`` without a LogUri."""
+    """Return where the output of a step goes (EMR management guide, "View log files"); ``None`` without a LogUri."""
     folder = cluster.request.get("LogUri")
     return f"{folder.rstrip('/')}/{cluster.id}/steps/{step.id}/stdout.gz" if folder else None
 

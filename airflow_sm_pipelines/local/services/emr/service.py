@@ -61,7 +61,7 @@ class EmrClusters:
         self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "RunJobFlow": self._run_job_flow,
             "DescribeCluster": self._describe_cluster,
@@ -177,7 +177,7 @@ class EmrClusters:
         return lambda: work
 
     def ended(self, cluster: Cluster, step: EmrStep, result: JobResult) -> None:
-        """A step has ended: keep its log, tell why it failed, let the next one start."""
+        """Keep the log of a step that has ended, note why it failed, and start the next one."""
         lines = output_lines(self._clients.get("logs", cluster.region), cluster, step)
         self._keep_log(cluster, step, lines)
         reason = result.failure_reason or ""
@@ -215,7 +215,7 @@ class EmrClusters:
         return {}
 
     def _cluster(self, context: RequestContext, cluster_id: str, refusal: str = "") -> Cluster:
-        """The cluster of an id.
+        """Return the cluster of an id.
 
         Raises:
             AwsError: There is none; with ``refusal``, in the words of the older operations.
@@ -230,17 +230,17 @@ class EmrClusters:
 
 @dataclass(frozen=True, slots=True)
 class _StepEvents:
-    """Tells the clusters of a step's end."""
+    """The listener that tells the clusters when a step has ended."""
 
     clusters: EmrClusters
     cluster: Cluster
     step: EmrStep
 
     def entered(self, phase: JobPhase) -> None:
-        """A step is RUNNING from its start to its end."""
+        """Do nothing: a step is RUNNING from its start to its end."""
 
     def stopping(self) -> None:
-        """Steps have no time limit."""
+        """Do nothing: steps have no time limit."""
 
     def ended(self, result: JobResult) -> None:
         self.clusters.ended(self.cluster, self.step, result)
@@ -255,7 +255,7 @@ def _invalid(message: str) -> AwsError:
 
 
 def _page(found: Sequence[Entry], request: Document, name: Callable[[Entry], str]) -> tuple[list[Entry], str | None]:
-    """One page: what comes after the entry that the marker names."""
+    """Return one page: what comes after the entry that the marker names."""
     names = [name(one) for one in found]
     start = 0
     if marker := request.get("Marker"):

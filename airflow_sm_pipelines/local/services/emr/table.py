@@ -1,4 +1,4 @@
-"""Clusters and their steps: who is in which state, and who may start next."""
+"""Clusters and their steps: their states, and which step may start next."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ENDED = frozenset({ClusterState.TERMINATED, ClusterState.TERMINATED_WITH_ERRORS}
 
 @dataclass(frozen=True, slots=True)
 class ClusterEnding:
-    """Why a cluster ends; codes are those of ClusterStateChangeReasonCode."""
+    """A reason for a cluster's end; codes are those of ClusterStateChangeReasonCode."""
 
     code: str
     message: str
@@ -68,7 +68,7 @@ ON_REQUEST = ClusterEnding("USER_REQUEST", "Terminated by user request", Cluster
 class EmrStep:
     """One step at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         id: Its id, ``s-…``.
         config: Its StepConfig.
         state: Its state.
@@ -96,7 +96,7 @@ class EmrStep:
 class Cluster:
     """One cluster at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         id: Its id, ``j-…``.
         region: Its region.
         request: The RunJobFlow request.
@@ -129,11 +129,11 @@ class Cluster:
         return bool(self.request["Instances"].get("KeepJobFlowAliveWhenNoSteps"))
 
     def step(self, step_id: str) -> EmrStep | None:
-        """One of its steps."""
+        """Return one of the steps; ``None`` if there is no such step."""
         return next((step for step in self.steps if step.id == step_id), None)
 
     def settled(self) -> Cluster:
-        """The cluster in the state that its steps put it in."""
+        """Return the cluster in the state that its steps put it in."""
         active = [step for step in self.steps if step.state in ACTIVE]
         if self.ending is None and not active and self.steps and not self.keeps_alive:
             return replace(self, ending=STEPS_DONE).settled()
@@ -167,19 +167,19 @@ class ClusterTable:
             return cluster
 
     def find(self, region: str, cluster_id: str) -> Cluster | None:
-        """A cluster as it is now, or ``None``."""
+        """Return a cluster as it is now, or ``None``."""
         with self._lock:
             found = self._clusters.get(cluster_id)
             return found if found is not None and found.region == region else None
 
     def clusters(self, region: str) -> list[Cluster]:
-        """All clusters of a region, the newest first."""
+        """Return all clusters of a region, the newest first."""
         with self._lock:
             found = [cluster for cluster in self._clusters.values() if cluster.region == region]
         return found[::-1]
 
     def count(self) -> dict[str, int]:
-        """How many clusters there are in each state."""
+        """Return how many clusters there are in each state."""
         with self._lock:
             states = [cluster.state for cluster in self._clusters.values()]
         return {state.value: states.count(state) for state in ClusterState}
@@ -235,7 +235,7 @@ class ClusterTable:
             return step.state
 
     def end_step(self, cluster_id: str, step_id: str, *, stopped: bool, failure_reason: str) -> list[EmrStep]:
-        """A running step has ended; its ActionOnFailure may want other running ones stopped, which are returned."""
+        """End a running step, and return the other running steps that its ActionOnFailure wants stopped."""
         with self._lock:
             step, to_stop = self._step(cluster_id, step_id), list[EmrStep]()
             message = ""

@@ -56,7 +56,7 @@ class EmrServerless:
         self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateApplication": self._create_application,
             "GetApplication": self._get_application,
@@ -191,7 +191,7 @@ _STATES: Mapping[JobPhase, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _RunEvents:
-    """Keeps the table up to date."""
+    """The listener that keeps the table up to date."""
 
     table: ServerlessTable
     run: str
@@ -200,7 +200,7 @@ class _RunEvents:
         self.table.change_run(self.run, _STATES[phase])
 
     def stopping(self) -> None:
-        """A run that exceeds its time is cancelled; what the service calls it then is *assumed*."""
+        """Cancel a run that exceeds its time (*assumed*: the name of its state)."""
         self.table.change_run(self.run, "CANCELLING")
 
     def ended(self, result: JobResult) -> None:
@@ -213,7 +213,7 @@ class _RunEvents:
 
 
 def _plan(run: ServerlessRun) -> ContainerPlan:
-    """The work of a job run.
+    """Return the work of a job run.
 
     Raises:
         JobFailure: The local AWS cannot run it.
@@ -278,12 +278,12 @@ def _folder_name(run: ServerlessRun) -> str:
 
 
 def _several(value: str | Sequence[str] | None) -> Sequence[str]:
-    """A list from the query, which is a text if it has one entry only."""
+    """Return a list from the query, which is a text if it has one entry only."""
     return [value] if isinstance(value, str) else (value or [])
 
 
 def _page(found: Sequence[Entry], request: Document) -> tuple[list[Entry], str | None]:
-    """One page: what comes after the entry that the token names."""
+    """Return one page: what comes after the entry that the token names."""
     names, start = [one.id for one in found], 0
     if token := request.get("nextToken"):
         if token not in names:

@@ -26,7 +26,7 @@ LIVE_RUNS = frozenset({"SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "CANCELLI
 class ServerlessApplication:
     """One application at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         id: Its id.
         region: Its region.
         request: The CreateApplication request.
@@ -61,7 +61,7 @@ class ServerlessApplication:
 class ServerlessRun:
     """One job run at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         id: Its id.
         application: Its application's id.
         region: Its region.
@@ -102,7 +102,7 @@ class ServerlessTable:
         self._tokens: dict[tuple[str, ...], tuple[Document, str]] = {}
 
     def count(self) -> dict[str, int]:
-        """How many job runs there are in each state."""
+        """Return how many job runs there are in each state."""
         with self._lock:
             states = [run.state for run in self._runs.values()]
         return {state: states.count(state) for state in sorted(set(states))}
@@ -129,7 +129,7 @@ class ServerlessTable:
             return application
 
     def application(self, region: str, application_id: str) -> ServerlessApplication:
-        """An application as it is now.
+        """Return an application as it is now.
 
         Raises:
             AwsError: ``ResourceNotFoundException``: there is none.
@@ -141,12 +141,12 @@ class ServerlessTable:
         return found
 
     def has_application(self, region: str, application_id: str) -> bool:
-        """Whether there is such an application."""
+        """Tell whether there is such an application."""
         with self._lock:
             return application_id in self._applications and self._applications[application_id].region == region
 
     def applications(self, region: str) -> list[ServerlessApplication]:
-        """All applications of a region, the newest first."""
+        """Return all applications of a region, the newest first."""
         with self._lock:
             found = [one for one in self._applications.values() if one.region == region]
         return found[::-1]
@@ -190,7 +190,7 @@ class ServerlessTable:
             return True, run
 
     def run(self, region: str, application_id: str, run_id: str) -> ServerlessRun:
-        """A job run as it is now.
+        """Return a job run as it is now.
 
         Raises:
             AwsError: ``ResourceNotFoundException``: there is none.
@@ -202,7 +202,7 @@ class ServerlessTable:
         return found
 
     def runs(self, region: str, application_id: str, states: frozenset[str] = frozenset()) -> list[ServerlessRun]:
-        """Job runs of an application, the newest first, all or those in some states."""
+        """Return the job runs of an application, the newest first, all or those in some states."""
         with self._lock:
             found = [
                 run
@@ -229,7 +229,7 @@ class ServerlessTable:
     # -- tags ------------------------------------------------------------------------------------------------------
 
     def tags(self, arn: str) -> Mapping[str, str]:
-        """The tags of an application or a job run.
+        """Return the tags of an application or a job run.
 
         Raises:
             AwsError: ``ResourceNotFoundException``: there is neither.

@@ -34,9 +34,9 @@ _START_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """How an invocation ended.
+    """The result of an invocation.
 
-    Args:
+    Attributes:
         payload: What the handler returned as JSON text, or its error.
         is_error: Whether it is an error.
         log_tail: The last 4 KB of its log.
@@ -48,7 +48,7 @@ class InvocationResult:
 
 
 class HandlerProcesses:
-    """Runs handlers.
+    """A runner of handlers.
 
     Args:
         site: What all processes of the local AWS share.
@@ -98,7 +98,7 @@ class HandlerProcesses:
         return InvocationResult(payload, is_error, log.tail)
 
     def _environment(self, invocation: _Invocation) -> dict[str, str]:
-        """The variables that Lambda sets (developer guide, "Defined runtime environment variables")."""
+        """Return the variables that Lambda sets (developer guide, "Defined runtime environment variables")."""
         configuration, layers = invocation.function.configuration, invocation.layers
         own: Mapping[str, str] = configuration.get("Environment", {}).get("Variables", {})
         base = self._site.environment(invocation.folder / "home")
@@ -135,7 +135,7 @@ class _Invocation:
         self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{request_id.replace('-', '')}"
 
     def described(self, client_context: Document | None) -> Document:
-        """What the runtime makes the handler's context object of."""
+        """Return the values of the handler's context object, for the runtime."""
         return {
             "aws_request_id": self.request_id,
             "function_name": self.function.reference.name,
@@ -149,7 +149,7 @@ class _Invocation:
         }
 
     def result(self, exit_code: int, *, in_time: bool) -> tuple[str, bool]:
-        """Payload, and whether it is an error."""
+        """Return the payload, and whether it is an error."""
         try:
             document = json.loads((self.folder / "result.json").read_text())
         except (FileNotFoundError, ValueError):
@@ -172,7 +172,7 @@ class _Invocation:
 
 
 class _Log:
-    """What the handler prints, between the lines of the platform: to CloudWatch Logs, and its end to the caller."""
+    """The handler's output between the platform's lines: all of it in CloudWatch Logs, its end for the caller."""
 
     def __init__(self, logs: BaseClient, invocation: _Invocation) -> None:
         self._invocation = invocation

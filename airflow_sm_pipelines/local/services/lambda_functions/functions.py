@@ -46,7 +46,7 @@ _CODE_MEMBERS = ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion", "ImageUri")
 
 
 class FunctionOperations:
-    """Everything about functions but invoking them.
+    """The operations on functions, except Invoke.
 
     Args:
         table: The functions.
@@ -60,7 +60,7 @@ class FunctionOperations:
         self._clients = clients
 
     def operations(self) -> Mapping[str, Operation]:
-        """Its operations by name."""
+        """Return the operations by name."""
         return {
             "CreateFunction": self._create,
             "GetFunction": self._get,

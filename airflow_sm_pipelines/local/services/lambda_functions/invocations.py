@@ -21,7 +21,7 @@ _MOST_BYTES = 6 * 1024 * 1024
 
 
 class Invocations:
-    """Invoking functions.
+    """The operation Invoke.
 
     Args:
         table: The functions.
@@ -39,7 +39,7 @@ class Invocations:
         self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
-        """Its operations by name."""
+        """Return the operations by name."""
         return {"Invoke": self._invoke}
 
     def _invoke(self, context: RequestContext, request: Document) -> Document:

@@ -36,7 +36,7 @@ class Layers:
         self._lock = threading.Lock()
 
     def operations(self) -> Mapping[str, Operation]:
-        """Its operations by name."""
+        """Return the operations by name."""
         return {
             "PublishLayerVersion": self._publish,
             "GetLayerVersion": self._get,
@@ -44,7 +44,7 @@ class Layers:
         }
 
     def archives(self, arns: list[str]) -> list[bytes]:
-        """The archives of some layer versions, in the order of the ARNs.
+        """Return the archives of some layer versions, in the order of the ARNs.
 
         Raises:
             AwsError: One does not exist.
@@ -52,7 +52,7 @@ class Layers:
         return [self._archive(arn) for arn in arns]
 
     def size(self, arn: str) -> int:
-        """Size of a layer version's archive in bytes.
+        """Return the size of a layer version's archive in bytes.
 
         Raises:
             AwsError: It does not exist.

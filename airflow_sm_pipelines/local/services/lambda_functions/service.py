@@ -15,7 +15,7 @@ from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 
 
 def lambda_operations(file: StateFile | None, site: JobSite) -> Mapping[str, Operation]:
-    """The operations by name.
+    """Return the operations by name.
 
     Args:
         file: Where functions and layers are kept; ``None`` keeps them in memory.

@@ -1,4 +1,4 @@
-"""The functions and layers that there are: plain JSON documents, changed as wholes."""
+"""The table of functions: plain JSON documents, changed as wholes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_sm_pipelines.local.services.lambda_functions.names import LATEST, F
 class FunctionVersion:
     """One version of a function, as it is invoked.
 
-    Args:
+    Attributes:
         reference: How the caller has named it.
         version: The version that this means.
         configuration: Its configuration, as the API shows it.
@@ -62,7 +62,7 @@ class FunctionTable:
             return _shown(latest)
 
     def find(self, reference: FunctionReference) -> FunctionVersion:
-        """The version that a reference means.
+        """Return the version that a reference means.
 
         Raises:
             AwsError: It is not there.
@@ -77,7 +77,7 @@ class FunctionTable:
             return FunctionVersion(reference, version or LATEST, _shown(found), code)
 
     def document(self, reference: FunctionReference) -> Document:
-        """The whole document of a function.
+        """Return the whole document of a function.
 
         Raises:
             AwsError: It is not there.
@@ -146,7 +146,7 @@ class FunctionTable:
                 document["versions"] = rest
 
     def all_of(self, region: str) -> list[Document]:
-        """The latest configurations of a region, by name."""
+        """Return the latest configurations of a region, by name."""
         with self._lock:
             keys = sorted(key for key in self._documents if key.startswith(f"{region}/"))
             return [_shown(self._documents[key]["versions"][LATEST]) for key in keys]

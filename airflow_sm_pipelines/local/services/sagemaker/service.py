@@ -34,7 +34,7 @@ from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 def sagemaker_operations(
     file: StateFile | None, jobs: JobTable, clients: Clients, runner: Runner, settings: LocalSettings
 ) -> Mapping[str, Operation]:
-    """The operations by name.
+    """Return the operations by name.
 
     Args:
         file: Where everything is kept; ``None`` keeps it in memory.

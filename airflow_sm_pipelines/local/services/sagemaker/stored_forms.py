@@ -1,4 +1,4 @@
-"""How jobs, resources and tags are written into the state file."""
+"""The stored forms of jobs and resources in the state file."""
 
 from __future__ import annotations
 

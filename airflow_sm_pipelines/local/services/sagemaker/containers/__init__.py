@@ -1,1 +1,1 @@
-"""What a job runs: the plans of containers."""
+"""The containers of jobs: requests as commands, files and variables."""

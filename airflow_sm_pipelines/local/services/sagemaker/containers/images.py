@@ -1,4 +1,4 @@
-"""Which images the local AWS has a runtime for."""
+"""The images that the local AWS has a runtime for."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _LAST_PICKLED = (1, 2)
 
 
 def is_xgboost(image: str) -> bool:
-    """Whether an image is the built-in XGBoost algorithm."""
+    """Tell whether an image is the built-in XGBoost algorithm."""
     return _XGBOOST.search(image) is not None
 
 
 def is_model_monitor(image: str) -> bool:
-    """Whether an image is the analyzer of Model Monitor."""
+    """Tell whether an image is the analyzer of Model Monitor."""
     return _MODEL_MONITOR.search(image) is not None
 
 
 def is_clarify(image: str) -> bool:
-    """Whether an image is that of SageMaker Clarify."""
+    """Tell whether an image is that of SageMaker Clarify."""
     return _CLARIFY.search(image) is not None
 
 
 def pickles_its_model(image: str) -> bool:
-    """Whether this version of the XGBoost image saves its model with pickle.
+    """Tell whether this version of the XGBoost image saves its model with pickle.
 
     Up to 1.2 it does; since 1.3 it calls ``Booster.save_model`` (developer guide, "How to use SageMaker AI XGBoost").
     A tag that is no such version (``latest`` and ``1`` stand for 0.72) counts as old.
@@ -42,7 +42,7 @@ def pickles_its_model(image: str) -> bool:
 
 
 def no_runtime(image: str, how: str) -> JobFailure:
-    """The failure of a job whose image is unknown here.
+    """Return the failure of a job whose image is unknown here.
 
     Args:
         image: The image.

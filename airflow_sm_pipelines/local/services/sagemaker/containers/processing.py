@@ -24,7 +24,7 @@ _DEFAULT_RUNTIME_SECONDS = 86_400
 
 
 def plan_container(job: Job) -> ContainerPlan:
-    """The work of a processing job.
+    """Return the work of a processing job.
 
     Raises:
         JobFailure: The job needs something that the local AWS does not do; nothing is silently left out.
@@ -53,7 +53,7 @@ def plan_container(job: Job) -> ContainerPlan:
 
 
 def log_stream(job: Job) -> str:
-    """The CloudWatch log stream of a processing job's container."""
+    """Return the CloudWatch log stream of a processing job's container."""
     return f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp() * 1000)}"
 
 
@@ -91,7 +91,7 @@ def _outputs(request: Document) -> list[Document]:
 
 
 def _job_config(job: Job) -> Document:
-    """``processingjobconfig.json``: the request with the job's ARN, without the tags."""
+    """Return ``processingjobconfig.json``: the request with the job's ARN, without the tags."""
     members = {name: value for name, value in job.request.items() if name != "Tags"}
     return {"ProcessingJobArn": job.key.arn, **members}
 
@@ -104,7 +104,7 @@ _UNSUPPORTED_S3_INPUT: Mapping[str, Callable[[Document], bool]] = {
 
 
 def _unsupported(request: Document) -> Iterator[str]:
-    """What the local AWS cannot do, each with its place in the request.
+    """Yield the members that the local AWS does not support, each with its place in the request.
 
     ``ShardedByS3Key`` needs no mention: it differs from ``FullyReplicated`` only with several instances.
     """

@@ -1,4 +1,4 @@
-"""Script mode of training jobs: what SageMaker's training toolkit makes of hyperparameters and configuration.
+"""Script mode of training jobs, as SageMaker's training toolkit derives it from hyperparameters.
 
 Source: sagemaker-training-toolkit 5.1 (README, "Environment variables", and its behaviour when run).
 """
@@ -36,7 +36,7 @@ _INFO = 20
 class Script:
     """The user's script.
 
-    Args:
+    Attributes:
         program: Its file, relative to the code directory.
         source: ``s3://…/sourcedir.tar.gz``, a path in the container, or empty: it is in the code directory already.
     """
@@ -46,7 +46,7 @@ class Script:
 
 
 def find_script(hyperparameters: Mapping[str, str], environment: Mapping[str, str]) -> Script | None:
-    """The script that a job runs, or ``None`` if the image's own program runs.
+    """Return the script that a job runs, or ``None`` if the image's own program runs.
 
     Args:
         hyperparameters: Those of the request.
@@ -61,7 +61,7 @@ def find_script(hyperparameters: Mapping[str, str], environment: Mapping[str, st
 
 
 def decode(hyperparameters: Mapping[str, str]) -> Document:
-    """Hyperparameters as the toolkit hands them on: JSON where the text is JSON."""
+    """Return the hyperparameters as the toolkit hands them on: JSON where the text is JSON."""
     return {name: _decode(text) for name, text in hyperparameters.items()}
 
 
@@ -73,7 +73,7 @@ def _decode(text: str) -> Any:
 
 
 def arguments(hyperparameters: Document) -> list[str]:
-    """The script's arguments, sorted by name: ``--name value``, or ``-n value`` for one letter."""
+    """Return the script's arguments, sorted by name: ``--name value``, or ``-n value`` for one letter."""
     words = []
     for name in sorted(hyperparameters):
         value = hyperparameters[name]
@@ -91,7 +91,7 @@ def script_environment(
     region: str,
     job_name: str,
 ) -> tuple[dict[str, str], list[str]]:
-    """The toolkit's variables, and the script's arguments.
+    """Return the toolkit's variables, and the script's arguments.
 
     Args:
         script: The user's script.
@@ -168,7 +168,7 @@ def _description(
     resources: Document,
     job_name: str,
 ) -> Document:
-    """``SM_TRAINING_ENV``."""
+    """Return ``SM_TRAINING_ENV``."""
     framework = {name: value for name, value in values.items() if name.startswith("sagemaker_") and name not in _KNOWN}
     hosts: Sequence[str] = resources["hosts"]
     return {
@@ -213,7 +213,7 @@ def _description(
 
 
 def _text(value: Any) -> str:
-    """A variable's text: strings as they are, nothing for ``None``, else compact JSON with sorted keys."""
+    """Return a variable's text: strings as they are, nothing for ``None``, else compact JSON with sorted keys."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -60,7 +60,7 @@ _NOTEBOOK_SCHEDULER = "amazon_sagemaker_scheduler"
 
 
 def plan_container(job: Job) -> ContainerPlan:
-    """The work of a training job.
+    """Return the work of a training job.
 
     Raises:
         JobFailure: The job needs something that the local AWS does not do; nothing is silently left out.
@@ -92,17 +92,17 @@ def plan_container(job: Job) -> ContainerPlan:
 
 
 def log_stream(job: Job) -> str:
-    """The CloudWatch log stream of a training job's container."""
+    """Return the CloudWatch log stream of a training job's container."""
     return f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp())}"
 
 
 def model_uri(job: Job) -> str:
-    """Where the model goes: ``ModelArtifacts.S3ModelArtifacts``."""
+    """Return where the model goes: ``ModelArtifacts.S3ModelArtifacts``."""
     return f"{_output_uri(job)}/{'model/' if _is_uncompressed(job.request) else 'model.tar.gz'}"
 
 
 def _command(job: Job, configuration: Document) -> tuple[tuple[str, ...], dict[str, str], Script | None]:
-    """Command, variables and the user's script, if the image is to run one."""
+    """Return the command, variables and the user's script, if the image is to run one."""
     algorithm = job.request["AlgorithmSpecification"]
     if entrypoint := algorithm.get("ContainerEntrypoint"):
         return entrypoint_command(entrypoint, algorithm.get("ContainerArguments", ())), {}, None
@@ -124,7 +124,7 @@ def _command(job: Job, configuration: Document) -> tuple[tuple[str, ...], dict[s
 
 
 def _configuration(request: Document) -> Document:
-    """The files of ``/opt/ml/input/config``, without their suffix."""
+    """Return the files of ``/opt/ml/input/config``, without their suffix."""
     instance_type = request["ResourceConfig"].get("InstanceType", "local")
     checkpoints = request.get("CheckpointConfig")
     return {
@@ -172,7 +172,7 @@ def _downloads(request: Document, script: Script | None) -> Iterator[S3Download]
 
 
 def _unpackings(script: Script | None) -> Iterator[Unpacking]:
-    """A script that comes in a channel, as the SDK sends it to jobs without a network."""
+    """Yield the script that comes in a channel, as the SDK sends it to jobs without a network."""
     if script and script.source.startswith("/") and script.source.rstrip("/") != CODE_DIRECTORY:
         yield Unpacking(script.source, CODE_DIRECTORY)
 
@@ -187,7 +187,7 @@ def _uploads(job: Job) -> Iterator[S3Upload]:
 
 
 def archives(job: Job) -> Iterator[S3Archive]:
-    """Model and output; a folder with nothing in it gives no archive (public reports of missing model.tar.gz)."""
+    """Yield model and output; an empty folder gives no archive (public reports of missing model.tar.gz)."""
     if not _is_uncompressed(job.request):
         yield S3Archive("model", "/opt/ml/model", f"{_output_uri(job)}/model.tar.gz")
         yield S3Archive("output", "/opt/ml/output/data", f"{_output_uri(job)}/output.tar.gz")
@@ -206,7 +206,7 @@ def _as_folder(uri: str) -> str:
 
 
 def metric_definitions(request: Document) -> Iterator[MetricDefinition]:
-    """The request's metrics; for the built-in algorithm those that it prints."""
+    """Yield the request's metrics; for the built-in algorithm those that it prints."""
     algorithm = request.get("AlgorithmSpecification", {})
     for definition in algorithm.get("MetricDefinitions", ()):
         yield MetricDefinition(definition["Name"], re.compile(definition["Regex"]))
@@ -218,7 +218,7 @@ def metric_definitions(request: Document) -> Iterator[MetricDefinition]:
 
 
 def is_built_in(request: Document) -> bool:
-    """Whether the job runs the built-in XGBoost algorithm."""
+    """Tell whether the job runs the built-in XGBoost algorithm."""
     algorithm = request.get("AlgorithmSpecification", {})
     if algorithm.get("ContainerEntrypoint") or not is_xgboost(algorithm.get("TrainingImage", "")):
         return False
@@ -226,7 +226,7 @@ def is_built_in(request: Document) -> bool:
 
 
 def _failure_reason(folder: JobFolder, exit_code: int) -> str:
-    """First 1024 characters of ``/opt/ml/output/failure`` (API reference, FailureReason of a training job)."""
+    """Return the first 1024 characters of ``/opt/ml/output/failure`` (API reference, FailureReason)."""
     path = folder.locate(_FAILURE_FILE)
     text = ""
     if path.is_file() and not path.is_symlink():
@@ -258,7 +258,7 @@ _UNSUPPORTED_CHANNEL: Mapping[str, Callable[[Document], bool]] = {
 
 
 def _unsupported(request: Document) -> Iterator[str]:
-    """What the local AWS cannot do, each with its place in the request."""
+    """Yield the members that the local AWS does not support, each with its place in the request."""
     yield from (member for member in _UNSUPPORTED_MEMBERS if member in request)
     algorithm = request.get("AlgorithmSpecification", {})
     if "TrainingImage" not in algorithm:

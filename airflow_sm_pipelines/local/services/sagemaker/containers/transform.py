@@ -36,9 +36,9 @@ _DEFAULT_TIMEOUT_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class TransformPlanner:
-    """Makes plans of transform jobs.
+    """A planner of transform jobs.
 
-    Args:
+    Attributes:
         models: All models.
         packages: All model packages.
     """
@@ -47,7 +47,7 @@ class TransformPlanner:
     packages: ModelPackages
 
     def plan(self, job: Job) -> ContainerPlan:
-        """The work of a transform job.
+        """Return the work of a transform job.
 
         Raises:
             JobFailure: The job needs something that the local AWS does not do; nothing is silently left out.
@@ -72,7 +72,7 @@ class TransformPlanner:
         )
 
     def _containers(self, job: Job) -> list[Document]:
-        """The containers of the job's model, those of model packages in place of the packages."""
+        """Return the containers of the job's model, those of model packages in place of the packages."""
         try:
             model = self.models.get(job.key.region, job.request["ModelName"])
             found: list[Document] = []
@@ -93,17 +93,17 @@ class TransformPlanner:
 
 
 def log_stream(job: Job) -> str:
-    """The CloudWatch log stream of a transform job."""
+    """Return the CloudWatch log stream of a transform job."""
     return f"{job.key.name}/i-local-{int(job.creation_time.timestamp() * 1000)}"
 
 
 def _model_folders(count: int) -> list[str]:
-    """Where each container finds its model. *Assumed*: with several, scripts use the path that model_fn is given."""
+    """Return the folder of each container's model. *Assumed*: scripts use the path that model_fn is given."""
     return ["/opt/ml/model"] if count == 1 else [f"/opt/ml/models/{number}" for number in range(1, count + 1)]
 
 
 def _described(container: Document, folder: str, request: Document) -> Document:
-    """One container for `runtimes.serving_process`."""
+    """Return one container for `runtimes.serving_process`."""
     environment = {**container.get("Environment", {}), **request.get("Environment", {})}
     image = container.get("Image", "")
     program = environment.get("SAGEMAKER_PROGRAM")
@@ -137,7 +137,7 @@ def _model_downloads(containers: list[Document], folders: list[str]) -> Iterator
 
 
 def _rules(request: Document) -> Document:
-    """How `runtimes.transform` sends the data and writes the answers."""
+    """Return how `runtimes.transform` sends the data and writes the answers."""
     source, target = request["TransformInput"], request["TransformOutput"]
     processing = request.get("DataProcessing", {})
     client = request.get("ModelClientConfig", {})
@@ -182,7 +182,7 @@ def _unsupported_of_model(containers: list[Document]) -> Iterator[str]:
 
 
 def _unsupported(request: Document) -> Iterator[str]:
-    """What the local AWS cannot do, each with its place in the request."""
+    """Yield the members that the local AWS does not support, each with its place in the request."""
     source = request["TransformInput"]
     kind = source["DataSource"]["S3DataSource"]["S3DataType"]
     if kind != "S3Prefix":

@@ -1,6 +1,6 @@
-"""The life of what is deployed: endpoints and inference components, which are created, updated, rolled back, deleted.
+"""The life cycle of endpoints and inference components: created, updated, rolled back, deleted.
 
-A deployment takes a time; what it has come to is worked out whenever somebody looks, so that it goes on over a restart.
+A deployment takes time. Its state is computed from the clock whenever it is read, so that a restart does not stop it.
 
 ::
 
@@ -29,9 +29,9 @@ Members = Document
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How one deployment goes.
+    """The duration and the end of one deployment.
 
-    Args:
+    Attributes:
         seconds: How long it takes.
         failure_reason: Why it fails; ``None`` if it does not. An update whose reason begins with
             ``UpdateRollbackFailed`` cannot be rolled back, either.
@@ -43,9 +43,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentKind:
-    """What distinguishes endpoints from inference components.
+    """The differences between endpoints and inference components.
 
-    Args:
+    Attributes:
         resource_type: In ARNs.
         noun: In refusals.
         rolls_back_as: The status in which an update is rolled back.
@@ -57,7 +57,7 @@ class DeploymentKind:
 
 
 class Deployments:
-    """Everything of one kind that is deployed.
+    """All deployments of one kind.
 
     Args:
         kind: Which kind.
@@ -76,11 +76,11 @@ class Deployments:
         self._now = now
 
     def key(self, region: str, name: str) -> ResourceKey:
-        """The key of one by its name."""
+        """Return the key of a deployment, by its name."""
         return ResourceKey(self._kind.resource_type, region, name)
 
     def get(self, key: ResourceKey) -> Resource:
-        """One as it is now.
+        """Return one deployment as it is now.
 
         Raises:
             AwsError: ``ValidationException``, AWS's own text for endpoints (public reports).
@@ -95,7 +95,7 @@ class Deployments:
         return found
 
     def all(self, region: str) -> list[Resource]:
-        """All in a region as they are now."""
+        """Return all deployments in a region as they are now."""
         found = []
         for one in self._resources.resources(self._kind.resource_type, region):
             try:
@@ -150,7 +150,7 @@ class Deployments:
         self._resources.change(key, edit)
 
     def status(self, members: Members) -> str:
-        """What Describe calls the state of one that `get` has returned."""
+        """Return the status of a deployment that `get` has returned, in Describe's words."""
         if members["phase"] == IN_SERVICE:
             return str(members["outcome"])
         if members["phase"] == UPDATING and members["failure"] and self._turns(members) <= self._now():
@@ -173,7 +173,7 @@ class Deployments:
         }
 
     def _settled(self, members: Members) -> Members:
-        """What has come of a deployment whose time is over."""
+        """Return the outcome of a deployment whose time is over."""
         if self._ends(members) > self._now():
             return members
         done = {**members, "phase": IN_SERVICE, "wanted": None, "failure": None}
@@ -192,7 +192,7 @@ class Deployments:
         return datetime.fromisoformat(members["turns"])
 
     def _ends(self, members: Members) -> datetime:
-        """When it ends; a roll-back takes as long again."""
+        """Return when a deployment ends; a roll-back takes as long again."""
         turns = self._turns(members)
         if members["phase"] == UPDATING and members["failure"]:
             return turns + (turns - datetime.fromisoformat(members["begun"]))
@@ -202,7 +202,7 @@ class Deployments:
 def deployment_listing(
     noun: str, filters: Mapping[str, Callable[[Members, Any], bool]] | None = None
 ) -> Listing[Members]:
-    """How deployments are listed: by name, time or status, filtered by these and by filters of their own.
+    """Return how deployments are listed: by name, time or status, filtered by these and by filters of their own.
 
     Args:
         noun: Beginning of the members with name and status, e.g. ``Endpoint``.

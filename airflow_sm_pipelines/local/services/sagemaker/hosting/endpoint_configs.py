@@ -33,7 +33,7 @@ class EndpointConfigs:
         self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateEndpointConfig": self._create,
             "DescribeEndpointConfig": self._describe,
@@ -42,7 +42,7 @@ class EndpointConfigs:
         }
 
     def get(self, region: str, name: str) -> Resource:
-        """A configuration.
+        """Return a configuration.
 
         Raises:
             AwsError: ``ValidationException`` with AWS's own text (public reports).
@@ -51,7 +51,7 @@ class EndpointConfigs:
         return self._resources.get(key, _not_found(key))
 
     def find(self, region: str, name: str) -> Document | None:
-        """What a configuration says, ``None`` if it was deleted; endpoints go on without."""
+        """Return the members of a configuration; ``None`` if it was deleted, which its endpoints survive."""
         found = self._resources.find(ResourceKey(_KIND, region, name))
         return found.members if found else None
 
@@ -88,7 +88,7 @@ class EndpointConfigs:
 
 
 def variants_of(members: Document) -> list[Document]:
-    """All variants of a configuration."""
+    """Return all variants of a configuration."""
     return [*members.get("ProductionVariants", ()), *members.get("ShadowProductionVariants", ())]
 
 
@@ -108,7 +108,7 @@ def _not_found(key: ResourceKey) -> AwsError:
 
 
 def _problems(request: Document) -> Iterator[str]:
-    """Rules that the API reference states in words (the texts are assumed)."""
+    """Check rules that the API reference states in words (the texts are assumed)."""
     names = [variant["VariantName"] for variant in variants_of(request)]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"VariantName must be unique, but {name} occurs {names.count(name)} times"

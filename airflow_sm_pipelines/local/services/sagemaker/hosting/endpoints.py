@@ -62,7 +62,7 @@ class Endpoints:
         self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateEndpoint": self._create,
             "DescribeEndpoint": self._describe,
@@ -72,7 +72,7 @@ class Endpoints:
         }
 
     def in_service(self, region: str, name: str) -> Document:
-        """The configuration that an endpoint serves.
+        """Return the configuration that an endpoint serves.
 
         Raises:
             AwsError: There is no such endpoint, or it is not in service (the text is assumed).
@@ -144,7 +144,7 @@ def _pending(members: Document) -> Document | None:
 
 
 def _served(config: Document) -> Document:
-    """What Describe tells of the configuration in service."""
+    """Return what Describe tells of the configuration in service."""
     echoed = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig", "CrossRegionTrafficConfig")
     return {
         "ProductionVariants": _variants(config["ProductionVariants"]),

@@ -54,7 +54,7 @@ class InferenceComponents:
         self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateInferenceComponent": self._create,
             "DescribeInferenceComponent": self._describe,
@@ -125,7 +125,7 @@ class InferenceComponents:
 
 
 def _described(specification: Document) -> Document:
-    """A specification as Describe shows it: with the image in a member of its own."""
+    """Return a specification as Describe shows it: with the image in a member of its own."""
     container = dict(specification.get("Container", {}))
     image = container.pop("Image", None)
     shown = {name: value for name, value in specification.items() if name != "Container"}

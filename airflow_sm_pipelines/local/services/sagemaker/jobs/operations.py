@@ -28,9 +28,9 @@ from airflow_sm_pipelines.local.wire.json_service import Operation, RequestConte
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """What distinguishes one kind of job.
+    """The differences between kinds of jobs.
 
-    Args:
+    Attributes:
         noun: In the names of operations and members, e.g. ``ProcessingJob``.
         resource_type: In ARNs, e.g. ``processing-job``.
         in_use: The refusal of a second job of the same name; ``{arn}`` and ``{name}`` are those of the first.
@@ -70,11 +70,11 @@ class JobKind:
         return f"{self.noun}Arn"
 
     def key(self, context: RequestContext, request: Document) -> ResourceKey:
-        """The job that a request names."""
+        """Return the job that a request names."""
         return ResourceKey(self.type_in(request), context.region, request[self.name_member])
 
     def type_in(self, request: Document) -> str:
-        """The resource type, with the scope that a request names."""
+        """Return the resource type, with the scope that a request names."""
         return f"{self.resource_type}/{request[self.scope_member]}" if self.scope_member else self.resource_type
 
 
@@ -99,7 +99,7 @@ class JobOperations:
         self._stand_in = stand_in
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         noun = self._kind.noun
         return {
             f"Create{noun}": self._create,
@@ -208,7 +208,7 @@ _SECONDARY_STATUS: Mapping[JobPhase, SecondaryStatus] = {
 
 @dataclass(frozen=True, slots=True)
 class _JobEvents:
-    """Keeps the table of jobs up to date."""
+    """The listener that keeps the table of jobs up to date."""
 
     jobs: JobTable
     key: ResourceKey
@@ -249,7 +249,7 @@ _SORT_KEYS: Mapping[str, Callable[[Job], str]] = {
 def list_jobs(
     jobs: Sequence[Job], request: Document, *, default_order: str, default_sort: str = "CreationTime"
 ) -> tuple[list[Job], str | None]:
-    """One page of a List operation.
+    """Return one page of a List operation.
 
     Args:
         jobs: All jobs of the kind.

@@ -14,7 +14,7 @@ from airflow_sm_pipelines.local.wire.json_service import RequestContext
 
 
 def processing_jobs(experiments: Experiments) -> JobKind:
-    """Processing jobs as a kind of job."""
+    """Return processing jobs as a kind of job."""
 
     def check(context: RequestContext, request: Document) -> None:
         _check_inputs_and_outputs(request)
@@ -37,7 +37,7 @@ def processing_jobs(experiments: Experiments) -> JobKind:
 
 
 def _summary(job: Job) -> Document:
-    """What both Describe and List tell."""
+    """Return the members that both Describe and List have."""
     return {
         "ProcessingJobName": job.key.name,
         "ProcessingJobArn": job.key.arn,
@@ -51,7 +51,7 @@ def _summary(job: Job) -> Document:
 
 
 def _check_inputs_and_outputs(request: Document) -> None:
-    """Rules that the API reference states in words (the texts are assumed).
+    """Check rules that the API reference states in words (the texts are assumed).
 
     Raises:
         AwsError: ``ValidationException`` with all that is wrong.
@@ -90,6 +90,6 @@ def _output_problems(request: Document) -> Iterator[str]:
 
 
 def _repeated(what: str, values: list[str | None]) -> Iterator[str]:
-    """AWS refuses two inputs for one path (SDK issue 4939)."""
+    """Yield what is repeated: AWS refuses two inputs for one path (SDK issue 4939)."""
     for value in sorted({value for value in values if value is not None and values.count(value) > 1}):
         yield f"{what} must be unique, but {value} occurs {values.count(value)} times"

@@ -46,7 +46,7 @@ class SecondaryStatus(StrEnum):
 class Transition:
     """One row of a job's history; times are in UTC.
 
-    Args:
+    Attributes:
         status: What the job did.
         start_time: Since when.
         end_time: Until when; ``None`` for what it does now.
@@ -61,7 +61,7 @@ class Transition:
 class Job:
     """One job at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         key: Which job.
         request: The Create request.
         status: Its state.
@@ -91,7 +91,7 @@ class Job:
 
 
 class JobExistsError(Exception):
-    """There is a job of this kind and name in the region."""
+    """An error: there is already a job of this kind and name in the region."""
 
 
 class JobTable:
@@ -125,28 +125,28 @@ class JobTable:
             return job
 
     def find(self, key: ResourceKey) -> Job | None:
-        """The job as it is now, or ``None``."""
+        """Return the job as it is now, or ``None``."""
         with self._lock:
             return self._jobs.get(key)
 
     def jobs(self, kind: str, region: str) -> list[Job]:
-        """All jobs of a kind in a region, as they are now."""
+        """Return all jobs of a kind in a region, as they are now."""
         with self._lock:
             return [job for key, job in self._jobs.items() if (key.kind, key.region) == (kind, region)]
 
     def count(self) -> dict[str, int]:
-        """How many jobs there are in each state."""
+        """Return how many jobs there are in each state."""
         with self._lock:
             statuses = [job.status for job in self._jobs.values()]
         return {status.value: statuses.count(status) for status in JobStatus}
 
     def arn_exists(self, arn: str) -> bool:
-        """Whether a job has this ARN."""
+        """Tell whether a job has this ARN."""
         with self._lock:
             return any(key.arn == arn for key in self._jobs)
 
     def enter(self, key: ResourceKey, status: SecondaryStatus) -> None:
-        """The job does something else now; one that is stopping keeps saying so."""
+        """Note that a job has entered a phase; a job that is stopping keeps that status."""
         with self._lock:
             job = self._jobs[key]
             started = {"start_time": datetime.now(UTC)} if status is SecondaryStatus.TRAINING else {}
@@ -165,7 +165,7 @@ class JobTable:
             return before
 
     def end(self, key: ResourceKey, end: JobResult) -> None:
-        """The job has ended; one that was to be stopped is Stopped, however its command ended."""
+        """End a job; one that was asked to stop is Stopped, however its command ended."""
         with self._lock:
             job = self._jobs[key]
             self._put(job, **_end_of(job, end))
@@ -181,7 +181,7 @@ _LOST = (
 
 
 def _end_of(job: Job, end: JobResult) -> Document:
-    """What changes when a job ends."""
+    """Return what changes when a job ends."""
     now = datetime.now(UTC)
     failure_reason = end.failure_reason
     if end.stopped or job.status is JobStatus.STOPPING:
@@ -203,7 +203,7 @@ def _end_of(job: Job, end: JobResult) -> Document:
 def _moved(
     transitions: tuple[Transition, ...], status: SecondaryStatus, *, is_end: bool = False
 ) -> tuple[Transition, ...]:
-    """The history with one more row, which begins where the row before it ends."""
+    """Return the history with one more row, which begins where the row before it ends."""
     now = datetime.now(UTC)
     *others, last = transitions
     return (*others, replace(last, end_time=now), Transition(status, now, now if is_end else None))

@@ -41,7 +41,7 @@ _DEFAULTS: Document = {
 
 
 def training_jobs(experiments: Experiments) -> JobKind:
-    """Training jobs as a kind of job."""
+    """Return training jobs as a kind of job."""
 
     def check(context: RequestContext, request: Document) -> None:
         if problems := [*_problems(request)]:
@@ -101,7 +101,7 @@ def _transition(row: Transition, job: Job) -> Document:
 
 
 def _summary(job: Job) -> Document:
-    """What both Describe and List tell."""
+    """Return the members that both Describe and List have."""
     return {
         "TrainingJobName": job.key.name,
         "TrainingJobArn": job.key.arn,
@@ -114,7 +114,7 @@ def _summary(job: Job) -> Document:
 
 
 def _problems(request: Document) -> Iterator[str]:
-    """Rules that the API reference states in words (the texts are assumed)."""
+    """Check rules that the API reference states in words (the texts are assumed)."""
     algorithm = request.get("AlgorithmSpecification", {})
     if "ServerlessJobConfig" not in request:
         for member in ("AlgorithmSpecification", "ResourceConfig"):

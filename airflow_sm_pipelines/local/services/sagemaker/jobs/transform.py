@@ -38,13 +38,13 @@ def transform_jobs(experiments: Experiments, models: Models, packages: ModelPack
 
 
 def _check_strategy(request: Document) -> None:
-    """SingleRecord needs a SplitType (API reference, BatchStrategy; the text is assumed)."""
+    """Require a SplitType for SingleRecord (API reference, BatchStrategy; the text is assumed)."""
     if request["BatchStrategy"] == "SingleRecord":
         raise validation_error("BatchStrategy SingleRecord needs a SplitType other than None")
 
 
 def _summary(job: Job) -> Document:
-    """What both Describe and List tell; only List has a LastModifiedTime, which Describe's shape lacks."""
+    """Return what both Describe and List tell; only List has a LastModifiedTime."""
     return {
         "TransformJobName": job.key.name,
         "TransformJobArn": job.key.arn,

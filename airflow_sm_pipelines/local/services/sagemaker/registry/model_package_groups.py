@@ -29,7 +29,7 @@ class ModelPackageGroups:
         self._tags = tags
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateModelPackageGroup": self._create,
             "DescribeModelPackageGroup": self._describe,
@@ -38,7 +38,7 @@ class ModelPackageGroups:
         }
 
     def next_version(self, region: str, name_or_arn: str) -> tuple[str, int]:
-        """Name of a group and the version of the next package in it; no version is given twice.
+        """Return the name of a group and the version of the next package in it; no version is given twice.
 
         Raises:
             AwsError: There is no such group.
@@ -91,7 +91,7 @@ class ModelPackageGroups:
 
 
 def group_key(region: str, name_or_arn: str) -> ResourceKey:
-    """The key of a group that a request gives by name or ARN."""
+    """Return the key of a group that a request gives by name or ARN."""
     return ResourceKey(_KIND, region, name_or_arn.rpartition("/")[2])
 
 

@@ -55,7 +55,7 @@ class ModelPackages:
         self._lock = threading.Lock()
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateModelPackage": self._create,
             "DescribeModelPackage": self._describe,
@@ -65,7 +65,7 @@ class ModelPackages:
         }
 
     def get(self, region: str, name_or_arn: str) -> Resource:
-        """A model package.
+        """Return a model package.
 
         Raises:
             AwsError: ``ValidationException`` with AWS's own text (public reports of DescribeModelPackage).
@@ -146,7 +146,7 @@ class ModelPackages:
 
 
 def _updated(members: Document, request: Document) -> Document:
-    """The members of a package after an UpdateModelPackage request."""
+    """Return the members of a package after an UpdateModelPackage request."""
     changed = dict(members)
     changed |= {name: request[name] for name in _UPDATED_AS_THEY_ARE if name in request}
     if added := request.get("AdditionalInferenceSpecificationsToAdd"):
@@ -161,7 +161,7 @@ def _updated(members: Document, request: Document) -> Document:
 
 
 def _problems(request: Document) -> Iterator[str]:
-    """Rules that the API reference states in words, and what is not done here (the texts are assumed)."""
+    """Yield violations of rules of the API reference, and what is not supported (the texts are assumed)."""
     if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
         yield "A model package has either a ModelPackageName or a ModelPackageGroupName"
     if "ModelApprovalStatus" in request and "ModelPackageGroupName" not in request:
@@ -201,7 +201,7 @@ _SUMMARIZED = (
 
 
 def _shown(package: Resource) -> Document:
-    """What both Describe and List tell. A package is complete at once: nothing is to be validated."""
+    """Return what both Describe and List tell. A package is complete at once: nothing is validated."""
     return {
         "ModelPackageArn": package.key.arn,
         "ModelPackageStatus": "Completed",

@@ -32,7 +32,7 @@ class Models:
         self._object_exists = object_exists
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateModel": self._create,
             "DescribeModel": self._describe,
@@ -41,7 +41,7 @@ class Models:
         }
 
     def get(self, region: str, name: str) -> Resource:
-        """A model.
+        """Return a model.
 
         Raises:
             AwsError: ``ValidationException``, as AWS answers wherever a model is named that is not there (public
@@ -91,13 +91,13 @@ class Models:
 
 
 def containers_of(members: Document) -> list[Document]:
-    """The containers of a model, whichever member they are in."""
+    """Return the containers of a model, whichever member they are in."""
     primary = [members["PrimaryContainer"]] if "PrimaryContainer" in members else []
     return [*primary, *members.get("Containers", ())]
 
 
 def package_key(region: str, name_or_arn: str) -> ResourceKey:
-    """The key of a model package that a request gives by ARN or, if it is in no group, by name."""
+    """Return the key of a model package that a request gives by ARN or, if it is in no group, by name."""
     return ResourceKey("model-package", region, name_or_arn.partition(":model-package/")[2] or name_or_arn)
 
 
@@ -113,7 +113,7 @@ def _not_found(key: ResourceKey) -> AwsError:
 
 
 def _problems(request: Document) -> Iterator[str]:
-    """Rules that the API reference states in words (the texts are assumed)."""
+    """Check rules that the API reference states in words (the texts are assumed)."""
     if "ExecutionRoleArn" not in request:
         yield "ExecutionRoleArn is required"
     if ("PrimaryContainer" in request) == bool(request.get("Containers")):

@@ -1,1 +1,1 @@
-"""What all SageMaker resources share: keys, the table, listing, tags."""
+"""The common parts of all SageMaker resources: keys, the table, listing, tags."""

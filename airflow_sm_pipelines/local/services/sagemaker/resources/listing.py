@@ -21,9 +21,9 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Entry]):
-    """How one kind of resource is listed.
+    """The listing of one kind of resource.
 
-    Args:
+    Attributes:
         name: Name of an entry: what it is sorted by where all else is equal.
         filters: By member of the request: whether an entry is wanted, given the member's value.
         sort_keys: By value of ``SortBy``: a text that sorts as the entries do.
@@ -38,7 +38,7 @@ class Listing(Generic[Entry]):
     default_order: str = "Ascending"
 
     def page(self, entries: Sequence[Entry], request: Document) -> tuple[list[Entry], str | None]:
-        """One page of a List operation.
+        """Return one page of a List operation.
 
         Args:
             entries: All entries of the kind.
@@ -71,7 +71,7 @@ _NO_FILTERS: Mapping[str, Callable[[Resource, Any], bool]] = {}
 def resource_listing(
     *, default_order: str, filters: Mapping[str, Callable[[Resource, Any], bool]] = _NO_FILTERS
 ) -> Listing[Resource]:
-    """How a kind of resource is listed: by name or time, filtered by name, time and its own filters."""
+    """Return how a kind of resource is listed: by name or time, filtered by name, time and its own filters."""
     return Listing(
         name=lambda resource: resource.key.name,
         filters={
@@ -89,17 +89,17 @@ def resource_listing(
 
 
 def utc(seconds: float) -> datetime:
-    """A timestamp of a request."""
+    """Return a timestamp of a request."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def sortable(moment: datetime) -> str:
-    """A moment as a text that sorts as moments do."""
+    """Return a moment as a text that sorts as moments do."""
     return moment.isoformat(timespec="microseconds")
 
 
 def _token(position: list[str]) -> str:
-    """Where a page ended: resources created meanwhile neither repeat nor hide others."""
+    """Return the token of the place where a page ended: new resources neither repeat nor hide others."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 

@@ -1,4 +1,4 @@
-"""Resources that only are: models, model packages and their groups, experiments, trials."""
+"""Resources without a lifecycle: models, model packages and their groups, experiments, trials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 class ResourceKey:
     """One resource: names are unique for each kind, account and region.
 
-    Args:
+    Attributes:
         kind: Resource type in the ARN, e.g. ``processing-job``.
         region: AWS region.
         name: Name of the resource; ``group/version`` for a model package of a group.
@@ -36,7 +36,7 @@ class ResourceKey:
 class Resource:
     """One resource at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         key: Which resource.
         members: What its Create request said, and what the service added; plain JSON.
         creation_time: When it was created.
@@ -75,12 +75,12 @@ class ResourceTable:
             return resource
 
     def find(self, key: ResourceKey) -> Resource | None:
-        """The resource as it is now, or ``None``."""
+        """Return the resource as it is now, or ``None``."""
         with self._lock:
             return self._records.get(key)
 
     def get(self, key: ResourceKey, refusal: AwsError) -> Resource:
-        """The resource as it is now.
+        """Return the resource as it is now.
 
         Raises:
             AwsError: ``refusal``, because there is none with this key.
@@ -110,12 +110,12 @@ class ResourceTable:
             del self._records[key]
 
     def resources(self, kind: str, region: str) -> list[Resource]:
-        """All resources of a kind in a region, in the order of their creation."""
+        """Return all resources of a kind in a region, in the order of their creation."""
         with self._lock:
             found = [one for key, one in self._records.items() if (key.kind, key.region) == (kind, region)]
         return sorted(found, key=lambda resource: resource.creation_time)
 
     def arn_exists(self, arn: str) -> bool:
-        """Whether a resource has this ARN."""
+        """Tell whether a resource has this ARN."""
         with self._lock:
             return any(key.arn == arn for key in self._records)

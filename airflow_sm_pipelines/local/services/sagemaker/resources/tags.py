@@ -29,7 +29,7 @@ class Tags:
         self._tags = {} if records is None else records
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations of this module."""
+        """Return the operations by name."""
         return {"AddTags": self._add, "DeleteTags": self._delete, "ListTags": self._list}
 
     def put(self, arn: str, tags: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -60,7 +60,7 @@ class Tags:
         return {}
 
     def _list(self, _: RequestContext, request: Document) -> Document:
-        """All tags at once: a page holds at least 50, and no resource has more."""
+        """List all tags at once: a page holds at least 50, and no resource has more."""
         self._require(request["ResourceArn"])
         with self._lock:
             return {"Tags": _as_list(self._tags.get(request["ResourceArn"], {}))}

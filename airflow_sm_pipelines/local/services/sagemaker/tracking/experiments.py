@@ -30,7 +30,7 @@ class Experiments:
         self._tags = tags
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {
             "CreateExperiment": self._create_experiment,
             "DescribeExperiment": self._describe_experiment,
@@ -50,7 +50,7 @@ class Experiments:
                 self._get(ResourceKey(kind, region, config[member]))
 
     def trials_of(self, region: str, experiment: str) -> set[str]:
-        """Names of the trials of an experiment.
+        """Return the names of the trials of an experiment.
 
         Raises:
             AwsError: ``ResourceNotFound``, because there is no such experiment.

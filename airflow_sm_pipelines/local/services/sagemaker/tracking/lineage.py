@@ -27,7 +27,7 @@ _NOT_KEPT = frozenset({"Tags"})
 class _Entity:
     """One kind of entity.
 
-    Args:
+    Attributes:
         noun: In names of operations and members.
         id_of: What makes its ARN, from a Create request.
         identifier: Member by which Describe and Update name it.
@@ -50,7 +50,7 @@ class _Entity:
         return f"{self.noun}Arn"
 
     def key(self, context: RequestContext, request: Document) -> ResourceKey:
-        """The one that a Describe or Update request names, by name or ARN."""
+        """Return the key of the entity that a Describe or Update request gives by name or ARN."""
         return ResourceKey(self.kind, context.region, request[self.identifier].rpartition("/")[2])
 
 
@@ -98,7 +98,7 @@ class Lineage:
         self._takes_any_arn = takes_any_arn
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         found: dict[str, Operation] = {"AddAssociation": self._associate, "ListAssociations": self._list_associations}
         for entity in _ENTITIES:
             found |= self._operations_of(entity)
@@ -132,7 +132,7 @@ class Lineage:
         }
 
         def edit(members: Document) -> Document:
-            """New properties come to those that are there (assumed)."""
+            """Add the new properties to the existing ones (assumed)."""
             properties = {**members.get("Properties", {}), **request.get("Properties", {})}
             kept = {name: value for name, value in properties.items() if name not in removed}
             return {**members, **changes, **({"Properties": kept} if kept else {})}

@@ -30,7 +30,7 @@ _COMPONENT, _ASSOCIATION = "experiment-trial-component", "experiment-trial-assoc
 class _Component:
     """A job as a trial component.
 
-    Args:
+    Attributes:
         job: The job.
         trials: Names of the trials that it belongs to.
     """
@@ -44,7 +44,7 @@ class _Component:
         return ResourceKey(_COMPONENT, self.job.key.region, f"{self.job.key.name}-aws-{self.job.key.kind}")
 
     def summary(self) -> Document:
-        """An entry of ListTrialComponents."""
+        """Return an entry of ListTrialComponents."""
         config = self.job.request.get("ExperimentConfig", {})
         return {
             "TrialComponentName": self.key.name,
@@ -74,7 +74,7 @@ class TrialComponents:
         self._experiments = experiments
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operations by name."""
+        """Return the operations by name."""
         return {"AssociateTrialComponent": self._associate, "ListTrialComponents": self._list}
 
     def _associate(self, context: RequestContext, request: Document) -> Document:

@@ -39,7 +39,7 @@ _NO_EARLY_STOPPING_NOTE = "the local AWS stops no training job early"
 
 
 class TuningJobs:
-    """What tuning jobs do.
+    """The operations of tuning jobs.
 
     Args:
         jobs: All jobs.
@@ -53,7 +53,7 @@ class TuningJobs:
         self._stand_in = stand_in
 
     def kind(self) -> JobKind:
-        """Tuning jobs as a kind of job."""
+        """Return tuning jobs as a kind of job."""
         return JobKind(
             noun="HyperParameterTuningJob",
             resource_type=_TUNING_JOB,
@@ -70,7 +70,7 @@ class TuningJobs:
         )
 
     def operations(self) -> Mapping[str, Operation]:
-        """The operation that only tuning jobs have."""
+        """Return the operation that only tuning jobs have."""
         return {"ListTrainingJobsForHyperParameterTuningJob": self._list_trials}
 
     # -- create ----------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class TuningJobs:
             self._training.check(context, trial_request(candidate, name, request.get("Tags", ())))
 
     def _check_parent(self, key: ResourceKey) -> None:
-        """Developer guide, "Run a Warm Start Hyperparameter Tuning Job": a parent has ended (the texts are assumed)."""
+        """Require that a parent has ended ("Run a Warm Start Hyperparameter Tuning Job"; the texts are assumed)."""
         parent = self._jobs.find(key)
         if parent is None:
             raise validation_error(_NOT_FOUND.format(name=key.name))
@@ -141,7 +141,7 @@ class TuningJobs:
     # -- describe and list -----------------------------------------------------------------------------------------
 
     def _summary(self, job: Job) -> Document:
-        """What both Describe and List tell."""
+        """Return the members that both Describe and List have."""
         config = job.request["HyperParameterTuningJobConfig"]
         trials = trials_of(self._jobs, job, read_tuning(job.request))
         return {
@@ -178,7 +178,7 @@ class TuningJobs:
         }
 
     def _summary_of(self, trial: Trial) -> Document:
-        """A trial that may be another tuning job's."""
+        """Return a trial that may be another tuning job's."""
         name = trial.job.origin["TuningJobArn"].rpartition("/")[2]
         return {**trial.summary(), "TuningJobName": name}
 
@@ -217,7 +217,7 @@ _BY_OBJECTIVE = "FinalObjectiveMetricValue"
 
 
 def _sortable_number(value: float) -> str:
-    """A number as a text that sorts as numbers do: the bits of an IEEE 754 double, turned so that they are ordered."""
+    """Return a number as a text that sorts as numbers do: the ordered bits of an IEEE 754 double."""
     bits = struct.unpack(">Q", struct.pack(">d", value))[0]
     return f"{bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 0x8000000000000000):016x}"
 
@@ -244,7 +244,7 @@ def _status_counters(trials: list[Trial]) -> dict[str, int]:
 
 
 def _counter(trial: Trial) -> str:
-    """API reference, TrainingJobStatusCounters: only an internal error of the service can be retried."""
+    """Return the counter of a trial; only an internal error of the service can be retried (API reference)."""
     if trial.is_running:
         return "InProgress"
     reason = trial.job.failure_reason
@@ -254,13 +254,13 @@ def _counter(trial: Trial) -> str:
 
 
 def _one_of_each(tuning: Tuning) -> Iterator[Candidate]:
-    """A candidate of each definition, to look at."""
+    """Yield a candidate of each definition, to look at."""
     for definition in tuning.definitions:
         yield Candidate(definition, definition.space.draw(Random(0)))  # noqa: S311 - no secret
 
 
 def _unsupported(request: Document) -> Iterator[str]:
-    """What only AWS can do."""
+    """Yield what only AWS supports."""
     if "Autotune" in request:
         yield "Autotune"
     config = request["HyperParameterTuningJobConfig"]
@@ -274,7 +274,7 @@ def _unsupported(request: Document) -> Iterator[str]:
 
 
 def _notes(request: Document, tuning: Tuning) -> Iterator[str]:
-    """What is done otherwise than on AWS; stands in the log of the local AWS and in each trial's first status."""
+    """Yield differences from AWS, for the log of the local AWS and each trial's first status."""
     if tuning.strategy in _LEARNING:
         yield _RANDOM_NOTE.format(strategy=tuning.strategy)
     if request["HyperParameterTuningJobConfig"].get("TrainingJobEarlyStoppingType") == "Auto":

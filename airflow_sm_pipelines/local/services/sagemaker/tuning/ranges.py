@@ -19,9 +19,9 @@ from airflow_sm_pipelines.local.documents import Document
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How evenly a range is searched: evenly between the two ends after ``forward``.
+    """The scale of a search: evenly between the two ends after ``forward``.
 
-    Args:
+    Attributes:
         forward: From a value to its place.
         backward: The reverse.
         holds: Whether a range of these ends can be scaled like this.
@@ -52,7 +52,7 @@ _WIDE = 100.0
 
 
 def scale_of(scaling: str, low: float, high: float) -> Scale:
-    """The scale that a range is searched with; ``Auto`` is decided here."""
+    """Return the scale that a range is searched with; ``Auto`` is decided here."""
     if scaling == AUTO:
         scaling = LOGARITHMIC if low > 0 and high / low >= _WIDE else LINEAR
     return SCALES[scaling]
@@ -70,7 +70,7 @@ class Range(Protocol):
         """All of its values if they are listed, else ``None``."""
 
     def draw(self, random: Random) -> str:
-        """One of the values."""
+        """Return one of the values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Continuous:
     values = None
 
     def draw(self, random: Random) -> str:
-        """A value, drawn evenly on the range's scale."""
+        """Return a value, drawn evenly on the range's scale."""
         scale = scale_of(self.scaling, self.low, self.high)
         value = scale.backward(random.uniform(scale.forward(self.low), scale.forward(self.high)))
         return repr(min(max(value, self.low), self.high))
@@ -103,7 +103,7 @@ class Whole:
     values = None
 
     def draw(self, random: Random) -> str:
-        """An integer, drawn evenly on the range's scale; each has the half of the way to its neighbours."""
+        """Return an integer, drawn evenly on the range's scale; each reaches halfway to its neighbours."""
         scale = scale_of(self.scaling, self.low, self.high)
         place = random.uniform(scale.forward(self.low - 0.5), scale.forward(self.high + 0.5))
         return str(min(max(round(scale.backward(place)), self.low), self.high))
@@ -117,7 +117,7 @@ class Categorical:
     values: tuple[str, ...]
 
     def draw(self, random: Random) -> str:
-        """One of the values, each as likely as the others."""
+        """Return one of the values, each as likely as the others."""
         return random.choice(self.values)
 
 
@@ -125,7 +125,7 @@ class Categorical:
 class SearchSpace:
     """The hyperparameters that the trials of one training definition differ in.
 
-    Args:
+    Attributes:
         ranges: One for each hyperparameter.
     """
 
@@ -137,7 +137,7 @@ class SearchSpace:
         return tuple(one.name for one in self.ranges)
 
     def draw(self, random: Random) -> dict[str, str]:
-        """A value for each hyperparameter."""
+        """Return a value for each hyperparameter."""
         return {one.name: one.draw(random) for one in self.ranges}
 
     @property
@@ -146,14 +146,14 @@ class SearchSpace:
         return prod(len(one.values or ()) for one in self.ranges)
 
     def combinations(self) -> Iterator[dict[str, str]]:
-        """Every combination of listed values, the last hyperparameter changing fastest."""
+        """Yield every combination of listed values, the last hyperparameter changing fastest."""
         listed = [one.values or () for one in self.ranges]
         for values in product(*listed):
             yield dict(zip(self.names, values, strict=True))
 
 
 def read_space(ranges: Document) -> SearchSpace:
-    """The space of a ``ParameterRanges`` without `range_problems`; hinted hyperparameters have their hint only."""
+    """Return the space of a ``ParameterRanges`` without `range_problems`; hints replace their ranges."""
     found: list[Range] = []
     for entry in ranges.get("IntegerParameterRanges", ()):
         found.append(Whole(entry["Name"], *_whole_ends(entry), entry.get("ScalingType", AUTO)))
@@ -167,7 +167,7 @@ def read_space(ranges: Document) -> SearchSpace:
 
 
 def range_problems(ranges: Document) -> Iterator[str]:
-    """What the service would refuse of a ``ParameterRanges``: its rules are documented, the texts are assumed."""
+    """Yield what the service would refuse of a ``ParameterRanges``: its rules are documented, the texts are assumed."""
     kinds: tuple[tuple[str, Callable[[Document], tuple[float, float]]], ...] = (
         ("IntegerParameterRanges", _whole_ends),
         ("ContinuousParameterRanges", _ends),

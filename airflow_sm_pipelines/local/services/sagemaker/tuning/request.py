@@ -17,9 +17,9 @@ _DEFAULT_TRIALS = 10
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a tuning job is after.
+    """The objective metric of a tuning job.
 
-    Args:
+    Attributes:
         kind: ``Minimize`` or ``Maximize``.
         metric: Name of the metric.
     """
@@ -28,11 +28,11 @@ class Objective:
     metric: str
 
     def is_better(self, value: float, than: float) -> bool:
-        """Whether one value of the metric is better than another."""
+        """Tell whether one value of the metric is better than another."""
         return value < than if self.kind == MINIMIZE else value > than
 
     def is_reached(self, value: float, target: float) -> bool:
-        """Whether a value of the metric is as good as a target."""
+        """Tell whether a value of the metric is as good as a target."""
         return value == target or self.is_better(value, target)
 
 
@@ -40,7 +40,7 @@ class Objective:
 class TrialDefinition:
     """One ``TrainingJobDefinition``: an algorithm and what is tried of it.
 
-    Args:
+    Attributes:
         name: Its ``DefinitionName``; empty for the only one without a name.
         objective: What its trials are measured by.
         space: What its trials differ in.
@@ -57,7 +57,7 @@ class TrialDefinition:
 class Tuning:
     """A tuning job as its request describes it.
 
-    Args:
+    Attributes:
         strategy: ``Bayesian``, ``Random``, ``Hyperband`` or ``Grid``.
         definitions: Its algorithms.
         most_trials: How many trials at most.
@@ -140,7 +140,7 @@ def _natural_number(config: Document, definitions: tuple[TrialDefinition, ...]) 
 
 
 def tuning_problems(request: Document) -> Iterator[str]:
-    """Rules that the API reference and the developer guide state in words (the texts are assumed)."""
+    """Yield violations of rules that API reference and developer guide state (the texts are assumed)."""
     config = request["HyperParameterTuningJobConfig"]
     if ("TrainingJobDefinition" in request) == ("TrainingJobDefinitions" in request):
         yield "exactly one of TrainingJobDefinition and TrainingJobDefinitions is required"
@@ -181,7 +181,7 @@ def _definition_problems(config: Document, members: Document) -> Iterator[str]:
 
 
 def _is_emitted(metric: str, members: Document) -> bool:
-    """Whether an algorithm says that it has the metric; of those that do not say, AWS knows more than we."""
+    """Tell whether an algorithm declares the metric, or declares none, so that only AWS knows."""
     algorithm = members["AlgorithmSpecification"]
     own = {definition["Name"] for definition in algorithm.get("MetricDefinitions", ())}
     image = {"AlgorithmSpecification": {"TrainingImage": algorithm.get("TrainingImage", "")}}
@@ -196,7 +196,7 @@ def _is_emitted(metric: str, members: Document) -> bool:
 
 
 def _grid_problems(config: Document, ranges: Document) -> Iterator[str]:
-    """Developer guide, "Grid search": categorical ranges only, and as many trials as there are combinations."""
+    """Yield problems of a grid search: categorical ranges only, one trial per combination ("Grid search")."""
     for member in ("IntegerParameterRanges", "ContinuousParameterRanges"):
         if ranges.get(member):
             yield f"{member}: only categorical parameters are supported when using the Grid strategy"

@@ -42,7 +42,7 @@ _STEP = 0.01
 
 
 class TrialJobs(Protocol):
-    """Where trials run: the training jobs."""
+    """The training jobs in which trials run."""
 
     def launch(self, region: str, request: Document, origin: Document) -> Job:
         """Create and start one."""
@@ -55,7 +55,7 @@ class TrialJobs(Protocol):
 class TuningRun:
     """One tuning job at work.
 
-    Args:
+    Attributes:
         job: The tuning job.
         tuning: What it asks for.
         candidates: What to try, one after the other.
@@ -111,7 +111,7 @@ class TuningRun:
         self.jobs.launch(self.job.key.region, request, origin)
 
     def _is_enough(self, trials: Sequence[Trial], ends: float | None) -> bool:
-        """Whether nothing more is to be tried, though it could be."""
+        """Tell whether the job may end although there is more to try."""
         best = best_of(trials)
         if ends is not None and time.monotonic() >= ends:
             return True
@@ -132,7 +132,7 @@ class TuningRun:
 
 
 def without_progress(trials: Sequence[Trial]) -> int:
-    """How many trials have ended, since the last that was better than all before it by 1% or more."""
+    """Return how many trials have ended since the last that improved on all before it by 1% or more."""
     ended = sorted((trial for trial in trials if trial.value is not None), key=_end)
     best, since = None, 0
     for trial in ended:
@@ -151,13 +151,13 @@ def _end(trial: Trial) -> float:
 
 
 def _failed_in_vain(trials: Sequence[Trial]) -> bool:
-    """Whether so many trials have failed that AWS gives up."""
+    """Tell whether as many trials have failed as make AWS give up."""
     ended = [trial for trial in trials if not trial.is_running]
     return len(ended) >= _ATTEMPTS and all(trial.value is None for trial in ended)
 
 
 def _failure(trials: Sequence[Trial]) -> str | None:
-    """Why the tuning job failed; ``None`` if a trial has brought a result."""
+    """Return why the tuning job failed; ``None`` if a trial has brought a result."""
     if best_of(trials) is not None:
         return None
     if any(trial.job.status is JobStatus.COMPLETED for trial in trials):

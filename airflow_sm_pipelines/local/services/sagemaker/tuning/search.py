@@ -1,4 +1,4 @@
-"""Which hyperparameters a tuning job tries next.
+"""The choice of the hyperparameters that a tuning job tries next.
 
 The local AWS searches at random, or through a grid. A strategy that learns from results (``Bayesian``, ``Hyperband``)
 runs as random search, and the tuning job's trials say so.
@@ -21,9 +21,9 @@ Combination = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What one trial is to try.
+    """The definition and the hyperparameters of a trial to come.
 
-    Args:
+    Attributes:
         definition: Its algorithm.
         values: Its hyperparameters, those that are tuned.
     """
@@ -33,7 +33,7 @@ class Candidate:
 
 
 def candidates(tuning: Tuning, known: Iterable[Mapping[str, str]]) -> Iterator[Candidate]:
-    """What to try, one after the other; never ends for a random search.
+    """Return the candidates in their order; a random search never runs out of them.
 
     Args:
         tuning: The tuning job.
@@ -53,7 +53,7 @@ def _grid(tuning: Tuning, tried: set[Combination]) -> Iterator[Candidate]:
 
 
 def _random(tuning: Tuning, tried: set[Combination]) -> Iterator[Candidate]:
-    """The algorithms take turns (*assumed*: AWS shifts trials to the better ones)."""
+    """Yield random candidates; the algorithms take turns (*assumed*: AWS shifts trials to the better ones)."""
     random = Random(tuning.seed)  # noqa: S311 - no secret
     for definition in cycle(tuning.definitions):
         values = definition.space.draw(random)

@@ -32,12 +32,12 @@ _SHARED = (
 
 
 def trial_name(tuning_job: str, number: int) -> str:
-    """Name of the ``number``-th trial, from 1: the tuning job's name is its prefix (API reference)."""
+    """Return the name of the ``number``-th trial, from 1: the tuning job's name is its prefix (API reference)."""
     return f"{tuning_job}-{number:03d}-{secrets.token_hex(4)}"
 
 
 def trial_request(candidate: Candidate, name: str, tags: Sequence[Mapping[str, str]]) -> Document:
-    """The CreateTrainingJob request of a trial.
+    """Return the CreateTrainingJob request of a trial.
 
     Args:
         candidate: What it tries.
@@ -58,7 +58,7 @@ def trial_request(candidate: Candidate, name: str, tags: Sequence[Mapping[str, s
 
 
 def _resources(members: Document) -> Document:
-    """The resources of a trial; of several instance configurations the first, since AWS takes them in order."""
+    """Return the resources of a trial; of several instance configurations the first, since AWS takes them in order."""
     if "ResourceConfig" in members:
         found: Document = members["ResourceConfig"]
         return found
@@ -68,12 +68,12 @@ def _resources(members: Document) -> Document:
 
 
 def _own_checkpoints(config: Document, name: str) -> Document:
-    """A folder for each trial (*assumed*), else one would go on from another's checkpoints."""
+    """Return a folder for each trial (*assumed*), else one would continue from another's checkpoints."""
     return {**config, "S3Uri": f"{config['S3Uri'].rstrip('/')}/{name}"}
 
 
 def trial_origin(tuning_arn: str, candidate: Candidate, note: str) -> Document:
-    """What the service remembers of a trial beside its request."""
+    """Return what the service remembers of a trial beside its request."""
     origin = {"TuningJobArn": tuning_arn, "TunedHyperParameters": dict(candidate.values)}
     named = {"TrainingJobDefinitionName": candidate.definition.name} if candidate.definition.name else {}
     return {**origin, **named, **({"Note": note} if note else {})}
@@ -83,7 +83,7 @@ def trial_origin(tuning_arn: str, candidate: Candidate, note: str) -> Document:
 class Trial:
     """A trial as it is now.
 
-    Args:
+    Attributes:
         job: The training job.
         objective: What it is measured by.
     """
@@ -117,7 +117,7 @@ class Trial:
         return "Failed" if self.value is None else "Succeeded"
 
     def summary(self) -> Document:
-        """The trial as a ``HyperParameterTrainingJobSummary``, but for the name of its tuning job."""
+        """Return the trial as a ``HyperParameterTrainingJobSummary``, but for the name of its tuning job."""
         job, value = self.job, self.value
         final = {"Type": self.objective.kind, "MetricName": self.objective.metric, "Value": value}
         started = [row.start_time for row in job.transitions if row.status is SecondaryStatus.DOWNLOADING]
@@ -137,7 +137,7 @@ class Trial:
 
 
 def trials_of(jobs: JobTable, tuning_job: Job, tuning: Tuning) -> list[Trial]:
-    """All trials of a tuning job, in the order of their creation."""
+    """Return all trials of a tuning job, in the order of their creation."""
     objectives = {definition.name: definition.objective for definition in tuning.definitions}
     found = [
         Trial(job, objectives[job.origin.get("TrainingJobDefinitionName", "")])
@@ -148,7 +148,7 @@ def trials_of(jobs: JobTable, tuning_job: Job, tuning: Tuning) -> list[Trial]:
 
 
 def best_of(trials: Iterable[Trial]) -> Trial | None:
-    """The completed trial with the best objective, the earliest of equals; ``None`` if there is none."""
+    """Return the completed trial with the best objective, the earliest of equals; ``None`` if there is none."""
     best: Trial | None = None
     for trial in trials:
         if trial.value is None or trial.job.status is not JobStatus.COMPLETED:
