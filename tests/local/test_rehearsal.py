@@ -7,7 +7,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.aws.requests.tags import TASK_TAG
+from airflow_sm_pipelines.aws.requests.tags import TASK_TAG, Owner, owner_tags, owner_text
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 from airflow_sm_pipelines.local.services.sagemaker.containers import training as training_container
 from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_objects
@@ -256,6 +256,16 @@ def test_a_job_whose_outputs_cannot_be_told_does_not_stay_in_progress(rehearsing
 def test_a_job_belongs_to_the_step_of_its_tag():
     assert Rehearsal().owner_of({"other": "x", TASK_TAG: "Train"}) == "Train"
     assert Rehearsal().owner_of({}) == ""
+
+
+def test_a_step_of_emr_belongs_to_the_step_in_its_name_or_else_to_that_of_its_cluster():
+    name = f"my (own) attempt ({owner_text(owner_tags(Owner('prod', 'dag', 'run', 'Train')))})"
+    assert Rehearsal().owner_of({TASK_TAG: "Cluster"}, name) == "Train"
+    assert Rehearsal().owner_of({TASK_TAG: "Cluster"}, "my (own) attempt") == "Cluster"
+    assert Rehearsal().owner_of({}, "my (own) attempt") == ""
+
+
+def test_a_step_without_an_outcome_completes():
     assert Rehearsal().outcome_of("") == COMPLETED
 
 

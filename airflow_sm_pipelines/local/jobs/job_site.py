@@ -189,7 +189,7 @@ class JobSite:
             raise LocalAwsError(f"{cannot}: {error}") from error
         if made.returncode != 0 or not (self._environment / "bin" / "python").exists():
             raise LocalAwsError(
-                f"{cannot}. It ended with exit code {made.returncode} and said: {made.stdout.strip()[-_TAIL:]}"
+                f"{cannot}. Its exit code is {made.returncode}, its output: {made.stdout.strip()[-_TAIL:]}"
             )
 
     def furnish(self, home: Path) -> None:

@@ -57,7 +57,7 @@ class LaunchOrder:
 
 
 def main() -> int:
-    """Read the order, launch, supervise; returns the exit code."""
+    """Read the order, launch, supervise, and return the exit code."""
     order = LaunchOrder(**json.loads(_read_line(0)))
     wakeup = _catch_signals()
     try:
@@ -99,7 +99,7 @@ def _catch_signals() -> int:
 
 
 def _start(order: LaunchOrder) -> int:
-    """Fork the command into a process group of its own; returns its process id."""
+    """Fork the command into a process group of its own, and return its process id."""
     launcher = os.getpid()
     pid = os.fork()
     if pid:

@@ -130,7 +130,7 @@ class Runner:
         self._closed = False
 
     def start(self, task: JobOrder) -> None:
-        """Run a job in a thread of its own; returns at once.
+        """Start a job in a thread of its own.
 
         Raises:
             AwsError: ``ServiceUnavailable``, because the local AWS is stopping.

@@ -123,7 +123,7 @@ def choose_sandbox(name: str) -> Sandbox:
         LocalAwsError: There is no such mode, or it does not work on this machine.
     """
     if name not in (*SANDBOXES, "auto"):
-        raise LocalAwsError(f"there is no sandbox {name!r}; there are auto, {', '.join(SANDBOXES)}")
+        raise LocalAwsError(f"unknown sandbox {name!r}; choose one of auto, {', '.join(SANDBOXES)}")
     complaints = []
     for kind in SANDBOXES.values() if name == "auto" else (SANDBOXES[name],):
         sandbox = kind()

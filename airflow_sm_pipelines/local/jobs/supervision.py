@@ -80,7 +80,7 @@ class Supervisor:
     stopping: Callable[[], None]
 
     def watch(self, process: JobProcess, stop: StopRequest) -> int:
-        """Watch a job until all of its processes have ended; returns the command's exit code."""
+        """Watch a job until all of its processes have ended, and return the command's exit code."""
         timers = _Timers()
         timers.repeat(self.flush, _FLUSH_SECONDS)
         if self.upload_seconds is not None:

@@ -36,7 +36,7 @@ class DataQualityError(Exception):
 
 
 def main(base: Path, _: list[str]) -> int:
-    """Analyse ``dataset_source`` and write the results to ``output_path``; returns the exit code."""
+    """Analyse ``dataset_source`` and write the results to ``output_path``, and return the exit code."""
     try:
         message = _run(os.environ)
     except (DataQualityError, OSError, ValueError) as error:

@@ -66,7 +66,7 @@ def _command(code: Path, program: str, words: list[str]) -> list[str]:
 
 
 def _run(command: list[str], directory: Path, variables: dict[str, str]) -> tuple[int, str]:
-    """Run a command, passing SIGTERM on; returns its exit code and its last error."""
+    """Run a command, passing SIGTERM on, and return its exit code and its last error."""
     with subprocess.Popen(command, cwd=directory, env=variables, stderr=subprocess.PIPE) as process:  # noqa: S603
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         tail = _Tail(process.stderr)

@@ -107,7 +107,7 @@ class FaultTable:
         self._seen: dict[int, int] = {}
 
     def add(self, rules: Iterable[FaultRule]) -> list[Document]:
-        """Put rules in force, after those that are; returns them as `describe` does."""
+        """Put rules in force, after those that are, and return them as `describe` does."""
         with self._lock:
             numbers = []
             for rule in rules:

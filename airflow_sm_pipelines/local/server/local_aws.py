@@ -111,10 +111,10 @@ class LocalAws:
         """Choose the sandbox and begin to serve.
 
         Raises:
-            LocalAwsError: The port is taken, the sandbox or the interpreter does not work, or it runs already.
+            LocalAwsError: The port is taken, the sandbox or the interpreter does not work, or it is already running.
         """
         if self._running is not None:
-            raise LocalAwsError(f"this local AWS runs already, at {self.endpoint_url}")
+            raise LocalAwsError(f"this local AWS is already running at {self.endpoint_url}")
         with ExitStack() as resources:
             self._running = _start(self.settings, resources)
             self._resources = resources.pop_all()
@@ -224,7 +224,7 @@ def _listen(port: int, application: Application) -> HttpServer:
         return HttpServer(port, application)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise LocalAwsError(f"cannot listen on {HOST}:{port}: {reason}; another port is given by --port") from error
+        raise LocalAwsError(f"cannot listen on {HOST}:{port}: {reason}; choose another port with --port") from error
 
 
 def _environment(endpoint_url: str, region: str) -> dict[str, str]:

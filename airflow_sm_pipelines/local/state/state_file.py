@@ -82,12 +82,14 @@ class StateFile:
         self._connection.execute("PRAGMA synchronous = NORMAL")  # survives the process, not a loss of power
         [found] = self._connection.execute("PRAGMA user_version").fetchone()
         if found not in (0, _FORMAT):
-            raise LocalAwsError(f"{self._path} has format {found}; this version reads {_FORMAT}: take another folder")
+            raise LocalAwsError(
+                f"{self._path} has format {found}; this version reads format {_FORMAT}; choose another folder"
+            )
         self._connection.executescript(_TABLES)
         self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
     def execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run one statement, all or nothing; returns its rows."""
+        """Run one statement, all or nothing, and return its rows."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 

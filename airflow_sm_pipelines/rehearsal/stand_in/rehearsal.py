@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.requests.tags import TASK_TAG, tags_of_owner_text
 from airflow_sm_pipelines.definition.json_values import Json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.local.wire.wsgi_call import WsgiApp
 
 _NAME = "rehearsal"
-_MISSING_RESOURCES: Mapping[str, Mapping[str, Any]] = {
+_MISSING_RESOURCES: Mapping[str, Document] = {
     "Cluster": {"Name": _NAME, "Instances": {"KeepJobFlowAliveWhenNoSteps": True}},
     "Application": {"name": _NAME, "type": "SPARK", "releaseLabel": _NAME},
 }

@@ -110,6 +110,16 @@ def test_the_region_can_be_set(open_workbench):
         assert ":eu-central-1:" in bench.create("somewhere", ["true"])
 
 
+def test_its_clients_need_no_settings_and_may_be_led_elsewhere(bench, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "of-the-user")
+    s3 = bench.aws.client("s3")
+    assert s3 is bench.aws.client("s3")
+    assert (s3.meta.region_name, s3.meta.endpoint_url) == (bench.aws.settings.region, bench.aws.endpoint_url)
+    assert "test-bucket" in [one["Name"] for one in s3.list_buckets()["Buckets"]]
+    elsewhere = bench.aws.client("s3", endpoint_url="http://127.0.0.1:1")
+    assert elsewhere.meta.endpoint_url == "http://127.0.0.1:1"
+
+
 def test_health_tells_version_sandbox_and_jobs(open_workbench):
     with open_workbench(version="1.2.3") as bench:
         bench.run("healthy", ["true"])
@@ -159,7 +169,7 @@ def test_a_missing_interpreter_is_told_and_nothing_keeps_running():
 
 
 def test_it_cannot_be_started_twice(bench):
-    with pytest.raises(LocalAwsError, match="runs already"):
+    with pytest.raises(LocalAwsError, match="is already running at http"):
         bench.aws.start()
 
 

@@ -190,7 +190,7 @@ class ClusterTable:
             self._put(replace(self._clusters[cluster_id], tags=tags))
 
     def add_steps(self, cluster_id: str, configs: Iterable[Document], role: str, fault: JobFault) -> list[str]:
-        """Add pending steps; returns their ids.
+        """Add pending steps, and return their ids.
 
         Raises:
             AwsError: ``ValidationException``: the cluster ends, or would have too many active steps. Both texts are
@@ -212,7 +212,7 @@ class ClusterTable:
             return [step.id for step in new]
 
     def start_next(self, cluster_id: str) -> list[EmrStep]:
-        """Set as many steps to work as the cluster's StepConcurrencyLevel allows; returns them."""
+        """Set as many steps to work as the cluster's StepConcurrencyLevel allows, and return them."""
         with self._lock:
             cluster = self._clusters[cluster_id]
             room = cluster.request.get("StepConcurrencyLevel", 1) - sum(s.state in _AT_WORK for s in cluster.steps)
@@ -224,7 +224,7 @@ class ClusterTable:
             return chosen
 
     def cancel(self, cluster_id: str, step_id: str) -> EmrStepState:
-        """Cancel a pending step, or mark a running one as being cancelled; returns the state that it had."""
+        """Cancel a pending step, or mark a running one as being cancelled, and return the state that it had."""
         with self._lock:
             step = self._step(cluster_id, step_id)
             if step.state is EmrStepState.PENDING:

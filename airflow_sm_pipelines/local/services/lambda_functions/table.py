@@ -48,7 +48,7 @@ class FunctionTable:
     def create(
         self, reference: FunctionReference, configuration: Document, code: bytes, tags: Mapping[str, str]
     ) -> Document:
-        """Add a function; returns its configuration.
+        """Add a function, and return its configuration.
 
         Raises:
             AwsError: There is one of that name.
@@ -99,7 +99,7 @@ class FunctionTable:
             self._documents[reference.key] = document
 
     def update(self, reference: FunctionReference, changes: Document, code: bytes | None = None) -> Document:
-        """Change configuration and, if given, code of the latest version; returns its configuration.
+        """Change configuration and, if given, code of the latest version, and return its configuration.
 
         Raises:
             AwsError: The function is not there.

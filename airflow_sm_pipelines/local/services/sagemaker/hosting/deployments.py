@@ -24,6 +24,9 @@ from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resour
 CREATING, UPDATING, DELETING = "Creating", "Updating", "Deleting"
 IN_SERVICE, FAILED, ROLLING_BACK, ROLLBACK_FAILED = "InService", "Failed", "RollingBack", "UpdateRollbackFailed"
 
+OWNER_MEMBER = "step"
+"""Where a deployment's owner is kept; the name stands in state files."""
+
 Members = Document
 
 
@@ -104,7 +107,7 @@ class Deployments:
                 continue
         return found
 
-    def create(self, key: ResourceKey, wanted: Members, step: str, pace: Pace) -> None:
+    def create(self, key: ResourceKey, wanted: Members, owner: str, pace: Pace) -> None:
         """Begin to create one.
 
         Raises:
@@ -114,7 +117,7 @@ class Deployments:
         try:
             self.get(key)
         except AwsError:
-            begun = {"served": None, "outcome": None, "reason": None, "step": step}
+            begun = {"served": None, "outcome": None, "reason": None, OWNER_MEMBER: owner}
             self._resources.create(key, self._begun(begun, CREATING, wanted, pace), refusal)
         else:
             raise refusal

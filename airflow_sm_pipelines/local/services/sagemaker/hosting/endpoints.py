@@ -14,6 +14,7 @@ from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.hosting.deployments import (
     CREATING,
     IN_SERVICE,
+    OWNER_MEMBER,
     ROLLBACK_FAILED,
     ROLLING_BACK,
     UPDATING,
@@ -85,22 +86,22 @@ class Endpoints:
 
     def _create(self, context: RequestContext, request: Document) -> Document:
         key = self._endpoints.key(context.region, request["EndpointName"])
-        step = owner_of_request(self._stand_in, request)
-        self._require_config(context.region, request, step, "CreateEndpoint")
-        self._endpoints.create(key, _wanted(request), step, pace_of(context, self._stand_in, step))
+        owner = owner_of_request(self._stand_in, request)
+        self._require_config(context.region, request, owner, "CreateEndpoint")
+        self._endpoints.create(key, _wanted(request), owner, pace_of(context, self._stand_in, owner))
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"EndpointArn": key.arn}
 
     def _update(self, context: RequestContext, request: Document) -> Document:
         key = self._endpoints.key(context.region, request["EndpointName"])
         found = self._endpoints.get(key)
-        self._require_config(context.region, request, found.members["step"], "UpdateEndpoint")
-        pace = pace_of(context, self._stand_in, found.members["step"])
+        self._require_config(context.region, request, found.members[OWNER_MEMBER], "UpdateEndpoint")
+        pace = pace_of(context, self._stand_in, found.members[OWNER_MEMBER])
         self._endpoints.update(key, lambda _: _wanted(request), pace)
         return {"EndpointArn": key.arn}
 
-    def _require_config(self, region: str, request: Document, step: str, operation: str) -> None:
-        with tolerating(self._stand_in, step, operation):
+    def _require_config(self, region: str, request: Document, owner: str, operation: str) -> None:
+        with tolerating(self._stand_in, owner, operation):
             self._configs.get(region, request["EndpointConfigName"])
 
     def _delete(self, context: RequestContext, request: Document) -> Document:

@@ -8,6 +8,7 @@ from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.hosting.deployments import (
     IN_SERVICE,
+    OWNER_MEMBER,
     UPDATING,
     DeploymentKind,
     Deployments,
@@ -65,23 +66,23 @@ class InferenceComponents:
 
     def _create(self, context: RequestContext, request: Document) -> Document:
         key = self._components.key(context.region, request["InferenceComponentName"])
-        step = owner_of_request(self._stand_in, request)
-        with tolerating(self._stand_in, step, "CreateInferenceComponent"):
+        owner = owner_of_request(self._stand_in, request)
+        with tolerating(self._stand_in, owner, "CreateInferenceComponent"):
             self._check_endpoint(context.region, request)
-        with tolerating(self._stand_in, step, "CreateInferenceComponent"):
+        with tolerating(self._stand_in, owner, "CreateInferenceComponent"):
             self._check_models(context.region, request)
         wanted = {name: value for name, value in request.items() if name != "Tags"}
-        self._components.create(key, wanted, step, pace_of(context, self._stand_in, step))
+        self._components.create(key, wanted, owner, pace_of(context, self._stand_in, owner))
         self._tags.put(key.arn, request.get("Tags", ()))
         return {"InferenceComponentArn": key.arn}
 
     def _update(self, context: RequestContext, request: Document) -> Document:
         key = self._components.key(context.region, request["InferenceComponentName"])
         found = self._components.get(key)
-        with tolerating(self._stand_in, found.members["step"], "UpdateInferenceComponent"):
+        with tolerating(self._stand_in, found.members[OWNER_MEMBER], "UpdateInferenceComponent"):
             self._check_models(context.region, request)
         changes = {name: request[name] for name in _UPDATED if name in request}
-        pace = pace_of(context, self._stand_in, found.members["step"])
+        pace = pace_of(context, self._stand_in, found.members[OWNER_MEMBER])
         self._components.update(key, lambda served: {**served, **changes}, pace)
         return {"InferenceComponentArn": key.arn}
 

@@ -189,7 +189,7 @@ class JobOperations:
         return {}
 
     def stop(self, key: ResourceKey) -> Job:
-        """Ask a job to stop; returns it as it was before. A second Stop changes nothing (assumed)."""
+        """Ask a job to stop, and return it as it was before. A second Stop changes nothing (assumed)."""
         before = self._jobs.stop(key)
         if before.status is JobStatus.IN_PROGRESS:
             self._runner.stop(_folder_name(before))

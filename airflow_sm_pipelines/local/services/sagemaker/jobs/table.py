@@ -156,7 +156,7 @@ class JobTable:
                 self._put(job, transitions=_moved(job.transitions, status), **started)
 
     def stop(self, key: ResourceKey) -> Job:
-        """Move a job in progress to Stopping; returns the job as it was before."""
+        """Move a job in progress to Stopping, and return the job as it was before."""
         with self._lock:
             before = self._jobs[key]
             if before.status is JobStatus.IN_PROGRESS:

@@ -33,7 +33,7 @@ class Tags:
         return {"AddTags": self._add, "DeleteTags": self._delete, "ListTags": self._list}
 
     def put(self, arn: str, tags: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
-        """Set tags of a resource, replacing those of the same keys; returns all of its tags."""
+        """Set tags of a resource, replacing those of the same keys, and return all of its tags."""
         with self._lock:
             merged = {**self._tags.get(arn, {}), **{tag["Key"]: tag["Value"] for tag in tags}}
             if len(merged) > _LIMIT:  # the text is assumed
