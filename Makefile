@@ -12,7 +12,7 @@ E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_fo
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk modules-and-sdk bench constraints constraints-sdk
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk modules-and-sdk bench schemas constraints constraints-sdk
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make bench        measure"
+	@echo "make schemas      renew docs/schemas, the JSON Schemas of the commands' reports"
 	@echo "make constraints  renew constraints.txt from the newest versions"
 
 install: $(INSTALLED)
@@ -71,6 +72,9 @@ unit: install
 
 golden: install
 	$(PYTEST) $(GOLDEN)
+
+schemas: install
+	$(BIN)/python -m tests.report_schemas
 
 loopback: install
 	$(PYTEST) -m loopback

@@ -1,25 +1,52 @@
-"""Every error this package raises, in one tree.
+"""Every error of this package, in one tree.
 
 ::
 
     SageMakerPipelinesError
-    x DefinitionError                 one fault of a pipeline definition, at a JSON path
-      + UnsupportedStepTypeError      the definition is valid, but this version cannot run the step
+    x DefinitionError                 one error in a pipeline definition, at a JSON path
+      + UnsupportedStepTypeError      the definition is valid, but this version does not support the step type
+    x PathSyntaxError                 a path does not follow the grammar
+    x ExpressionSyntaxError           an expression is malformed
+    x MissingMemberError              a path leads to nothing
+    x EvaluationError                 an expression has no value
+    x IncomparableError               a condition compares values that have no order or no common type
+    x ParameterValueError             a value does not fit a pipeline parameter
+    x OutputParametersError           a Lambda function or callback did not return the declared outputs
+    x IterableItemsError              the items of a ForEach step are not a list
+    x SelectorValueError              the selector of a ForEach step compares something other than numbers
     x StepError                       a step cannot go on; names the step
-      + UndefinedReferenceError       a reference of the step resolves to nothing
+      + UndefinedReferenceError       a reference of the step has no value
       + ConditionTypeError            a condition compares values that have no order or no common type
-      + RequestError                  the resolved request does not fit the API's own types or limits
+      + RequestError                  the resolved request does not fit the types or limits of the API
       + StepFailedError               the step's AWS job ended Failed or Stopped, or a call for it was refused
       + StepTimeoutError              the step ran longer than its ``execution_timeout``; its job was stopped
       + StepInterruptedError          the worker was told to end; the job goes on, the next try finds it
       + StepOutcomeUnknownError       the step's work may have been done, and must not be done twice
       + PipelineFailStepError         a Fail step was reached; the message is the definition's own
+    x UnfitRequestError               no request can be made from what a step says; becomes a `RequestError`
+      + NoObjectUriError              aws: a text is not the URI of an S3 object
+    x UnreadableReportError           aws: the report of a check step is malformed
+    x KilledError                     execution: the task was killed while it waited
+    x NoSealError                     callbacks: the Fernet key is missing or has changed
+    x RefusedRequestError             callbacks: the endpoint does not accept the request
+    x SourceSyntaxError               preview: the source of a definition has none of the known forms
+    x SourceError                     preview: the source does not provide a definition
+    x RehearsalError                  a rehearsal could not be carried out
+    x ChosenValueError                rehearsal: a value was chosen that the definition does not read
+    x OutcomeError                    rehearsal: an outcome cannot be chosen, or is misspelt
+    x AirflowStartError               demo: Airflow did not become healthy
+    x AirflowApiError                 demo: Airflow's API refused a request
+    x DemoError                       demo: the demo cannot go on
 
     ExceptionGroup
     x InvalidDefinitionError          all `DefinitionError` of one definition, raised once
 
-Definition errors appear when a DAG file is parsed or ``sm-pipelines check`` runs; step errors in a task. A
-step's message starts with the step and the reason, so that the first line of an alert says what to do.
+An error that names a room lives there, beside the code that raises it; all others are defined here. The local AWS has
+errors of its own, since it imports nothing of the other rooms.
+
+Definition errors appear when a DAG file is parsed or ``sm-pipelines check`` runs; step errors in a task. What a
+definition cannot evaluate becomes a step error, too. A step's message starts with the step and the reason, so that the
+first line of an alert says what to do.
 """
 
 from __future__ import annotations
@@ -29,16 +56,16 @@ from typing import Any
 
 
 class SageMakerPipelinesError(Exception):
-    """Base of everything that this package raises by itself (`InvalidDefinitionError` groups such errors)."""
+    """Base of every error of this package, except `InvalidDefinitionError`, which is a group of such errors."""
 
 
 class DefinitionError(SageMakerPipelinesError):
-    """One fault of a pipeline definition.
+    """An error in a pipeline definition.
 
     Args:
-        path: JSON path of the faulty place, e.g. ``Steps[2].Arguments.RoleArn``; empty for the document.
+        path: JSON path of the error, e.g. ``Steps[2].Arguments.RoleArn``; empty for the whole document.
         message: What was found there and what is allowed.
-        hint: What to do about it, e.g. a near miss; empty when there is nothing to add.
+        hint: What to do about it, e.g. the nearest name that exists; may be empty.
     """
 
     def __init__(self, path: str, message: str, hint: str = "") -> None:
@@ -53,14 +80,14 @@ class DefinitionError(SageMakerPipelinesError):
 
 
 class UnsupportedStepTypeError(DefinitionError):
-    """The step is part of the definition language, but this version has no operator for its type."""
+    """The definition is valid, but this version does not support the type of the step."""
 
 
 class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
-    """All faults of one definition at once.
+    """All errors of one definition at once.
 
     Attributes:
-        source: Where the definition came from (a file name, or ``"<dict>"``/``"<text>"``).
+        source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
     """
 
     source: str
@@ -78,6 +105,99 @@ class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  - {error}" for error in self.exceptions)])
+
+
+class PathSyntaxError(SageMakerPipelinesError, ValueError):
+    """A path does not follow the grammar."""
+
+
+class ExpressionSyntaxError(SageMakerPipelinesError, ValueError):
+    """An expression is malformed: an object has the key of an expression but not its form.
+
+    Args:
+        message: What was found and what is allowed.
+        hint: The nearest valid spelling, or ``""``.
+        member: Path of the faulty member inside the expression.
+    """
+
+    def __init__(self, message: str, hint: str = "", member: tuple[str | int, ...] = ()) -> None:
+        self.message = message
+        self.hint = hint
+        self.member = member
+        super().__init__(message, hint, member)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class MissingMemberError(SageMakerPipelinesError, LookupError):
+    """A path leads to nothing.
+
+    Args:
+        message: Which member is missing and what was there instead.
+        hint: The nearest name that exists, or ``""``.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message, hint)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class EvaluationError(SageMakerPipelinesError):
+    """An expression has no value in this scope.
+
+    Args:
+        reference: The reference, or the expression, as written.
+        reason: What was there instead.
+        path: JSON path of the expression, relative to what is evaluated.
+    """
+
+    def __init__(self, reference: str, reason: str, path: str = "") -> None:
+        self.reference = reference
+        self.reason = reason
+        self.path = path
+        super().__init__(reference, reason, path)
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        return f"{place}{self.reference}: {self.reason}"
+
+
+class IncomparableError(SageMakerPipelinesError):
+    """A condition compares values that have no common type, or no order.
+
+    Args:
+        reason: What it compares.
+        path: JSON path of the condition in the Arguments.
+    """
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        self.reason = reason
+        self.path = path
+        super().__init__(reason, path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+
+class ParameterValueError(SageMakerPipelinesError, ValueError):
+    """A value does not fit a parameter's type or its enumeration."""
+
+
+class OutputParametersError(SageMakerPipelinesError, ValueError):
+    """A Lambda function or callback did not return the outputs that the step declares; the message names each."""
+
+
+class IterableItemsError(SageMakerPipelinesError, ValueError):
+    """``IterableItems`` is not a list."""
+
+
+class SelectorValueError(SageMakerPipelinesError, ValueError):
+    """A value by which a ``Selector`` compares the iterations is not a number."""
 
 
 class StepError(SageMakerPipelinesError):
@@ -102,25 +222,33 @@ class UndefinedReferenceError(StepError):
 
 
 class ConditionTypeError(StepError):
-    """A condition compares values of types that cannot be compared; the service fails the step then, too."""
+    """A condition compares values of types that cannot be compared; the service fails such a step, too."""
 
 
 class RequestError(StepError):
     """The resolved request does not fit the API: an unknown member, a wrong type, a value too long."""
 
+    @classmethod
+    def of_faults(cls, step: str, message: str, faults: Sequence[str]) -> RequestError:
+        """Return the error that lists all faults of a request, each in a line of its own."""
+        return cls(step, "\n".join([f"{message}:", *(f"    {fault}" for fault in faults)]))
+
+
+class UnfitRequestError(SageMakerPipelinesError, ValueError):
+    """No request can be made of what a step says; becomes the `RequestError` of the step."""
+
 
 class StepFailedError(StepError):
-    """The step's AWS job ended in a state that is not success, or AWS refused a call for it.
+    """The step's AWS job did not succeed, or AWS refused a call for it.
 
     Args:
         step: Name of the step.
         message: The reason first, then where to look.
-        exception_type: SageMaker's retry exception type that the reason stands for, e.g.
-            ``SageMaker.CAPACITY_ERROR`` (developer guide, "Retry Policy for Pipeline Steps"), or ``None`` when
-            the failure is of no retryable type.
+        exception_type: SageMaker's retry exception type of the failure, e.g. ``SageMaker.CAPACITY_ERROR`` (developer
+            guide, "Retry Policy for Pipeline Steps"); ``None`` if it has none.
         job: Name of the AWS resource, or ``None`` if none was created.
-        properties: What the step publishes all the same, for steps that run after a failure; ``None`` for the Describe
-            response of its resource, if there is one.
+        properties: What the step publishes in spite of the failure, for steps that run after it; ``None`` for the
+            Describe response of its resource, if there is one.
     """
 
     def __init__(
@@ -137,6 +265,33 @@ class StepFailedError(StepError):
         self.job = job
         self.properties = properties
 
+    @classmethod
+    def of_refusal(
+        cls,
+        step: str,
+        error: Any,
+        *,
+        purpose: str = "",
+        advice: str = "",
+        then: str = "",
+        job: str | None = None,
+    ) -> StepFailedError:
+        """Return the error of a step for which AWS refused a call, or did not answer one.
+
+        Args:
+            step: Name of the step.
+            error: What AWS said, an `airflow_sm_pipelines.aws.calls.CallRefusedError`.
+            purpose: What the call was for, so that "cannot <purpose>" makes a sentence; ``""`` if the call says it all.
+            advice: What to do if it is refused for good.
+            then: What is so all the same.
+            job: As for `StepFailedError`.
+        """
+        said = error.in_words()
+        parts = [f"cannot {purpose}: {said}" if purpose else said]
+        parts += [advice] if advice and error.exception_type is None else []
+        parts += [then] if then else []
+        return cls(step, "; ".join(parts), exception_type=error.exception_type, job=job)
+
 
 class StepTimeoutError(StepError):
     """The step ran longer than its ``execution_timeout``; its job was stopped."""
@@ -147,8 +302,16 @@ class StepInterruptedError(StepError):
 
 
 class StepOutcomeUnknownError(StepError):
-    """The step's work may have been done, and the step is not to do it twice; never retried, only cleared."""
+    """The step's work may have been done and must not be done twice; never retried, until a user clears the task."""
 
 
 class PipelineFailStepError(StepError):
-    """A Fail step was reached: the pipeline's author wants the run to fail with this message."""
+    """A Fail step was reached; the message is the definition's own."""
+
+
+class RehearsalError(SageMakerPipelinesError):
+    """A rehearsal could not be carried out; the message says what is missing or where the log is.
+
+    Either the definition cannot become a DAG, the ``[local]`` extra is not installed, the local AWS cannot start, or
+    Airflow itself failed. A pipeline that fails in the rehearsal is not an error: see the report.
+    """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import shutil
 import socket
@@ -233,6 +234,20 @@ class FakeConnection:
         return {"aws_conn_id": "aws_default", "region_name": "eu-west-1", "verify": None, "botocore_config": None}
 
 
+def meta_of(service: str) -> Any:
+    """Return what a boto3 client says of its service."""
+    import boto3
+
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    client: Any = boto3.client(service, region_name="eu-west-1", **keys)
+    return client.meta
+
+
+@pytest.fixture(scope="session")
+def s3_meta() -> Any:
+    return meta_of("s3")
+
+
 class FakeS3:
     """GetObject over a dict from URI to JSON document, text, or the error that boto3 raises."""
 
@@ -259,6 +274,55 @@ def connection(sagemaker: Any) -> FakeConnection:
 def s3(connection: FakeConnection) -> FakeS3:
     connection.clients["s3"] = FakeS3({})
     return connection.clients["s3"]
+
+
+@pytest.fixture
+def start() -> Any:
+    """Make a step that is about to start; its arguments and members hold no expressions."""
+    from airflow_sm_pipelines.aws.requests.step_start import StepStart
+
+    def make(
+        arguments: dict[str, Any] | None = None, members: dict[str, Any] | None = None, **others: Any
+    ) -> StepStart:
+        return StepStart(
+            **{
+                "step": "Step",
+                "attempt": "attempt-0",
+                "arguments": arguments or {},
+                "resolve": lambda value, _place, _payload: value,
+                "members": lambda: members or {},
+                "trial": lambda: None,
+                "shape": lambda wanted: (dict(wanted.request), []),
+                "tags": [],
+                "log": logging.getLogger("start"),
+                **others,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def perform() -> Any:
+    """Make the calls of a builder with one client, whatever their service."""
+    from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+
+    def run(calls: Any, client: Any) -> Any:
+        try:
+            wanted = next(calls)
+            while True:
+                try:
+                    answer: Any = call(client, wanted.operation, wanted.request)
+                    if isinstance(answer.get("Body"), io.BytesIO):
+                        answer = {"Body": answer["Body"].read()}
+                except CallRefusedError as error:
+                    wanted = calls.throw(error)
+                else:
+                    wanted = calls.send(answer)
+        except StopIteration as done:
+            return done.value
+
+    return run
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ ROOT = Path(airflow_sm_pipelines.__file__).parent
 ORDER = (
     {"errors"},
     {"definition", "aws"},
-    {"semantics"},
+    {"semantics", "catalog"},
     {"preview", "execution"},
     {"callbacks"},
     {"operators"},
@@ -219,10 +219,12 @@ def test_all_names_every_public_definition(module: Module) -> None:
 
 def test_the_package_offers_its_public_names_and_no_other() -> None:
     assert sorted(airflow_sm_pipelines.__all__) == [
+        "Rehearsals",
         "load_pipeline",
         "load_pipelines",
         "pipeline_dag",
         "pipeline_task_group",
+        "rehearse",
     ]
     assert set(airflow_sm_pipelines.__all__) == set(airflow_sm_pipelines._HOME)
     with pytest.raises(AttributeError, match="has no attribute 'pipeline'"):

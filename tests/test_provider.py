@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 
 import airflow_sm_pipelines
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.provider import get_provider_info
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS, step_operator
 
 PYPROJECT = tomllib.loads((Path(airflow_sm_pipelines.__file__).parents[1] / "pyproject.toml").read_text())["project"]
 
@@ -39,7 +39,7 @@ def test_name_and_version_are_the_distributions() -> None:
 def test_every_link_of_an_operator_is_registered() -> None:
     registered = {load(path, ".") for path in get_provider_info()["extra-links"]}
 
-    operators: list[type[StepOperator]] = [step_operator(kind) for kind in STEP_OPERATORS]
+    operators: list[type[StepOperator]] = [row.operator_class() for row in CATALOG.values()]
     assert registered == {type(link) for operator in operators for link in operator.operator_extra_links}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call, read_object
 from airflow_sm_pipelines.aws.s3_objects import split_uri
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _MOST_VIOLATIONS = 10
@@ -20,7 +21,7 @@ _LONGEST_DESCRIPTION = 200
 _SUBJECTS = ("feature_name", "facet", "label", "metric_name")
 
 
-class UnreadableReportError(ValueError):
+class UnreadableReportError(SageMakerPipelinesError, ValueError):
     """A check's report has not the form of one."""
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
 from airflow_sm_pipelines.aws.failures import SERVICE_FAULT
+from airflow_sm_pipelines.aws.requests.messages import as_sent
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall
 
 _OPERATION = "Invoke"
 _LONGEST_QUOTE = 500
@@ -81,26 +82,18 @@ class Answer:
         return ": ".join(str(part) for part in parts if part) or f"{self.error}, without a message"
 
 
-def invoke(client: Any, function: str, event: Any, custom_context: Mapping[str, str]) -> Answer:
+def invoke(client: Any, wanted: AwsCall) -> Answer:
     """Invoke a function and wait for its answer.
 
     Args:
         client: A boto3 client for Lambda that never repeats a call by itself.
-        function: Name or ARN of the function, with or without a version or alias.
-        event: What the handler is given; JSON.
-        custom_context: What the handler finds in ``context.client_context.custom``.
+        wanted: The call: see `airflow_sm_pipelines.aws.requests.messages.invocation`.
 
     Raises:
         LostAnswerError: The function may have been run.
         CallRefusedError: AWS refused the call; the function was not run.
     """
-    request = {
-        "FunctionName": function,
-        "InvocationType": "RequestResponse",
-        "LogType": "Tail",
-        "ClientContext": base64.b64encode(json.dumps({"custom": dict(custom_context)}).encode()).decode(),
-        "Payload": json.dumps(event).encode(),
-    }
+    request = as_sent(wanted)
     try:
         with refusals(_OPERATION):
             answer = client.invoke(**request)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage, from_stored
 from airflow_sm_pipelines.callbacks.rules import Answer, digest_of
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY, from_record, same_try
 
 _NEVER_EXPIRE = timedelta.max  # this very object is `airflow.sdk.NEVER_EXPIRE`
@@ -43,7 +44,7 @@ def trace_key(digest: str) -> str:
     return f"{_TOKEN_KEY}_{digest}"
 
 
-class NoSealError(Exception):
+class NoSealError(SageMakerPipelinesError):
     """Airflow has no Fernet key, or another one than that with which a message was sealed."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 MOST_BYTES = 512 * 1024
 """Longest body: 50 outputs of the longest name and value, escaped, are less."""
@@ -23,7 +24,7 @@ _LONGEST_VALUE = 1024
 _LONGEST_REASON = 256
 
 
-class RefusedRequestError(Exception):
+class RefusedRequestError(SageMakerPipelinesError):
     """The request is not one that this API takes.
 
     Args:

@@ -35,7 +35,13 @@ from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger, queue_client
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
+from airflow_sm_pipelines.errors import (
+    OutputParametersError,
+    StepError,
+    StepFailedError,
+    StepInterruptedError,
+    StepTimeoutError,
+)
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.job import Log
@@ -43,7 +49,7 @@ from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.execution.xcoms import publish_status
-from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
+from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,13 +16,13 @@ Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckedFile:
     """What was found in one file.
 
     Attributes:
         file: The file, as named on the command line.
         errors: Why it cannot become a DAG.
-        warnings: What may surprise, only for a file without errors.
+        warnings: What may surprise; only of a file without errors.
         steps: The number of its steps.
     """
 
@@ -35,50 +35,53 @@ class Report:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``check``."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="a pipeline definition (JSON)")
-    parser.add_argument("--format", choices=("human", "json"), default="human", help="default: %(default)s")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "human"),
+        default="text",
+        help="default: %(default)s; human is an old name of text",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check the files and print the reports; 1 when any file has an error."""
-    reports = [check_file(file) for file in args.files]
-    if args.format == "json":
-        print(json.dumps([_as_json(report) for report in reports], indent=2))
-    else:
-        print("\n".join(_as_text(report) for report in reports))
-    return 1 if any(report.errors for report in reports) else 0
+    """Check the files and print what was found. Return 1 if any file has an error."""
+    checked = [check_file(file) for file in args.files]
+    print(_as_json(checked) if args.format == "json" else "\n".join(map(_as_text, checked)))
+    return 1 if any(one.errors for one in checked) else 0
 
 
-def check_file(file: str) -> Report:
+def check_file(file: str) -> CheckedFile:
     """Return what is wrong with one file, an unreadable one included."""
     try:
         pipeline = load_pipeline(Path(file))
     except InvalidDefinitionError as invalid:
-        return Report(file, errors=tuple(error for error in invalid.exceptions if isinstance(error, DefinitionError)))
+        return CheckedFile(
+            file, errors=tuple(error for error in invalid.exceptions if isinstance(error, DefinitionError))
+        )
     except OSError as error:
-        return Report(file, errors=(DefinitionError("", f"cannot be read: {error.strerror or error}"),))
-    return Report(file, warnings=warnings(pipeline), steps=len(pipeline.steps))
+        return CheckedFile(file, errors=(DefinitionError("", f"cannot be read: {error.strerror or error}"),))
+    return CheckedFile(file, warnings=warnings(pipeline), steps=len(pipeline.steps))
 
 
-def _as_json(report: Report) -> dict[str, object]:
-    return {
-        "file": report.file,
-        "errors": [_finding(error) for error in report.errors],
-        "warnings": [_finding(warning) for warning in report.warnings],
-    }
+def _as_json(checked: Sequence[CheckedFile]) -> str:
+    from airflow_sm_pipelines.preview.reports import CheckReport, Finding, report_text
+
+    def listed(findings: Findings) -> list[Finding]:
+        return [Finding(path=one.path, message=one.message, hint=one.hint) for one in findings]
+
+    return report_text(
+        [CheckReport(file=one.file, errors=listed(one.errors), warnings=listed(one.warnings)) for one in checked]
+    )
 
 
-def _finding(finding: DefinitionError | DefinitionWarning) -> dict[str, str]:
-    return {"path": finding.path, "message": finding.message, "hint": finding.hint}
-
-
-def _as_text(report: Report) -> str:
+def _as_text(checked: CheckedFile) -> str:
     lines = []
-    if report.errors:
-        lines.append(f"{report.file}: {_count(len(report.errors), 'error')}")
+    if checked.errors:
+        lines.append(f"{checked.file}: {_count(len(checked.errors), 'error')}")
     else:
-        noted = f", {_count(len(report.warnings), 'warning')}" if report.warnings else ""
-        lines.append(f"{report.file}: ok: {_count(report.steps, 'step')}{noted}")
-    for severity, findings in (("error", report.errors), ("warning", report.warnings)):
+        noted = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
+        lines.append(f"{checked.file}: ok: {_count(checked.steps, 'step')}{noted}")
+    for severity, findings in (("error", checked.errors), ("warning", checked.warnings)):
         for finding in findings:
             lines.append(f"  {severity}: {finding.path or 'the definition'}")
             lines.append(f"      {finding.message}")

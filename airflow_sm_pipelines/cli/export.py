@@ -7,19 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from airflow_sm_pipelines.cli.sdk_object import SdkObjectError, definition_of
-from airflow_sm_pipelines.cli.stored_definition import FetchError, from_pipeline, from_s3
+from airflow_sm_pipelines.cli.arguments import WRONG_USAGE
 from airflow_sm_pipelines.definition.json_text import decode
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
 from airflow_sm_pipelines.errors import InvalidDefinitionError
-
-_UPLOAD_NOTE = "Making a definition uploads the code of its Lambda functions and @step functions, if it has any."
-
-
-class SourceSyntaxError(ValueError):
-    """A source is of none of the three forms."""
+from airflow_sm_pipelines.preview.sources import SourceError, SourceSyntaxError, fetch_definition
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the definition; 1 when there is none or it has errors, 2 when the source is of none of the forms."""
+    """Write the definition. Return 1 if there is none or it has errors, 2 if the source has none of the forms."""
     try:
-        text = _fetch(args.source, args.region, args.version_id)
+        text = fetch_definition(args.source, region=args.region, version_id=args.version_id)
     except SourceSyntaxError as error:
         print(f"sm-pipelines export: {error}", file=sys.stderr)
-        return 2
-    except (SdkObjectError, FetchError) as error:
+        return WRONG_USAGE
+    except SourceError as error:
         print(f"sm-pipelines export: {error}", file=sys.stderr)
         return 1
     faults = Faults()
@@ -52,19 +46,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"sm-pipelines export: {args.source}: {fault}", file=sys.stderr)
         return 1
     return _write(document, args.output)
-
-
-def _fetch(source: str, region: str | None, version_id: str | None) -> str:
-    bucket, _, key = source.removeprefix("s3://").partition("/")
-    if source.startswith("s3://") and bucket and key:
-        return from_s3(bucket, key, version_id=version_id, region=region)
-    head, _, name = source.rpartition(":")
-    if source.startswith("s3://") or not head or not name:
-        raise SourceSyntaxError(f"expected MODULE:NAME, s3://BUCKET/KEY or pipeline:NAME, found {source!r}")
-    if source.startswith("pipeline:"):
-        return from_pipeline(source.removeprefix("pipeline:"), region=region)
-    print(_UPLOAD_NOTE, file=sys.stderr)
-    return definition_of(head, name)
 
 
 def _write(document: Json, output: str) -> int:

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 from airflow_sm_pipelines import __version__
-from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 DEFAULT_PORT = 4599
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM, then stop the jobs, and return the exit code."""
-    with without_user_settings():
+    with aws_settings_hidden():
         return _serve(args)
 
 
@@ -104,7 +104,7 @@ def _import_server() -> ModuleType | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # moto would print several lines before the message below
-            from airflow_sm_pipelines.local.server import local_aws as server  # noqa: PLC0415 - moto costs time to import
+            from airflow_sm_pipelines.local.server import local_aws as server
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("airflow_sm_pipelines"):
             raise

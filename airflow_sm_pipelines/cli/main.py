@@ -1,4 +1,4 @@
-"""The entry point ``sm-pipelines``: a table of subcommands, each imported only when it is chosen."""
+"""The entry point ``sm-pipelines``: a table of subcommands. Each is imported only when it is chosen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Subcommand(NamedTuple):
 
 
 class SubcommandModule(Protocol):
-    """What the module of a subcommand offers."""
+    """The functions that the module of a subcommand has."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the subcommand's own arguments."""
@@ -39,11 +39,11 @@ class SubcommandModule(Protocol):
 SUBCOMMANDS = {
     "check": Subcommand("airflow_sm_pipelines.cli.check", "check pipeline definitions and list every error at once"),
     "graph": Subcommand("airflow_sm_pipelines.cli.graph", "show the graph that a definition becomes"),
-    "plan": Subcommand("airflow_sm_pipelines.cli.plan", "show every request as it would be sent"),
+    "plan": Subcommand("airflow_sm_pipelines.cli.plan", "show every AWS request as it would be sent"),
     "resolve": Subcommand("airflow_sm_pipelines.cli.resolve", "evaluate every expression with given values"),
     "rehearse": Subcommand("airflow_sm_pipelines.cli.rehearse", "run a definition in seconds, without code or data"),
     "export": Subcommand(
-        "airflow_sm_pipelines.cli.export", "write a definition to a file: of an SDK Pipeline, or stored"
+        "airflow_sm_pipelines.cli.export", "write the definition of an SDK Pipeline, or a stored one, to a file"
     ),
     "local": Subcommand("airflow_sm_pipelines.cli.local", "run a local AWS that pipelines can use"),
     "demo": Subcommand("airflow_sm_pipelines.cli.demo", "run the example pipelines, without an AWS account"),
@@ -58,10 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the program's name; those of the process by default.
 
     Returns:
-        The exit code: 0, or 1 when what was asked for did not succeed. Wrong usage exits with 2.
+        The exit code: 0 for success, 1 for failure. Wrong usage exits with 2.
     """
     for stream in (sys.stdout, sys.stderr):
-        # JSON can hold text that no terminal can show, such as half of a surrogate pair.
+        # JSON can hold text that no terminal can print, such as half of a surrogate pair.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = subcommand.run(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough (`| head`); Python would complain once more at its end.
+        # The reader of our output has seen enough (`| head`). Python would complain again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
@@ -86,7 +86,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     rows = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
     for name, row in SUBCOMMANDS.items():
-        # find_spec looks for the file and runs nothing: --help stays fast.
+        # find_spec only looks for the file and runs nothing, so that --help stays fast.
         if find_spec(row.module) is None:
             continue
         subparser = rows.add_parser(name, help=row.summary, description=f"{row.summary[0].upper()}{row.summary[1:]}.")

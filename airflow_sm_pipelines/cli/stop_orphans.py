@@ -16,26 +16,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aws-conn-id",
         default="aws_default",
-        help="Airflow connection to AWS; an empty text uses boto3's own credentials (default: %(default)s)",
+        help="Airflow connection to AWS; empty for boto3's own credentials (default: %(default)s)",
     )
     parser.add_argument("--region", default=None, help="AWS region (default: that of the connection)")
-    parser.add_argument("--dry-run", action="store_true", help="only list them")
+    parser.add_argument("--dry-run", action="store_true", help="only list the orphans")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print and stop each orphan; returns 1 if AWS refused a call, which does not keep the others from being stopped.
+    """Print and stop each orphan. Return 1 if AWS refused a call; the other orphans are stopped all the same.
 
-    What could not be looked at or stopped, and what to allow for it, goes to stderr. Needs Airflow's database.
+    What could not be read or stopped, and the missing permission, goes to standard error. Needs Airflow's database.
     """
-    # What Airflow's own commands set, so that connections are read from its database.
+    # As Airflow's own commands do, so that connections are read from its database.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from airflow_sm_pipelines.execution.connection import AwsConnection  # noqa: PLC0415 - the CLI starts without Airflow
-    from airflow_sm_pipelines.execution.identity import deployment_name  # noqa: PLC0415
-    from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan  # noqa: PLC0415
+    from airflow_sm_pipelines.execution.connection import AwsConnection
+    from airflow_sm_pipelines.execution.identity import deployment_name
+    from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan
 
     connection, deployment = AwsConnection(args.aws_conn_id or None, args.region), deployment_name()
     try:
-        connection.client("sagemaker")  # said once, if there are no credentials or no region
+        connection.client("sagemaker")  # fails once, if there are no credentials or no region
     except CallRefusedError as error:
         print(f"sm-pipelines stop-orphans: {error}", file=sys.stderr)
         return 1
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _remedy(kind: ResourceKind, error: CallRefusedError) -> str:
-    """What to allow, if it is a permission that is missing."""
+    """Return which permission to grant, if one is missing."""
     if not says_denied(error.code):
         return ""
     action = next((one for one in kind.iam_actions if one.endswith(f":{error.operation}")), "")

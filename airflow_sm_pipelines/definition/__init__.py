@@ -2,16 +2,16 @@
 
 From the ground up::
 
-    json_values  near_misses              the words of messages: values, names, "did you mean ...?"
+    json_values  suggestions              how messages describe values and names; "did you mean ...?"
     paths  references  functions          the grammar: paths, ``Get``, ``Std:Join`` and ``Std:JsonGet``
     expressions  conditions               list what they refer to, evaluate them in a scope
     shapes  step_types                    which members an object has; one row per step type
     models                                Pipeline, Step, Parameter ... as frozen dataclasses
     json_text                             strict JSON
-    step_arguments  step_reading          steps: JSON to models, every fault of form collected
+    step_arguments  step_reading          steps: JSON to models; collects every fault of form
     reading                               the same for the whole definition
     graph                                 edges with triggers, branches, loops: one StepPlan per step
     reference_checks  checks              the rules that span more than one place
-    traversal  hidden_order  advice       warnings about what is valid but may surprise
-    loading                               every form a definition comes in: the entrance to this room
+    traversal  races  advice              warnings about what is valid but may surprise
+    loading                               loads and checks any form of a definition: start here
 """

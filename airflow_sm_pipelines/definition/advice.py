@@ -1,6 +1,6 @@
-"""Warnings: a definition that is valid, but may not do what its author thinks.
+"""Warnings about definitions that are valid, but may not do what their author expects.
 
-Nothing here is needed to run a pipeline; only ``sm-pipelines check`` pays for it.
+No run needs them; only ``sm-pipelines check`` loads this module.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.expressions import JsonGet, is_join_without_key, parse_expression, references
-from airflow_sm_pipelines.definition.graph import StepPlan, Trigger, plan_steps
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.models import Pipeline, StepPlan, Trigger
 from airflow_sm_pipelines.definition.paths import format_path
-from airflow_sm_pipelines.definition.races import find_hidden_orders
+from airflow_sm_pipelines.definition.races import find_races
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionWarning:
-    """Something of a valid definition that its author may want to look at.
+    """Something in a valid definition that may surprise its author.
 
     Attributes:
         path: JSON path of the place.
@@ -39,17 +38,16 @@ Plans: TypeAlias = "Sequence[StepPlan]"
 
 
 def warnings(pipeline: Pipeline) -> tuple[DefinitionWarning, ...]:
-    """Return what may surprise the author of a valid pipeline.
+    """Return the warnings about a valid pipeline.
 
     Args:
         pipeline: A pipeline that `load_pipeline` returned.
     """
-    plans = plan_steps(pipeline)
-    return tuple(warning for rule in _RULES for warning in rule(pipeline, plans))
+    return tuple(warning for rule in _RULES for warning in rule(pipeline, pipeline.plans))
 
 
 def _joins_without_key(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """The developer guide prints a Join without its key once; whether the service reads it is not known."""
+    """Warn about a Join without its key: the developer guide prints one, but the service may not accept it."""
     places: list[tuple[str, Json]] = [
         ("PipelineExperimentConfig", _config(pipeline.experiment_config)),
         ("MlflowConfig", _config(pipeline.mlflow_config)),
@@ -62,7 +60,7 @@ def _joins_without_key(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionW
     for base, tree in places:
         for path, value in walk(tree):
             if is_join_without_key(value) and path[-1:] != ("Std:Join",):
-                message = "an object of On and Values is read as a Join, though its key is missing"
+                message = "an object with On and Values is treated as a Std:Join, although that key is missing"
                 yield DefinitionWarning(format_path(path, base), message, 'write {"Std:Join": {"On": ..., ...}}')
 
 
@@ -71,23 +69,23 @@ def _config(value: object) -> Json:
 
 
 def _json_get_without_edge(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """Developer guide, "Pass data between steps with Amazon S3": such a step needs an explicit dependency."""
+    """Warn about a step without the dependency that "Pass data between steps with Amazon S3" requires."""
     for plan in plans:
         if plan.step.depends_on:
             continue
         for path, value in walk(own_arguments(plan.step)):
             payload = STEP_TYPES[plan.step.type].payload
             expression = parse_expression(value, payload=payload)
-            # Any Get of a step inside the URI is an edge to the step that wrote the file.
+            # A Get of a step inside the URI is an edge to the step that writes the file.
             if isinstance(expression, JsonGet) and not any("Steps." in str(ref) for _, ref in references(value)):
-                message = "reads a file of S3, and no edge makes the step wait for the one that writes it"
+                message = "reads a file from S3, but does not wait for the step that writes it"
                 place = format_path(path, f"{plan.step.path}.Arguments")
-                yield DefinitionWarning(place, message, "name the writing step in DependsOn")
+                yield DefinitionWarning(place, message, "add the writing step to DependsOn")
 
 
 def _never_runs(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """A step that needs steps of both branches of one Condition never runs."""
-    branches = {plan.step.name: plan.branch for plan in plans}
+    """Warn about a step that needs steps of both branches of one Condition: it never runs."""
+    branches = {plan.step.name: plan.step.branch for plan in plans}
     for plan in plans:
         chosen: dict[str, tuple[str, str]] = {}
         for edge in plan.edges:
@@ -97,30 +95,30 @@ def _never_runs(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]
                 side, witness = chosen.setdefault(branch.condition, (branch.side, edge.upstream))
                 if side != branch.side:
                     message = (
-                        f"never runs: it waits for {witness} and {edge.upstream}, which stand in different branches of"
+                        f"never runs: it waits for {witness} and {edge.upstream}, which are in different branches of"
                         f" {branch.condition}"
                     )
                     yield DefinitionWarning(plan.step.path, message)
                 branch = branches[branch.condition]
 
 
-def _hidden_orders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """Steps that share a literal name or S3 URI without an edge start at once (see `hidden_order`)."""
-    for order in find_hidden_orders(plans):
-        message = f"uses {order.thing} of {order.producer}, but nothing makes the step wait for it: both start at once"
-        yield DefinitionWarning(order.path, message, order.hint)
+def _races(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
+    """Warn about steps that share a literal name or S3 URI without an edge (see `races`)."""
+    for race in find_races(plans):
+        message = f"uses {race.thing} of {race.producer}, but does not wait for that step: both start at the same time"
+        yield DefinitionWarning(race.path, message, race.hint)
 
 
 def _caching_without_age(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """Developer guide, "Turn on step caching": a timeout must be defined, too; the SDK lets it be absent."""
+    """Warn about caching without ExpireAfter, which "Turn on step caching" requires and the SDK does not."""
     for plan in plans:
         config = plan.step.cache_config
         if config and config.enabled and config.expire_after is None:
-            message = "caching is on, and nothing says how old a result may be"
+            message = "caching is enabled without a maximum age of results"
             yield DefinitionWarning(f"{plan.step.path}.CacheConfig", message, "add ExpireAfter, e.g. 30d")
 
 
-# Members whose value names an AWS resource: a placeholder left in one can only fail.
+# Members whose value names an AWS resource: with a placeholder, the call can only fail.
 _RESOURCE_MEMBERS = frozenset(
     {"RoleArn", "ExecutionRoleArn", "ImageUri", "TrainingImage", "Image", "S3Uri", "FunctionArn"}
 )
@@ -128,7 +126,7 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{[^}]*\}\}")
 
 
 def _placeholders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """Text of a template engine that was never rendered (CloudFormation, Terraform, Jinja)."""
+    """Warn about text of a template that was never rendered (CloudFormation, Terraform, Jinja)."""
     found = [
         (format_path(path, plan.step.path), placeholder[0])
         for plan in plans
@@ -138,8 +136,8 @@ def _placeholders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarnin
     ]
     if found:
         path, text = found[0]
-        others = f" (there are {len(found)} such places)" if len(found) > 1 else ""
-        message = f"{text!r} is a placeholder of a template and is sent as it is{others}"
+        others = f" ({len(found)} such places)" if len(found) > 1 else ""
+        message = f"{text!r} looks like a template placeholder and is sent to AWS as it is{others}"
         yield DefinitionWarning(path, message, "load the rendered definition")
 
 
@@ -148,11 +146,11 @@ _TYPES_WITH_ROLE = frozenset({"Processing", "Training", "AutoML", "QualityCheck"
 
 
 def _no_role(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """The published schema requires RoleArn of these; a step without one takes the role that the DAG is given."""
+    """Warn about steps without the RoleArn that the published schema requires; they use the role of the DAG."""
     bare = [plan.step for plan in plans if plan.step.type in _TYPES_WITH_ROLE and "RoleArn" not in plan.step.arguments]
     if bare:
-        others = f", nor do {len(bare) - 1} more" if len(bare) > 1 else ""
-        message = f"{bare[0].name} names no RoleArn{others}: such a step takes the role of the DAG"
+        others = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
+        message = f"no RoleArn in {bare[0].name}{others}: such steps use the role_arn of the DAG"
         yield DefinitionWarning(f"{bare[0].path}.Arguments", message, "pass role_arn=... to pipeline_dag")
 
 
@@ -167,20 +165,20 @@ _SECRET_VALUE = re.compile(
 
 
 def _secrets(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """A definition is readable to everyone who may describe the pipeline or the job, and is kept in DAG versions."""
+    """Warn about secrets: who can describe the pipeline or the job can read them, and DAG versions keep them."""
     for parameter in pipeline.parameters:
         if _is_secret(parameter.name, parameter.default):
-            message = f"the default of {parameter.name} looks like a secret; everyone who sees the DAG can read it"
+            message = f"the default of {parameter.name} looks like a secret; everyone who can see the DAG can read it"
             yield DefinitionWarning(f"{parameter.path}.DefaultValue", message, _SECRET_HINT)
     for plan in plans:
         for path, value in walk(own_arguments(plan.step)):
             named = path[-2:-1]
             if named and named[0] in ("Environment", "HyperParameters") and _is_secret(str(path[-1]), value):
-                message = f"{path[-1]} looks like a secret; everyone who may describe the job can read it"
+                message = f"{path[-1]} looks like a secret; everyone who can describe the job can read it"
                 yield DefinitionWarning(format_path(path, f"{plan.step.path}.Arguments"), message, _SECRET_HINT)
 
 
-_SECRET_HINT = "keep it in AWS Secrets Manager and pass its name"  # noqa: S105 - a hint
+_SECRET_HINT = "store it in AWS Secrets Manager and pass its name"  # noqa: S105 - a hint
 
 
 def _is_secret(name: str, value: object) -> bool:
@@ -191,7 +189,7 @@ def _is_secret(name: str, value: object) -> bool:
 
 _RULES: tuple[Callable[[Pipeline, Plans], Iterator[DefinitionWarning]], ...] = (
     _never_runs,
-    _hidden_orders,
+    _races,
     _json_get_without_edge,
     _joins_without_key,
     _caching_without_age,

@@ -1,6 +1,6 @@
 """The rules of the language that span more than one place: names, dependencies, loops, cycles.
 
-`reading` has noted what is wrong with each place by itself; `reference_checks` has the rules for references.
+`reading` has recorded what is wrong with each place by itself; `reference_checks` has the rules for references.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles, plan_steps
+from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.reference_checks import check_references, literal_names, unreachable_step
 from airflow_sm_pipelines.definition.step_types import TYPES_OUTSIDE_LOOPS
@@ -24,7 +24,7 @@ def check(pipeline: Pipeline) -> Iterator[DefinitionError]:
     """Yield every violation of a rule that spans more than one place of a definition.
 
     Args:
-        pipeline: A pipeline as `read_pipeline` returns it, be it complete or not.
+        pipeline: A pipeline as `read_pipeline` returns it, complete or not.
     """
     steps: dict[str, Step] = {}
     for step in pipeline.steps:
@@ -34,35 +34,35 @@ def check(pipeline: Pipeline) -> Iterator[DefinitionError]:
 
 
 def warnings(pipeline: Pipeline) -> tuple[DefinitionWarning, ...]:
-    """Return what may surprise the author of a valid pipeline.
+    """Return the warnings about a valid pipeline.
 
     Args:
         pipeline: A pipeline that `load_pipeline` returned.
     """
-    # Only the command line asks; a task process does not pay for it.
-    from airflow_sm_pipelines.definition import advice  # noqa: PLC0415
+    # Only the command line needs warnings; a task process does not load them.
+    from airflow_sm_pipelines.definition import advice
 
     return advice.warnings(pipeline)
 
 
 def _unique_names(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
-    """Names are unique: of steps across all branches and bodies, of parameters, of property files in a step."""
+    """Check that names are unique: steps across branches and bodies, parameters, property files in a step."""
     yield from _repeated(((step.name, f"{step.path}.Name") for step in pipeline.steps), "step")
     yield from _repeated(((entry.name, f"{entry.path}.Name") for entry in pipeline.parameters), "parameter")
     for step in pipeline.steps:
         files = ((entry.name, f"{entry.path}.PropertyFileName") for entry in step.property_files)
-        yield from _repeated(files, "property file of the step")
+        yield from _repeated(files, "property file")
 
 
 def _repeated(named: Iterable[tuple[str, str]], noun: str) -> Iterator[DefinitionError]:
     first: dict[str, str] = {}
     for name, path in named:
         if first.setdefault(name, path) != path:
-            yield DefinitionError(path, f"another {noun} has the name {name!r}, at {first[name]}")
+            yield DefinitionError(path, f"duplicate {noun} name {name!r}, first used at {first[name]}")
 
 
 def _dependencies(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
-    """DependsOn names steps that exist, can be waited for, and are not the step itself; each with one trigger."""
+    """Check that DependsOn names other steps that exist and can be waited for, each with one trigger."""
     for step in pipeline.steps:
         triggers: dict[str, str] = {}
         for entry in step.depends_on:
@@ -70,8 +70,8 @@ def _dependencies(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[Def
             if fault:
                 yield DefinitionError(entry.path, *fault)
             if triggers.setdefault(entry.step, entry.trigger) != entry.trigger:
-                message = f"the step waits for {entry.step} to be {triggers[entry.step]} and to be {entry.trigger}"
-                yield DefinitionError(entry.path, message, "use Any")
+                message = f"DependsOn names {entry.step} with two triggers, {triggers[entry.step]} and {entry.trigger}"
+                yield DefinitionError(entry.path, message, "use one entry with the trigger Any")
         for path, name in cleaned_up_steps(step):
             fault = unreachable_step(name, step, steps) if isinstance(name, str) else None
             if fault:
@@ -79,7 +79,7 @@ def _dependencies(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[Def
 
 
 def _property_files(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
-    """The output of a property file is an output of its step (developer guide, "Property files")."""
+    """Check that the output of a property file is an output of its step (developer guide, "Property files")."""
     for step in pipeline.steps:
         outputs = literal_names(step, ("ProcessingOutputConfig", "Outputs"))
         for entry in step.property_files if outputs is not None else ():
@@ -90,18 +90,18 @@ def _property_files(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[D
 
 
 def _function_steps(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
-    """A step that the SDK made of an ``@step`` function is not cached (developer guide, "@step", limitations).
+    """Check that no ``@step`` function is cached (developer guide, "@step", limitations).
 
-    It has no property files either, but no Training step has.
+    Such a step has no property files either, but no Training step has.
     """
     for step in pipeline.steps:
         if step.cache_config and step.cache_config.enabled and _is_function_step(step):
-            message = f"{step.name} is a function with @step, and such steps cannot be cached"
-            yield DefinitionError(f"{step.path}.CacheConfig", message, "leave CacheConfig out")
+            message = f"{step.name} is an @step function; these cannot be cached"
+            yield DefinitionError(f"{step.path}.CacheConfig", message, "remove CacheConfig")
 
 
 def _is_function_step(step: Step) -> bool:
-    """Whether a Training step runs a function (SDK: ``sagemaker.workflow.function_step``, ``remote_function.job``)."""
+    """Tell whether a Training step runs a function (SDK: ``workflow.function_step``, ``remote_function.job``)."""
     algorithm = step.arguments.get("AlgorithmSpecification") if step.type == "Training" else None
     arguments = algorithm.get("ContainerArguments") if isinstance(algorithm, dict) else None
     entrypoint = algorithm.get("ContainerEntrypoint") if isinstance(algorithm, dict) else None
@@ -114,27 +114,29 @@ def _is_function_step(step: Step) -> bool:
 
 
 def _loops(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
-    """A loop body has no Condition, Fail or ForEach, and no step is named like one of its iterations."""
+    """Check that a loop body has no Condition, Fail or ForEach, and that no step has the name of an iteration."""
     body_names = {step.name for step in pipeline.steps if step.body_of}
     for step in pipeline.steps:
         if step.body_of and step.type in TYPES_OUTSIDE_LOOPS:
-            message = f"a {step.type} step cannot stand in the body of a ForEach"
+            message = f"a {step.type} step is not allowed in the body of a ForEach"
             yield DefinitionError(f"{step.path}.Type", message, f"move it out of {step.body_of}")
         iteration = body_names and re.fullmatch(r"(.+)-[0-9]+", step.name, re.DOTALL)
         if iteration and iteration[1] in body_names:
-            message = f"{step.name!r} is what the iterations of the loop step {iteration[1]!r} are called"
-            yield DefinitionError(f"{step.path}.Name", message, "choose a name that does not end in - and digits")
+            message = f"{step.name!r} is reserved for an iteration of the loop step {iteration[1]!r}"
+            yield DefinitionError(
+                f"{step.path}.Name", message, "choose a name that does not end in a hyphen and digits"
+            )
 
 
 def _no_cycles(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
-    """No step waits, directly or not, for itself."""
-    for cycle in find_cycles(plan_steps(pipeline)):
-        # A step that names itself has been noted where it does so.
+    """Check that no step waits, directly or indirectly, for itself."""
+    for cycle in find_cycles(pipeline.plans):
+        # A step that names itself has been recorded where it does so.
         if len(cycle) > 1:
             start = min(range(len(cycle)), key=lambda index: list(steps).index(cycle[index]))
             names = [*cycle[start:], *cycle[:start]]
-            message = f"these steps wait for each other: {' -> '.join([*names, names[0]])}"
-            yield DefinitionError(steps[names[0]].path, message, "each waits for the one after the arrow")
+            message = f"circular dependency: {' -> '.join([*names, names[0]])}"
+            yield DefinitionError(steps[names[0]].path, message, "each step waits for the next one")
 
 
 _RULES: tuple[Callable[[Pipeline, Mapping[str, Step]], Iterator[DefinitionError]], ...] = (

@@ -1,4 +1,4 @@
-"""Conditions: what a Condition step decides by.
+"""Conditions: how a Condition step chooses a branch.
 
 The list of a step is a conjunction; ``[]`` is true. First every operand is evaluated, and one without a value fails the
 step wherever it stands; comparing then stops at the first condition that decides. Integers and floats are one type,
@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from airflow_sm_pipelines.definition.expressions import (
-    EvaluationError,
     Reference,
     Scope,
     evaluate,
@@ -28,6 +27,7 @@ from airflow_sm_pipelines.definition.expressions import (
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 
 # Condition type -> its members beside Type.
 CONDITION_MEMBERS: dict[str, tuple[str, ...]] = {
@@ -45,7 +45,7 @@ CONDITION_MEMBERS: dict[str, tuple[str, ...]] = {
 _INSTEAD = {
     "NotEquals": 'write {"Type": "Not", "Condition": {"Type": "Equals", ...}}',
     "NotIn": 'write {"Type": "Not", "Condition": {"Type": "In", ...}}',
-    "And": "the list Conditions is the conjunction; inside an Or, write Not of Or of Nots",
+    "And": "all entries of Conditions must hold; inside an Or, write Not of Or of Nots",
 }
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -55,42 +55,27 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
-_PATH = "\0path"
-"""Member of an evaluated condition; no definition has one of this name that counts."""
 _ORDERED_TYPES = ("a number", "a string")
 _BOOLEAN_TEXTS = {"true": True, "false": False}
 
 
-class IncomparableError(Exception):
-    """A condition compares values that have no common type, or no order.
-
-    Args:
-        reason: What it compares.
-        path: JSON path of the condition in the Arguments.
-    """
-
-    def __init__(self, reason: str, path: str = "") -> None:
-        self.reason = reason
-        self.path = path
-        super().__init__(reason, path)
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}" if self.path else self.reason
-
-
 def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
-    """Return whether all conditions hold; later ones are not compared once one does not.
+    """Tell whether all conditions hold; later ones are not compared once one does not.
 
     Args:
-        conditions: The list ``Conditions`` of a Condition step, well formed (see `condition_faults`).
+        conditions: The list ``Conditions`` of a Condition step, well-formed (see `condition_faults`).
         scope: Where the operands' values come from.
 
     Raises:
         EvaluationError: An operand has no value; its path starts with ``Conditions``.
         IncomparableError: Operands have different types, or types without an order; its path, likewise.
     """
-    valued = [_with_values(condition, scope, ("Conditions", index)) for index, condition in enumerate(conditions)]
-    return all(_holds(condition) for condition in valued)
+    decisions = [_decision(condition, scope, ("Conditions", index)) for index, condition in enumerate(conditions)]
+    return all(decision() for decision in decisions)
+
+
+_Decision: TypeAlias = Callable[[], bool]
+"""Compares operands that have been evaluated."""
 
 
 class _Operand(NamedTuple):
@@ -98,23 +83,45 @@ class _Operand(NamedTuple):
     is_outcome: bool
 
 
-def _with_values(condition: Any, scope: Scope, path: Path) -> Any:
-    """Return a condition with its path, and an `_Operand` in place of each operand.
+def _decision(condition: Json, scope: Scope, path: Path) -> _Decision:
+    """Evaluate all operands of a condition, and return the comparison of them."""
+    members = condition if isinstance(condition, dict) else {}
+    kind = str(members["Type"])
+    return _DECISIONS[kind](kind, members, scope, path)
 
-    A Not or an Or has its conditions likewise.
-    """
-    valued = {**condition, _PATH: path}
-    for name in CONDITION_MEMBERS[condition["Type"]]:
-        held, place = condition[name], (*path, name)
-        if name == "Condition":
-            valued[name] = _with_values(held, scope, place)
-        elif name == "Conditions":
-            valued[name] = [_with_values(one, scope, (*place, index)) for index, one in enumerate(held)]
-        elif name == "Values":
-            valued[name] = [_operand(one, scope, (*place, index)) for index, one in enumerate(held)]
-        else:
-            valued[name] = _operand(held, scope, place)
-    return valued
+
+def _comparison(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+    left, right = (_operand(condition[name], scope, (*path, name)) for name in ("LeftValue", "RightValue"))
+    return lambda: _compare(kind, left, right, path)
+
+
+def _membership(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+    query = _operand(condition["QueryValue"], scope, (*path, "QueryValue"))
+    elements = [_operand(one, scope, (*path, "Values", i)) for i, one in enumerate(_list(condition["Values"]))]
+    return lambda: any(_is_same(query, element) for element in elements)
+
+
+def _negation(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+    negated = _decision(condition["Condition"], scope, (*path, "Condition"))
+    return lambda: not negated()
+
+
+def _disjunction(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+    conditions = _list(condition["Conditions"])
+    alternatives = [_decision(one, scope, (*path, "Conditions", index)) for index, one in enumerate(conditions)]
+    return lambda: any(alternative() for alternative in alternatives)
+
+
+_DECISIONS: dict[str, Callable[[str, JsonObject, Scope, Path], _Decision]] = {
+    **dict.fromkeys(_COMPARISONS, _comparison),
+    "In": _membership,
+    "Not": _negation,
+    "Or": _disjunction,
+}
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _operand(operand: Json, scope: Scope, path: Path) -> _Operand:
@@ -127,50 +134,25 @@ def _operand(operand: Json, scope: Scope, path: Path) -> _Operand:
     return _Operand(value, isinstance(expression, Reference) and expression.is_outcome)
 
 
-def _holds(condition: Any) -> bool:
-    return _DECIDERS[condition["Type"]](condition)
-
-
-def _compare(condition: Any) -> bool:
-    kind = condition["Type"]
-    left, right = _pair(condition["LeftValue"], condition["RightValue"])
+def _compare(kind: str, left_operand: _Operand, right_operand: _Operand, path: Path) -> bool:
+    left, right = _pair(left_operand, right_operand)
     left_type, right_type = _type_of(left), _type_of(right)
     if left_type != right_type:
         raise IncomparableError(
-            f"{kind} compares values of one type, not {left_type} ({describe(left)}) with {right_type}"
+            f"{kind} requires values of the same type, not {left_type} ({describe(left)}) and {right_type}"
             f" ({describe(right)})",
-            format_path(condition[_PATH]),
+            format_path(path),
         )
     if kind != "Equals" and left_type not in _ORDERED_TYPES:
         raise IncomparableError(
-            f"{kind} orders numbers or strings, not {describe(left)} and {describe(right)}",
-            format_path(condition[_PATH]),
+            f"{kind} requires numbers or strings, not {describe(left)} and {describe(right)}", format_path(path)
         )
     return _COMPARISONS[kind](left, right)
 
 
-def _is_in(condition: Any) -> bool:
-    for element in condition["Values"]:
-        query, member = _pair(condition["QueryValue"], element)
-        if _type_of(query) == _type_of(member) and query == member:
-            return True
-    return False
-
-
-def _not(condition: Any) -> bool:
-    return not _holds(condition["Condition"])
-
-
-def _or(condition: Any) -> bool:
-    return any(_holds(alternative) for alternative in condition["Conditions"])
-
-
-_DECIDERS: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(_COMPARISONS, _compare),
-    "In": _is_in,
-    "Not": _not,
-    "Or": _or,
-}
+def _is_same(query: _Operand, element: _Operand) -> bool:
+    left, right = _pair(query, element)
+    return _type_of(left) == _type_of(right) and left == right
 
 
 def _pair(left: _Operand, right: _Operand) -> tuple[Json, Json]:
@@ -226,7 +208,7 @@ def _faults_of(condition: JsonObject) -> Iterator[tuple[Path, str, str]]:
             yield (name,), f"{kind} has no member {name!r}; it has {list_names(members)}", did_you_mean(name, members)
     for name in members:
         if name not in condition:
-            yield (), f"{kind} lacks {name!r}", ""
+            yield (), f"{kind} requires {name!r}", ""
         else:
             yield from _faults_of_member(name, condition[name])
 
@@ -252,7 +234,11 @@ def _unknown_type(condition: JsonObject) -> tuple[Path, str, str]:
     kind = condition.get("Type")
     if not isinstance(kind, str):
         found = f"Type is {describe(kind)}" if "Type" in condition else f"Type is missing in {describe(condition)}"
-        return (), f"a condition has a Type: {list_names(CONDITION_MEMBERS)}; {found}", did_you_mean("Type", condition)
+        return (
+            (),
+            f"a condition requires a Type, one of {list_names(CONDITION_MEMBERS)}; {found}",
+            did_you_mean("Type", condition),
+        )
     # The SDK's classes are called ConditionEquals and so on; some write these names into definitions.
     hint = _INSTEAD.get(kind) or did_you_mean(kind.removeprefix("Condition"), CONDITION_MEMBERS)
-    return ("Type",), f"there is no condition type {kind!r}; there are {list_names(CONDITION_MEMBERS)}", hint
+    return ("Type",), f"unknown condition type {kind!r}; the types are {list_names(CONDITION_MEMBERS)}", hint

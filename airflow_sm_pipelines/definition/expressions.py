@@ -1,7 +1,7 @@
-"""Expressions: parse them, list what they refer to, evaluate them in a scope.
+"""Expressions: parse them, list their references, evaluate them in a scope.
 
-An expression is a JSON object with exactly one key: ``Get``, ``Std:Join`` or ``Std:JsonGet``. It may stand wherever a
-value stands, never as a key; ``{"Get": "x", "Other": 1}`` is data.
+An expression is a JSON object with exactly one key: ``Get``, ``Std:Join`` or ``Std:JsonGet``. It may stand in place
+of any value, never as a key; ``{"Get": "x", "Other": 1}`` is data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from airflow_sm_pipelines.definition.functions import (
 )
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
 from airflow_sm_pipelines.definition.paths import (
-    MissingMemberError,
     Path,
     format_path,
     look_up,
@@ -28,23 +27,22 @@ from airflow_sm_pipelines.definition.paths import (
 from airflow_sm_pipelines.definition.references import (
     EXECUTION_VARIABLES,
     EXPERIMENT_MEMBERS,
-    ExpressionSyntaxError,
     Namespace,
     Reference,
 )
+from airflow_sm_pipelines.errors import EvaluationError, ExpressionSyntaxError, MissingMemberError
 
 __all__ = [
     "DEEPEST_NESTING",
     "EXECUTION_VARIABLES",
     "EXPERIMENT_MEMBERS",
-    "EvaluationError",
     "Expression",
-    "ExpressionSyntaxError",
     "Join",
     "JsonGet",
     "Namespace",
     "Reference",
     "Scope",
+    "Unknown",
     "evaluate",
     "is_expression",
     "is_join_without_key",
@@ -58,28 +56,14 @@ __all__ = [
 DEEPEST_NESTING = 100
 
 
-class EvaluationError(Exception):
-    """An expression has no value in this scope.
+class Unknown(str):
+    """A text in the place of a value that only a run knows; what is computed from it is unknown, too."""
 
-    Args:
-        reference: The reference, or the expression, as written.
-        reason: What was there instead.
-        path: JSON path of the expression, relative to what is evaluated.
-    """
-
-    def __init__(self, reference: str, reason: str, path: str = "") -> None:
-        self.reference = reference
-        self.reason = reason
-        self.path = path
-        super().__init__(reference, reason, path)
-
-    def __str__(self) -> str:
-        place = f"{self.path}: " if self.path else ""
-        return f"{place}{self.reference}: {self.reason}"
+    __slots__ = ()
 
 
 class Scope(Protocol):
-    """Where expressions find their values: one execution of a pipeline, seen from one step.
+    """The source of values for expressions: one execution of a pipeline, seen from one step.
 
     A method raises `EvaluationError` when there is no such value.
     """
@@ -118,7 +102,7 @@ def references(value: Json, *, payload: bool = False) -> Iterator[tuple[Path, Re
     """Yield every reference in a JSON tree, in document order, with the path of its expression.
 
     Raises:
-        ExpressionSyntaxError: On reaching an expression that is not well formed.
+        ExpressionSyntaxError: On reaching a malformed expression.
     """
     for path, found in scan(value, payload=payload):
         if isinstance(found, ExpressionSyntaxError):
@@ -198,7 +182,7 @@ def evaluate(value: Json, scope: Scope, *, payload: bool = False) -> Json:
 
     Raises:
         EvaluationError: A reference has no value.
-        ExpressionSyntaxError: An expression is not well formed (never in a loaded pipeline).
+        ExpressionSyntaxError: An expression is malformed (never in a loaded pipeline).
     """
     return _evaluate(value, scope, payload, ())
 
@@ -222,8 +206,9 @@ def _evaluate_expression(expression: Expression, scope: Scope) -> Json:
     if isinstance(expression, Reference):
         return _resolve(expression, scope)
     if isinstance(expression, Join):
-        values = (evaluate(value, scope) for value in expression.values)
-        return expression.separator.join(_join_text(value, expression) for value in values)
+        values = [evaluate(value, scope) for value in expression.values]
+        joined = expression.separator.join(_join_text(value, expression) for value in values)
+        return Unknown(joined) if any(isinstance(value, Unknown) for value in values) else joined
     if isinstance(expression.source, Reference):
         place = str(expression.source)
         document = scope.property_file(expression.source.name, str(expression.source.path[0]))
@@ -233,13 +218,18 @@ def _evaluate_expression(expression: Expression, scope: Scope) -> Json:
             raise EvaluationError("S3Uri of Std:JsonGet", f"must be a string, but is {describe(uri)}")
         place = uri
         document = scope.document(uri)
+    if isinstance(document, Unknown):
+        return Unknown(f"<{place} {expression.text}>")
     return _found(look_up_json, document, expression.path, f"Std:JsonGet of {expression.text!r} in {place}")
 
 
 def _resolve(reference: Reference, scope: Scope) -> Json:
     if reference.namespace is Namespace.PROPERTY_FILE:
         raise EvaluationError(reference.text, _PROPERTY_FILE_ALONE)
-    return _found(look_up, _RESOLVERS[reference.namespace](scope, reference.name), reference.path, reference.text)
+    source = _RESOLVERS[reference.namespace](scope, reference.name)
+    if isinstance(source, Unknown):
+        return Unknown(f"<{reference.text}>") if reference.path else source
+    return _found(look_up, source, reference.path, reference.text)
 
 
 def _found(look: Callable[[Json, Path], Json], source: Json, path: Path, name: str) -> Json:
@@ -248,11 +238,11 @@ def _found(look: Callable[[Json, Path], Json], source: Json, path: Path, name: s
     except MissingMemberError as error:
         raise EvaluationError(name, str(error)) from error
     if value is None:
-        raise EvaluationError(name, "is null, which is no value")
+        raise EvaluationError(name, "is null, which does not count as a value")
     return value
 
 
-_PROPERTY_FILE_ALONE = "a property file stands only as PropertyFile of a Std:JsonGet"
+_PROPERTY_FILE_ALONE = "a property file is only allowed as PropertyFile of a Std:JsonGet"
 
 _RESOLVERS: dict[Namespace, Callable[[Scope, str], Json]] = {
     Namespace.PARAMETER: lambda scope, name: scope.parameter(name),
@@ -271,7 +261,7 @@ def _join_text(value: Json, join: Join) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    raise EvaluationError("Std:Join", f"cannot join {describe(value)}; values are text, numbers or booleans")
+    raise EvaluationError("Std:Join", f"cannot join {describe(value)}; values must be strings, numbers or booleans")
 
 
 def _outside_json_get(reference: Reference) -> Reference | ExpressionSyntaxError:
@@ -283,5 +273,5 @@ def _outside_json_get(reference: Reference) -> Reference | ExpressionSyntaxError
 def _faulty_operands(join: Join, base: Path) -> Iterator[tuple[Path, ExpressionSyntaxError]]:
     for index, value in enumerate(join.values):
         if not isinstance(value, (str, int, float)) and not is_expression(value):
-            message = f"Std:Join joins text, numbers, booleans and expressions, not {describe(value)}"
+            message = f"Std:Join takes strings, numbers, booleans and expressions, not {describe(value)}"
             yield (*base, index), ExpressionSyntaxError(message)

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
-from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, parse_path
-from airflow_sm_pipelines.definition.references import ExpressionSyntaxError, Namespace, Reference, parse_reference
+from airflow_sm_pipelines.definition.paths import Path, parse_path
+from airflow_sm_pipelines.definition.references import Namespace, Reference, parse_reference
+from airflow_sm_pipelines.errors import ExpressionSyntaxError, PathSyntaxError
 
 
 class Join(NamedTuple):
@@ -74,7 +75,7 @@ def parse_expression(value: Json, *, payload: bool = False) -> Expression | None
 
 
 def is_join_without_key(value: Json) -> bool:
-    """Whether a value is a Join as one page of the developer guide prints it, without the key ``Std:Join``."""
+    """Tell whether a value is a Join as one page of the developer guide prints it, without the key ``Std:Join``."""
     return (
         isinstance(value, dict)
         and len(value) == 2
@@ -84,7 +85,7 @@ def is_join_without_key(value: Json) -> bool:
 
 
 def is_expression(value: Json, *, payload: bool = False) -> bool:
-    """Whether a value has the key of an expression, be it well formed or not."""
+    """Tell whether a value has the key of an expression, well-formed or not."""
     if not isinstance(value, dict):
         return False
     return (len(value) == 1 and next(iter(value)) in _PARSERS) or (not payload and is_join_without_key(value))

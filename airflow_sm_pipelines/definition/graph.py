@@ -14,76 +14,34 @@ The edges of a step (SDK: `sagemaker.workflow._steps_compiler`, `step_dependency
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from airflow_sm_pipelines.definition.expressions import Namespace
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import Branch, Pipeline, Step, Trigger
+from airflow_sm_pipelines.definition.models import Branch, Edge, Step, StepPlan, Trigger
 
 __all__ = ["Branch", "Edge", "StepPlan", "Trigger", "cleaned_up_steps", "find_cycles", "plan_steps"]
 
 _Key = TypeVar("_Key")
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A step waits for ``upstream`` to end as ``trigger`` says.
+def plan_steps(steps: Sequence[Step]) -> tuple[StepPlan, ...]:
+    """Return one plan per step, in document order; users find them in ``Pipeline.plans``.
 
-    Attributes:
-        upstream: Name of the step that is waited for.
-        trigger: The outcome of it in which the waiting step runs.
-        branch: Set on the edge from a Condition to a step of one of its branches: that branch must be chosen, too.
+    Args:
+        steps: All steps of a pipeline, checked or not: an edge may lead to a step that does not exist, or make a cycle.
     """
-
-    upstream: str
-    trigger: Trigger
-    branch: Literal["if", "else"] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StepPlan:
-    """A step with its place in the graph.
-
-    Attributes:
-        step: The step.
-        edges: What it waits for, sorted by name, one edge per upstream step.
-        branch: The branch it stands in directly, or ``None``.
-        body_of: The ForEach whose body it stands in, or ``None``.
-        if_steps: Of a Condition: names of the steps directly in its IfSteps.
-        else_steps: Of a Condition: names of the steps directly in its ElseSteps.
-        body_steps: Of a ForEach: names of the steps of its body.
-    """
-
-    step: Step
-    edges: tuple[Edge, ...]
-    branch: Branch | None
-    body_of: str | None
-    if_steps: tuple[str, ...]
-    else_steps: tuple[str, ...]
-    body_steps: tuple[str, ...]
-
-
-@lru_cache(maxsize=1)  # the checks and the translator both ask, one after the other
-def plan_steps(pipeline: Pipeline) -> tuple[StepPlan, ...]:
-    """Return one plan per step, in document order.
-
-    The pipeline is one that `load_pipeline` returned: its names exist and its graph has no cycle.
-    """
-    own = {step.name: _own_triggers(step) for step in pipeline.steps}
-    bodies = _grouped((step.body_of, step.name) for step in pipeline.steps if step.body_of)
-    branches = _grouped((step.branch, step.name) for step in pipeline.steps if step.branch)
+    own = {step.name: _own_triggers(step) for step in steps}
+    bodies = _grouped((step.body_of, step.name) for step in steps if step.body_of)
+    branches = _grouped((step.branch, step.name) for step in steps if step.branch)
     plans = []
-    for step in pipeline.steps:
+    for step in steps:
         body = bodies.get(step.name, ())
         triggers = _with_outside_of_body(own[step.name], [own[member] for member in body], body)
         plans.append(
             StepPlan(
                 step=step,
                 edges=_edges(triggers, step.branch),
-                branch=step.branch,
-                body_of=step.body_of,
                 if_steps=branches.get(Branch(step.name, "if"), ()),
                 else_steps=branches.get(Branch(step.name, "else"), ()),
                 body_steps=body,

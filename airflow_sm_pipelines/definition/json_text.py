@@ -1,7 +1,7 @@
-"""Strict JSON: what `json` lets pass and the service, or another reader, would not, is a fault with its place.
+"""Strict JSON: `json` with errors for what other parsers reject or read differently, each with its place.
 
-That is: a key twice in one object, ``NaN``, ``Infinity``, and numbers beyond the range of a double (RFC 8259, sections
-4 and 6).
+These are duplicate keys in an object, ``NaN``, ``Infinity``, and numbers outside the range of a double (RFC 8259,
+sections 4 and 6).
 """
 
 from __future__ import annotations
@@ -9,55 +9,54 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from typing import Any
 
-from airflow_sm_pipelines.definition.json_values import Json, list_names
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.shapes import Faults
 
-_TOO_DEEP = "the JSON is nested too deeply to be read"
+_TOO_DEEP = "the JSON is nested too deeply"
 
 
-class _Unreadable(dict[str, Any]):
-    """Stands in the decoded tree for what is not interoperable JSON, until its path is known."""
+class _Unreadable(dict[str, Json]):
+    """A placeholder in the decoded tree for a value that is not interoperable JSON, until its path is known."""
 
-    def __init__(self, message: str, members: dict[str, Any]) -> None:
+    def __init__(self, message: str, members: JsonObject) -> None:
         super().__init__(members)
         self.message = message
 
 
 def decode(text: str, path: str, faults: Faults) -> Json:
-    """Return the JSON value that a text holds; ``None`` when it cannot be read.
+    """Parse a JSON text; record a fault and return ``None`` if that is impossible.
 
     Args:
         text: The text.
         path: JSON path of the text itself, when it was a string in another document.
-        faults: Where faults are noted, each with its line and column, or with its path.
+        faults: Where faults are recorded, each with its line and column, or with its path.
     """
     marks: list[_Unreadable] = []
 
-    def mark(message: str, members: dict[str, Any] | None = None) -> _Unreadable:
+    def mark(message: str, members: JsonObject | None = None) -> _Unreadable:
         marks.append(_Unreadable(message, members or {}))
         return marks[-1]
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, Json]]) -> JsonObject:
         members = dict(pairs)
         if len(members) == len(pairs):
             return members
         times = Counter(name for name, _ in pairs)
         twice = list_names(name for name, count in times.items() if count > 1)
-        return mark(f"a key appears more than once in one object: {twice}; readers differ on which one counts", members)
+        return mark(f"duplicate key in an object: {twice}; JSON parsers disagree on which value counts", members)
 
     def finite(number: str) -> float | _Unreadable:
         value = float(number)
-        return value if math.isfinite(value) else mark(f"the number {number[:40]} is too large for JSON readers")
+        return value if math.isfinite(value) else mark(f"the number {number[:40]} is out of range")
 
     try:
         value: Json = json.loads(
             text,
             object_pairs_hook=unique,
             parse_float=finite,
-            parse_constant=lambda name: mark(f"{name} is not JSON; a number is finite"),
+            parse_constant=lambda name: mark(f"{name} is not valid JSON: numbers must be finite"),
         )
     except json.JSONDecodeError as error:
         faults.add(path, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
@@ -74,9 +73,9 @@ def decode(text: str, path: str, faults: Faults) -> Json:
 
 
 def encode(document: object, faults: Faults) -> str:
-    """Return a Python object as JSON text; ``""`` when it is none.
+    """Serialize an object to JSON; record a fault and return ``""`` if that is impossible.
 
-    Reading it back gives a copy that shares nothing with the object.
+    Parsing the text gives a copy that shares nothing with the object.
     """
     try:
         return json.dumps(document)
@@ -86,7 +85,7 @@ def encode(document: object, faults: Faults) -> str:
         faults.add("", "not JSON: an object contains itself")
     except TypeError as error:
         for path, value in _foreign_values(document):
-            faults.add(format_path(path), f"not JSON: a Python {type(value).__name__}")
+            faults.add(format_path(path), f"not JSON: found a Python {type(value).__name__}")
         if not faults:
             faults.add("", f"not JSON: {error}")
     return ""

@@ -1,4 +1,4 @@
-"""JSON values: their types, and the words for them in messages."""
+"""JSON values: their types, and how messages describe them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_NAMES_LISTED = 12
 
 
 def describe(value: Json) -> str:
-    """Return what a JSON value is, short enough for a message: ``the string 'abc'``, ``a list of 3``."""
+    """Describe a JSON value for a message: ``the string 'abc'``, ``a list of 3``."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
@@ -26,7 +26,7 @@ def describe(value: Json) -> str:
 
 
 def list_names(names: Iterable[str]) -> str:
-    """Return names for a message, in their order, cut after the first dozen: ``'train', 'test'``."""
+    """List names for a message, in their order, at most a dozen: ``'train', 'test'``."""
     every = [repr(_shorten(name)) for name in names]
     shown = ", ".join(every[:_MOST_NAMES_LISTED])
     return f"{shown} and {len(every) - _MOST_NAMES_LISTED} more" if len(every) > _MOST_NAMES_LISTED else shown

@@ -1,4 +1,4 @@
-"""Loading: every form in which a pipeline definition comes, as one checked `Pipeline`.
+"""Loads a pipeline definition from any of its forms, checks it, and returns a `Pipeline`.
 
 Nothing here uses the network: a DAG file is parsed in every task process.
 """
@@ -29,13 +29,13 @@ def load_pipeline(
     """Load and check a pipeline definition.
 
     Args:
-        source: A path; or JSON text (a string that starts with a brace); or the same as a dict, which is not changed.
-            The JSON is a definition, or holds one: a request or answer of CreatePipeline, UpdatePipeline and
-            DescribePipeline, or a CloudFormation resource or template with one pipeline.
+        source: A path, JSON text (a string that starts with a brace), or a dict, which is not changed. The JSON is a
+            definition or contains one: a request or response of CreatePipeline, UpdatePipeline or DescribePipeline, or
+            a CloudFormation resource or template with one pipeline.
         base_folder: The folder that a relative path starts from; the working directory by default.
 
     Raises:
-        InvalidDefinitionError: The definition breaks rules of the language; the group holds every one that it breaks.
+        InvalidDefinitionError: The definition breaks rules of the language; the group holds an error for each.
         OSError: The file cannot be read.
     """
     faults = Faults()
@@ -64,7 +64,9 @@ def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults:
     kind = type(source)
     if hasattr(source, "definition") and hasattr(source, "steps"):
         message = f"{kind.__module__}.{kind.__name__} is a Pipeline object of the SageMaker SDK, not a definition"
-        hint = "making its definition may upload code: run `sm-pipelines export MODULE:NAME -o FILE`, and load the file"
+        hint = (
+            "creating its definition may upload code: run `sm-pipelines export MODULE:NAME -o FILE` and load that file"
+        )
         faults.add("", message, hint)
     else:
         faults.add("", f"expected a path, JSON text or a dict, found a Python {kind.__name__}")
@@ -73,18 +75,18 @@ def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults:
 
 def _read_file(path: Path, faults: Faults) -> str:
     if "\0" in str(path):
-        faults.add("", "expected a path, JSON text or a dict, found a text with a NUL character")
+        faults.add("", "expected a path, JSON text or a dict, found a string with a NUL character")
         return ""
     content = path.read_bytes()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        faults.add("", f"not JSON: not UTF-8 text at byte {error.start}")
+        faults.add("", f"not JSON: invalid UTF-8 at byte {error.start}")
         return ""
 
 
 def _position(fault: DefinitionError) -> list[tuple[int, str]]:
-    """Sort key: paths in the order in which people count, ``Steps[9]`` before ``Steps[10]``."""
+    """Return a sort key that counts as people do: ``Steps[9]`` before ``Steps[10]``."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", fault.path)]
 
 
@@ -116,9 +118,9 @@ def _body(value: Json, path: str, faults: Faults) -> Json:
 def _stored_in_s3(value: Json, path: str, faults: Faults) -> Json:
     location = value if isinstance(value, dict) else {}
     uri = f"s3://{location.get('Bucket')}/{location.get('ObjectKey') or location.get('Key')}"
-    message = f"the definition is stored at {uri}; loading one uses no network"
+    message = f"the definition is stored at {uri}; definitions are loaded without network access"
     version = f" --version-id {location['VersionId']}" if "VersionId" in location else ""
-    faults.add(path, message, f"run `sm-pipelines export {uri}{version} -o FILE`, and load the file")
+    faults.add(path, message, f"run `sm-pipelines export {uri}{version} -o FILE` and load that file")
     return None
 
 

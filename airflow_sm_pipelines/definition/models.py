@@ -15,6 +15,7 @@ from typing import Final, Literal
 from airflow_sm_pipelines.definition.expressions import Reference
 from airflow_sm_pipelines.definition.json_values import JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.paths import Path
+from airflow_sm_pipelines.errors import ParameterValueError
 
 VERSION = "2020-12-01"
 
@@ -33,16 +34,12 @@ MISSING: Final = Missing.MISSING
 
 
 class Trigger(StrEnum):
-    """In which outcome of the upstream step a dependent step runs (``DependsOn``)."""
+    """The outcome of the upstream step in which a dependent step runs (``DependsOn``)."""
 
     COMPLETED = "Completed"
     FAILED = "Failed"
     STOPPED = "Stopped"
     ANY = "Any"
-
-
-class ParameterValueError(ValueError):
-    """A value does not fit a parameter's type or its enumeration."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +49,7 @@ class Parameter:
     Attributes:
         name: Its name.
         type: ``String``, ``Integer``, ``Float`` or ``Boolean``; a definition without a type means String.
-        default: The default value, typed; `MISSING` when the caller must give a value. ``false``, ``0`` and ``""``
+        default: The default value, typed; `MISSING` when a run must be given a value. ``false``, ``0`` and ``""``
             are defaults.
         enum_values: The only values allowed; ``None`` when every value of the type is.
         description: Free text (hand-written definitions only).
@@ -67,7 +64,7 @@ class Parameter:
     path: str = field(default="", repr=False)
 
     def coerce(self, value: object) -> str | int | float | bool:
-        """Return a start value as a value of the parameter's type.
+        """Convert a start value to the parameter's type.
 
         ``StartPipelineExecution`` knows only strings, and the SDK writes them with ``str()``: ``"3"``, ``"True"``.
         Typed JSON values are taken as they are; a Float may be given as an integer, an Integer as ``3.0``.
@@ -77,10 +74,12 @@ class Parameter:
         """
         typed = _COERCIONS[self.type](value)
         if typed is None:
-            raise ParameterValueError(f"parameter {self.name} takes {_WANTED[self.type]}, not {describe_value(value)}")
+            raise ParameterValueError(
+                f"parameter {self.name} must be {TYPE_IN_WORDS[self.type]}, not {describe_value(value)}"
+            )
         if self.enum_values is not None and typed not in self.enum_values:
             allowed = list_names(str(allowed) for allowed in self.enum_values)
-            raise ParameterValueError(f"parameter {self.name} takes one of {allowed}, not {describe_value(value)}")
+            raise ParameterValueError(f"parameter {self.name} must be one of {allowed}, not {describe_value(value)}")
         return typed
 
 
@@ -140,7 +139,7 @@ class CacheConfig:
     """``CacheConfig`` of a step.
 
     Attributes:
-        enabled: Whether a former run's result may be used.
+        enabled: Whether the result of an earlier run may be used.
         expire_after: How old it may be, as written: an ISO 8601 duration whose ``P`` and case are free (``30d``,
             ``PT1H``, ``T16m``), or ``None``.
     """
@@ -151,7 +150,12 @@ class CacheConfig:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """The branch of a Condition that a step stands in, directly."""
+    """The branch of a Condition that directly contains a step.
+
+    Attributes:
+        condition: Name of the Condition.
+        side: Which of its branches.
+    """
 
     condition: str
     side: Literal["if", "else"]
@@ -159,7 +163,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One step, wherever it stands in the definition.
+    """One step, anywhere in the definition.
 
     Attributes:
         name: Unique in the pipeline.
@@ -174,8 +178,8 @@ class Step:
         cache_config: ``CacheConfig``, or ``None``.
         property_files: ``PropertyFiles``.
         path: Its JSON path, e.g. ``Steps[1].Arguments.IfSteps[0]``.
-        branch: The branch it stands in, or ``None``.
-        body_of: The ForEach step whose body it stands in, or ``None``.
+        branch: The branch that directly contains it, or ``None``.
+        body_of: The ForEach step whose body contains it, or ``None``.
         references: Every reference in the step, nested steps excluded, with its path from the step.
     """
 
@@ -195,6 +199,40 @@ class Step:
     references: tuple[tuple[Path, Reference], ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An edge of the graph: a step waits for ``upstream`` to end as ``trigger`` says.
+
+    Attributes:
+        upstream: Name of the step that is waited for.
+        trigger: The outcome of it in which the waiting step runs.
+        branch: Set on the edge from a Condition to a step of one of its branches: that branch must be chosen, too.
+    """
+
+    upstream: str
+    trigger: Trigger
+    branch: Literal["if", "else"] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepPlan:
+    """A step with its place in the graph.
+
+    Attributes:
+        step: The step.
+        edges: What it waits for, sorted by name, one edge per upstream step.
+        if_steps: Of a Condition: names of the steps directly in its IfSteps.
+        else_steps: Of a Condition: names of the steps directly in its ElseSteps.
+        body_steps: Of a ForEach: names of the steps of its body.
+    """
+
+    step: Step
+    edges: tuple[Edge, ...]
+    if_steps: tuple[str, ...] = ()
+    else_steps: tuple[str, ...] = ()
+    body_steps: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pipeline:
     """A pipeline definition.
@@ -208,6 +246,7 @@ class Pipeline:
         mlflow_config: ``MlflowConfig``, unevaluated; ``None`` or `MISSING` when there is none.
         steps: All steps in document order; a Condition stands before the steps of its branches, a ForEach before its
             body.
+        plans: One plan per step, in the order of ``steps``.
         digest: sha256 of the source's JSON text, in hex.
         source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
     """
@@ -218,6 +257,7 @@ class Pipeline:
     experiment_config: JsonObject | Missing | None
     mlflow_config: JsonObject | Missing | None
     steps: tuple[Step, ...]
+    plans: tuple[StepPlan, ...] = field(repr=False)
     digest: str
     source: str
 
@@ -245,14 +285,14 @@ class Pipeline:
 
 
 def describe_value(value: object) -> str:
-    """Return what any Python value is, for a message."""
+    """Describe any Python value for a message."""
     is_json = value is None or isinstance(value, (str, int, float, dict, list))
     return describe(value) if is_json else f"a {type(value).__name__}"  # type: ignore[arg-type]
 
 
-_WANTED = {
+TYPE_IN_WORDS = {
     "String": "a string",
-    "Integer": "a whole number",
+    "Integer": "an integer",
     "Float": "a number",
     "Boolean": "true or false",
 }

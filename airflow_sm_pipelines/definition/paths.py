@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.json_values import Json, describe, list_names
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import MissingMemberError, PathSyntaxError
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -40,27 +41,6 @@ LISTS_KEYED_BY_NAME: dict[tuple[str, ...], str] = {
 }
 
 
-class PathSyntaxError(ValueError):
-    """A path does not follow the grammar."""
-
-
-class MissingMemberError(LookupError):
-    """A path leads to nothing.
-
-    Args:
-        message: Which member is missing and what was there instead.
-        hint: The nearest name that exists, or ``""``.
-    """
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(message, hint)
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
-
-
 @lru_cache(maxsize=4096)
 def parse_path(text: str) -> Path:
     """Split a path into member names (``str``) and list indices (``int``).
@@ -69,7 +49,7 @@ def parse_path(text: str) -> Path:
         text: The path, with or without a dot before its first member; ``""`` is the empty path.
 
     Raises:
-        PathSyntaxError: Some part of the text is no segment.
+        PathSyntaxError: The text does not follow the grammar.
     """
     source = text if not text or text[0] in ".[" else f".{text}"
     segments: list[str | int] = []
@@ -166,7 +146,7 @@ def _parse_embedded(text: str, segment: str | int, walked: Path) -> Json:
     if isinstance(embedded, (dict, list)):
         return embedded
     raise MissingMemberError(
-        f"{_place(walked)} has no {_member_text(segment)}; it is {describe(text)}, which holds no JSON object or list"
+        f"{_place(walked)} has no {_member_text(segment)}; it is {describe(text)}, which is not a JSON object or list"
     )
 
 
@@ -182,4 +162,4 @@ def _explain_syntax(rest: str, text: str) -> str:
     bare_key = re.match(r"\[([^'\"\[\]]+)\]", rest)
     if bare_key:
         return f"the path {text!r} has an unquoted key: write ['{bare_key[1]}'], not [{bare_key[1]}]"
-    return f"the path {text!r} cannot be read from {rest!r} on; members are .name, ['key'] or [0]"
+    return f"the path {text!r} is malformed at {rest!r}; write members as .name, ['key'] or [0]"

@@ -1,15 +1,15 @@
-"""Where the property files of a step are."""
+"""The S3 URIs of property files."""
 
 from __future__ import annotations
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
+from airflow_sm_pipelines.definition.paths import look_up
+from airflow_sm_pipelines.errors import EvaluationError, MissingMemberError
 
 
 def property_file_uri(step: Step, name: str, properties: Json) -> str:
-    """Return the S3 URI of a property file: below the place where the finished job says that its output is.
+    """Return the S3 URI of a property file: ``FilePath`` below the output that the finished job reports.
 
     Args:
         step: The step that declares the file.

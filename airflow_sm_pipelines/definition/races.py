@@ -1,7 +1,7 @@
-"""Hidden orders: two steps share a literal name or S3 URI, and nothing makes one wait for the other.
+"""Finds races: one step uses a literal name or S3 URI that another step creates, and does not wait for it.
 
-The service starts such steps at once, and so do we: the second finds what the first one left in an earlier run, or
-nothing. Definitions written by hand or by infrastructure code often have this fault.
+The service starts such steps at the same time, and so do we: the second finds what the first one left in an earlier
+run, or nothing. Definitions written by hand or by infrastructure code often have this fault.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
 
-# The member that names what a step of the type creates.
+# The member that names what a step of each type creates.
 _CREATED_NAMES = {
     "Model": "ModelName",
     "EndpointConfig": "EndpointConfigName",
@@ -40,14 +40,14 @@ _OUTPUT_URIS = frozenset({"S3Uri", "S3OutputPath"})
 
 
 @dataclass(frozen=True, slots=True)
-class HiddenOrder:
-    """One step uses what another makes, and neither waits for the other.
+class Race:
+    """A pair of steps of which one uses what the other creates, and neither waits for the other.
 
     Attributes:
         path: JSON path of the use.
         thing: What is used, for a message.
-        producer: Name of the step that makes it.
-        hint: How to say that the one waits for the other.
+        producer: Name of the step that creates it.
+        hint: How to make the step wait.
     """
 
     path: str
@@ -57,15 +57,15 @@ class HiddenOrder:
 
 
 class _Made(NamedTuple):
-    """Something that a step makes: its kind is a member's name, or ``S3``."""
+    """Something that a step creates: its kind is a member's name, or ``S3``."""
 
     kind: str
     text: str
     step: str
 
 
-def find_hidden_orders(plans: Sequence[StepPlan]) -> Iterator[HiddenOrder]:
-    """Yield the hidden orders of a pipeline, one per pair of steps."""
+def find_races(plans: Sequence[StepPlan]) -> Iterator[Race]:
+    """Yield the races of a pipeline, one per pair of steps."""
     ancestors = _ancestors(plans)
     made = [thing for plan in plans for thing in _made_by(plan.step)]
     seen: set[tuple[str, str]] = set()
@@ -77,24 +77,24 @@ def find_hidden_orders(plans: Sequence[StepPlan]) -> Iterator[HiddenOrder]:
                 unordered = user.name not in ancestors[thing.step] and thing.step not in ancestors[user.name]
                 if thing.step != user.name and unordered and pair not in seen and _is_same(kind, text, thing):
                     seen.add(pair)
-                    yield _hidden_order(format_path(path, f"{user.path}.Arguments"), thing)
+                    yield _race(format_path(path, f"{user.path}.Arguments"), thing)
 
 
-def _hidden_order(path: str, thing: _Made) -> HiddenOrder:
+def _race(path: str, thing: _Made) -> Race:
     shown = thing.text.replace(_MARK, "")
     if thing.kind == "S3":
-        hint = f"add {thing.step} to DependsOn, or refer to its output instead of repeating the URI"
-        return HiddenOrder(path, f"the output {shown!r}", thing.step, hint)
+        hint = f"add {thing.step} to DependsOn, or reference its output instead of repeating the URI"
+        return Race(path, f"the output {shown!r}", thing.step, hint)
     hint = f'write {{"Get": "Steps.{thing.step}.{thing.kind}"}}'
-    return HiddenOrder(path, f"the {thing.kind} {shown!r}", thing.step, hint)
+    return Race(path, f"the {thing.kind} {shown!r}", thing.step, hint)
 
 
 def _ancestors(plans: Sequence[StepPlan]) -> Mapping[str, set[str]]:
     edges = {plan.step.name: {edge.upstream for edge in plan.edges} for plan in plans}
     upstream = {}
     for plan in plans:
-        # A body runs inside its loop: it waits for what the loop waits for, and who waits for the loop waits for it.
-        of_loop = edges[plan.body_of] if plan.body_of else set()
+        # A body runs inside its loop: it waits for what the loop waits for, and what waits for the loop waits for it.
+        of_loop = edges[plan.step.body_of] if plan.step.body_of else set()
         upstream[plan.step.name] = edges[plan.step.name] | of_loop | {*plan.body_steps}
     ancestors: dict[str, set[str]] = {}
     for name in upstream:
@@ -145,7 +145,7 @@ _MARK = "\0"
 
 
 def _text(value: Json) -> str | None:
-    """Return a string, or a Join as text in which marked references stand for themselves."""
+    """Return a string as it is, or a Join as text with its references marked; ``None`` for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, (bool, int, float)):

@@ -1,12 +1,13 @@
-"""Reading: the JSON of a definition as a `Pipeline`; every fault of its form is collected on the way.
+"""Reads the JSON of a definition into a `Pipeline`, and collects every fault of form on the way.
 
-What is malformed is left out of the result, so that the rules of `checks` apply to the rest and the author sees all
+Malformed parts are left out of the result, so that the rules of `checks` apply to the rest and the author sees all
 faults at once.
 """
 
 from __future__ import annotations
 
-from airflow_sm_pipelines.definition.expressions import ExpressionSyntaxError, Namespace, is_expression, scan
+from airflow_sm_pipelines.definition.expressions import Namespace, is_expression, scan
+from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
 from airflow_sm_pipelines.definition.models import (
     MISSING,
@@ -14,7 +15,6 @@ from airflow_sm_pipelines.definition.models import (
     VERSION,
     Missing,
     Parameter,
-    ParameterValueError,
     Pipeline,
 )
 from airflow_sm_pipelines.definition.paths import format_path
@@ -32,6 +32,7 @@ from airflow_sm_pipelines.definition.shapes import (
 )
 from airflow_sm_pipelines.definition.step_reading import read_steps
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import ExpressionSyntaxError, ParameterValueError
 
 _PIPELINE = (
     Member("Version", one_of(VERSION)),
@@ -79,14 +80,16 @@ def read_pipeline(document: Json, source: str, digest: str, faults: Faults) -> P
     members = read_members(document, "", _PIPELINE, faults, noun="a pipeline definition")
     steps = members.get("Steps")
     if steps == []:
-        faults.add("Steps", "a pipeline has at least one step")
+        faults.add("Steps", "a pipeline needs at least one step")
+    read = read_steps(steps if isinstance(steps, list) else [], faults)
     return Pipeline(
         version=VERSION,
         metadata=_read_metadata(members.get("Metadata", {}), faults),
         parameters=_read_parameters(members.get("Parameters", []), faults),
         experiment_config=_read_config(members, "PipelineExperimentConfig", _EXPERIMENT_CONFIG, faults),
         mlflow_config=_read_config(members, "MlflowConfig", _MLFLOW_CONFIG, faults),
-        steps=read_steps(steps if isinstance(steps, list) else [], faults),
+        steps=read,
+        plans=plan_steps(read),
         digest=digest,
         source=source,
     )
@@ -122,7 +125,9 @@ def _read_config(
 def _read_parameters(values: Json, faults: Faults) -> tuple[Parameter, ...]:
     entries = values if isinstance(values, list) else []
     if len(entries) > _MOST_PARAMETERS:
-        faults.add("Parameters", f"a pipeline has at most {_MOST_PARAMETERS} parameters, this one {len(entries)}")
+        faults.add(
+            "Parameters", f"a pipeline can have at most {_MOST_PARAMETERS} parameters; this one has {len(entries)}"
+        )
     read = (_read_parameter(entry, f"Parameters[{index}]", faults) for index, entry in enumerate(entries))
     return tuple(parameter for parameter in read if parameter is not None)
 
@@ -133,7 +138,10 @@ def _read_parameter(value: Json, path: str, faults: Faults) -> Parameter | None:
     if not isinstance(name, str):
         return None
     if not is_name(name, _LONGEST_NAME):
-        faults.add(f"{path}.Name", f"{name!r} is no parameter name: 1 to 256 letters, digits, hyphens or underscores")
+        faults.add(
+            f"{path}.Name",
+            f"{name!r} is not a valid parameter name: use 1 to 256 letters, digits, hyphens or underscores",
+        )
     declared, description = members.get("Type", "String"), members.get("Description")
     kind = str(declared)
     values = members.get("EnumValues")
@@ -142,7 +150,7 @@ def _read_parameter(value: Json, path: str, faults: Faults) -> Parameter | None:
         typed = (_typed(entry, kind, f"{path}.EnumValues[{i}]", faults) for i, entry in enumerate(values))
         allowed = tuple(entry for entry in typed if not isinstance(entry, Missing))
         if not values:
-            faults.add(f"{path}.EnumValues", "an enumeration has at least one value")
+            faults.add(f"{path}.EnumValues", "EnumValues needs at least one value")
     default: str | int | float | bool | Missing = MISSING
     if "DefaultValue" in members:
         default = _typed(members["DefaultValue"], kind, f"{path}.DefaultValue", faults)
@@ -160,7 +168,7 @@ def _typed(value: Json, kind: str, path: str, faults: Faults) -> str | int | flo
     except ParameterValueError:
         pass
     if is_expression(value):
-        faults.add(path, "a parameter's value is literal: it cannot be an expression")
+        faults.add(path, "a parameter value must be a literal, not an expression")
     else:
-        faults.add(path, f"expected a value of the type {kind}, found {describe(value)}")
+        faults.add(path, f"expected a value of type {kind}, found {describe(value)}")
     return MISSING

@@ -1,4 +1,4 @@
-"""The rules for references: what they name exists, has such an output, and may be referred to from there."""
+"""The rules for references: the target exists, has such an output, and may be referred to from there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Fault: TypeAlias = "tuple[str, str]"
 
 
 class _Place(NamedTuple):
-    """Where a reference stands."""
+    """The place of a reference."""
 
     pipeline: Pipeline
     steps: Mapping[str, Step]
@@ -52,16 +52,16 @@ def check_references(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[
 
 
 def unreachable_step(name: str, step: Step, steps: Mapping[str, Step]) -> Fault | None:
-    """Return why a step can neither wait for nor refer to the step of some name, or ``None`` when it can."""
+    """Return why a step can neither wait for nor refer to another step, or ``None`` when it can."""
     if name == step.name:
-        return "a step cannot wait for, or refer to, itself", ""
+        return "a step cannot wait for or refer to itself", ""
     target = steps.get(name)
     if target is None:
         return f"there is no step {name!r}", did_you_mean(name, steps)
     if target.type in STEP_TYPES and STEP_TYPES[target.type].final:
-        return f"{name} is a {target.type} step, always the last: nothing can wait for it or refer to it", ""
+        return f"{name} is a {target.type} step; no step can wait for it or refer to it", ""
     if step.body_of == name:
-        return f"the step runs inside {name} and cannot wait for it, or refer to it", ""
+        return f"the step runs inside {name} and cannot wait for it or refer to it", ""
     if target.body_of and target.body_of != step.body_of:
         hint = f"wait for {target.body_of}, or refer to `Steps.{target.body_of}.IterationOutputs[0].{name}`"
         return f"{name} runs once per item inside {target.body_of}", hint
@@ -110,7 +110,7 @@ def _execution(reference: Reference, place: _Place) -> Fault | None:
     row = STEP_TYPES.get(place.step.type)
     if row is None or row.job_name_variable == reference.name:
         return None
-    return f"a {row.name} step creates no such job; the variable names the job that the step itself creates", ""
+    return f"is not available in a {row.name} step, which creates no such job", ""
 
 
 def _experiment(reference: Reference, place: _Place) -> Fault | None:
@@ -120,7 +120,7 @@ def _experiment(reference: Reference, place: _Place) -> Fault | None:
 
 
 def _step_output(reference: Reference, place: _Place) -> Fault | None:
-    # A step whose faulty name contains a dot has been noted; its references would read as other names.
+    # A step whose faulty name contains a dot has been recorded; its references would read as other names.
     if reference.name not in place.steps and any(
         reference.text.startswith(f"Steps.{name}.") for name in place.steps if "." in name
     ):
@@ -129,7 +129,7 @@ def _step_output(reference: Reference, place: _Place) -> Fault | None:
     if fault:
         return fault
     if not reference.path:
-        return "names no property of the step", ""
+        return "does not name a property of the step", ""
     target = place.steps[reference.name]
     row = STEP_TYPES.get(target.type)
     if row is None:
@@ -154,7 +154,7 @@ def _output_parameter(reference: Reference, target: Step, place: _Place) -> Faul
         return None
     there = f"it declares {list_names(declared)}" if declared else "it declares none"
     if name is None:
-        return f"names no output parameter; {there}", "write ['name'] after OutputParameters"
+        return f"does not name an output parameter; {there}", "write ['name'] after OutputParameters"
     return f"{target.name} declares no output parameter '{name}'; {there}", did_you_mean(str(name), declared)
 
 
@@ -175,13 +175,15 @@ def _loop_result(reference: Reference, target: Step, place: _Place) -> Fault | N
         return f"{target.name} has no Selector", ""
     if head == "IterationOutputs":
         if not rest or not isinstance(rest[0], int):
-            return "names no iteration", "write [0] after IterationOutputs"
+            return "does not name an iteration", "write [0] after IterationOutputs"
         body = _body_of(target, place)
         if len(rest) < 2 or rest[1] not in body:
             named = str(rest[1]) if len(rest) > 1 else ""
-            return f"names no step of the body of {target.name}: {list_names(body)}", did_you_mean(named, body)
+            return f"does not name a step in the body of {target.name}; the steps are {list_names(body)}", did_you_mean(
+                named, body
+            )
         if len(rest) == 2:
-            return f"names no property of {rest[1]}", ""
+            return f"does not name a property of {rest[1]}", ""
     return None
 
 
@@ -211,16 +213,16 @@ def _property_file(reference: Reference, place: _Place) -> Fault | None:
 
 
 def _current_item(reference: Reference, place: _Place) -> Fault | None:
-    return None if place.step.body_of else ("stands outside the body of a ForEach", "")
+    return None if place.step.body_of else ("is only allowed in the body of a ForEach", "")
 
 
 def _iteration_output(reference: Reference, place: _Place) -> Fault | None:
     if place.step.type != "ForEach" or place.path[:3] != ("Arguments", "Selector", "Field"):
-        return "stands only as Selector.Field of a ForEach", ""
+        return "is only allowed as Selector.Field of a ForEach", ""
     body = _body_of(place.step, place)
     if reference.name not in body:
-        there = list_names(body)
-        return f"{reference.name!r} is no step of the body: {there}", did_you_mean(reference.name, body)
+        there = f"the steps are {list_names(body)}"
+        return f"{reference.name!r} is not a step in the body; {there}", did_you_mean(reference.name, body)
     return None
 
 

@@ -22,8 +22,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.definition.paths import Path, PathSyntaxError, parse_path
+from airflow_sm_pipelines.definition.paths import Path, parse_path
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import ExpressionSyntaxError, PathSyntaxError
 
 EXECUTION_VARIABLES = (
     "PipelineName",
@@ -35,11 +36,13 @@ EXECUTION_VARIABLES = (
     "TrainingJobName",
     "ProcessingJobName",
 )
-EXPERIMENT_MEMBERS = ("ExperimentName", "TrialName")
+EXPERIMENT_DEFAULTS = {"ExperimentName": "PipelineName", "TrialName": "PipelineExecutionId"}
+"""The execution variable that gives a member of ``PipelineExperimentConfig`` that the definition leaves out."""
+EXPERIMENT_MEMBERS = tuple(EXPERIMENT_DEFAULTS)
 
 
 class Namespace(Enum):
-    """What the first part of a ``Get`` names."""
+    """The kind of thing that a ``Get`` names, by its first part."""
 
     PARAMETER = "Parameters"
     EXECUTION = "Execution"
@@ -70,27 +73,8 @@ class Reference(NamedTuple):
 
     @property
     def is_outcome(self) -> bool:
-        """Whether this is the outcome of a Condition step, ``Steps.<Condition>.Outcome``."""
+        """Tell whether this is the outcome of a Condition step, ``Steps.<Condition>.Outcome``."""
         return self.namespace is Namespace.STEP and self.path == ("Outcome",)
-
-
-class ExpressionSyntaxError(ValueError):
-    """An object has the key of an expression but not its form.
-
-    Args:
-        message: What was found and what is allowed.
-        hint: A near miss, or ``""``.
-        member: Path of the faulty member inside the expression.
-    """
-
-    def __init__(self, message: str, hint: str = "", member: Path = ()) -> None:
-        self.message = message
-        self.hint = hint
-        self.member = member
-        super().__init__(message, hint, member)
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 @lru_cache(maxsize=4096)
@@ -98,13 +82,13 @@ def parse_reference(text: str) -> Reference:
     """Parse the text of a ``Get``.
 
     Raises:
-        ExpressionSyntaxError: The text names nothing that the language has.
+        ExpressionSyntaxError: The text is not a reference of the language.
     """
     head, _, rest = text.partition(".")
     form = _FORMS.get(head)
     if form is None:
-        hint = did_you_mean(head, _FORMS) or f"it starts with one of {list_names(_FORMS)}"
-        raise ExpressionSyntaxError(f"`{text}` refers to nothing that exists", hint, ("Get",))
+        hint = did_you_mean(head, _FORMS) or f"a reference starts with one of {list_names(_FORMS)}"
+        raise ExpressionSyntaxError(f"`{text}` is not a known reference", hint, ("Get",))
     try:
         return form(text, rest)
     except PathSyntaxError as error:
@@ -120,7 +104,7 @@ def _parameter(text: str, rest: str) -> Reference:
 def _one_of(namespace: Namespace, names: tuple[str, ...]) -> Callable[[str, str], Reference]:
     def parse(text: str, rest: str) -> Reference:
         if rest not in names:
-            hint = did_you_mean(rest, names) or f"there are {list_names(names)}"
+            hint = did_you_mean(rest, names) or f"it has {list_names(names)}"
             raise ExpressionSyntaxError(f"`{text}`: {namespace.value} has no {rest!r}", hint, ("Get",))
         return Reference(namespace, rest, (), text)
 
@@ -135,14 +119,14 @@ def _step_output(text: str, rest: str) -> Reference:
     dotted = rest[len(name) :].removeprefix(".PropertyFiles.")
     names = path[1:] if len(path) == 1 or text.endswith("]") else (dotted,)
     if len(names) != 1 or not isinstance(names[0], str):
-        raise PathSyntaxError("a property file is Steps.<step>.PropertyFiles.<name>")
+        raise PathSyntaxError("a property file is written Steps.<step>.PropertyFiles.<name>")
     return Reference(Namespace.PROPERTY_FILE, name, names, text)
 
 
 def _current_item(text: str, rest: str) -> Reference:
     path = parse_path(rest)
     if path[:1] != ("CurrentItem",):
-        raise PathSyntaxError("a ForEach has only ForEach.CurrentItem")
+        raise PathSyntaxError("only ForEach.CurrentItem is supported")
     return Reference(Namespace.CURRENT_ITEM, "CurrentItem", path[1:], text)
 
 

@@ -17,14 +17,26 @@ from airflow_sm_pipelines.errors import DefinitionError
 
 
 class Kind(NamedTuple):
-    """What a member may hold: in words, and as a test."""
+    """The values that a member may have.
+
+    Attributes:
+        expected: The values, for messages.
+        accepts: Tell whether a value is one of them.
+    """
 
     expected: str
     accepts: Callable[[Json], bool]
 
 
 class Member(NamedTuple):
-    """One member of a shape."""
+    """One member of a shape.
+
+    Attributes:
+        name: Its name.
+        kind: Its values.
+        required: It must be there.
+        nullable: ``null`` is allowed, too.
+    """
 
     name: str
     kind: Kind
@@ -42,13 +54,13 @@ def one_of(*values: str) -> Kind:
 
 
 def text_up_to(length: int) -> Kind:
-    """Return the kind of a string of at most so many characters."""
+    """Return the kind of a string of at most ``length`` characters."""
     return Kind(f"a string of at most {length} characters", lambda v: isinstance(v, str) and len(v) <= length)
 
 
 def whole_number_in(low: int, high: int) -> Kind:
     """Return the kind of an integer between two bounds, both allowed."""
-    return Kind(f"a whole number from {low} to {high}", lambda value: _is_whole_number_in(value, low, high))
+    return Kind(f"an integer from {low} to {high}", lambda value: _is_whole_number_in(value, low, high))
 
 
 def _is_whole_number_in(value: Json, low: int, high: int) -> bool:
@@ -68,7 +80,7 @@ BOOLEAN_OR_EXPRESSION = Kind("true, false or an expression", lambda v: isinstanc
 
 
 def is_name(text: str, longest: int) -> bool:
-    """Whether a text is a name of ASCII letters, digits, hyphens and underscores (botocore: StepName)."""
+    """Tell whether a text is a name of ASCII letters, digits, hyphens and underscores (botocore: StepName)."""
     return len(text) <= longest and text.isascii() and text.replace("-", "a").replace("_", "a").isalnum()
 
 
@@ -76,22 +88,22 @@ class Faults(list[DefinitionError]):
     """The faults of one definition, collected while it is read."""
 
     def add(self, path: str, message: str, hint: str = "") -> None:
-        """Note one fault."""
+        """Record one fault."""
         self.append(DefinitionError(path, message, hint))
 
 
 def read_members(
     value: Json, path: str, shape: Sequence[Member], faults: Faults, *, noun: str, is_open: bool = False
 ) -> JsonObject:
-    """Return the well formed members of an object, and note a fault for everything else.
+    """Return the well-formed members of an object, and record a fault for everything else.
 
     Args:
         value: What stands at the path.
         path: JSON path of the value.
         shape: The members that the object may have.
-        faults: Where faults are noted.
+        faults: Where faults are recorded.
         noun: What the object is, with its article, for messages: ``a parameter``.
-        is_open: Members outside the shape are kept instead of being faults.
+        is_open: Keep members outside the shape instead of recording faults.
     """
     if not isinstance(value, dict):
         faults.add(path, f"expected {noun} (an object), found {describe(value)}")
@@ -100,7 +112,7 @@ def read_members(
     outside = [name for name in value if name not in allowed]
     missing = [member.name for member in shape if member.name not in value]
     for name in () if is_open else outside:
-        # A misspelt member is one fault, not a second one for the name that is missing.
+        # A misspelt member is one fault; the missing name is not a second one.
         near = nearest(name, missing)
         missing = [other for other in missing if other != near]
         hint = f"did you mean `{near}`?" if near else ""
@@ -108,7 +120,7 @@ def read_members(
     for name in missing:
         if allowed[name].required:
             near = nearest(name, outside)
-            faults.add(path, f"{noun} lacks {name!r}", f"it has `{near}`" if near else "")
+            faults.add(path, f"{noun} requires {name!r}", f"it has `{near}`" if near else "")
     return {
         name: held
         for name, held in value.items()

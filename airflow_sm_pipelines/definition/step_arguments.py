@@ -1,6 +1,6 @@
-"""What the language itself says about a step's Arguments, and the references in it.
+"""What the language itself says about the Arguments of a step, and the references in a step.
 
-Arguments of most types are the request of an AWS call; what that call allows is not the language's business.
+For most types, Arguments is the request of an AWS call; what that call allows is not part of the language.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from airflow_sm_pipelines.definition.conditions import condition_faults
 from airflow_sm_pipelines.definition.expressions import (
-    ExpressionSyntaxError,
     Namespace,
     Reference,
     is_expression,
@@ -20,6 +19,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject, descri
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.shapes import ANY, LIST, STRING, Faults, Member, one_of, read_members
 from airflow_sm_pipelines.definition.step_types import StepType
+from airflow_sm_pipelines.errors import ExpressionSyntaxError
 
 # Members of Arguments that hold steps, by the type of the step around them.
 NESTED_STEPS = {"Condition": ("IfSteps", "ElseSteps"), "ForEach": ("ForEachBody",)}
@@ -34,20 +34,20 @@ _OUTPUT_PARAMETER = (
 _MOST_LITERAL_ITEMS = 100
 _NOT_IN_CLUSTER_CONFIG = ("Name", "Steps", "AutoTerminationPolicy")
 _NOT_IN_INSTANCES = ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
-_OWN_CLUSTER = "leave it out: the cluster is created for the step, and terminated when the step has ended"
+_OWN_CLUSTER = "remove it: the cluster is created for the step, and terminated when the step has ended"
 
 
 def check_arguments(row: StepType, arguments: JsonObject, path: str, faults: Faults) -> None:
-    """Note every fault in the members of Arguments that the language knows.
+    """Record every fault in the members of Arguments that the language defines.
 
     Args:
         row: The step's type.
         arguments: Its Arguments.
         path: JSON path of the Arguments.
-        faults: Where faults are noted.
+        faults: Where faults are recorded.
     """
     if is_expression(arguments, payload=True):
-        faults.add(path, "Arguments is an object; it cannot be an expression as a whole")
+        faults.add(path, "Arguments must be an object; it cannot be an expression as a whole")
         return
     if row.payload:
         return
@@ -57,28 +57,28 @@ def check_arguments(row: StepType, arguments: JsonObject, path: str, faults: Fau
         given = [name for name in row.one_argument_of if name in arguments]
         if len(given) != 1:
             found = "both" if given else "neither"
-            faults.add(path, f"{noun} has exactly one of {list_names(row.one_argument_of)}; this one has {found}")
+            faults.add(path, f"{noun} requires exactly one of {list_names(row.one_argument_of)}; this one has {found}")
     check = _CHECKS.get(row.name)
     if check:
         check(members, path, faults)
 
 
 def check_output_parameters(value: Json, path: str, faults: Faults) -> None:
-    """Note every fault in the form of ``OutputParameters`` of a Lambda or Callback step."""
+    """Record every fault of form in ``OutputParameters`` of a Lambda or Callback step."""
     seen: set[Json] = set()
     for index, entry in enumerate(value if isinstance(value, list) else ()):
         place = f"{path}[{index}]"
         name = read_members(entry, place, _OUTPUT_PARAMETER, faults, noun="an output parameter").get("OutputName")
         if isinstance(name, str):
             if name in seen:
-                faults.add(f"{place}.OutputName", f"the step has another output {name!r}")
+                faults.add(f"{place}.OutputName", f"duplicate output name {name!r}")
             seen.add(name)
 
 
 def read_references(
     row: StepType | None, kind: str, arguments: JsonObject, own: JsonObject, path: str, faults: Faults
 ) -> Iterator[tuple[Path, Reference]]:
-    """Yield each reference of a step with its path from the step; nested steps are left to themselves.
+    """Yield each reference of a step with its path from the step; nested steps are excluded.
 
     Args:
         row: The step's type, ``None`` when it is unknown.
@@ -86,7 +86,7 @@ def read_references(
         arguments: Its Arguments.
         own: Its own members at step level.
         path: JSON path of the step.
-        faults: Where expressions that are not well formed are noted.
+        faults: Where malformed expressions are recorded.
     """
     nested = NESTED_STEPS.get(kind, ())
     searched: JsonObject = {name: value for name, value in arguments.items() if name not in nested}
@@ -107,7 +107,7 @@ def _check_condition(arguments: JsonObject, path: str, faults: Faults) -> None:
 
 def _check_loop(arguments: JsonObject, path: str, faults: Faults) -> None:
     if arguments.get("ForEachBody") == []:
-        faults.add(f"{path}.ForEachBody", "the body of a ForEach has at least one step")
+        faults.add(f"{path}.ForEachBody", "the body of a ForEach needs at least one step")
     items = arguments.get("IterableItems")
     if isinstance(items, list):
         _check_literal_items(items, f"{path}.IterableItems", faults)
@@ -118,11 +118,11 @@ def _check_loop(arguments: JsonObject, path: str, faults: Faults) -> None:
 
 def _check_literal_items(items: list[Json], path: str, faults: Faults) -> None:
     if not 1 <= len(items) <= _MOST_LITERAL_ITEMS:
-        faults.add(path, f"a literal list has 1 to {_MOST_LITERAL_ITEMS} items, this one {len(items)}")
+        faults.add(path, f"a literal list must have 1 to {_MOST_LITERAL_ITEMS} items; this one has {len(items)}")
     for index, item in enumerate(items):
         if not isinstance(item, (str, int, float)) and not is_expression(item):
             message = f"expected a string, a number, a boolean or an expression, found {describe(item)}"
-            faults.add(f"{path}[{index}]", message, "write an item with members as a string that holds its JSON")
+            faults.add(f"{path}[{index}]", message, "write an object as a string that contains its JSON")
 
 
 def _check_selected_field(selector: JsonObject, path: str, faults: Faults) -> None:
@@ -131,12 +131,12 @@ def _check_selected_field(selector: JsonObject, path: str, faults: Faults) -> No
     try:
         expression = parse_expression(selector["Field"])
     except ExpressionSyntaxError:
-        return  # noted where all expressions are read
+        return  # recorded where all expressions are read
     if not isinstance(expression, Reference) or expression.namespace is not Namespace.ITERATION_OUTPUT:
         found = f"`{expression}`" if isinstance(expression, Reference) else describe(selector["Field"])
         faults.add(path, f'expected {{"Get": "IterationOutput.<body step>.<path>"}}, found {found}')
     elif not expression.path:
-        faults.add(path, f"`{expression}` names no output of the step")
+        faults.add(path, f"`{expression}` does not name an output of the step")
 
 
 def _check_cleanup(arguments: JsonObject, path: str, faults: Faults) -> None:
@@ -154,23 +154,28 @@ def _check_cleanup(arguments: JsonObject, path: str, faults: Faults) -> None:
 
 
 def _check_emr(arguments: JsonObject, path: str, faults: Faults) -> None:
-    """The service names the cluster, puts the step in it and ends it; nobody else may (developer guide, "EMR step")."""
+    """Check a ClusterConfig: the service itself names the cluster, adds the step and ends it.
+
+    Source: developer guide, "EMR step".
+    """
     config = arguments.get("ClusterConfig")
     if not isinstance(config, dict):
         return
     if "ExecutionRoleArn" in arguments:
         faults.add(
             f"{path}.ExecutionRoleArn",
-            "a runtime role is for a step on a running cluster; a ClusterConfig cannot stand beside it",
-            "name the role as JobFlowRole in ClusterConfig",
+            "ExecutionRoleArn is for steps on a running cluster; it cannot be combined with ClusterConfig",
+            "set JobFlowRole in ClusterConfig instead",
         )
     place, instances = f"{path}.ClusterConfig", config.get("Instances")
     for name in _NOT_IN_CLUSTER_CONFIG:
         if name in config:
-            faults.add(f"{place}.{name}", f"the cluster of an EMR step has no {name} of its own", _OWN_CLUSTER)
+            faults.add(f"{place}.{name}", f"{name} is not allowed in the ClusterConfig of an EMR step", _OWN_CLUSTER)
     for name in _NOT_IN_INSTANCES:
         if isinstance(instances, dict) and name in instances:
-            faults.add(f"{place}.Instances.{name}", f"an EMR step sets {name} itself", _OWN_CLUSTER)
+            faults.add(
+                f"{place}.Instances.{name}", f"{name} is not allowed in the Instances of an EMR step", _OWN_CLUSTER
+            )
 
 
 _CHECKS: dict[str, Callable[[JsonObject, str, Faults], None]] = {

@@ -1,4 +1,4 @@
-"""Reading the steps of a definition, branches and loop bodies included."""
+"""Reads the steps of a definition, including those of branches and loop bodies."""
 
 from __future__ import annotations
 
@@ -88,9 +88,13 @@ _PROPERTY_FILE = tuple(Member(name, STRING, required=True) for name in ("Propert
 
 
 def read_steps(values: list[Json], faults: Faults) -> tuple[Step, ...]:
-    """Return all well formed steps in document order, each with its place; faults are noted.
+    """Return all well-formed steps in document order, each with its place; record faults.
 
     Branches nest arbitrarily deep, which is why this is a loop with a stack.
+
+    Args:
+        values: The elements of ``Steps``.
+        faults: Where faults are recorded.
     """
     steps = []
     pending = _located(values, "Steps", None, None)
@@ -145,28 +149,28 @@ def _read_step_members(value: Json, path: str, faults: Faults) -> JsonObject:
         return read_members(value, path, _shape(kind), faults, noun=f"{article} {kind} step")
     if isinstance(kind, str):
         _note_unknown_type(kind, path, faults)
-    # Without a type nobody knows which members are allowed.
+    # Without a known type, it is unknown which members are allowed.
     return read_members(value, path, _COMMON, faults, noun="a step", is_open=True)
 
 
 def _note_unknown_type(kind: str, path: str, faults: Faults) -> None:
     if kind in TYPES_WITHOUT_PUBLIC_SYNTAX:
         message = (
-            f"the definition syntax of {kind} steps is not public: the API's metadata knows them, but AWS has not "
-            "published how a definition writes them"
+            f"{kind} steps are not supported: the API's metadata mentions them, but AWS has not published their "
+            "definition syntax"
         )
         faults.append(UnsupportedStepTypeError(f"{path}.Type", message))
     else:
         hint = did_you_mean(kind, STEP_TYPES)
-        faults.add(f"{path}.Type", f"there is no step type {kind!r}; there are {list_names(STEP_TYPES)}", hint)
+        faults.add(f"{path}.Type", f"unknown step type {kind!r}; the step types are {list_names(STEP_TYPES)}", hint)
 
 
 def _read_step(
     members: JsonObject, name: str, path: str, branch: Branch | None, body_of: str | None, faults: Faults
 ) -> Step:
     if not is_name(name, _LONGEST_NAME):
-        message = f"{name!r} is no step name: 1 to 64 letters, digits, hyphens or underscores"
-        faults.add(f"{path}.Name", message, "DisplayName may hold any text")
+        message = f"{name!r} is not a valid step name: use 1 to 64 letters, digits, hyphens or underscores"
+        faults.add(f"{path}.Name", message, "DisplayName may contain any text")
     kind = str(members.get("Type", ""))
     row = STEP_TYPES.get(kind)
     held = members.get("Arguments")
@@ -215,10 +219,10 @@ def _policy_reader(row: StepType | None) -> Callable[[Json, str, Faults], RetryP
     def read(value: Json, path: str, faults: Faults) -> RetryPolicy | None:
         members = read_members(value, path, _RETRY_POLICY, faults, noun="a retry policy")
         if "MaxAttempts" in members and "ExpireAfterMin" in members:
-            faults.add(path, "a retry policy has MaxAttempts or ExpireAfterMin, not both")
+            faults.add(path, "a retry policy takes either MaxAttempts or ExpireAfterMin, not both")
         rate = members.get("BackoffRate")
         if isinstance(rate, (int, float)) and rate < 0:
-            faults.add(f"{path}.BackoffRate", f"expected a number not below 0, found {describe(rate)}")
+            faults.add(f"{path}.BackoffRate", f"expected a number of at least 0, found {describe(rate)}")
         exceptions = _read_exceptions(members.get("ExceptionType"), row, f"{path}.ExceptionType", faults)
         whole = {name: int(cast("int", members[name])) for name in _WHOLE if name in members}
         return RetryPolicy(

@@ -26,13 +26,13 @@ EVERY_EXCEPTION = (*STEP_EXCEPTIONS, *JOB_EXCEPTIONS, "Emr.RESOURCE_LIMIT")
 
 
 class StepType(NamedTuple):
-    """What the language allows for one step type.
+    """The rules of the language for one step type.
 
     Attributes:
         name: ``Type`` of the step.
         arguments: The members of Arguments that the language itself knows or requires.
-        closed: Arguments has no other members; otherwise it is the request of an AWS call, which knows more.
-        one_argument_of: Members of Arguments of which exactly one must stand; empty for most types.
+        closed: Arguments has no other members; otherwise it is the request of an AWS call, which has more.
+        one_argument_of: Members of Arguments of which exactly one is required; empty for most types.
         members: The type's own members at step level, beside Arguments.
         retry_exceptions: Exception types that its RetryPolicies may name; empty: no RetryPolicies.
         caching: Whether CacheConfig is allowed.

@@ -18,7 +18,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
     A candidate that differs only in case wins over every other.
     """
-    # A comparison of two long texts takes quadratic time, and nobody misspells a name of that length.
+    # Comparing two long texts takes quadratic time, and nobody misspells a name of that length.
     if len(name) > _LONGEST_NAME_COMPARED:
         return None
     known = sorted(candidate for candidate in candidates if len(candidate) <= _LONGEST_NAME_COMPARED)
@@ -28,6 +28,6 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 def _close_matches(name: str, candidates: list[str]) -> list[str]:
     # Imported here: only a faulty definition pays for it.
-    from difflib import get_close_matches  # noqa: PLC0415
+    from difflib import get_close_matches
 
     return get_close_matches(name, candidates, n=1, cutoff=0.6)

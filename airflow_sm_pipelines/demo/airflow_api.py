@@ -1,18 +1,24 @@
-"""A small client of Airflow's REST API, for the commands that watch a run from outside."""
+"""A small client of Airflow's REST API, to watch runs from outside."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
-# The API server is on this machine: no proxy from the environment.
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+
+ApiObject: TypeAlias = "dict[str, Any]"
+"""A JSON object of the API, such as a task instance."""
+
+# The API server is on this machine: use no proxy of the environment.
 _opener = build_opener(ProxyHandler({}))
 
 
-class AirflowApiError(Exception):
+class AirflowApiError(SageMakerPipelinesError):
     """Airflow's API refused a request.
 
     Args:
@@ -30,11 +36,11 @@ class AirflowApiError(Exception):
 
 
 class AirflowApi:
-    """Airflow's REST API as one user.
+    """Airflow's REST API, as one user sees it.
 
     Args:
         base_url: Address of the API server, without a trailing slash.
-        username: Who asks.
+        username: Name of the user.
         password: The user's password.
     """
 
@@ -43,8 +49,8 @@ class AirflowApi:
         self._login = {"username": username, "password": password}
         self._token = ""
 
-    def request(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """Send a request and return the answer's JSON, ``None`` if it has no body.
+    def request(self, method: str, path: str, body: ApiObject | None = None, **query: str | int) -> Any:
+        """Send a request and return the JSON of the answer; ``None`` if it has no body.
 
         Args:
             method: HTTP method.
@@ -61,7 +67,7 @@ class AirflowApi:
         address = f"{self.base_url}/api/v2/{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         return self._send(method, address, body)
 
-    def _send(self, method: str, address: str, body: Any) -> Any:
+    def _send(self, method: str, address: str, body: Mapping[str, object] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._token:
@@ -90,13 +96,13 @@ class AirflowApi:
         return True
 
     def import_errors(self) -> list[str]:
-        """Return why DAG files could not be imported, one text for each file."""
+        """Return the import errors of DAG files, one text for each file."""
         answer = self.request("GET", "importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace']}" for error in answer]
 
-    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, run_id: str | None = None) -> str:
+    def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None, run_id: str | None = None) -> str:
         """Start a run and return its id."""
-        body: dict[str, Any] = {"logical_date": None, "conf": conf or {}}
+        body: ApiObject = {"logical_date": None, "conf": dict(conf or {})}
         if run_id:
             body["dag_run_id"] = run_id
         return str(self.request("POST", f"dags/{quote(dag_id)}/dagRuns", body)["dag_run_id"])
@@ -105,14 +111,14 @@ class AirflowApi:
         """Return the state of a run."""
         return str(self.request("GET", f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}")["state"])
 
-    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+    def task_instances(self, dag_id: str, run_id: str) -> list[ApiObject]:
         """Return the task instances of a run."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances"
-        answer: list[dict[str, Any]] = self.request("GET", path, limit=1000)["task_instances"]
+        answer: list[ApiObject] = self.request("GET", path, limit=1000)["task_instances"]
         return answer
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
-        """Return an XCom's value, ``None`` if there is none."""
+        """Return the value of an XCom; ``None`` if there is none."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}/xcomEntries/{quote(key)}"
         try:
             return self.request("GET", path, deserialize="true", map_index=map_index)["value"]
@@ -121,10 +127,8 @@ class AirflowApi:
                 return None
             raise
 
-    def task_log(
-        self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1
-    ) -> list[dict[str, Any]]:
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> list[ApiObject]:
         """Return the events of a task's log, oldest first."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}/logs/{try_number}"
-        answer: list[dict[str, Any]] = self.request("GET", path, full_content="true", map_index=map_index)["content"]
+        answer: list[ApiObject] = self.request("GET", path, full_content="true", map_index=map_index)["content"]
         return answer

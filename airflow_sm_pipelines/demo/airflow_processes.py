@@ -1,7 +1,7 @@
 """A whole Airflow on this machine: API server, scheduler, DAG processor and triggerer on one SQLite file.
 
-The same components as ``airflow standalone``, started one by one: standalone's log servers would listen on every
-network interface, and a component of its cannot be restarted alone.
+The components are those of ``airflow standalone``, started one by one: the log servers of standalone would listen on
+every network interface, and none of its components can be restarted alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from types import TracebackType
 from urllib.error import URLError
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, AirflowApiError
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+from airflow_sm_pipelines.rehearsal.isolation import THIS_MACHINE, without_settings
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
@@ -32,8 +34,8 @@ _USERNAME = "admin"
 _AIRFLOW = (sys.executable, "-m", "airflow")
 
 
-class AirflowStartError(Exception):
-    """Airflow did not become healthy; the message says which component, and how its log ends."""
+class AirflowStartError(SageMakerPipelinesError):
+    """Airflow did not start; the message names the component and holds the end of its log."""
 
 
 class AirflowProcesses:
@@ -42,9 +44,9 @@ class AirflowProcesses:
     Args:
         home: ``AIRFLOW_HOME``; created if it does not exist.
         dags_folder: Where the DAG files are.
-        environment: More environment variables for all components, e.g. those of the local AWS.
-        settings: Airflow settings by environment name, e.g. ``{"AIRFLOW__CORE__PARALLELISM": "2"}``.
-        stop_seconds: How long a component may take to end when it is told to; then it is killed.
+        environment: Further environment variables of all components, e.g. those of the local AWS.
+        settings: Airflow settings, as environment variables, e.g. ``{"AIRFLOW__CORE__PARALLELISM": "2"}``.
+        stop_seconds: Seconds that a component gets to end; then it is killed.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class AirflowProcesses:
         port = _free_port()
         self.api = AirflowApi(f"http://127.0.0.1:{port}", _USERNAME, self.password)
         self._environment = {
-            **_without_airflow_settings(os.environ),
+            **without_settings(os.environ, "AIRFLOW_"),
             **_settings(home, dags_folder, port),
             **(settings or {}),
             **(environment or {}),
@@ -116,12 +118,12 @@ class AirflowProcesses:
                 _signal(process, signal.SIGTERM)
             for component in list(self._processes):
                 self.stop_component(component)
-        finally:  # if somebody cannot wait
+        finally:  # also if the wait is interrupted
             for process in self._processes.values():
                 _signal(process, signal.SIGKILL)
 
     def ended_component(self) -> str | None:
-        """Return a component that has ended by itself, ``None`` if all run."""
+        """Return a component that has ended by itself; ``None`` if all run."""
         return next((name for name, process in self._processes.items() if process.poll() is not None), None)
 
     def last_log_lines(self, component: str, count: int = 15) -> str:
@@ -209,14 +211,9 @@ def _settings(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
+        "NO_PROXY": THIS_MACHINE,
+        "no_proxy": THIS_MACHINE,
     }
-
-
-def _without_airflow_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Drop what the user has set for another Airflow."""
-    return {name: value for name, value in environment.items() if not name.startswith("AIRFLOW_")}
 
 
 def _free_port() -> int:
@@ -232,7 +229,7 @@ def _signal(process: subprocess.Popen[bytes], sig: int) -> None:
 
 def _end(process: subprocess.Popen[bytes], sig: int, patience: float) -> None:
     _signal(process, sig)
-    with contextlib.suppress(subprocess.TimeoutExpired):  # it had its time; the whole group goes below
+    with contextlib.suppress(subprocess.TimeoutExpired):  # the whole group is killed below
         process.wait(patience)
     _signal(process, signal.SIGKILL)
     process.wait()

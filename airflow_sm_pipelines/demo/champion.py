@@ -1,6 +1,6 @@
 """The second demo: tune, check the data, measure the best model by age group, have it reviewed, publish it.
 
-Its pipeline expects what a company has: Lambda functions, a cluster of EMR, and a reviewer who reads a queue.
+Its pipeline expects what a company has: Lambda functions, an EMR cluster, and a reviewer who reads a queue.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call
-from airflow_sm_pipelines.demo.examples import CHAMPION, dags_folder
-from airflow_sm_pipelines.demo.stage import Demo, Stage
+from airflow_sm_pipelines.demo.airflow_api import ApiObject
+from airflow_sm_pipelines.demo.examples import CHAMPION, Demo, Stage, dags_folder
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _FUNCTION_PREFIX = "champion-"
 _ROLE = "arn:aws:iam::123456789012:role/LambdaRole"
@@ -24,8 +27,8 @@ _POLL_SECONDS = 1
 
 
 @contextmanager
-def _surroundings(stage: Stage) -> Iterator[Mapping[str, Any]]:
-    """Deploy the functions, start a cluster, and let a reviewer work as long as the context lasts."""
+def _surroundings(stage: Stage) -> Iterator[Mapping[str, object]]:
+    """Deploy the functions, start a cluster, and let a reviewer work until the context ends."""
     _deploy_functions(stage.client("lambda"))
     emr = stage.client("emr")
     flow = {"Name": "champion", "ReleaseLabel": "emr-7.0.0", "Instances": {"KeepJobFlowAliveWhenNoSteps": True}}
@@ -42,7 +45,7 @@ def _surroundings(stage: Stage) -> Iterator[Mapping[str, Any]]:
         call(emr, "TerminateJobFlows", {"JobFlowIds": [cluster]})
 
 
-def _deploy_functions(client: Any) -> None:
+def _deploy_functions(client: BaseClient) -> None:
     for file in sorted((dags_folder() / f"{CHAMPION.name}_functions").glob("*.py")):
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
@@ -59,7 +62,7 @@ def _deploy_functions(client: Any) -> None:
 
 
 def _review(stage: Stage, queue: str, done: threading.Event) -> None:
-    """Answer what comes into the queue, as a company's own handler would: here, a model is approved by its error."""
+    """Answer the messages in the queue, as a company's handler would. Here, the error of a model decides."""
     sqs = stage.client("sqs")
     sagemaker = stage.client("sagemaker", endpoint_url=f"{stage.airflow.api.base_url}{_CALLBACK_PATH}")
     while not done.is_set():
@@ -68,12 +71,12 @@ def _review(stage: Stage, queue: str, done: threading.Event) -> None:
             for message in received.get("Messages", ()):
                 _answer(sagemaker, json.loads(message["Body"]))
                 call(sqs, "DeleteMessage", {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]})
-        except CallRefusedError as error:  # what is not deleted comes again
+        except CallRefusedError as error:  # a message that is not deleted comes again
             print(f"The reviewer goes on after: {error}", flush=True)
             done.wait(_POLL_SECONDS)
 
 
-def _answer(sagemaker: Any, body: Mapping[str, Any]) -> None:
+def _answer(sagemaker: BaseClient, body: ApiObject) -> None:
     outputs = {} if body["status"] == "Stopping" else _judgement(body["arguments"])
     answer = {
         "CallbackToken": body["token"],
@@ -82,11 +85,11 @@ def _answer(sagemaker: Any, body: Mapping[str, Any]) -> None:
     try:
         call(sagemaker, "SendPipelineExecutionStepSuccess", answer)
     except CallRefusedError as error:
-        if error.code != "ConflictException":  # somebody has answered in Airflow's UI
+        if error.code != "ConflictException":  # it was answered in Airflow's UI
             raise
 
 
-def _judgement(arguments: Mapping[str, Any]) -> dict[str, str]:
+def _judgement(arguments: ApiObject) -> dict[str, str]:
     error, limit, group = arguments["worst_mse"], arguments["limit"], arguments["worst_group"]
     approved = error <= limit
     comment = f"the MSE of its worst age group, {group}, is {error:.0f}, the limit is {limit:g}"
@@ -94,7 +97,7 @@ def _judgement(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _results(stage: Stage, run_id: str, limit: float) -> Iterator[str]:
-    """Yield what the steps have made that succeeded."""
+    """Yield the results of the steps that have succeeded."""
     api = stage.airflow.api
     succeeded = {
         task["task_id"] for task in api.task_instances(CHAMPION.name, run_id) if task["state"] == "success"
@@ -104,7 +107,7 @@ def _results(stage: Stage, run_id: str, limit: float) -> Iterator[str]:
             yield from lines(api.xcom(CHAMPION.name, run_id, task_id))
 
 
-def _of_tuning(tuning: Mapping[str, Any]) -> Iterator[str]:
+def _of_tuning(tuning: ApiObject) -> Iterator[str]:
     best = tuning["BestTrainingJob"]
     tuned = ", ".join(f"{name} {float(value):.3g}" for name, value in sorted(best["TunedHyperParameters"].items()))
     metric = best["FinalHyperParameterTuningJobObjectiveMetric"]
@@ -112,18 +115,18 @@ def _of_tuning(tuning: Mapping[str, Any]) -> Iterator[str]:
     yield f"Best of {tried} models: {tuned} ({metric['MetricName']} {metric['Value']:.2f})"
 
 
-def _of_groups(loop: Mapping[str, Any]) -> Iterator[str]:
+def _of_groups(loop: ApiObject) -> Iterator[str]:
     yield "Its MSE in each age group:"
     for iteration in loop["IterationOutputs"]:
         found = iteration["Report"]["OutputParameters"]
         yield f"  {found['group']:<10} {found['rows']:>4} rows  {found['mse']:8.1f}"
 
 
-def _of_package(package: Mapping[str, Any]) -> Iterator[str]:
+def _of_package(package: ApiObject) -> Iterator[str]:
     yield f"Model package: {package['ModelPackageArn']} (version {package['ModelPackageVersion']})"
 
 
-_LINES: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
+_LINES: dict[str, Callable[[ApiObject], Iterator[str]]] = {
     "DataQuality": lambda check: iter([f"Baseline of the data: {check['CalculatedBaselineConstraints']}"]),
     "Tune": _of_tuning,
     "MeasureGroups.result": _of_groups,

@@ -1,13 +1,21 @@
-"""The example pipelines that the package ships: where they are, what they need, what their runs are judged by."""
+"""The example pipelines in the package: their files, what they need, where they run, and how runs are measured."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (
@@ -21,10 +29,10 @@ class Metric:
     """A number that a step of an example writes into a property file.
 
     Attributes:
-        label: What people call it.
+        label: Its name for people.
         step: The step that writes it.
         property_file: Name of the property file.
-        path: Members on the way to the number.
+        path: Names of the members that lead to the number.
     """
 
     label: str
@@ -35,7 +43,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class PredictionSource:
-    """Predictions that a Transform step of an example makes, and the true values that another step has put down.
+    """Predictions of a Transform step, and the true values that another step has written.
 
     Attributes:
         step: The Transform step.
@@ -88,7 +96,7 @@ class MeasuredExample(Example):
     """An example that measures, registers and applies its model.
 
     Attributes:
-        metric: What a run is judged by.
+        metric: The measure of a run.
         register_step: The step that registers the model.
         predictions: What the model predicts.
     """
@@ -139,8 +147,8 @@ def dags_folder() -> Path:
     raise FileNotFoundError(f"the example DAGs are in none of: {', '.join(map(str, _FOLDERS))}")
 
 
-def upload_scripts(s3: Any, example: Example, bucket: str) -> None:
-    """Put the scripts of an example where its definition expects them.
+def upload_scripts(s3: BaseClient, example: Example, bucket: str) -> None:
+    """Upload the scripts of an example to where its definition expects them.
 
     Args:
         s3: boto3 client for S3.
@@ -149,3 +157,44 @@ def upload_scripts(s3: Any, example: Example, bucket: str) -> None:
     """
     for script in example.scripts:
         s3.put_object(Bucket=bucket, Key=f"{example.code_prefix}/{script.name}", Body=script.read_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where an example runs.
+
+    Attributes:
+        example: The example.
+        airflow: A running Airflow.
+        aws: A running local AWS that holds the example's bucket.
+    """
+
+    example: Example
+    airflow: AirflowProcesses
+    aws: LocalAws
+
+    def client(self, service: str, *, endpoint_url: str | None = None) -> BaseClient:
+        """Return a boto3 client of the local AWS.
+
+        Args:
+            service: boto3's name of the service.
+            endpoint_url: Another address to send requests to.
+        """
+        return self.aws.client(service, endpoint_url=endpoint_url)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """An example and its surroundings.
+
+    Attributes:
+        example: The example.
+        surroundings: Sets up what the pipeline expects beside its bucket and scripts, and yields the parameters that
+            name it.
+        results: Returns the results of an ended run as lines for people; takes the stage, the run's id and the
+            largest error that was accepted.
+    """
+
+    example: Example
+    surroundings: Callable[[Stage], AbstractContextManager[Mapping[str, object]]]
+    results: Callable[[Stage, str, float], Iterable[str]]

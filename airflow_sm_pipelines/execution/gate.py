@@ -33,10 +33,10 @@ def pass_gate(plan: StepPlan, task_ids: Mapping[str, str], context: Any) -> None
         StepError: The step stands in a branch, and its Condition has chosen none.
     """
     if not needs_gate(plan):
-        if plan.branch is not None:
-            _require_outcome(plan.branch.condition, plan, task_ids, context)
+        if plan.step.branch is not None:
+            _require_outcome(plan.step.branch.condition, plan, task_ids, context)
         return
-    look = _upstream_of_iteration if plan.body_of else _upstream_of_run
+    look = _upstream_of_iteration if plan.step.body_of else _upstream_of_run
     unmet = unmet_edges(plan, look(plan, task_ids, context))
     if unmet:
         raise AirflowSkipException(f"Step {plan.step.name} does not run: {'; '.join(unmet)}")

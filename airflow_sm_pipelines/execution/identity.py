@@ -15,7 +15,7 @@ from airflow.sdk.configuration import conf
 
 from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.tags import Owner
-from airflow_sm_pipelines.semantics.iterations import child_name
+from airflow_sm_pipelines.semantics.for_each import child_name
 
 
 @dataclass(frozen=True, slots=True)

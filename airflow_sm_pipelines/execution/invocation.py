@@ -17,11 +17,11 @@ from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
 from airflow_sm_pipelines.aws.requests.names import new_token, resource_name
 from airflow_sm_pipelines.definition.models import describe_value
-from airflow_sm_pipelines.errors import StepFailedError, StepOutcomeUnknownError
+from airflow_sm_pipelines.errors import OutputParametersError, StepFailedError, StepOutcomeUnknownError
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, StateStore, read_attempt
 from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.job import Log
-from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
+from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
 
 OUTPUTS_KEY = "sm_pipelines_outputs"
 

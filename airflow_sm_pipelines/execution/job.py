@@ -297,8 +297,8 @@ class JobRun:
         return tags
 
     def _refused(self, error: CallRefusedError, job: str | None = None) -> StepFailedError:
-        left = f"; {job} may still run, a new try will find it" if job else ""
-        return self._failure(f"{error.in_words()}{left}", job, error.exception_type)
+        then = f"{job} may still run, a new try will find it" if job else ""
+        return StepFailedError.of_refusal(self._identity.step, error, then=then, job=job)
 
     def _failure(self, message: str, job: str | None, exception_type: str | None = None) -> StepFailedError:
         return StepFailedError(self._identity.step, message, exception_type=exception_type, job=job)

@@ -1,7 +1,7 @@
 """Waiting for one's turn in a ForEach step: its ``MaxConcurrency``, with Airflow's task states as the only record.
 
-The rule is `airflow_sm_pipelines.semantics.parallelism`. `wait_for_turn` runs in the worker, `TurnTrigger` in the
-triggerer; both only read, so that nothing is left to clean up, whatever dies or is cleared.
+The rule is `airflow_sm_pipelines.semantics.for_each.ends_awaited`. `wait_for_turn` runs in the worker, `TurnTrigger`
+in the triggerer; both only read, so that nothing is left to clean up, whatever dies or is cleared.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_sm_pipelines.execution.task_states import mapped_task_states
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.execution.xcoms import own_map_index
-from airflow_sm_pipelines.semantics.iterations import ended_iterations
-from airflow_sm_pipelines.semantics.parallelism import ends_awaited
+from airflow_sm_pipelines.semantics.for_each import ended_iterations, ends_awaited
 
 LOOK_EVERY = 5.0
 """Seconds between two looks of a waiting iteration."""
@@ -68,7 +67,7 @@ def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
 
 def is_dag_test() -> bool:
     """Tell whether the task runs inside ``dag.test()``, one task at a time, instead of in a worker."""
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only tasks get here
+    from airflow.sdk.execution_time import task_runner
 
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
     return type(comms).__name__ == "InProcessSupervisorComms"

@@ -6,16 +6,24 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call, read_object
-from airflow_sm_pipelines.definition.conditions import IncomparableError
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import MISSING, ParameterValueError
+from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.definition.property_files import property_file_uri
-from airflow_sm_pipelines.errors import ConditionTypeError, StepFailedError, UndefinedReferenceError
+from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
+from airflow_sm_pipelines.errors import (
+    ConditionTypeError,
+    EvaluationError,
+    IncomparableError,
+    ParameterValueError,
+    StepFailedError,
+    UndefinedReferenceError,
+)
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import own_map_index, read_properties
@@ -41,8 +49,7 @@ def step_errors(step: str, place: str) -> Iterator[None]:
     except IncomparableError as error:
         raise ConditionTypeError(step, f"{place}: {error}") from error
     except CallRefusedError as error:
-        message = f"{place}: cannot be evaluated now: {error}"
-        raise StepFailedError(step, message, exception_type=error.exception_type) from error
+        raise StepFailedError.of_refusal(step, error, purpose=f"evaluate {place} now") from error
 
 
 class TaskScope:
@@ -62,7 +69,7 @@ class TaskScope:
         context: Any,
         connection: AwsConnection,
         execution_id: str,
-        job_names: Mapping[str, str],
+        job_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._context = context
@@ -71,6 +78,12 @@ class TaskScope:
         self._job_names = job_names
         self._documents: dict[str, Json] = {}
         self._items: list[Json] | None = None
+
+    def of_job(self, job_names: Mapping[str, str]) -> TaskScope:
+        """Return this scope with the variables that name the step's own job; documents are read once for both."""
+        scope = TaskScope(self._settings, self._context, self._connection, self._execution_id, job_names)
+        scope._documents = self._documents
+        return scope
 
     def parameter(self, name: str) -> Json:
         """Return the run's value of a pipeline parameter, in the parameter's own type."""
@@ -97,7 +110,7 @@ class TaskScope:
         if config is None:
             raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition switches experiments off")
         if config is MISSING or member not in config:
-            return self.execution(_EXPERIMENT_DEFAULTS[member])
+            return self.execution(EXPERIMENT_DEFAULTS[member])
         return evaluate(config[member], self)
 
     def properties(self, step: str) -> Json:
@@ -131,7 +144,7 @@ class TaskScope:
 
     def iteration_output(self, step: str) -> Json:
         """Refuse: only the Selector of a ForEach has it, which looks at all iterations at once."""
-        raise EvaluationError(f"IterationOutput.{step}", "stands only as Selector.Field of a ForEach")
+        raise EvaluationError(f"IterationOutput.{step}", "is only allowed as Selector.Field of a ForEach")
 
     def _published_items(self) -> list[Json]:
         own = self._context["ti"].task_id
@@ -190,4 +203,3 @@ _EXECUTION_VARIABLES: dict[str, Callable[[TaskScope], str]] = {
     "StartDateTime": lambda scope: scope._start(),
     "CurrentDateTime": lambda _: datetime.now(UTC).isoformat(),
 }
-_EXPERIMENT_DEFAULTS = {"ExperimentName": "PipelineName", "TrialName": "PipelineExecutionId"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
@@ -13,10 +13,12 @@ from airflow.sdk.bases.operator import DEFAULT_RETRIES  # type: ignore[attr-defi
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.gate import pass_gate
+from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES, StepRetryPolicy
@@ -26,7 +28,10 @@ from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_sm_pipelines.execution.step import JobStep
+    from airflow_sm_pipelines.execution.step_run import StepRun
 
 _ADOPTION_DELAY = timedelta(seconds=15)
 _LONGEST_NATIVE_DELAY = 60.0
@@ -104,61 +109,65 @@ class StepOperator(BaseOperator):
         self.connection = connection
         self.waiting = waiting
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
+        self.kill_switch = KillSwitch()
 
     def shown_request(self, plan: StepPlan) -> Any:
         """Return the part of the definition that the UI shows as the step's request."""
         return plan.step.arguments
 
-    def execute(self, context: Any) -> Any:
-        """Run the step: its gate first, then what it is for."""
+    def execute(self, context: Context) -> Any:
+        """Run the step: its gate first, then what it is for; a kill counts from here on."""
+        self.kill_switch = KillSwitch()
         with self._told_to_loop(context):
             pass_gate(self.plan, self.settings.task_ids, context)
-            return self.act(context)
+            return self.act(self.step_run(context))
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
         with self._told_to_loop(context):
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def _told_to_loop(self, context: Any) -> AbstractContextManager[None]:
-        """Let the result of a ForEach know why one of its tasks failed."""
-        return failure_published(context) if self.plan.body_of or self.plan.body_steps else nullcontext()
+    def on_kill(self) -> None:
+        """Wake the waiting step; Airflow calls this in a signal handler, where hardly anything else is safe."""
+        self.kill_switch.flip()
 
-    def act(self, context: Any) -> Any:
-        """Do the step's work and return its properties."""
+    def step_run(self, context: Context) -> StepRun:
+        """Return this try of the step."""
+        # Only a running task needs it, and DAG files are parsed far more often than tasks run.
+        from airflow_sm_pipelines.execution.step_run import StepRun
+
+        return StepRun(self.plan, self.settings, self.connection, context, self.log, self.kill_switch)
+
+    def _told_to_loop(self, context: Context) -> AbstractContextManager[None]:
+        """Let the result of a ForEach know why one of its tasks failed."""
+        return failure_published(context) if self.plan.step.body_of or self.plan.body_steps else nullcontext()
+
+    def act(self, run: StepRun) -> Any:
+        """Do the step's work and return its properties.
+
+        Args:
+            run: This try of the step.
+        """
         raise NotImplementedError
 
 
 class JobOperator(StepOperator):
     """A step that runs one AWS job; its properties are the Describe response of its resource."""
 
-    kind: ResourceKind
     operator_extra_links: tuple[BaseOperatorLink, ...] = (JobConsoleLink(), JobLogsLink())
     job: JobReference | None = None
-    members: Callable[[], Mapping[str, Any]]
-    """Resolves the type's own members at step level, such as ``SkipCheck``; there while the step runs."""
-    trial: Callable[[], tuple[str, str] | None]
-    """Makes experiment and trial of the pipeline, and returns their names; there while the step runs."""
-    killed: threading.Event
-    """Set when Airflow tells the process to end; there while the step runs: it cannot be copied."""
 
-    def execute(self, context: Any) -> Any:
-        """Run the step; a kill counts from here on, also while the gate is asked."""
-        self.killed = threading.Event()
-        return super().execute(context)
+    @property
+    def kind(self) -> ResourceKind:
+        """The row of the resource that the step creates."""
+        kind = CATALOG[self.plan.step.type].kind_of(self.plan.step.arguments)
+        if kind is None:
+            raise TypeError(f"{type(self).__name__}: a {self.plan.step.type} step creates no resource")
+        return kind
 
-    def act(self, context: Any) -> Any:
+    def act(self, run: StepRun) -> Any:
         """Run the job to its end, or defer; returns the job's properties."""
-        return self._job_step(context).start()
-
-    def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
-        """Return the resolved request as this type of step sends it; runs in the worker, once per attempt.
-
-        Args:
-            request: The resolved request, named and tagged.
-            client: boto3 client of the kind's service.
-        """
-        return request
+        return self._job_step(run).start()
 
     def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
         """Return what the UI shows as the request, when another process has resolved and sent it.
@@ -169,40 +178,42 @@ class JobOperator(StepOperator):
         """
         return {name: properties[name] for name in members if name in properties}
 
-    def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
+    def complete_properties(self, run: StepRun, properties: dict[str, Any]) -> dict[str, Any]:
         """Return the properties that the step publishes; runs in the worker when the job has succeeded.
 
         Args:
+            run: This try of the step.
             properties: The Describe response as plain JSON.
-            client: boto3 client of the kind's service.
 
         Raises:
             StepFailedError: The job has succeeded, but the step has not.
         """
         return properties
 
-    def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> Any:
+    def resume(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """Go on when the trigger has fired; runs in a new worker process."""
-        return self._job_step(context).resume(event or {})
+        return self._job_step(self.step_run(context)).resume(event or {})
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Stop a job that still runs if Airflow ended the deferral because ``execution_timeout`` has passed."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             with self._told_to_loop(context):
-                return self._job_step(context).time_out()
+                return self._job_step(self.step_run(context)).time_out()
 
-    def on_kill(self) -> None:
-        """Wake the waiting step; Airflow calls this in a signal handler, where nothing else is safe."""
-        killed: threading.Event | None = getattr(self, "killed", None)
-        if killed is not None:
-            killed.set()
+    def _job_step(self, run: StepRun) -> JobStep:
+        from airflow_sm_pipelines.execution.step import JobStep, JobTask
 
-    def _job_step(self, context: Any) -> JobStep:
-        # Only a running task needs it, and DAG files are parsed far more often than tasks run.
-        from airflow_sm_pipelines.execution.step import JobStep  # noqa: PLC0415
-
-        if getattr(self, "killed", None) is None:  # a resumed task
-            self.killed = threading.Event()
-        return JobStep(self, context)
+        task = JobTask(
+            kind=self.kind,
+            calls=CATALOG[self.plan.step.type].builder(),
+            waiting=self.waiting,
+            defer=self.defer,
+            timeout=self.execution_timeout,
+            show_request=partial(setattr, self, "request"),
+            show_job=partial(setattr, self, "job"),
+            described_request=self.described_request,
+            complete_properties=self.complete_properties,
+        )
+        return JobStep(task, run)

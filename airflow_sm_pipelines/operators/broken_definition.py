@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class BrokenDefinitionOperator(BaseOperator):
@@ -22,6 +25,6 @@ class BrokenDefinitionOperator(BaseOperator):
         super().__init__(**kwargs)
         self.errors = errors
 
-    def execute(self, context: Any) -> NoReturn:
+    def execute(self, context: Context) -> NoReturn:
         """Fail; runs in the worker, if somebody starts a run in spite of all."""
         raise AirflowFailException(self.errors)

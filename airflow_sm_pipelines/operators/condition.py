@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.skipmixin import SkipMixin
 
 from airflow_sm_pipelines.definition.conditions import evaluate_conditions
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.execution.identity import identify
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.scope import step_errors
 from airflow_sm_pipelines.execution.xcoms import publish_properties
 from airflow_sm_pipelines.operators.base import StepOperator
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.execution.step_run import StepRun
 
 
 class ConditionOperator(StepOperator, SkipMixin):
@@ -33,14 +35,12 @@ class ConditionOperator(StepOperator, SkipMixin):
         conditions = self.plan.step.arguments.get("Conditions")
         return conditions if isinstance(conditions, list) else []
 
-    def act(self, context: Any) -> None:
+    def act(self, run: StepRun) -> None:
         """Publish the outcome, then skip the other branch."""
-        name = self.plan.step.name
-        scope = TaskScope(self.settings, context, self.connection, identify(name, context).execution_id, job_names={})
-        with step_errors(name, "Arguments"):
-            outcome = evaluate_conditions(self._conditions(), scope)
+        with step_errors(run.step, "Arguments"):
+            outcome = evaluate_conditions(self._conditions(), run.scope)
         unchosen = self.plan.else_steps if outcome else self.plan.if_steps
         self.log.info("Outcome: %s; skips %s", outcome, ", ".join(unchosen) or "nothing")
         # Skipping ends the task by an exception, after which Airflow pushes no return value.
-        publish_properties(context, {"Outcome": outcome})
-        self.skip(context["ti"], [self.dag.get_task(self.settings.first_task_id(step)) for step in unchosen])
+        publish_properties(run.context, {"Outcome": outcome})
+        self.skip(run.context["ti"], [self.dag.get_task(self.settings.first_task_id(step)) for step in unchosen])

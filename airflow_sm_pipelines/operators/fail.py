@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.errors import PipelineFailStepError
-from airflow_sm_pipelines.execution.identity import identify
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.operators.base import StepOperator
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.execution.step_run import StepRun
 
 
 class FailOperator(StepOperator):
@@ -16,11 +16,8 @@ class FailOperator(StepOperator):
 
     ui_color = "#f8cecc"
 
-    def act(self, context: Any) -> NoReturn:
+    def act(self, run: StepRun) -> NoReturn:
         """Resolve the message and fail with it; never retried."""
-        name = self.plan.step.name
-        scope = TaskScope(self.settings, context, self.connection, identify(name, context).execution_id, job_names={})
-        with step_errors(name, "ErrorMessage"):
-            message = evaluate(self.plan.step.arguments.get("ErrorMessage", ""), scope)
+        message = run.resolve(run.plan.step.arguments.get("ErrorMessage", ""), "ErrorMessage")
         self.request = {"ErrorMessage": message}
-        raise PipelineFailStepError(name, str(message) or "the definition gives no message")
+        raise PipelineFailStepError(run.step, str(message) or "the definition gives no message")

@@ -7,20 +7,24 @@ properties. Constructed at parse time in every Airflow process; the rest runs in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_sm_pipelines.definition.expressions import Reference, evaluate, parse_expression
+from airflow_sm_pipelines.definition.expressions import Reference, parse_expression
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.definition.paths import MissingMemberError, look_up
-from airflow_sm_pipelines.errors import StepError, StepFailedError
-from airflow_sm_pipelines.execution.identity import identify
+from airflow_sm_pipelines.definition.paths import look_up
+from airflow_sm_pipelines.errors import (
+    IterableItemsError,
+    MissingMemberError,
+    SelectorValueError,
+    StepError,
+    StepFailedError,
+)
 from airflow_sm_pipelines.execution.max_concurrency import wait_for_turn
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.task_states import mapped_task_states, task_state
 from airflow_sm_pipelines.execution.xcoms import (
     publish_properties,
@@ -30,15 +34,19 @@ from airflow_sm_pipelines.execution.xcoms import (
     read_status,
 )
 from airflow_sm_pipelines.operators.base import StepOperator
-from airflow_sm_pipelines.semantics.iterations import (
+from airflow_sm_pipelines.semantics.for_each import (
     Child,
-    NoItemsError,
     failures_in_words,
     items_of,
     loop_properties,
+    selected_iteration,
 )
 from airflow_sm_pipelines.semantics.readiness import StepStatus
-from airflow_sm_pipelines.semantics.selection import NotComparableError, selected_iteration
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_sm_pipelines.execution.step_run import StepRun
 
 _COLOR = "#e6f2e6"
 
@@ -52,15 +60,13 @@ class ForEachItemsOperator(StepOperator):
         """Show the items; the body steps are tasks of their own."""
         return {name: plan.step.arguments[name] for name in ("IterableItems", "MaxConcurrency")}
 
-    def act(self, context: Any) -> list[Json]:
+    def act(self, run: StepRun) -> list[Json]:
         """Return the items."""
-        name, arguments = self.plan.step.name, self.plan.step.arguments
-        scope = TaskScope(self.settings, context, self.connection, identify(name, context).execution_id, job_names={})
-        with step_errors(name, "IterableItems"):
-            value = evaluate(arguments["IterableItems"], scope)
+        name, arguments = run.step, self.plan.step.arguments
+        value = run.resolve(arguments["IterableItems"], "IterableItems")
         try:
             items = items_of(value)
-        except NoItemsError as error:
+        except IterableItemsError as error:
             raise StepError(name, f"IterableItems: {error}") from error
         most = conf.getint("core", "max_map_length", fallback=1024)
         if len(items) > most:
@@ -91,11 +97,11 @@ class ForEachTurnOperator(BaseOperator):
         self.limit = limit
         self.deferrable = deferrable
 
-    def execute(self, context: Any) -> None:
+    def execute(self, context: Context) -> None:
         """Let the iteration begin, or wait."""
         wait_for_turn(self, context, "resume")
 
-    def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> None:
+    def resume(self, context: Context, event: Mapping[str, Any] | None = None) -> None:
         """Look again when the trigger has fired; runs in a new worker process."""
         wait_for_turn(self, context, "resume")
 
@@ -119,7 +125,7 @@ class ForEachResultOperator(StepOperator):
         selector = plan.step.arguments.get("Selector")
         return {} if selector is None else {"Selector": selector}
 
-    def execute(self, context: Any) -> Any:
+    def execute(self, context: Context) -> Any:
         """Sum the iterations up; the gate of the step was that of ``items``."""
         items = self._items(context)
         children = [
@@ -140,7 +146,7 @@ class ForEachResultOperator(StepOperator):
             raise StepFailedError(self.plan.step.name, failures)
         return {**properties, **self._selected(children)}
 
-    def _items(self, context: Any) -> list[Json]:
+    def _items(self, context: Context) -> list[Json]:
         """Return the items that the step has iterated over, unless it did not begin."""
         ti, name = context["ti"], self.plan.step.name
         task_id = self.settings.first_task_id(name)
@@ -161,12 +167,12 @@ class ForEachResultOperator(StepOperator):
             )
         return items
 
-    def _children(self, step: str, task_id: str, items: int, context: Any) -> list[Child]:
+    def _children(self, step: str, task_id: str, items: int, context: Context) -> list[Child]:
         ti = context["ti"]
         states = mapped_task_states(ti.dag_id, ti.run_id, task_id)
         return [self._child(step, task_id, index, states.get(index), context) for index in range(items)]
 
-    def _child(self, step: str, task_id: str, index: int, state: str | None, context: Any) -> Child:
+    def _child(self, step: str, task_id: str, index: int, state: str | None, context: Context) -> Child:
         if state == "success":
             return Child(step, index, StepStatus.SUCCEEDED, read_properties(context, task_id, index))
         if state != "failed":
@@ -187,7 +193,7 @@ class ForEachResultOperator(StepOperator):
         values = self._compared(field, candidates)
         try:
             index = selected_iteration(str(selector["Pick"]), values)
-        except NotComparableError as error:
+        except SelectorValueError as error:
             raise StepError(name, f"Selector: {field}: {error}") from error
         if index is None:
             self.log.warning("No iteration has %s: none is selected", field)
@@ -196,7 +202,7 @@ class ForEachResultOperator(StepOperator):
         return {"Selected": candidates[index]}
 
     def _compared(self, field: Reference, candidates: Mapping[int, Json]) -> dict[int, Json]:
-        """Return the value of each iteration that has one; who refers to `Selected` without any is told so there."""
+        """Return the value of each iteration that has one; a reference to a missing `Selected` fails by itself."""
         values = {}
         for index, properties in candidates.items():
             if properties is None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.lambda_function import invoke
-from airflow_sm_pipelines.definition.expressions import evaluate
+from airflow_sm_pipelines.aws.lambda_function import Answer, invoke
+from airflow_sm_pipelines.aws.requests.messages import function_and_event, invocation
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError, StepTimeoutError
-from airflow_sm_pipelines.execution.identity import StepIdentity, identify
+from airflow_sm_pipelines.errors import (
+    RequestError,
+    StepError,
+    StepInterruptedError,
+    StepTimeoutError,
+    UnfitRequestError,
+)
 from airflow_sm_pipelines.execution.invocation import Invocation, OnUnknown
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
-from airflow_sm_pipelines.execution.task_states import task_state
+from airflow_sm_pipelines.execution.kill_switch import KilledError
 from airflow_sm_pipelines.operators.base import StepOperator
-from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.execution.step_run import StepRun
 
 _GOES_ON = "Lambda cannot stop a function: it goes on, and its answer is lost"
 
@@ -48,80 +51,46 @@ class LambdaOperator(StepOperator):
         """Show what the call will hold."""
         return {"FunctionName": plan.step.members.get("FunctionArn"), "Payload": plan.step.arguments}
 
-    def act(self, context: Any) -> dict[str, Any]:
+    def act(self, run: StepRun) -> dict[str, Any]:
         """Invoke the function and return its typed outputs; runs in the worker."""
-        self._events: SimpleQueue[Any] = SimpleQueue()
-        step = self.plan.step
-        identity = identify(step.name, context)
-        function, event = self._resolved(context, identity)
+        function, event = self._function_and_event(run)
         self.request = {"FunctionName": function, "Payload": event}
-        try:
-            client = self.connection.client("lambda")
-        except CallRefusedError as error:
-            raise StepFailedError(identity.step, str(error), exception_type=error.exception_type) from error
-        if not self._events.empty():
-            self._end(identity, "The function was not invoked")
-        declared = cast("list[Mapping[str, Any]]", step.members.get("OutputParameters") or [])
-        invocation = Invocation(
-            identity=identity,
+        client = run.client("lambda")
+        if run.kill_switch.is_flipped:
+            raise self._ended(run, "The function was not invoked")
+        declared = cast("list[Mapping[str, Any]]", run.plan.step.members.get("OutputParameters") or [])
+        record = Invocation(
+            identity=run.identity,
             function=function,
-            context=context,
+            context=run.context,
             on_unknown=OnUnknown(self.on_unknown),
             log=self.log,
         )
-        outputs = invocation.run(
-            declared, lambda custom: self._wait_for(lambda: invoke(client, function, event, custom), identity)
-        )
-        return {"OutputParameters": outputs}
 
-    def _resolved(self, context: Any, identity: StepIdentity) -> tuple[str, Any]:
-        step = self.plan.step
-        scope = TaskScope(self.settings, context, self.connection, identity.execution_id, job_names={})
-        with step_errors(step.name, "FunctionArn"):
-            function = evaluate(step.members.get("FunctionArn"), scope)
-        if not isinstance(function, str) or not function:
-            raise StepError(step.name, f"FunctionArn: must be the name or ARN of a function, but is {function!r}")
-        with step_errors(step.name, "Arguments"):
-            return function, evaluate(step.arguments, scope, payload=True)
+        def invoke_once(custom: Mapping[str, str]) -> Answer:
+            return self._wait_for(run, lambda: invoke(client, invocation(function, event, custom)))
 
-    # -- waiting -----------------------------------------------------------------------------------------------------
+        return {"OutputParameters": record.run(declared, invoke_once)}
 
-    def on_kill(self) -> None:
-        """Wake the waiting step; Airflow calls this in a signal handler, in which a `SimpleQueue` may be used."""
-        events: SimpleQueue[Any] | None = getattr(self, "_events", None)
-        if events is not None:
-            events.put(_KILLED)
-
-    def _wait_for(self, call: Callable[[], Any], identity: StepIdentity) -> Any:
-        """Make a call in a thread, so that this one sees when Airflow wants the task to end."""
-        # A daemon: a process that was told to end does not wait for the function.
-        threading.Thread(target=_report, args=(call, self._events), name="lambda-invoke", daemon=True).start()
+    def _function_and_event(self, run: StepRun) -> tuple[str, Any]:
         try:
-            event = self._events.get()
+            return function_and_event(run.start())
+        except UnfitRequestError as error:
+            raise RequestError(run.step, str(error)) from error
+
+    def _wait_for(self, run: StepRun, call: Callable[[], Answer]) -> Answer:
+        """Make a call in a thread, so that this one sees when Airflow wants the task to end."""
+        try:
+            return run.kill_switch.wait_for(call)
         except AirflowTaskTimeout as error:
             message = f"the function took longer than execution_timeout ({self.execution_timeout}). {_GOES_ON}"
-            raise StepTimeoutError(identity.step, message) from error
-        if event is _KILLED:
-            self._end(identity, _GOES_ON)
-        answer, failure = event
-        if failure is not None:
-            raise failure
-        return answer
+            raise StepTimeoutError(run.step, message) from error
+        except KilledError as error:
+            raise self._ended(run, _GOES_ON) from error
 
-    def _end(self, identity: StepIdentity, consequence: str) -> NoReturn:
+    def _ended(self, run: StepRun, consequence: str) -> StepError:
         self.log.warning("The task was told to end. %s", consequence)
-        owner = identity.owner
-        state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
-        if verdict_of_worker_kill(state) is Verdict.STOP:
-            raise StepError(identity.step, f"its task was ended ({state}). {consequence}")
-        raise StepInterruptedError(identity.step, f"the worker was told to end. {consequence}")
-
-
-_KILLED = object()
-
-
-def _report(call: Callable[[], Any], events: SimpleQueue[Any]) -> None:
-    try:
-        events.put((call(), None))
-    except BaseException as error:
-        events.put((None, error))
+        given_up, state = run.is_given_up()
+        if given_up:
+            return StepError(run.step, f"its task was ended ({state}). {consequence}")
+        return StepInterruptedError(run.step, f"the worker was told to end. {consequence}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
@@ -13,6 +13,9 @@ from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.task_states import task_states
 from airflow_sm_pipelines.execution.xcoms import read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class PipelineStatusOperator(BaseOperator):
@@ -53,7 +56,7 @@ class PipelineStatusOperator(BaseOperator):
             edge.upstream for plan in plans for edge in plan.edges if edge.trigger is not Trigger.COMPLETED
         )
 
-    def execute(self, context: Any) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any]:
         """Name the failed steps; runs in the worker when all steps have ended."""
         ti = context["ti"]
         states = task_states(ti.dag_id, ti.run_id, list(self.steps_of_tasks))
@@ -70,7 +73,7 @@ class PipelineStatusOperator(BaseOperator):
             return {"Status": status, "FailedSteps": failed}
         raise AirflowFailException(f"{status}: {', '.join(failed)} failed")
 
-    def _has_not_begun(self, task_id: str, context: Any) -> bool:
+    def _has_not_begun(self, task_id: str, context: Context) -> bool:
         """Tell whether a ForEach did not run, which the task that ends it can only say by failing."""
         if self.steps_of_tasks[task_id] not in self.loops:
             return False

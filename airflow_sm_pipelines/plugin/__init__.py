@@ -9,10 +9,10 @@ from airflow.plugins_manager import AirflowPlugin
 # Airflow loads plugins before it forks the processes that parse DAG files and run tasks. Imported here, the package
 # is there in each of them for nothing: otherwise each would spend more time on importing it than on the DAG.
 import airflow_sm_pipelines.translation.translator  # noqa: F401
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS, step_operator
+from airflow_sm_pipelines.catalog import CATALOG
 
-for _step_type in STEP_OPERATORS:
-    step_operator(_step_type)
+for _row in CATALOG.values():
+    _row.operator_class()
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):
@@ -23,6 +23,6 @@ class SageMakerPipelinesPlugin(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return the web application; Airflow asks for it in the API server only, and only there it is imported."""
-        from airflow_sm_pipelines.callbacks.endpoint import callback_app  # noqa: PLC0415
+        from airflow_sm_pipelines.callbacks.endpoint import callback_app
 
         return [{"name": "sm-pipelines", "app": callback_app(), "url_prefix": "/sm-pipelines"}]

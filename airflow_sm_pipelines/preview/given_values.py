@@ -1,8 +1,8 @@
-"""Given values: where expressions find their values when no pipeline runs, read from a scope file.
+"""Values that a user gives for expressions when no pipeline runs, read from a scope file.
 
 A scope file is a JSON object; every member is optional::
 
-    {"parameters": {NAME: value},           defaults of the definition where it gives none
+    {"parameters": {NAME: value},           the others have the defaults of the definition
      "execution": {VARIABLE: value},        PipelineName, PipelineExecutionId ...
      "steps": {STEP: properties},           as a Describe response has them; Condition: {"Outcome": true}
      "files": {S3URI: JSON},                what both forms of Std:JsonGet read
@@ -15,19 +15,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.json_text import decode
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
-from airflow_sm_pipelines.definition.models import MISSING, Missing, ParameterValueError, Pipeline
+from airflow_sm_pipelines.definition.models import MISSING, Missing, Pipeline
 from airflow_sm_pipelines.definition.property_files import property_file_uri
+from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
 from airflow_sm_pipelines.definition.shapes import ANY, OBJECT, Faults, Member, read_members
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import EvaluationError, ParameterValueError
 
 _SCOPE = (
     *(Member(name, OBJECT) for name in ("parameters", "execution", "steps", "files")),
     Member("current_item", ANY),
 )
-_EXPERIMENT_DEFAULTS = {"ExperimentName": "PipelineName", "TrialName": "PipelineExecutionId"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,28 @@ class GivenValues:
     current_item: Json | Missing = MISSING
 
 
+def typed_parameters(pipeline: Pipeline, given: Mapping[str, object]) -> dict[str, str | int | float | bool]:
+    """Return given values of parameters, each in its parameter's type.
+
+    Raises:
+        ParameterValueError: The definition has no such parameter, or the value does not fit it.
+    """
+    declared = {parameter.name: parameter for parameter in pipeline.parameters}
+    values = {}
+    for name, value in given.items():
+        if name not in declared:
+            hint = did_you_mean(name, declared) or f"it declares {', '.join(declared) or 'none'}"
+            raise ParameterValueError(f"the definition declares no parameter {name!r} ({hint})")
+        values[name] = declared[name].coerce(value)
+    return values
+
+
 def read_given_values(text: str, faults: Faults) -> GivenValues:
     """Return the content of a scope file.
 
     Args:
         text: The text of the file.
-        faults: Where faults are noted; the result is of no use then.
+        faults: Where faults are noted; if there are any, ignore the result.
     """
     document = decode(text, "", faults)
     if faults:
@@ -79,7 +96,7 @@ class GivenScope:
         self._given = given
 
     def unused(self) -> list[str]:
-        """Return a sentence for each given parameter and step that the definition does not have."""
+        """Return a sentence for each given parameter or step that the definition does not have."""
         steps = [step.name for step in self._pipeline.steps]
         parameters = [parameter.name for parameter in self._pipeline.parameters]
         sentences = []
@@ -115,7 +132,7 @@ class GivenScope:
         if config is None:
             raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition switches experiments off")
         if isinstance(config, Missing) or member not in config:
-            return self.execution(_EXPERIMENT_DEFAULTS[member])
+            return self.execution(EXPERIMENT_DEFAULTS[member])
         return evaluate(config[member], self)
 
     def properties(self, step: str) -> Json:
@@ -123,7 +140,7 @@ class GivenScope:
         return _given(self._given.steps, step, f"Steps.{step}", "steps")
 
     def property_file(self, step: str, name: str) -> Json:
-        """Return the given file at the place where, by the step's properties, the property file is."""
+        """Return the given file at the place that the step's properties give for the property file."""
         return self.document(property_file_uri(self._pipeline.step(step), name, self.properties(step)))
 
     def document(self, uri: str) -> Json:
@@ -137,7 +154,7 @@ class GivenScope:
         return self._given.current_item
 
     def iteration_output(self, step: str) -> Json:
-        """Return the given properties of a body step, as those of the iteration in question."""
+        """Return the given properties of a body step, the same for each iteration."""
         return _given(self._given.steps, step, f"IterationOutput.{step}", "steps")
 
 

@@ -1,4 +1,4 @@
-"""Placeholders: a definition's values as far as they are known before a run, and names for the rest.
+"""Where the expressions of a step find their values before a run: parameters, and placeholders for the rest.
 
 ``{"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}`` becomes ``<Steps.Train.ModelArtifacts.S3ModelArtifacts>``;
 parameters become their values; a Join is joined around its placeholders.
@@ -8,82 +8,86 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_sm_pipelines.definition.expressions import Join, JsonGet, Namespace, Reference, parse_expression
+from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import MISSING, Missing, Pipeline
-
-_EXPERIMENT_DEFAULTS = {"ExperimentName": "<Execution.PipelineName>", "TrialName": "<Execution.PipelineExecutionId>"}
-
-
-class Placeholder(str):
-    """A text that stands for, or holds, something known only at run time."""
-
-    __slots__ = ()
+from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS, EXPERIMENT_MEMBERS
 
 
-class KnownValues:
-    """What is known of a pipeline before it runs.
+class PlaceholderScope:
+    """A `airflow_sm_pipelines.definition.expressions.Scope` of a pipeline that does not run.
 
     Args:
         pipeline: The definition.
         parameters: Values of parameters, in their own types; the definition's defaults are used for the others.
+        job_names: Execution variables that name the step's own job.
+
+    Attributes:
+        parameters: The value of each parameter, or its placeholder.
     """
 
-    def __init__(self, pipeline: Pipeline, parameters: Mapping[str, str | int | float | bool]) -> None:
-        self._experiment_config = pipeline.experiment_config
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        parameters: Mapping[str, str | int | float | bool],
+        job_names: Mapping[str, Json] | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._given = parameters
+        self._job_names = job_names or {}
         self.parameters: dict[str, Json] = {
             entry.name: parameters.get(entry.name, _default(entry.name, entry.default)) for entry in pipeline.parameters
         }
 
-    def fill(self, value: Json, *, payload: bool = False) -> Json:
-        """Return a JSON tree with every expression replaced by its value or a placeholder.
+    def of_job(self, job_names: Mapping[str, Json]) -> PlaceholderScope:
+        """Return this scope with the variables that name a step's own job."""
+        return PlaceholderScope(self._pipeline, self._given, job_names)
 
-        Args:
-            value: Any JSON value of the definition; it is not changed.
-            payload: The value belongs to the payload of a Lambda or Callback step.
-        """
-        expression = parse_expression(value, payload=payload)
-        if isinstance(expression, Reference):
-            return self._reference(expression)
-        if isinstance(expression, Join):
-            return self._join(expression)
-        if isinstance(expression, JsonGet):
-            return self._json_get(expression)
-        if isinstance(value, dict):
-            return {key: self.fill(member, payload=payload) for key, member in value.items()}
-        if isinstance(value, list):
-            return [self.fill(element, payload=payload) for element in value]
-        return value
+    def parameter(self, name: str) -> Json:
+        """Return its value, or its placeholder."""
+        return self.parameters[name]
 
-    def _reference(self, reference: Reference) -> Json:
-        if reference.namespace is Namespace.PARAMETER:
-            return self.parameters[reference.name]
-        if reference.namespace is Namespace.EXPERIMENT:
-            return self._experiment(reference.name)
-        return Placeholder(f"<{reference.text}>")
+    def execution(self, variable: str) -> Json:
+        """Return the name of the step's own job, or a placeholder."""
+        return self._job_names.get(variable, Unknown(f"<Execution.{variable}>"))
 
-    def _experiment(self, member: str) -> Json:
-        config = self._experiment_config
+    def experiment(self, member: str) -> Json:
+        """Return what the definition says, or the placeholder of the service's default."""
+        config = self._pipeline.experiment_config
         if isinstance(config, dict) and member in config:
-            return self.fill(config[member])
-        return Placeholder(_EXPERIMENT_DEFAULTS[member])
+            return evaluate(config[member], self)
+        return Unknown(f"<Execution.{EXPERIMENT_DEFAULTS[member]}>")
 
-    def _join(self, join: Join) -> str:
-        parts = [self.fill(part) for part in join.values]
-        joined = join.separator.join(map(_text, parts))
-        return Placeholder(joined) if any(isinstance(part, Placeholder) for part in parts) else joined
+    def trial(self) -> tuple[str, str] | None:
+        """Return the names of experiment and trial, ``None`` if the definition switches experiments off."""
+        if self._pipeline.experiment_config is None:
+            return None
+        experiment, trial = (self.experiment(member) for member in EXPERIMENT_MEMBERS)
+        return (
+            experiment if isinstance(experiment, str) else str(experiment),
+            trial if isinstance(trial, str) else str(trial),
+        )
 
-    def _json_get(self, found: JsonGet) -> Placeholder:
-        source = found.source.text if isinstance(found.source, Reference) else _text(self.fill(found.source))
-        return Placeholder(f"<{source} {found.text}>")
+    def properties(self, step: str) -> Json:
+        """Return the placeholder of a step's properties."""
+        return Unknown(f"<Steps.{step}>")
+
+    def property_file(self, step: str, name: str) -> Json:
+        """Return the placeholder of a property file."""
+        return Unknown(f"<Steps.{step}.PropertyFiles.{name}>")
+
+    def document(self, uri: str) -> Json:
+        """Return the placeholder of a JSON document in S3."""
+        return Unknown(f"<{uri}>")
+
+    def current_item(self) -> Json:
+        """Return the placeholder of the item of an iteration."""
+        return Unknown("<ForEach.CurrentItem>")
+
+    def iteration_output(self, step: str) -> Json:
+        """Return the placeholder of a body step's properties in one iteration."""
+        return Unknown(f"<IterationOutput.{step}>")
 
 
 def _default(name: str, default: str | int | float | bool | Missing) -> Json:
-    return Placeholder(f"<Parameters.{name}>") if default is MISSING else default
-
-
-def _text(part: Json) -> str:
-    """Write a part as `airflow_sm_pipelines.definition.expressions.evaluate` does in a Join."""
-    if isinstance(part, bool):
-        return "true" if part else "false"
-    return part if isinstance(part, str) else repr(part)
+    return Unknown(f"<Parameters.{name}>") if default is MISSING else default

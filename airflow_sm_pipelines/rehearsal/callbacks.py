@@ -30,8 +30,8 @@ def callbacks_answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Non
     Args:
         answers: `Answer` as plain JSON, by the name of the step; others succeed without outputs.
     """
-    from airflow_sm_pipelines.callbacks import step as callback_step  # noqa: PLC0415 - Airflow
-    from airflow_sm_pipelines.callbacks.answers import step_of_token, take_answer  # noqa: PLC0415
+    from airflow_sm_pipelines.callbacks import step as callback_step
+    from airflow_sm_pipelines.callbacks.answers import step_of_token, take_answer
 
     send = callback_step.send  # type: ignore[attr-defined]
 

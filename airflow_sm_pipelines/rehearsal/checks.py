@@ -1,4 +1,4 @@
-"""What check steps look up and no step of their pipeline makes, for a rehearsal in which it is not there.
+"""Seeds what check steps look up: analysis configurations, and approved model packages with baselines.
 
 A ClarifyCheck that names a model completes an ``analysis_config.json``, which the SDK uploads. A check reads its
 previous baseline from the latest approved version of a model package group, which an earlier run has registered.
@@ -10,12 +10,18 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckType
+from airflow_sm_pipelines.catalog import CATALOG
+from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.preview.placeholders import KnownValues, Placeholder
+from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
+from airflow_sm_pipelines.rehearsal.placeholders import Value
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _FOLDER = "s3://sm-pipelines-rehearsal/baselines"
 _CONFIG_INPUT = "analysis_config"
@@ -23,7 +29,7 @@ _CONFIG_INPUT = "analysis_config"
 
 @dataclass(frozen=True, slots=True)
 class CheckNeeds:
-    """What is to be there before a rehearsal starts.
+    """What must exist before a rehearsal starts.
 
     Attributes:
         configs: S3 URIs of analysis configurations.
@@ -34,24 +40,24 @@ class CheckNeeds:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def needs_of_checks(pipeline: Pipeline, parameters: Mapping[str, Any]) -> tuple[CheckNeeds, list[str]]:
-    """Return what the checks of a definition look up, and a sentence for each thing that the user should know of.
+def needs_of_checks(pipeline: Pipeline, parameters: Mapping[str, Value]) -> tuple[CheckNeeds, list[str]]:
+    """Return what the checks of a definition look up, and a note for each thing that the user should know.
 
     Args:
         pipeline: The definition.
         parameters: The values of its parameters.
     """
-    known = KnownValues(pipeline, parameters)
+    known = PlaceholderScope(pipeline, parameters)
     configs: list[str] = []
     groups: dict[str, list[str]] = {}
     notes: list[str] = []
     for step in pipeline.steps:
-        if step.type not in ("QualityCheck", "ClarifyCheck"):
+        if not CATALOG[step.type].finds_violations:
             continue
-        members = {name: known.fill(value) for name, value in step.members.items()}
+        members = {name: evaluate(value, known) for name, value in step.members.items()}
         configs += [uri for uri in _config_uris(step, members, known) if uri not in configs]
         group = members.get("ModelPackageGroupName")
-        if isinstance(group, Placeholder):
+        if isinstance(group, Unknown):
             notes.append(f"{step.name} looks for its previous baseline in a group that only the run knows: {group}")
         elif isinstance(group, str) and group and _looks_into_group(members):
             kinds = groups.setdefault(group.rpartition("/")[2], [])  # an ARN ends with the name
@@ -64,29 +70,29 @@ def needs_of_checks(pipeline: Pipeline, parameters: Mapping[str, Any]) -> tuple[
     return CheckNeeds(tuple(configs), {group: tuple(kinds) for group, kinds in groups.items()}), notes
 
 
-def put_needs(sagemaker: Any, s3: Any, needs: CheckNeeds, note: str) -> None:
-    """Put into a local AWS what checks look up.
+def put_needs(sagemaker: BaseClient, s3: BaseClient, needs: CheckNeeds, note: str) -> None:
+    """Put what checks look up into a local AWS.
 
     Args:
         sagemaker: A SageMaker client of the local AWS.
         s3: An S3 client of it.
         needs: What they look up.
-        note: What all of it says of itself.
+        note: A note that everything carries.
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
-    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object  # noqa: PLC0415 - boto3
+    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object
 
     def put(uri: str, document: JsonObject) -> None:
         put_object(s3, SyntheticObject(uri, json.dumps({"rehearsal": note, **document}).encode()))
 
-    # A name that no bucket or group can have: the step itself is refused for it, and says so.
+    # A name that no bucket or group can have: the step fails because of it, and says so.
     impossible = (ClientError, ParamValidationError)
     for uri in needs.configs:
         with suppress(*impossible):
             put(uri, {"predictor": {}})
     for group, kinds in needs.groups.items():
-        baselines: dict[str, dict[str, Any]] = {}
+        baselines: dict[str, dict[str, dict[str, str]]] = {}
         for kind in kinds:
             row = CHECK_TYPES[kind]
             baseline = row.calculated_baseline(f"{_FOLDER}/{group}/{kind}")
@@ -111,10 +117,10 @@ def _looks_into_group(members: Mapping[str, Json]) -> bool:
     return not any(supplied) and not without_use
 
 
-def _config_uris(step: Step, members: Mapping[str, Json], known: KnownValues) -> Iterator[str]:
+def _config_uris(step: Step, members: Mapping[str, Json], known: PlaceholderScope) -> Iterator[str]:
     inputs = step.arguments.get("ProcessingInputs") if members.get("ModelName") else None
     for entry in inputs if isinstance(inputs, list) else ():
         source = entry.get("S3Input") if isinstance(entry, dict) and entry.get("InputName") == _CONFIG_INPUT else None
-        uri = known.fill(source.get("S3Uri")) if isinstance(source, dict) else None
-        if isinstance(uri, str) and not isinstance(uri, Placeholder):
+        uri = evaluate(source.get("S3Uri"), known) if isinstance(source, dict) else None
+        if isinstance(uri, str) and not isinstance(uri, Unknown):
             yield uri if uri.endswith(".json") else f"{uri.rstrip('/')}/{_CONFIG_INPUT}.json"

@@ -1,28 +1,30 @@
-"""Which values a rehearsal gives to what conditions read, so that it reaches no Fail step.
+"""Chooses values for what conditions read, so that a rehearsal reaches no Fail step.
 
-A condition reads values that no job of a rehearsal computes: of property files and other JSON documents, outputs of
-Lambda and Callback steps, parameters. They are free, unless the user has chosen them. The search tries, for one
-Condition after the other in document order, the branches without a Fail step, the `IfSteps` first, and for each the
-free values of its conditions: first those that there are, then the constants that conditions compare them with, and
-values beside those. Conditions are evaluated as in a run.
+A condition reads values that no job of a rehearsal computes: values of property files and other JSON documents,
+outputs of Lambda and Callback steps, parameters. Such a value is free unless the user has chosen it. The search goes
+through the Conditions in document order and tries the branches without a Fail step, the `IfSteps` first. For each
+branch it tries the free values of the conditions: the present ones, then the constants that conditions compare them
+with, then values beside those. Conditions are evaluated as in a run.
 
-Its limits: what is compared with a free value must be known before the run, or be free; a value inside a Join is not
-changed for the text that it becomes; after `_MOST_EVALUATIONS` the search ends. What only the run knows is decided in
-the run.
+Limits: what a free value is compared with must be known before the run, or be free. A value inside a Join is not
+changed for the sake of the joined text. After `_MOST_EVALUATIONS` the search ends. What only the run knows is decided
+in the run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise, product
 
-from airflow_sm_pipelines.definition.conditions import IncomparableError, evaluate_conditions
-from airflow_sm_pipelines.definition.expressions import EvaluationError, Namespace, Reference, evaluate, references
+from airflow_sm_pipelines.definition.conditions import evaluate_conditions
+from airflow_sm_pipelines.definition.expressions import Namespace, Reference, evaluate, references
 from airflow_sm_pipelines.definition.json_values import Json, list_names
 from airflow_sm_pipelines.definition.models import MISSING, Branch, Pipeline, Step
 from airflow_sm_pipelines.definition.traversal import walk
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 from airflow_sm_pipelines.rehearsal.documents import PARAMETERS, FreeValue, ReadFile
 from airflow_sm_pipelines.rehearsal.scope import ScopeBeforeRun, comparisons
 
@@ -36,19 +38,19 @@ class _SearchTooLongError(Exception):
 def choose_branches(
     pipeline: Pipeline, scope: ScopeBeforeRun, files: Sequence[ReadFile], fixed: frozenset[FreeValue]
 ) -> list[str]:
-    """Set free values so that no Fail step is reached, where that is possible.
+    """Set free values so that no Fail step is reached, if that is possible.
 
-    The defaults of parameters are kept if they allow it, and else are free, too, but for what is compared with a value
-    that the user has chosen: who chooses a value wants its branch.
+    The defaults of parameters are kept if they allow it; otherwise they are free, too. A default stays if it is
+    compared with a value that the user has chosen, since that choice is one of a branch.
 
     Args:
         pipeline: The definition.
-        scope: What is known before the run; it reads the files.
-        files: What the definition reads; their values are changed, as are those of the scope's parameters.
-        fixed: Values that the user has chosen, of parameters, too.
+        scope: What is known before the run, the files included.
+        files: The files that the definition reads; this changes their values and those of the scope's parameters.
+        fixed: Values that the user has chosen, those of parameters included.
 
     Returns:
-        A sentence for each thing that the user should know of the search.
+        A note for each thing that the user should know about the search.
     """
     now = datetime.now(UTC).isoformat()
     scope.variables.update(StartDateTime=now, CurrentDateTime=now)
@@ -81,7 +83,7 @@ def choose_branches(
 
 
 def _compared_with(fixed: frozenset[FreeValue], pipeline: Pipeline, scope: ScopeBeforeRun) -> set[FreeValue]:
-    """What stands in a condition together with a value that the user has chosen."""
+    """Return the free values of all conditions that also read a value that the user has chosen."""
     found: set[FreeValue] = set()
     for step in pipeline.steps:
         conditions = step.arguments["Conditions"] if step.type == "Condition" else []
@@ -108,7 +110,7 @@ def _failing(names: Sequence[str]) -> list[str]:
 
 
 class _Search:
-    """Depth first, over the Conditions in document order: outer ones before those in their branches."""
+    """A depth-first search over the Conditions in document order: outer ones before those in their branches."""
 
     def __init__(
         self, pipeline: Pipeline, scope: ScopeBeforeRun, fixed: frozenset[FreeValue], *, with_fail: bool
@@ -122,12 +124,12 @@ class _Search:
         self._evaluations = 0
 
     def succeeds(self) -> bool:
-        """Search; the values are as they are to be if it returns true."""
+        """Search; tell whether the values now fulfil all conditions."""
         self._scope.outcomes.clear()
         return self._solve(0)
 
     def failing(self) -> list[str]:
-        """The Fail steps in the branches that were taken."""
+        """Return the Fail steps in the branches that were taken."""
         return [
             step.name
             for step in self._pipeline.steps
@@ -147,15 +149,33 @@ class _Search:
         if not isinstance(conditions, list) or not self._is_known(conditions):
             return self._solve(index + 1)
         for wanted in self._wanted(step):
-            for _ in self._assignments(conditions, wanted):
-                self._scope.outcomes[step.name] = wanted
-                if self._solve(index + 1):
+            goals = [(condition, wanted) for condition in conditions]
+            # The `IfSteps` need all conditions to hold; one that does not is enough for the `ElseSteps`.
+            for alternative in [goals] if wanted else [[goal] for goal in goals]:
+                if self._fulfil(alternative, partial(self._go_on, index, wanted)):
                     return True
-                del self._scope.outcomes[step.name]
         return False
 
+    def _go_on(self, index: int, outcome: bool) -> bool:
+        """Solve the Conditions after one with this outcome."""
+        name = self._conditions[index].name
+        self._scope.outcomes[name] = outcome
+        if self._solve(index + 1):
+            return True
+        del self._scope.outcomes[name]
+        return False
+
+    def _fulfil(self, goals: Sequence[tuple[Json, bool]], go_on: Callable[[], bool]) -> bool:
+        """Tell whether each condition can be made as wanted so that the search can go on; if so, the values are set."""
+        if not goals:
+            return go_on()
+        condition, wanted = goals[0]
+        return any(
+            self._holds(condition) is wanted and self._fulfil(goals[1:], go_on) for _ in self._settings(condition)
+        )
+
     def _is_reached(self, step: Step) -> bool:
-        """Whether every branch around a step is taken, as far as that is known."""
+        """Tell whether every branch around a step is taken, as far as that is known."""
         while step.branch is not None:
             outcome = self._scope.outcomes.get(step.branch.condition)
             if outcome is not None and outcome is not (step.branch.side == "if"):
@@ -189,24 +209,10 @@ class _Search:
             return found.name not in self._scope.variables
         return found.namespace is Namespace.EXPERIMENT
 
-    def _assignments(self, conditions: list[Json], wanted: bool) -> Iterator[None]:
-        """Set the free values of conditions in ways in which they are as wanted; they are reset in the end."""
-        if wanted:
-            yield from self._all_hold(conditions)
-            return
-        for condition in conditions:
-            yield from self._set([condition], wanted=False)
-
-    def _all_hold(self, conditions: list[Json]) -> Iterator[None]:
-        if not conditions:
-            yield
-            return
-        for _ in self._set(conditions[:1], wanted=True):
-            yield from self._all_hold(conditions[1:])
-
-    def _set(self, conditions: list[Json], *, wanted: bool) -> Iterator[None]:
-        found = dict.fromkeys(self._scope.free_values(conditions))
-        # What comes last is changed first: parameters as late as possible.
+    def _settings(self, condition: Json) -> Iterator[None]:
+        """Set the free values of a condition in each possible way; after the last, as they were."""
+        found = dict.fromkeys(self._scope.free_values([condition]))
+        # `product` changes the last one first: parameters as late as possible.
         free = sorted((value for value in found if value not in self._bound), key=lambda one: one.place != PARAMETERS)
         before = [value.get() for value in free]
         self._bound.update(free)
@@ -220,21 +226,20 @@ class _Search:
                 raise _SearchTooLongError
             for value, new in zip(free, chosen, strict=True):
                 value.set(new)
-            if self._holds(conditions) is wanted:
-                yield
+            yield
         for value, old in zip(free, before, strict=True):
             value.set(old)
         self._bound.difference_update(free)
 
-    def _holds(self, conditions: list[Json]) -> bool | None:
+    def _holds(self, condition: Json) -> bool | None:
         try:
-            return evaluate_conditions(conditions, self._scope)
+            return evaluate_conditions([condition], self._scope)
         except (EvaluationError, IncomparableError):
             return None
 
 
 def _candidates(conditions: Sequence[Step], scope: ScopeBeforeRun) -> Mapping[FreeValue, list[Json]]:
-    """What to try for each free value: what it is compared with, and values beside it."""
+    """Return what to try for each free value: what it is compared with, and values beside that."""
     constants: dict[FreeValue, list[Json]] = {}
     for step in conditions:
         for _, condition in walk(step.arguments["Conditions"]):
@@ -259,7 +264,7 @@ def _known(operands: Sequence[Json], scope: ScopeBeforeRun) -> Iterator[Json]:
 
 
 def _around(constants: Sequence[Json]) -> list[Json]:
-    """Constants, then values less than, between and greater than them; other texts; both booleans."""
+    """Return the constants, then values below, between and above them, other texts, and both booleans."""
     numbers = sorted({one for one in constants if isinstance(one, (int, float)) and not isinstance(one, bool)})
     texts = list(dict.fromkeys(one for one in constants if isinstance(one, str)))
     booleans = any(isinstance(one, bool) for one in constants)

@@ -1,15 +1,22 @@
-"""Documents that no job of a rehearsal computes: what the definition reads of each, and with which value."""
+"""Documents that no job of a rehearsal computes: what the definition reads of each, and which value it gets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.paths import Path
+from airflow_sm_pipelines.definition.json_values import Json, list_names
+from airflow_sm_pipelines.definition.paths import Path, format_path, parse_path
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import PathSyntaxError, SageMakerPipelinesError
 
 OUTPUTS = "OutputParameters"
-"""The outputs that a step declares by itself; in a `ReadFile`, the name of the output that they are."""
+"""The outputs that a Lambda or Callback step declares; stands for them as the output of a `FilePlace`."""
+
+
+class ChosenValueError(SageMakerPipelinesError, ValueError):
+    """The user has chosen a value for something that the definition does not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,7 @@ class FilePlace:
     """Where a file is.
 
     Attributes:
-        step: The step that would write it; ``""`` for a file that is there before the run.
+        step: The step that would write it; ``""`` for a file that exists before the run.
         output: Name of the step's output; ``""`` likewise.
         path: Path below the output, or the whole S3 URI.
     """
@@ -28,7 +35,7 @@ class FilePlace:
 
 
 PARAMETERS = FilePlace("", "Parameters", "")
-"""Where the values of pipeline parameters are, as if they were a file."""
+"""The place of the values of pipeline parameters, as if they were a file."""
 
 
 @dataclass(slots=True)
@@ -50,7 +57,7 @@ class ReadFile:
     allowed: dict[Path, tuple[Json, ...]] = field(default_factory=dict)
 
     def content(self, note: str) -> Json:
-        """Return the whole document; one that is an object says by a member ``rehearsal`` what it is."""
+        """Return the whole document; an object gets the note as its member ``rehearsal``."""
         document: Json = None
         for path in sorted(self.values, key=len):
             document = with_value(document, path, self.values[path])
@@ -62,8 +69,8 @@ class FreeValue:
     """A value that a rehearsal may choose.
 
     Attributes:
-        place: The file that it stands in.
-        path: Where in it.
+        place: The file that holds it.
+        path: Where in the file.
         file: The file itself.
     """
 
@@ -80,11 +87,11 @@ class FreeValue:
         self.file.values[self.path] = value
 
     def allowed(self) -> tuple[Json, ...]:
-        """Return the only values that it can have, if they are declared."""
+        """Return the only values that are allowed; none if any is."""
         return self.file.allowed.get(self.path, ())
 
     def takes(self, value: Json) -> bool:
-        """Tell whether the value can be this one, by its declared type."""
+        """Tell whether the declared type allows a value."""
         kind, allowed = self.file.kinds.get(self.path), self.allowed()
         return (kind is None or type(value) in _PYTHON_TYPES[kind]) and (not allowed or value in allowed)
 
@@ -98,7 +105,7 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def with_value(document: Json, path: Path, value: Json) -> Json:
-    """Return a document with a value at a path; what is missing on the way is made."""
+    """Return a document with a value at a path; missing objects and lists on the way are added."""
     if not path:
         return value
     segment, rest = path[0], path[1:]
@@ -110,3 +117,47 @@ def with_value(document: Json, path: Path, value: Json) -> Json:
     members = dict(document) if isinstance(document, dict) else {}
     members[segment] = with_value(members.get(segment), rest, value)
     return members
+
+
+def choose_values(files: Iterable[ReadFile], assignments: Iterable[str]) -> frozenset[FreeValue]:
+    """Set the values that the user has chosen, and return them.
+
+    Args:
+        files: The files that the definition reads; they are changed.
+        assignments: ``FILE.PATH=VALUE`` each, with FILE one of the file's names; VALUE is JSON, or else a text.
+
+    Raises:
+        ChosenValueError: The definition reads nothing of that name.
+    """
+    by_name = {name: file for file in files for name in file.names}
+    chosen = set()
+    for assignment in assignments:
+        name, path, text = _split(assignment, by_name)
+        try:
+            value: Json = json.loads(text)
+        except ValueError:
+            value = text
+        by_name[name].values[path] = value
+        chosen.add(FreeValue(by_name[name].place, path, by_name[name]))
+    return frozenset(chosen)
+
+
+def _split(assignment: str, files: Mapping[str, ReadFile]) -> tuple[str, Path, str]:
+    name = max((name for name in files if assignment.startswith((f"{name}.", f"{name}["))), key=len, default=None)
+    target, equals, _ = assignment.partition("=")
+    if name is None:
+        known = [format_path(path, f"{name}") for name, file in files.items() for path in file.values]
+        hint = did_you_mean(target, known) or f"it reads {list_names(known) if known else 'no file'}"
+        raise ChosenValueError(f"the definition reads no {target!r} ({hint})")
+    rest, equals, text = assignment[len(name) :].partition("=")
+    if not equals:
+        raise ChosenValueError(f"expected STEP.FILE.PATH=VALUE, found {assignment!r}")
+    try:
+        path = parse_path(rest)
+    except PathSyntaxError as error:
+        raise ChosenValueError(f"{assignment!r}: {error}") from error
+    if path not in files[name].values:
+        known = [format_path(read) for read in files[name].values]
+        hint = did_you_mean(format_path(path), known) or f"it reads {list_names(known)}"
+        raise ChosenValueError(f"the definition reads no {format_path(path)!r} of {name} ({hint})")
+    return name, path, text

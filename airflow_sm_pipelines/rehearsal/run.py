@@ -1,4 +1,4 @@
-"""Runs a definition against a local AWS that rehearses: a DAG file, an Airflow home, a process."""
+"""Runs a plan: on an Airflow in a process and a folder of its own, and a local AWS whose jobs compute nothing."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines import __version__
-from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.errors import RehearsalError
 from airflow_sm_pipelines.rehearsal.callbacks import rehearsed_answer
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
+from airflow_sm_pipelines.rehearsal.isolation import without_settings
+from airflow_sm_pipelines.rehearsal.process import EndedRun, Order
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal, Refusals
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/rehearsal"
 """For the steps of a definition that leave the role to the pipeline."""
@@ -43,28 +49,20 @@ dag = pipeline_dag(
 """
 
 
-class RehearsalBrokenError(Exception):
-    """Airflow broke; the message says where its log is."""
-
-
-class RefusedDefinitionError(Exception):
-    """The definition cannot become a DAG; the message lists why."""
-
-
 def dag_id_of(file: Path) -> str:
-    """Return the id of a definition's DAG: the file's name, as far as Airflow allows."""
+    """Return the id of a definition's DAG: the file's name, with an underscore for each forbidden character."""
     return re.sub(r"[^\w.-]", "_", file.stem, flags=re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """What is to be rehearsed.
+    """What to run, and what the local AWS does for it.
 
     Attributes:
         file: Path of the definition.
         parameters: Values of all its parameters.
         files: The JSON files that it reads.
-        outcomes: How the jobs of a step end, by name; the others complete.
+        outcomes: Step -> how its jobs end; those of other steps complete.
         checks: What the check steps look up.
     """
 
@@ -91,14 +89,14 @@ class RehearsalPlan:
                 documents[file.place.path] = file.content(NOTE)
         return Rehearsal(outcomes=self.outcomes, files=files, outputs=outputs)
 
-    def callback_answers(self) -> dict[str, dict[str, Any]]:
-        """Return what Callback steps are answered, by the step's name (steps of other types do not matter)."""
+    def callback_answers(self) -> dict[str, JsonObject]:
+        """Return the answers to Callback steps, by the name of the step. Names of other steps do no harm."""
         outputs = self.rehearsal().outputs
         names = {*outputs, *self.outcomes}
         return {name: rehearsed_answer(outputs.get(name, {}), self.outcomes.get(name)).as_json() for name in names}
 
     def write_dag_file(self, folder: Path) -> Path:
-        """Write the DAG file into a folder, and return its path."""
+        """Write the DAG file to a folder and return its path."""
         path = folder / f"{self.dag_id}.py"
         text = _DAG_FILE.format(source=str(self.file.absolute()), dag_id=self.dag_id, role_arn=ROLE_ARN)
         path.write_text(text, encoding="utf-8")
@@ -113,7 +111,7 @@ class RehearsalResult:
         state: State of the DAG run.
         tasks: State of each task.
         reasons: Why tasks failed.
-        objects: S3 URIs of what the jobs of each step have put out.
+        objects: Step -> S3 URIs of the objects that its jobs have written.
         refusals: What AWS would refuse.
     """
 
@@ -124,19 +122,18 @@ class RehearsalResult:
     refusals: Sequence[Refusal] = ()
 
 
-def rehearse(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
-    """Rehearse a definition; needs the ``[local]`` extra.
+def run_plan(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
+    """Run a plan on a local AWS of its own; needs the ``[local]`` extra.
 
     Args:
-        plan: What is to be rehearsed.
-        airflow: Runs it, on a local AWS of its own.
+        plan: The plan.
+        airflow: The Airflow that runs it.
 
     Raises:
-        RefusedDefinitionError: It cannot become a DAG.
-        RehearsalBrokenError: Airflow broke.
+        RehearsalError: The definition cannot become a DAG, or Airflow broke.
         airflow_sm_pipelines.local.errors.LocalAwsError: The local AWS cannot start.
     """
-    from airflow_sm_pipelines.local.server.local_aws import LocalAws  # noqa: PLC0415 - moto costs time to import
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
     refusals = Refusals()
     rehearsal = replace(plan.rehearsal(), refusals=refusals)
@@ -146,27 +143,27 @@ def rehearse(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
         put_needs(aws.client("sagemaker"), s3, plan.checks, NOTE)
         ended = airflow.run(plan, aws.environment())
         if "refused" in ended:
-            raise RefusedDefinitionError(ended["refused"])
+            raise RehearsalError(ended["refused"])
         objects = synthetic_objects(s3)
         return RehearsalResult(ended["state"], ended["tasks"], ended["reasons"], objects, refusals.noted())
 
 
-def put_files(s3: Any, files: Sequence[ReadFile]) -> None:
-    """Put the files that no step writes into S3.
+def put_files(s3: BaseClient, files: Sequence[ReadFile]) -> None:
+    """Put the files that no step writes to S3.
 
     Args:
         s3: An S3 client of the local AWS.
         files: The files that the definition reads.
     """
-    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object  # noqa: PLC0415 - boto3
+    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object
 
     for file in files:
         if not file.place.step:
             put_object(s3, SyntheticObject(file.place.path, json.dumps(file.content(NOTE)).encode()))
 
 
-def synthetic_objects(s3: Any) -> dict[str, list[str]]:
-    """Return the S3 URIs of all synthetic objects, by the step whose job has put them there."""
+def synthetic_objects(s3: BaseClient) -> dict[str, list[str]]:
+    """Return the S3 URIs of all synthetic objects, by the step whose job has written them."""
     found: dict[str, list[str]] = {}
     for bucket in (entry["Name"] for entry in s3.list_buckets()["Buckets"]):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -178,7 +175,7 @@ def synthetic_objects(s3: Any) -> dict[str, list[str]]:
 
 
 def airflow_settings(home: Path, dags_folder: Path) -> dict[str, str]:
-    """Return Airflow's settings, by environment name, for a process that only runs ``dag.test()``."""
+    """Return the environment variables of an Airflow that only runs ``dag.test()``."""
     bundle = {"name": "rehearsal", "classpath": _BUNDLE_CLASS, "kwargs": {"path": str(dags_folder)}}
     return {
         "AIRFLOW_HOME": str(home),
@@ -194,56 +191,53 @@ def airflow_settings(home: Path, dags_folder: Path) -> dict[str, str]:
 class RehearsalAirflow:
     """An Airflow that only runs ``dag.test()``: one process for any number of DAGs, one after the other.
 
-    Starting it costs far more than a rehearsal, so it is started once, when the first plan is run.
+    It is started for the first plan, and once: the start takes far longer than a rehearsal.
+
+    Attributes:
+        home: Its folder, which is removed at the end.
     """
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="sm-pipelines-rehearsal-"))
+        self.home = Path(tempfile.mkdtemp(prefix="sm-pipelines-rehearsal-"))
         self._process: subprocess.Popen[str] | None = None
         self._runs = 0
         self._is_broken = False
 
     @property
     def log(self) -> Path:
-        """What Airflow says."""
-        return self._home / "airflow.log"
+        """The file that Airflow's output goes to."""
+        return self.home / "airflow.log"
 
-    def run(self, plan: RehearsalPlan, aws: Mapping[str, str]) -> dict[str, Any]:
-        """Run a plan's DAG, and return what `airflow_sm_pipelines.rehearsal.process.run_dag` tells.
+    def run(self, plan: RehearsalPlan, aws: Mapping[str, str]) -> EndedRun:
+        """Run a plan's DAG and return what `airflow_sm_pipelines.rehearsal.process.run_dag` returns.
 
         Args:
             plan: The plan.
             aws: Environment variables that lead to its local AWS.
 
         Raises:
-            RehearsalBrokenError: Airflow broke; its log is kept.
+            RehearsalError: Airflow broke; its log is kept.
         """
-        dags, result = self._home / "dags", self._home / f"result-{self._runs}.json"
+        dags, result = self.home / "dags", self.home / f"result-{self._runs}.json"
         dags.mkdir(exist_ok=True)
         self._runs += 1
         if self._process is None:
             self._process = self._start(dags)
         dag_file = plan.write_dag_file(dags)
-        order = {
-            "dag_file": str(dag_file),
-            "conf": dict(plan.parameters),
-            "environment": dict(aws),
-            "callbacks": plan.callback_answers(),
-            "result_file": str(result),
-        }
+        order = Order(str(dag_file), str(result), dict(aws), dict(plan.parameters), plan.callback_answers())
         try:
-            answered = _ask(self._process, json.dumps(order))
+            answered = _ask(self._process, json.dumps(asdict(order)))
         finally:
             dag_file.unlink()
         if not answered:
             code = self._end()
             self._is_broken = True
-            raise RehearsalBrokenError(f"Airflow ended with exit code {code}; its log is {self.log}")
-        ended: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+            raise RehearsalError(f"Airflow ended with exit code {code}; its log is {self.log}")
+        ended: EndedRun = json.loads(result.read_text(encoding="utf-8"))
         return ended
 
     def _end(self) -> int | None:
-        """Wait for the end of the process; it does not end by itself while its standard input is open."""
+        """Close the standard input of the process, which makes it end, and return its exit code."""
         process, self._process = self._process, None
         if process is None:
             return None
@@ -252,14 +246,14 @@ class RehearsalAirflow:
         return process.returncode
 
     def _start(self, dags: Path) -> subprocess.Popen[str]:
-        config = self._home / "aws-config"
+        config = self.home / "aws-config"
         config.write_text(_AWS_CONFIG, encoding="utf-8")
-        settings = {**airflow_settings(self._home, dags), "AWS_CONFIG_FILE": str(config)}
+        settings = {**airflow_settings(self.home, dags), "AWS_CONFIG_FILE": str(config)}
         with self.log.open("wb") as log:
             return subprocess.Popen(  # our own command
                 [sys.executable, "-m", "airflow_sm_pipelines.rehearsal.process"],
-                env={**_foreign_settings_removed(), **settings},
-                cwd=self._home,  # with -m, a folder of the package's name where the user stands would be imported
+                env={**without_settings(os.environ, "AIRFLOW_", "AWS_"), **settings},
+                cwd=self.home,  # with -m, a folder of the package's name where the user stands would be imported
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -276,11 +270,11 @@ class RehearsalAirflow:
             self._process.kill()  # it has nothing to lose
             self._end()
         if not self._is_broken:  # its log says why
-            shutil.rmtree(self._home, ignore_errors=True)
+            shutil.rmtree(self.home, ignore_errors=True)
 
 
 def _ask(process: subprocess.Popen[str], order: str) -> bool:
-    """Give a process a line and wait for one; tell whether it has answered."""
+    """Send a line to a process and wait for one; tell whether it has answered."""
     assert process.stdin is not None  # noqa: S101 - PIPE was asked for
     assert process.stdout is not None  # noqa: S101
     try:
@@ -289,8 +283,3 @@ def _ask(process: subprocess.Popen[str], order: str) -> bool:
     except BrokenPipeError:
         return False
     return bool(process.stdout.readline())
-
-
-def _foreign_settings_removed() -> dict[str, str]:
-    """The environment without what the user has set for another Airflow, and for the real AWS."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "AWS_"))}

@@ -1,13 +1,21 @@
-"""What is known of a definition before a rehearsal, as a scope in which its expressions are evaluated."""
+"""What is known of a definition before a rehearsal: its scope, and the files that it reads.
+
+Each ``Std:JsonGet`` of the definition reads one value of a file: a property file, or a document at an S3 URI. A
+rehearsal makes each file so that it holds all of these values. What they are by default:
+
+- compared in a condition: 0.0 for a number, ``""`` for a text, ``true`` for a boolean, after the other operand;
+- anywhere else: 0.0.
+
+An output of a Lambda or Callback step is 1, 1.0, false or a text, as declared.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import cast
 
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.definition.expressions import (
-    EvaluationError,
     JsonGet,
     Namespace,
     Reference,
@@ -16,21 +24,23 @@ from airflow_sm_pipelines.definition.expressions import (
 )
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.definition.traversal import walk
+from airflow_sm_pipelines.definition.traversal import own_arguments, walk
+from airflow_sm_pipelines.errors import EvaluationError
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, PARAMETERS, FilePlace, FreeValue, ReadFile
+from airflow_sm_pipelines.rehearsal.placeholders import Source, Value, placeholder_of
 
 _UNKNOWN = "\0"
 """Marks what only a run knows; no definition's own text holds it."""
 
 
 class ScopeBeforeRun:
-    """A scope of what is known before a run: parameters, where the outputs of jobs go, what is in the files.
+    """A scope of what is known before a run: parameters, the places of outputs, the contents of files.
 
     Attributes:
         parameters: The values of parameters.
         files: The files that the definition reads.
-        outcomes: Those of Conditions, as far as they are known.
-        variables: Those of the execution, as far as they are known.
+        outcomes: The outcomes of Conditions, as far as they are known.
+        variables: The execution variables, as far as they are known.
     """
 
     def __init__(self, pipeline: Pipeline, parameters: Mapping[str, Json]) -> None:
@@ -54,7 +64,7 @@ class ScopeBeforeRun:
                 yield found
 
     def free_value(self, expression: Json) -> FreeValue | None:
-        """Return what an expression reads, if a rehearsal may choose it."""
+        """Return the value that an expression reads, if a rehearsal may choose it."""
         found = parse_expression(expression) if isinstance(expression, dict) else None
         if isinstance(found, Reference) and found.namespace is Namespace.STEP and found.path[:1] == (OUTPUTS,):
             place, path = FilePlace(found.name, OUTPUTS, ""), found.path[1:]
@@ -62,7 +72,7 @@ class ScopeBeforeRun:
             return self.parameter_value(found.name)
         elif isinstance(found, JsonGet):
             try:
-                place, path = located(found, self._pipeline, self)[0], found.path
+                place, path = _located(found, self._pipeline, self)[0], found.path
             except EvaluationError:
                 return None
         else:
@@ -70,16 +80,16 @@ class ScopeBeforeRun:
         file = self.files.get(place)
         return FreeValue(place, path, file) if file is not None and path in file.values else None
 
-    def parameter_values(self) -> dict[str, Any]:
+    def parameter_values(self) -> dict[str, Value]:
         """Return the values of all parameters."""
-        return {str(path[0]): value for path, value in self.parameters.values.items()}
+        return {str(path[0]): cast("Value", value) for path, value in self.parameters.values.items()}
 
     def parameter_value(self, name: str) -> FreeValue:
         """Return the value of a parameter as one that may be chosen."""
         return FreeValue(PARAMETERS, (name,), self.parameters)
 
     def output_folders(self) -> Iterator[tuple[str, str, str]]:
-        """Yield step, name and S3 URI of each output that can be told."""
+        """Yield step, name and S3 URI of each output whose place is known."""
         for step in self._pipeline.steps:
             for output, uri in self._outputs_of(step).items():
                 yield step.name, output, uri.rstrip("/")
@@ -97,7 +107,7 @@ class ScopeBeforeRun:
         return f"{_UNKNOWN}<PipelineExperimentConfig.{member}>"
 
     def properties(self, step: str) -> Json:
-        """Return the outcome of a Condition, the outputs of another step as far as they are known."""
+        """Return the outcome of a Condition, or the outputs of another step as far as they are known."""
         if step in self.outcomes:
             return {"Outcome": self.outcomes[step]}
         declared = self.files.get(FilePlace(step, OUTPUTS, ""))
@@ -129,11 +139,11 @@ class ScopeBeforeRun:
         return self.files[place].content("")
 
     def current_item(self) -> Json:
-        """Refuse: it is another one in each iteration."""
+        """Refuse: it differs between iterations."""
         raise EvaluationError("ForEach.CurrentItem", "known only in the run")
 
     def iteration_output(self, step: str) -> Json:
-        """Refuse: it is another one in each iteration."""
+        """Refuse: it differs between iterations."""
         raise EvaluationError(f"IterationOutput.{step}", "known only in the run")
 
     def _outputs_of(self, step: Step) -> dict[str, str]:
@@ -165,8 +175,8 @@ def _declared_outputs(step: Step) -> Iterator[tuple[str, Json]]:
             yield str(output.get("OutputName")), target.get("S3Uri")
 
 
-def located(found: JsonGet, pipeline: Pipeline, scope: ScopeBeforeRun) -> tuple[FilePlace, str]:
-    """Return where a ``Std:JsonGet`` reads, and how the command line names that file.
+def _located(found: JsonGet, pipeline: Pipeline, scope: ScopeBeforeRun) -> tuple[FilePlace, str]:
+    """Return the place of the file that a ``Std:JsonGet`` reads, and how the command line names it.
 
     Raises:
         EvaluationError: Only the run knows where it is.
@@ -195,7 +205,7 @@ def _place_of(uri: str, scope: ScopeBeforeRun) -> FilePlace:
 
 
 def comparisons(condition: Mapping[str, Json]) -> Iterator[tuple[Json, list[Json]]]:
-    """Yield each operand of a condition with those that it is compared with."""
+    """Yield each operand of a condition with the operands that it is compared with."""
     if {"LeftValue", "RightValue"} <= condition.keys():
         yield condition["LeftValue"], [condition["RightValue"]]
         yield condition["RightValue"], [condition["LeftValue"]]
@@ -203,3 +213,70 @@ def comparisons(condition: Mapping[str, Json]) -> Iterator[tuple[Json, list[Json
     if "QueryValue" in condition and isinstance(values, list) and values:
         yield condition["QueryValue"], values
         yield from ((value, [condition["QueryValue"]]) for value in values)
+
+
+def files_read(
+    pipeline: Pipeline, parameters: Mapping[str, Json], name: str | None = None
+) -> tuple[list[ReadFile], list[str], ScopeBeforeRun]:
+    """Return the files that a definition reads, notes on those that cannot be located before the run, and the scope.
+
+    Args:
+        pipeline: The definition.
+        parameters: The values of its parameters.
+        name: What the run calls the pipeline; ``None`` if only the run knows.
+    """
+    scope = ScopeBeforeRun(pipeline, parameters)
+    if name is not None:
+        scope.variables["PipelineName"] = name
+    outputs = [file for step in pipeline.steps if (file := _declared_values(step, pipeline)).values]
+    files = scope.files
+    files.update({file.place: file for file in outputs})
+    notes = []
+    for step in pipeline.steps:
+        for found, default, is_compared in _json_gets(step, scope):
+            try:
+                place, name = _located(found, pipeline, scope)
+            except EvaluationError as error:
+                notes.append(f"{step.name} reads a file that cannot be located before the run: {error}")
+                continue
+            file = files.setdefault(place, ReadFile(place, []))
+            if name not in file.names:
+                file.names.append(name)
+            if is_compared or found.path not in file.values:
+                file.values[found.path] = default
+    return list(files.values()), notes, scope
+
+
+def _declared_values(step: Step, pipeline: Pipeline) -> ReadFile:
+    file = ReadFile(FilePlace(step.name, OUTPUTS, ""), [f"{step.name}.{OUTPUTS}"])
+    declared = step.members.get(OUTPUTS)
+    for entry in declared if isinstance(declared, list) else ():
+        if isinstance(entry, dict):
+            name, kind = str(entry.get("OutputName")), str(entry.get("OutputType") or "String")
+            source = Source(Namespace.STEP, step.name, (OUTPUTS, name))
+            file.values[(name,)] = placeholder_of(source, name, kind, pipeline)
+            file.kinds[(name,)] = kind
+    return file
+
+
+def _json_gets(step: Step, scope: ScopeBeforeRun) -> Iterator[tuple[JsonGet, Json, bool]]:
+    """Yield what a step reads, its default, and whether that comes from a comparison."""
+    compared: dict[int, Json] = {}
+    for _, value in walk([own_arguments(step), step.members]):
+        if not isinstance(value, dict):
+            continue
+        for operand, others in comparisons(value):
+            compared[id(operand)] = _like(others[0], scope)
+        found = parse_expression(value)
+        if isinstance(found, JsonGet):
+            yield found, compared.get(id(value), 0.0), id(value) in compared
+
+
+def _like(other: Json, scope: ScopeBeforeRun) -> Json:
+    try:
+        value = evaluate(other, scope)
+    except EvaluationError:  # another file's value, or a property: most are numbers
+        return 0.0
+    if isinstance(value, bool):
+        return True
+    return "" if isinstance(value, str) else 0.0

@@ -1,17 +1,19 @@
-"""How each step of a run ended, from the states of its tasks: a ForEach and the steps of its body have several."""
+"""How each step of a run ended, from the states of its tasks. A ForEach and the steps of its body have several."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.models import Step
 
-_STATES = {"success": "succeeded", "failed": "failed", "skipped": "skipped"}
-_NOT_RUN = "not run"
+State: TypeAlias = Literal["succeeded", "failed", "skipped", "not run"]
+
+_STATES: Mapping[str, State] = {"success": "succeeded", "failed": "failed", "skipped": "skipped"}
+_NOT_RUN: State = "not run"
 # Of a step that ran in several iterations, the first of these that one of them has.
-_ORDER = ("failed", "succeeded", "skipped", _NOT_RUN)
+_ORDER: tuple[State, ...] = ("failed", "succeeded", "skipped", _NOT_RUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +21,17 @@ class StepState:
     """How a step ended.
 
     Attributes:
-        state: ``succeeded``, ``failed``, ``skipped`` or ``not run``; of a step in the body of a ForEach ``failed`` if
-            it failed in an iteration.
-        reason: Why it failed, ``None`` if it did not.
-        iterations: Of a step in the body of a ForEach, how it ended in each iteration.
+        state: How it ended; a step in the body of a ForEach is ``failed`` if it failed in any iteration.
+        reason: Why it failed; ``None`` if it did not.
+        iterations: How each iteration of a step in the body of a ForEach ended.
     """
 
-    state: str
+    state: State
     reason: str | None = None
     iterations: tuple[StepState, ...] = ()
 
     def in_words(self) -> str:
-        """Return it for people."""
+        """Return the state for people, with the reason of a failure."""
         if not self.iterations:
             return f"{self.state}: {self.reason}" if self.state == "failed" and self.reason else self.state
         failed = [index for index, one in enumerate(self.iterations) if one.state == "failed"]
@@ -39,19 +40,14 @@ class StepState:
             return f"failed in {len(failed)} of {_iterations(len(self.iterations))}; in iteration {failed[0]}: {first}"
         return f"{self.state} in {_iterations(sum(one.state == self.state for one in self.iterations))}"
 
-    def as_json(self) -> JsonObject:
-        """Return the members ``state`` and ``reason``, and ``iterations`` of a step that has some."""
-        members: JsonObject = {"state": self.state, "reason": self.reason}
-        return {**members, "iterations": [one.as_json() for one in self.iterations]} if self.iterations else members
 
-
-def instance_name(task_id: str, map_index: int) -> str:
-    """Return a name for a task instance; no step is called like an iteration of another."""
-    return task_id if map_index < 0 else f"{task_id}-{map_index}"
+def instance_name(task_id: str, map_index: int | None) -> str:
+    """Return a name for a task instance. No step can have the name of an iteration of another step."""
+    return task_id if map_index is None or map_index < 0 else f"{task_id}-{map_index}"
 
 
 def task_of_step(step: Step) -> str:
-    """Return the task that ends with a step; a ForEach is a group, which its last task stands for."""
+    """Return the id of the task that ends a step: the last one of the group of a ForEach."""
     return f"{step.name}.result" if step.type == "ForEach" else step.name
 
 

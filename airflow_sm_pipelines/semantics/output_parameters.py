@@ -1,7 +1,7 @@
-"""The outputs of a Lambda or Callback step: what it declares against what came back.
+"""The outputs of a Lambda or Callback step: what it declares against what was returned.
 
-Source: developer guide, "Lambda step" and "Callback step": every declared output must come back, and nested values are
-a single string of JSON. That undeclared keys are ignored, that null is no value, and that a number or boolean for a
+Source: developer guide, "Lambda step" and "Callback step": every declared output must be returned, and nested values
+are a single string of JSON. That undeclared keys are ignored, that null is no value, and that a number or boolean for a
 String output becomes its JSON text is *assumed* (docs/semantics.md).
 """
 
@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.definition.models import Parameter, ParameterValueError, describe_value
-
-_WANTED = {"String": "a string", "Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+from airflow_sm_pipelines.definition.json_values import JsonObject, list_names
+from airflow_sm_pipelines.definition.models import TYPE_IN_WORDS, Parameter, describe_value
+from airflow_sm_pipelines.errors import OutputParametersError, ParameterValueError
 
 
-class OutputParametersError(ValueError):
-    """What came back does not have the outputs that the step declares; the message names each fault."""
-
-
-def typed_outputs(declared: Sequence[Mapping[str, Any]], returned: Mapping[str, Any]) -> dict[str, Any]:
+def typed_outputs(declared: Sequence[Mapping[str, object]], returned: Mapping[str, object]) -> JsonObject:
     """Return the declared outputs with their values, each of its declared type.
 
     Args:
@@ -32,7 +26,7 @@ def typed_outputs(declared: Sequence[Mapping[str, Any]], returned: Mapping[str, 
     Raises:
         OutputParametersError: Outputs are missing, or of another type; all of them at once.
     """
-    outputs: dict[str, Any] = {}
+    outputs: JsonObject = {}
     missing: list[str] = []
     faults: list[str] = []
     for entry in declared:
@@ -45,16 +39,17 @@ def typed_outputs(declared: Sequence[Mapping[str, Any]], returned: Mapping[str, 
             outputs[name] = Parameter(name, kind).coerce(_text(value) if kind == "String" else value)
         except ParameterValueError:
             faults.append(
-                f"the output {name!r} is declared as {kind} ({_WANTED[kind]}), but is {describe_value(value)}"
+                f"the output {name!r} is declared as {kind} ({TYPE_IN_WORDS[kind]}), but is {describe_value(value)}"
             )
     if missing:
-        noun = "output" if len(missing) == 1 else "outputs"
-        there = f"there is {list_names(returned)}" if returned else "nothing came back"
-        faults.insert(0, f"the declared {noun} {list_names(missing)} did not come back ({there})")
+        noun, verb = ("output", "was") if len(missing) == 1 else ("outputs", "were")
+        given = [name for name, value in returned.items() if value is not None]
+        there = f"returned: {list_names(given)}" if given else "nothing was returned"
+        faults.insert(0, f"the declared {noun} {list_names(missing)} {verb} not returned ({there})")
     if faults:
         raise OutputParametersError("; ".join(faults))
     return outputs
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

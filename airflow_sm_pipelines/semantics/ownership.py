@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """What to do with the resource of a task that somebody asks about."""
+    """What to do with the AWS resource of a task."""
 
     KEEP = "keep"
     STOP = "stop"
@@ -19,7 +19,7 @@ class Verdict(Enum):
 
 
 ABSENT = "absent"
-"""State of a task that has no row any more: its run was deleted."""
+"""State of a task that no longer has a row: its run was deleted."""
 
 _ENDED = frozenset({"failed", "success", "skipped", "removed", "upstream_failed", ABSENT})
 # The task was cleared: a new attempt is on its way, and it stops the leftover before it creates anything.
@@ -42,7 +42,8 @@ def verdict_of_trigger_kill(state: str | None) -> Verdict:
 def verdict_of_worker_kill(state: str | None) -> Verdict:
     """Decide when the worker is told to terminate, by the task's state.
 
-    A task that is still ``running`` for Airflow is not unwanted: its machine is. The next try adopts the resource.
+    A task that is still ``running`` for Airflow is still wanted, only its machine is going away. The next try adopts
+    the resource.
     """
     return Verdict.STOP if state in _ENDED or state in _CLEARED else Verdict.KEEP
 
@@ -60,5 +61,8 @@ def is_orphan(state: str | None, recorded_name: str | None, name: str) -> bool:
 
 
 def _belongs_to(name: str, recorded_name: str | None) -> bool:
-    """A tuning job gives its tags to the training jobs that it launches, whose names begin with its own."""
+    """Tell whether a resource is the recorded one, or a training job that the recorded tuning job launched.
+
+    A tuning job passes its tags on to its training jobs, whose names begin with its own.
+    """
     return recorded_name is not None and (name == recorded_name or name.startswith(f"{recorded_name}-"))

@@ -17,7 +17,7 @@ from airflow_sm_pipelines.definition.graph import Edge, StepPlan, Trigger
 
 
 class StepStatus(StrEnum):
-    """How a step ended; the service's own words, and ``NOT_RUN`` for what it never started."""
+    """How a step ended, in the service's words; ``NOT_RUN`` for a step that never started."""
 
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
@@ -27,7 +27,7 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamStep:
-    """What an edge needs to know of its upstream step.
+    """What an edge needs to know about its upstream step.
 
     Attributes:
         status: How it ended.
@@ -47,7 +47,7 @@ _HOLDS: dict[Trigger, frozenset[StepStatus]] = {
 
 
 def unmet_edges(plan: StepPlan, upstream: Mapping[str, UpstreamStep]) -> list[str]:
-    """Return why a step may not start, one phrase for each edge that does not hold; empty if it may.
+    """Return the reasons why a step may not start, one for each edge that does not hold; empty if it may.
 
     Args:
         plan: The step.

@@ -1,7 +1,7 @@
 """SageMaker's retry policies as arithmetic.
 
 Source of the rules: developer guide, "Retry Policy for Pipeline Steps". Every step retries ``Step.SERVICE_FAULT``
-and ``Step.THROTTLING`` without being asked; delays grow as ``interval * backoff_rate ** retries``; a policy ends
+and ``Step.THROTTLING`` without a policy; delays grow as ``interval * backoff_rate ** retries``; a policy ends
 after ``MaxAttempts`` retries or ``ExpireAfterMin`` minutes from the step's first attempt.
 """
 
@@ -18,13 +18,13 @@ _DEFAULT_BACKOFF_RATE = 2.0
 _DEFAULT_MAX_ATTEMPTS = 5
 _MOST_RETRIES = 1000
 _MOST_DELAYS_SHOWN = 5
-# No clock goes on for ever: policies can be written whose delays are longer than any date, or any number.
+# Policies can be written whose delays exceed any date, or any number.
 _LONGEST_DELAY = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """When and how often failures of some types are retried.
+    """When and how often failures of certain types are retried.
 
     Attributes:
         exception_types: SageMaker's retry exception types, e.g. ``Step.THROTTLING``.
@@ -59,7 +59,7 @@ class RetryRule:
         return done
 
     def in_words(self) -> str:
-        """Return the rule for people: ``SageMaker.CAPACITY_ERROR: 3 retries, after 1, 2, 4 s``."""
+        """Describe the rule: ``SageMaker.CAPACITY_ERROR: 3 retries, after 1, 2, 4 s``."""
         kinds = ", ".join(sorted(self.exception_types))
         if self.max_attempts == 0:
             return f"{kinds}: never retried"

@@ -13,6 +13,7 @@ from airflow_sm_pipelines.operators.base import StepOperator
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.callbacks.step import CallbackStep
+    from airflow_sm_pipelines.execution.step_run import StepRun
 
 
 class CallbackSensor(StepOperator):
@@ -37,9 +38,9 @@ class CallbackSensor(StepOperator):
         self.killed = threading.Event()
         return super().execute(context)
 
-    def act(self, context: Any) -> dict[str, Any]:
+    def act(self, run: StepRun) -> dict[str, Any]:
         """Send the message and wait for the answer, or defer; returns the typed outputs."""
-        return self._callback_step(context).start()
+        return self._callback_step(run.context).start()
 
     def resume(self, context: Any, event: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Go on when the callback was answered; runs in a new worker process."""
@@ -65,7 +66,7 @@ class CallbackSensor(StepOperator):
 
     def _callback_step(self, context: Any) -> CallbackStep:
         # Only a running task needs it, and DAG files are parsed far more often than tasks run.
-        from airflow_sm_pipelines.callbacks.step import CallbackStep  # noqa: PLC0415
+        from airflow_sm_pipelines.callbacks.step import CallbackStep
 
         if getattr(self, "killed", None) is None:  # after a deferral
             self.killed = threading.Event()

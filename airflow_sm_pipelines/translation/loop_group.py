@@ -1,6 +1,6 @@
 """A ForEach step as a task group: ``items``, then the body once per item, then ``result``.
 
-Runs at parse time, only for pipelines with such a step.
+Loaded at parse time, only for pipelines with such a step.
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
-from airflow.sdk import TaskGroup, task_group
+from airflow.sdk import DAG, TaskGroup, task_group
 
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.for_each import ForEachItemsOperator, ForEachResultOperator, ForEachTurnOperator
-from airflow_sm_pipelines.semantics.iterations import child_name
+from airflow_sm_pipelines.semantics.for_each import child_name
+from airflow_sm_pipelines.translation.step_tasks import Place
 
 TURN = "turn"
 _BODY_GROUP = "iteration"
@@ -28,7 +29,7 @@ _PLACEMENT = frozenset(
 )
 
 MakeTask = Callable[..., StepOperator]
-"""Makes the task of a plan, with the user's arguments for it and with those that are given here."""
+"""Creates the task of a plan, with the user's arguments for it and those given in the call, which win."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ class LoopTasks:
     """The tasks of a ForEach step.
 
     Attributes:
-        items: The first: what the step waits for, it waits for.
+        items: The first task: it waits for what the step waits for.
         body: The task of each body step, by the step's name.
-        result: The last: who waits for the step waits for it.
+        result: The last task: what waits for the step waits for it.
     """
 
     items: StepOperator
@@ -48,15 +49,15 @@ class LoopTasks:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A ForEach step that is to become tasks.
+    """A ForEach step that becomes a task group.
 
     Attributes:
         plan: The step.
         body: Its body steps.
         settings: What all steps share.
-        make_task: Makes the task of a plan: ``make_task(plan, task_id=..., operator=..., **arguments)``.
+        make_task: Creates the task of a plan: ``make_task(plan, task_id, operator=..., **arguments)``.
         deferrable: Wait in the triggerer for an iteration's turn.
-        arguments: Arguments that the user gives to the step.
+        arguments: Arguments that the user gives to the step's tasks.
     """
 
     plan: StepPlan
@@ -64,13 +65,13 @@ class Loop:
     settings: PipelineRunSettings
     make_task: MakeTask
     deferrable: bool
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
 
-    def add_to(self, place: Mapping[str, Any]) -> LoopTasks:
-        """Make the group and the edges inside it.
+    def add_to(self, place: Place) -> LoopTasks:
+        """Create the group and the edges inside it.
 
         Args:
-            place: The arguments ``dag`` and, inside a group, ``task_group`` of the step's tasks.
+            place: The DAG or task group that it stands in.
         """
         step = self.plan.step
         outer = TaskGroup(
@@ -80,13 +81,13 @@ class Loop:
             parent_group=place.get("task_group"),
             dag=place["dag"],
         )
-        inside = {"dag": place["dag"], "task_group": outer}
+        inside = Place(dag=place["dag"], task_group=outer)
         items = self.make_task(self.plan, LOOP_ITEMS, operator=ForEachItemsOperator, task_display_name=None, **inside)
         turn_task_id = outer.child_id(TURN)  # type: ignore[no-untyped-call]
         body: dict[str, StepOperator] = {}
 
         @task_group(group_id=_BODY_GROUP, prefix_group_id=False, parent_group=outer, dag=place["dag"])
-        def iteration(item: Any) -> None:
+        def iteration(item: object) -> None:
             # The body steps read their item by their map index: it must not pass through Airflow's templates.
             body.update(self._body(turn_task_id, place["dag"]))
 
@@ -104,7 +105,7 @@ class Loop:
         result.set_upstream([items, *body.values()])
         return LoopTasks(items, body, result)
 
-    def _body(self, turn_task_id: str, dag: Any) -> dict[str, StepOperator]:
+    def _body(self, turn_task_id: str, dag: DAG) -> dict[str, StepOperator]:
         turn = ForEachTurnOperator(
             task_id=turn_task_id,
             task_display_name=TURN,

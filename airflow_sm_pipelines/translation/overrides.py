@@ -16,55 +16,57 @@ from airflow_sm_pipelines.execution.settings import Waiting
 
 _OF_CONNECTION = frozenset(field.name for field in fields(AwsConnection))
 _OF_WAITING = frozenset(field.name for field in fields(Waiting))
-# What the definition says, and what the semantics of the service rest on.
-_NOT_TO_BE_SET = frozenset(
+# What the definition decides, and what the semantics of the service depend on.
+_RESERVED = frozenset(
     {"task_id", "dag", "task_group", "plan", "settings", "connection", "waiting", "retry_policy", "trigger_rule"}
 )
 
 
 class StepOverrides:
-    """What `pipeline_dag` is told of single tasks.
+    """The ``overrides`` of `pipeline_dag`.
 
     Args:
         overrides: Arguments by step name or step type.
         plans: The steps of the pipeline.
     """
 
-    def __init__(self, overrides: Mapping[str, Mapping[str, Any]], plans: Sequence[StepPlan]) -> None:
+    def __init__(self, overrides: Mapping[str, Mapping[str, object]], plans: Sequence[StepPlan]) -> None:
         self._overrides = overrides
         self._types = {plan.step.name: plan.step.type for plan in plans}
 
     def errors(self) -> Iterator[DefinitionError]:
-        """Yield what is wrong: neither a step nor a step type, an argument that is not free, a value that is none."""
+        """Yield an error for each override with an unknown key, a reserved argument, or an invalid value."""
         for key, arguments in self._overrides.items():
             if key not in self._types and key not in STEP_TYPES:
                 near = get_close_matches(key, [*self._types, *STEP_TYPES], n=1)
                 yield DefinitionError(
                     "",
                     f"overrides: {key!r} is neither a step nor a step type",
-                    f"did you mean {near[0]!r}?" if near else f"steps are: {', '.join(sorted(self._types))}",
+                    f"did you mean {near[0]!r}?" if near else f"the steps are {', '.join(sorted(self._types))}",
                 )
-            for argument in sorted(_NOT_TO_BE_SET & arguments.keys()):
-                yield DefinitionError("", f"overrides[{key!r}]: {argument} comes from the definition")
+            for argument in sorted(_RESERVED & arguments.keys()):
+                yield DefinitionError("", f"overrides[{key!r}]: {argument} cannot be overridden")
             if "on_unknown" in arguments:
                 yield from self._errors_of_on_unknown(key, arguments["on_unknown"])
 
-    def _errors_of_on_unknown(self, key: str, value: Any) -> Iterator[DefinitionError]:
-        from airflow_sm_pipelines.execution.invocation import OnUnknown  # noqa: PLC0415 - few DAG files need it
+    def _errors_of_on_unknown(self, key: str, value: object) -> Iterator[DefinitionError]:
+        from airflow_sm_pipelines.execution.invocation import OnUnknown
 
-        # A step may be called like a type: the key is for both then.
+        # A step may have the name of a type: then the key is for both.
         types = {self._types.get(key), key if key in STEP_TYPES else None}
         for other in sorted(name for name in types if name not in (None, "Lambda")):
-            yield DefinitionError("", f"overrides[{key!r}]: a {other} step has no on_unknown, only a Lambda step has")
+            yield DefinitionError(
+                "", f"overrides[{key!r}]: on_unknown is only supported for Lambda steps, not for {other} steps"
+            )
         if value not in list(OnUnknown):
             allowed = " or ".join(repr(one.value) for one in OnUnknown)
-            yield DefinitionError("", f"overrides[{key!r}]: on_unknown is {allowed}, not {value!r}")
+            yield DefinitionError("", f"overrides[{key!r}]: on_unknown must be {allowed}, not {value!r}")
 
     def of(
         self, step: Step, connection: AwsConnection, waiting: Waiting
     ) -> tuple[AwsConnection, Waiting, dict[str, Any]]:
         """Return connection, waiting and further operator arguments of a step; its name wins over its type."""
-        given = {**self._overrides.get(step.type, {}), **self._overrides.get(step.name, {})}
+        given: dict[str, Any] = {**self._overrides.get(step.type, {}), **self._overrides.get(step.name, {})}
         if not given:
             return connection, waiting, given
         of_connection = {name: given.pop(name) for name in _OF_CONNECTION & given.keys()}

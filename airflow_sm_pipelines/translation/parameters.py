@@ -1,7 +1,4 @@
-"""Pipeline parameters as Airflow params, and what is wrong with the values that a DAG file gives them.
-
-Runs at parse time, as the translator does.
-"""
+"""Pipeline parameters as Airflow params, and checks of the values that a DAG file gives them. Runs at parse time."""
 
 from __future__ import annotations
 
@@ -10,20 +7,20 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError, Pipeline
-from airflow_sm_pipelines.errors import DefinitionError
+from airflow_sm_pipelines.definition.models import MISSING, Parameter, Pipeline
+from airflow_sm_pipelines.errors import DefinitionError, ParameterValueError
 
 _PARAM_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
 
 
-def wrong_values(pipeline: Pipeline, values: Mapping[str, Any]) -> list[DefinitionError]:
-    """Check the values that the DAG file gives to pipeline parameters."""
+def wrong_values(pipeline: Pipeline, values: Mapping[str, object]) -> list[DefinitionError]:
+    """Return an error for each value of a DAG file that does not fit its pipeline parameter."""
     declared = {parameter.name: f"Parameters[{index}]" for index, parameter in enumerate(pipeline.parameters)}
     errors = []
     for name, value in values.items():
         if name not in declared:
-            known = f"declared are: {', '.join(declared) or 'none'}"
-            errors.append(DefinitionError("Parameters", f"there is no parameter {name}", known))
+            known = f"it declares: {', '.join(declared) or 'none'}"
+            errors.append(DefinitionError("Parameters", f"the pipeline declares no parameter {name}", known))
             continue
         try:
             pipeline.parameter(name).coerce(value)
@@ -32,32 +29,32 @@ def wrong_values(pipeline: Pipeline, values: Mapping[str, Any]) -> list[Definiti
     return sorted(errors, key=lambda error: error.path)
 
 
-SCHEDULED = ("so a scheduled run cannot start", "or leave out the schedule")
-IN_A_GROUP = ("and the DAG has no param of that name", "or give the DAG such a param")
+SCHEDULED = ("so a scheduled run cannot start", "or remove the schedule")
+IN_A_GROUP = ("and the DAG has no param of that name", "or add such a param to the DAG")
 
 
 def missing_values(pipeline: Pipeline, values: Collection[str], circumstance: tuple[str, str]) -> list[DefinitionError]:
-    """Check that every parameter will have a value in every run.
+    """Return an error for each parameter that has no value in some run.
 
     Args:
         pipeline: The pipeline.
         values: Names of the parameters that have one besides their default.
-        circumstance: `SCHEDULED` or `IN_A_GROUP`: why a value is needed, and another cure.
+        circumstance: `SCHEDULED` or `IN_A_GROUP`: why a value is needed, and another remedy.
     """
-    consequence, cure = circumstance
+    consequence, remedy = circumstance
     return [
         DefinitionError(
             f"Parameters[{index}]",
             f"parameter {parameter.name} has no default value, {consequence}",
-            f"pass parameters={{{parameter.name!r}: ...}}, {cure}",
+            f"pass parameters={{{parameter.name!r}: ...}}, {remedy}",
         )
         for index, parameter in enumerate(pipeline.parameters)
         if parameter.default is MISSING and parameter.name not in values
     ]
 
 
-def redefined_parameters(pipeline: Pipeline, params: Mapping[str, Any]) -> list[DefinitionError]:
-    """Check that the DAG's own params leave the pipeline's parameters alone."""
+def redefined_parameters(pipeline: Pipeline, params: Mapping[str, object]) -> list[DefinitionError]:
+    """Return an error for each pipeline parameter that the DAG's own params redefine."""
     return [
         DefinitionError(
             f"Parameters[{index}]",
@@ -69,17 +66,17 @@ def redefined_parameters(pipeline: Pipeline, params: Mapping[str, Any]) -> list[
     ]
 
 
-def airflow_params(pipeline: Pipeline, values: Mapping[str, Any]) -> dict[str, Param]:
-    """Return the pipeline's parameters as params of a DAG: typed, with enumeration, description and default.
+def airflow_params(pipeline: Pipeline, values: Mapping[str, object]) -> dict[str, Param]:
+    """Return the pipeline's parameters as DAG params, with type, enumeration, description and default.
 
     Args:
         pipeline: The pipeline.
-        values: What replaces defaults.
+        values: Values that replace defaults.
     """
     return {parameter.name: _param(parameter, values) for parameter in pipeline.parameters}
 
 
-def _param(parameter: Parameter, values: Mapping[str, Any]) -> Param:
+def _param(parameter: Parameter, values: Mapping[str, object]) -> Param:
     schema: dict[str, Any] = {"type": _PARAM_TYPES[parameter.type]}
     if parameter.enum_values is not None:
         schema["enum"] = list(parameter.enum_values)

@@ -1,4 +1,4 @@
-"""From a pipeline definition to an Airflow DAG or task group: one task per step, one edge per dependency.
+"""Create an Airflow DAG or task group from a pipeline definition: one task per step, one edge per dependency.
 
 Runs at parse time in every Airflow process that loads the DAG file: no network, no boto3, milliseconds.
 """
@@ -8,24 +8,23 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.definitions.param import ParamsDict
 
-from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.models import Pipeline, Trigger
+from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
-from airflow_sm_pipelines.operators.base import StepOperator
-from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
-from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.translation.overrides import StepOverrides
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
@@ -35,105 +34,86 @@ from airflow_sm_pipelines.translation.parameters import (
     redefined_parameters,
     wrong_values,
 )
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS, step_operator
+from airflow_sm_pipelines.translation.step_tasks import Place, RunState, StepTasks, loops, most_at_once, task_ids
 
 if TYPE_CHECKING:
-    from airflow_sm_pipelines.translation.loop_group import Loop
+    from airflow.sdk.definitions.dag import ScheduleArg
 
-_STATUS_TASK_ID = "pipeline_status"
-_LOOP = "ForEach"
+_PACKAGE = __name__.partition(".")[0]
 _EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
 
 
+# The options that both functions share are written out in both, so that editors and `help()` show each of them, with
+# its type and its default, and `**dag_kwargs` may stay open; a test holds the two signatures together.
 def pipeline_dag(
     source: str | os.PathLike[str] | dict[str, Any],
     *,
     dag_id: str | None = None,
     pipeline_name: str | None = None,
-    schedule: Any = None,
-    parameters: Mapping[str, Any] | None = None,
+    schedule: ScheduleArg = None,
+    parameters: Mapping[str, object] | None = None,
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
-    completed_with_failures: str = "failed",
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
+    completed_with_failures: RunState = "failed",
     **dag_kwargs: Any,
 ) -> DAG:
-    """Make the DAG of a pipeline definition.
+    """Create a DAG from a pipeline definition.
 
     Args:
-        source: The definition: a path (relative paths start at the calling file), JSON text, or a dict.
-        dag_id: Id of the DAG; by default the file's name without its ending.
-        pipeline_name: What ``Execution.PipelineName`` means; by default the DAG's id, with hyphens for what SageMaker
-            does not allow in names.
-        schedule: Airflow's schedule; ``None`` for runs started by hand or by API only.
-        parameters: Values that replace the defaults of pipeline parameters. A parameter without either must be
-            given when a run is started.
-        role_arn: IAM role for the steps that name none, as the pipeline's own role is for the service.
+        source: The definition: a path (relative to the calling file), JSON text, or a dict.
+        dag_id: Id of the DAG. Default: the file name without its extension.
+        pipeline_name: Value of ``Execution.PipelineName``. Default: the DAG id, with a hyphen in place of each
+            character that SageMaker does not allow in names.
+        schedule: Airflow's schedule; ``None`` for runs that are started by hand or through the API.
+        parameters: Values that replace the defaults of pipeline parameters. A parameter with neither must be given
+            a value when a run is started.
+        role_arn: IAM role for steps that name none, like the pipeline's own role in the service.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
-        region_name: AWS region; by default that of the connection or the environment.
-        deferrable: Give worker slots back while jobs run.
-        poll_interval: Seconds between two looks at a running job.
-        overrides: Airflow arguments of single tasks, by step name or step type (the name wins), e.g.
-            ``{"Training": {"queue": "gpu"}, "Evaluate": {"retries": 2, "aws_conn_id": "other"}}``. Besides arguments
-            of ``BaseOperator``: ``aws_conn_id``, ``region_name``, ``verify``, ``botocore_config``, ``deferrable``,
-            ``poll_interval``, ``settle``; of Lambda steps ``on_unknown``.
-        completed_with_failures: What a DAG run is when a step failed and others, waiting for that, have run: what
-            the service calls ``CompletedWithFailures``. ``"failed"`` or ``"success"``.
+        region_name: AWS region. Default: that of the connection or the environment.
+        deferrable: Free the worker slot while a job runs.
+        poll_interval: Seconds between two status checks of a running job.
+        overrides: Airflow arguments for single tasks, by step name or step type (the name wins), e.g.
+            ``{"Training": {"queue": "gpu"}, "Evaluate": {"retries": 2, "aws_conn_id": "other"}}``. Allowed are the
+            arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``verify``, ``botocore_config``,
+            ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
+        completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
+            (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         dag_kwargs: Any other argument of Airflow's ``DAG``.
 
     Raises:
-        InvalidDefinitionError: The definition has errors, or a step that this version cannot run; all of them at
-            once, each with its JSON path.
+        InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
+            every error, each with its JSON path.
+        TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
     """
-    calling_file = sys._getframe(1).f_code.co_filename
-    pipeline = load_pipeline(source, base_folder=Path(calling_file).parent)
-    name = dag_id or _name_of_source(pipeline, "dag_id")
-    plans, values, params = plan_steps(pipeline), parameters or {}, dag_kwargs.pop("params", {})
-    task_overrides = StepOverrides(overrides or {}, plans)
-    _refuse(
+    file = calling_file()
+    pipeline = load_pipeline(source, base_folder=Path(file).parent)
+    translation = _Translation(
         pipeline,
-        *_unsupported_steps(plans),
-        *wrong_values(pipeline, values),
-        *(missing_values(pipeline, values, SCHEDULED) if schedule is not None else ()),
-        *redefined_parameters(pipeline, params),
-        *task_overrides.errors(),
-    )
-    dag = _empty_dag(name, pipeline, schedule=schedule, params=params, **dag_kwargs)
-    dag.fileloc = calling_file
-    _Tasks(
-        plans=plans,
-        settings=PipelineRunSettings(
-            pipeline,
-            pipeline_name or _pipeline_name(name),
-            _task_ids(plans, LOOP_RESULT),
-            role_arn,
-            first_task_ids=_task_ids(_loops(plans), LOOP_ITEMS),
-        ),
+        airflow_id=dag_id or _id_from_file(pipeline, "dag_id"),
+        pipeline_name=pipeline_name,
+        values=parameters or {},
+        role_arn=role_arn,
         connection=AwsConnection(aws_conn_id, region_name),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
-        overrides=task_overrides,
+        overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
-    ).add_to({"dag": dag})
+    )
+    params = dag_kwargs.pop("params", {})
+    translation.check(
+        *(missing_values(pipeline, translation.values, SCHEDULED) if schedule is not None else ()),
+        *redefined_parameters(pipeline, params),
+    )
+    dag = _empty_dag(pipeline, translation.airflow_id, schedule=schedule, params=params, **dag_kwargs)
+    dag.fileloc = file
+    translation.add_tasks({"dag": dag})
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
-    # `get_param`: the items of a ParamsDict are resolved values, which have lost what the author's own Params demand.
+    # `get_param`: the items of a ParamsDict are resolved values, which have lost the schema of the author's own Params.
     own = {name: dag.params.get_param(name) for name in dag.params}
-    dag.params = ParamsDict({**airflow_params(pipeline, values), **own})
-    return dag
-
-
-def _empty_dag(name: str, pipeline: Pipeline, *, schedule: Any, **dag_kwargs: Any) -> DAG:
-    """Return the pipeline's DAG without its tasks and parameters."""
-    if schedule is not None:
-        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
-        dag_kwargs.setdefault("start_date", _EARLIEST_START)
-    # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
-    dag_kwargs.setdefault("max_active_tasks", max(16, _most_at_once(plan_steps(pipeline))))
-    dag = DAG(name, schedule=schedule, **dag_kwargs)
-    # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
-    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
+    dag.params = ParamsDict({**airflow_params(pipeline, translation.values), **own})
     return dag
 
 
@@ -142,167 +122,169 @@ def pipeline_task_group(
     *,
     group_id: str | None = None,
     pipeline_name: str | None = None,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, object] | None = None,
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
-    overrides: Mapping[str, Mapping[str, Any]] | None = None,
-    completed_with_failures: str = "failed",
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
+    completed_with_failures: RunState = "failed",
     **group_kwargs: Any,
 ) -> TaskGroup:
-    """Make a task group of a pipeline definition, inside a DAG of your own (``with DAG(...):``).
+    """Create a task group from a pipeline definition, inside a DAG of your own (``with DAG(...):``).
 
     A pipeline parameter has the value given here, else that of the DAG's param of the same name, else its default.
 
     Args:
-        source: The definition, as for `pipeline_dag`.
-        group_id: Id of the group, and prefix of its task ids; by default the file's name without its ending.
-        pipeline_name: What ``Execution.PipelineName`` means; by default the group's id.
+        source: The definition: a path (relative to the calling file), JSON text, or a dict.
+        group_id: Id of the group, and prefix of its task ids. Default: the file name without its extension.
+        pipeline_name: Value of ``Execution.PipelineName``. Default: the group id, with a hyphen in place of each
+            character that SageMaker does not allow in names.
         parameters: Values of pipeline parameters.
-        role_arn: As for `pipeline_dag`, as all that follow.
-        aws_conn_id: Airflow connection to AWS.
-        region_name: AWS region.
-        deferrable: Give worker slots back while jobs run.
-        poll_interval: Seconds between two looks at a running job.
-        overrides: Airflow arguments of single tasks, by step name or step type.
-        completed_with_failures: ``"failed"`` or ``"success"``.
+        role_arn: IAM role for steps that name none, like the pipeline's own role in the service.
+        aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
+        region_name: AWS region. Default: that of the connection or the environment.
+        deferrable: Free the worker slot while a job runs.
+        poll_interval: Seconds between two status checks of a running job.
+        overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
+        completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
+            ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         group_kwargs: Any other argument of Airflow's ``TaskGroup``.
 
     Raises:
-        InvalidDefinitionError: The definition has errors, or a step that this version cannot run.
+        InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
+            every error, each with its JSON path.
+        TypeError: ``group_kwargs`` has an argument that neither this function nor ``TaskGroup`` knows.
     """
-    calling_file = sys._getframe(1).f_code.co_filename
-    pipeline = load_pipeline(source, base_folder=Path(calling_file).parent)
-    name = group_id or _name_of_source(pipeline, "group_id")
-    plans, values = plan_steps(pipeline), parameters or {}
-    task_overrides = StepOverrides(overrides or {}, plans)
-    group = TaskGroup(name, **group_kwargs)
-    params = group.dag.params
-    _refuse(
+    pipeline = load_pipeline(source, base_folder=Path(calling_file()).parent)
+    translation = _Translation(
         pipeline,
-        *_unsupported_steps(plans),
-        *wrong_values(pipeline, values),
-        *missing_values(pipeline, {*params, *values}, IN_A_GROUP),
-        *task_overrides.errors(),
-    )
-    defaults = {parameter.name: parameter.default for parameter in pipeline.parameters if parameter.name not in params}
-    _Tasks(
-        plans=plans,
-        settings=PipelineRunSettings(
-            pipeline,
-            pipeline_name or _pipeline_name(name),
-            _task_ids(plans, LOOP_RESULT, group.child_id),
-            role_arn,
-            {**defaults, **values},
-            _task_ids(_loops(plans), LOOP_ITEMS, group.child_id),
-        ),
+        airflow_id=group_id or _id_from_file(pipeline, "group_id"),
+        pipeline_name=pipeline_name,
+        values=parameters or {},
+        role_arn=role_arn,
         connection=AwsConnection(aws_conn_id, region_name),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
-        overrides=task_overrides,
+        overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
-    ).add_to({"task_group": group, "dag": group.dag})
+    )
+    with _clear_type_errors(pipeline_task_group, TaskGroup, group_kwargs):
+        group = TaskGroup(translation.airflow_id, **group_kwargs)
+    params = group.dag.params
+    translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
+    defaults = {parameter.name: parameter.default for parameter in pipeline.parameters if parameter.name not in params}
+    translation.add_tasks(
+        {"task_group": group, "dag": group.dag}, group.child_id, fixed_values={**defaults, **translation.values}
+    )
     return group
 
 
-@dataclass(frozen=True, slots=True)
-class _Tasks:
-    """The tasks of a pipeline, to be added to a DAG or to a group of one."""
+def calling_file() -> str:
+    """Return the file from which this package was called: a DAG file, or a module of the user's."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame = frame.f_back
+    return frame.f_code.co_filename
 
-    plans: tuple[StepPlan, ...]
-    settings: PipelineRunSettings
+
+@dataclass(frozen=True, slots=True)
+class _Translation:
+    """A loaded pipeline with the options of `pipeline_dag` or `pipeline_task_group`.
+
+    Attributes:
+        pipeline: The pipeline.
+        airflow_id: Id of the DAG or the group.
+        pipeline_name: The ``pipeline_name`` given, if any.
+        values: The ``parameters`` given.
+        role_arn: As in `pipeline_dag`.
+        connection: How steps reach AWS.
+        waiting: How steps wait for their jobs.
+        overrides: Airflow arguments for single tasks.
+        completed_with_failures: As in `pipeline_dag`.
+    """
+
+    pipeline: Pipeline
+    airflow_id: str
+    pipeline_name: str | None
+    values: Mapping[str, object]
+    role_arn: str | None
     connection: AwsConnection
     waiting: Waiting
     overrides: StepOverrides
-    completed_with_failures: str
+    completed_with_failures: RunState
 
-    def add_to(self, place: Mapping[str, Any]) -> None:
-        """Make the tasks and their edges; ``place`` holds the operators' arguments ``dag`` and ``task_group``."""
-        own_plans = [plan for plan in self.plans if plan.body_of is None]
-        last = {
-            plan.step.name: self.make_task(plan, plan.step.name, **place)
-            for plan in own_plans
-            if plan.step.type != _LOOP
-        }
-        first = dict(last)
-        for plan in _loops(own_plans):
-            loop = self._loop(plan).add_to(place)
-            first |= {plan.step.name: loop.items, **loop.body}
-            last[plan.step.name] = loop.result
-        for plan in self.plans:
-            upstream = [last[name] for name in self._upstream_names(plan)]
-            if upstream:
-                first[plan.step.name].set_upstream(upstream)
-        if any(needs_gate(plan) for plan in own_plans):
-            status = PipelineStatusOperator(
-                task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
-                plans=own_plans,
-                settings=self.settings,
-                completed_with_failures=self.completed_with_failures,
-                **place,
-            )
-            status.set_upstream(list(last.values()))
+    def check(self, *errors: DefinitionError) -> None:
+        """Raise all errors of the pipeline and its options, and those given, at once.
 
-    def make_task(
-        self, plan: StepPlan, task_id: str, operator: type[StepOperator] | None = None, **given: Any
-    ) -> StepOperator:
-        """Make a task of a step, with the user's arguments for it; what is given here wins."""
-        connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
-        return (operator or step_operator(plan.step.type))(
-            task_id=task_id,
-            plan=plan,
-            settings=self.settings,
-            connection=connection,
-            waiting=waiting,
-            **{**arguments, **given},
-        )
-
-    def _upstream_names(self, plan: StepPlan) -> list[str]:
-        """Return the steps that a step's task has edges from; inside a ForEach, those outside that need one.
-
-        The ForEach waits for what its body waits for, unless body steps want different outcomes of the same step:
-        then it starts in any, and each of them looks for itself.
+        Raises:
+            InvalidDefinitionError: There is at least one.
         """
-        if plan.body_of is None:
-            return [edge.upstream for edge in plan.edges]
-        loop = next(other for other in self.plans if other.step.name == plan.body_of)
-        weaker = {edge.upstream for edge in loop.edges if edge.trigger is not Trigger.COMPLETED}
-        return [edge.upstream for edge in plan.edges if edge.upstream in weaker]
+        _refuse(
+            self.pipeline,
+            *_unsupported_steps(self.pipeline),
+            *wrong_values(self.pipeline, self.values),
+            *errors,
+            *self.overrides.errors(),
+        )
 
-    def _loop(self, plan: StepPlan) -> Loop:
-        # A DAG file pays only for what its own steps need.
-        from airflow_sm_pipelines.translation.loop_group import Loop  # noqa: PLC0415
+    def add_tasks(
+        self, place: Place, child_id: Callable[[str], str] = str, fixed_values: Mapping[str, object] | None = None
+    ) -> None:
+        """Add the tasks and their edges to a DAG or a task group.
 
-        _, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
-        return Loop(
-            plan=plan,
-            body=[body for body in self.plans if body.body_of == plan.step.name],
-            settings=self.settings,
-            make_task=self.make_task,
-            deferrable=waiting.deferrable,
-            arguments=arguments,
+        Args:
+            place: The DAG or task group.
+            child_id: Return the task id of a name in that place.
+            fixed_values: Values of pipeline parameters that no DAG run can change.
+        """
+        plans = self.pipeline.plans
+        settings = PipelineRunSettings(
+            self.pipeline,
+            self.pipeline_name or _sagemaker_name(self.airflow_id),
+            task_ids(plans, LOOP_RESULT, child_id),
+            self.role_arn,
+            fixed_values or {},
+            task_ids(loops(plans), LOOP_ITEMS, child_id),
+        )
+        StepTasks(plans, settings, self.connection, self.waiting, self.overrides, self.completed_with_failures).add_to(
+            place
         )
 
 
-def _loops(plans: Iterable[StepPlan]) -> list[StepPlan]:
-    return [plan for plan in plans if plan.step.type == _LOOP]
+def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
+    """Return the pipeline's DAG without its tasks and parameters."""
+    if schedule is not None:
+        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
+        dag_kwargs.setdefault("start_date", _EARLIEST_START)
+    # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
+    dag_kwargs.setdefault("max_active_tasks", max(16, most_at_once(pipeline.plans)))
+    with _clear_type_errors(pipeline_dag, DAG, dag_kwargs):
+        dag = DAG(dag_id, schedule=schedule, **dag_kwargs)
+    # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
+    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
+    return dag
 
 
-def _task_ids(
-    plans: Iterable[StepPlan], task_of_loop: str, child_id: Callable[[str], str] = lambda name: name
-) -> dict[str, str]:
-    """Return the task id of each step; of a ForEach, which is a group, that of one of the group's tasks."""
-    return {
-        plan.step.name: child_id(plan.step.name) + (f".{task_of_loop}" if plan.step.type == _LOOP else "")
-        for plan in plans
-    }
+@contextmanager
+def _clear_type_errors(ours: Callable[..., object], airflows: type, arguments: Mapping[str, object]) -> Iterator[None]:
+    """Name the public function and the nearest argument in the error about an argument that does not exist.
 
+    Args:
+        ours: The function that was called.
+        airflows: The class of Airflow that was given the arguments which are not ours.
+        arguments: These arguments.
+    """
+    try:
+        yield
+    except TypeError as error:
+        from inspect import signature
 
-def _most_at_once(plans: Sequence[StepPlan]) -> int:
-    """Return how many steps can be ready at the same time; those of a loop's body once per open iteration."""
-    limits = {plan.step.name: cast("int", plan.step.arguments["MaxConcurrency"]) for plan in _loops(plans)}
-    return sum(limits[plan.body_of] if plan.body_of else 1 for plan in plans)
+        known = {*signature(ours).parameters, *signature(airflows).parameters}
+        for name in sorted(arguments.keys() - known):
+            message = f"{ours.__name__}() got an unexpected keyword argument {name!r}"
+            raise TypeError("; ".join(filter(None, (message, did_you_mean(name, known))))) from error
+        raise
 
 
 def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:
@@ -310,26 +292,29 @@ def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:
         raise InvalidDefinitionError(pipeline.source, errors)
 
 
-def _name_of_source(pipeline: Pipeline, argument: str) -> str:
+def _id_from_file(pipeline: Pipeline, argument: str) -> str:
     if pipeline.source.startswith("<"):
-        _refuse(pipeline, DefinitionError("", "a definition that is not a file has no name", f"pass {argument}=..."))
+        _refuse(
+            pipeline,
+            DefinitionError("", f"{argument} is required when the definition is not a file", f"pass {argument}=..."),
+        )
     return Path(pipeline.source).stem
 
 
-def _pipeline_name(airflow_id: str) -> str:
+def _sagemaker_name(airflow_id: str) -> str:
     """Return an Airflow id as SageMaker names things: letters, digits and inner hyphens (CreatePipeline)."""
     return re.sub(r"[^A-Za-z0-9]+", "-", airflow_id).strip("-") or "pipeline"
 
 
-def _unsupported_steps(plans: tuple[StepPlan, ...]) -> list[DefinitionError]:
+def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
     return [
         UnsupportedStepTypeError(
-            f"{plan.step.path}.Type",
-            f"step {plan.step.name} is of type {plan.step.type}, which this version cannot run",
-            f"it runs {', '.join(sorted(STEP_OPERATORS))}",
+            f"{step.path}.Type",
+            f"step {step.name}: the step type {step.type} is not supported",
+            f"supported types: {', '.join(sorted(CATALOG))}",
         )
-        for plan in plans
-        if plan.step.type not in STEP_OPERATORS
+        for step in pipeline.steps
+        if step.type not in CATALOG
     ]
 
 
@@ -337,9 +322,3 @@ def _documentation(pipeline: Pipeline) -> str:
     """Describe where the DAG comes from; the digest makes Airflow see changes of a definition as a new version."""
     steps = f"{len(pipeline.steps)} step{'' if len(pipeline.steps) == 1 else 's'}"
     return f"SageMaker pipeline definition `{Path(pipeline.source).name}`, {steps}.\n\nsha256 `{pipeline.digest}`"
-
-
-def _free_id(wanted: str, taken: Mapping[str, Any]) -> str:
-    while wanted in taken:
-        wanted += "_"
-    return wanted

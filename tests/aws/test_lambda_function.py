@@ -11,6 +11,7 @@ import pytest
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError, invoke
+from airflow_sm_pipelines.aws.requests.messages import invocation
 
 
 class FakeLambda:
@@ -39,7 +40,9 @@ def log_result(text: str) -> str:
 def test_the_event_is_sent_as_it_is_and_the_answer_is_waited_for(event: Any) -> None:
     client = FakeLambda(answered(b'{"x": 1}', LogResult=log_result("START\nhé\nEND\n")))
 
-    answer = invoke(client, "arn:aws:lambda:eu-west-1:123456789012:function:f:prod", event, {"token": "t", "try": "2"})
+    answer = invoke(
+        client, invocation("arn:aws:lambda:eu-west-1:123456789012:function:f:prod", event, {"token": "t", "try": "2"})
+    )
 
     [request] = client.requests
     assert json.loads(request.pop("Payload")) == event
@@ -54,7 +57,7 @@ def test_the_event_is_sent_as_it_is_and_the_answer_is_waited_for(event: Any) -> 
 
 
 def test_a_function_that_returns_nothing_returned_null() -> None:
-    assert invoke(FakeLambda(answered(b"")), "f", {}, {}).value() is None
+    assert invoke(FakeLambda(answered(b"")), invocation("f", {}, {})).value() is None
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_a_function_that_returns_nothing_returned_null() -> None:
     ],
 )
 def test_a_function_error_has_type_and_message(payload: bytes, reason: str) -> None:
-    answer = invoke(FakeLambda(answered(payload, FunctionError="Unhandled")), "f", {}, {})
+    answer = invoke(FakeLambda(answered(payload, FunctionError="Unhandled")), invocation("f", {}, {}))
 
     assert answer.error == "Unhandled"
     assert answer.failure() == reason
@@ -89,7 +92,7 @@ def test_a_function_error_has_type_and_message(payload: bytes, reason: str) -> N
 )
 def test_a_refusal_says_that_the_function_was_not_run(client_error: Any, code: str, status: int, kind: str) -> None:
     with pytest.raises(CallRefusedError) as caught:
-        invoke(FakeLambda(client_error(code, "no", status)), "f", {}, {})
+        invoke(FakeLambda(client_error(code, "no", status)), invocation("f", {}, {}))
 
     assert not isinstance(caught.value, LostAnswerError)
     assert (caught.value.code, caught.value.exception_type) == (code, kind)
@@ -109,7 +112,7 @@ def test_every_error_of_the_service_before_a_start_is_known() -> None:
 @pytest.mark.parametrize("code", ["ServiceException", "InternalFailure", "503"])
 def test_an_internal_error_leaves_open_whether_the_function_ran(client_error: Any, code: str) -> None:
     with pytest.raises(LostAnswerError) as caught:
-        invoke(FakeLambda(client_error(code, "oops", 500)), "f", {}, {})
+        invoke(FakeLambda(client_error(code, "oops", 500)), invocation("f", {}, {}))
 
     assert caught.value.exception_type == "Step.SERVICE_FAULT"
 
@@ -135,7 +138,7 @@ def test_a_connection_that_breaks_after_the_request_leaves_it_open() -> None:
         _broken_body(),
     ):
         with pytest.raises(LostAnswerError) as caught:
-            invoke(FakeLambda(failure), "f", {}, {})
+            invoke(FakeLambda(failure), invocation("f", {}, {}))
         assert caught.value.exception_type == "Step.SERVICE_FAULT"
 
 
@@ -150,6 +153,6 @@ def test_a_request_that_never_left_did_not_run_the_function() -> None:
         (exceptions.ParamValidationError(report="x"), None),
     ):
         with pytest.raises(CallRefusedError) as caught:
-            invoke(FakeLambda(failure), "f", {}, {})
+            invoke(FakeLambda(failure), invocation("f", {}, {}))
         assert not isinstance(caught.value, LostAnswerError)
         assert caught.value.exception_type == kind

@@ -21,7 +21,7 @@ from airflow_sm_pipelines.callbacks.attempts import CallbackBook, answer_key, to
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, digest_of
 from airflow_sm_pipelines.callbacks.step import CallbackStep
 from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger
-from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import (
     StepError,
@@ -180,7 +180,7 @@ def make_sensor(definition: Any, connection: Any, context: Any) -> Callable[...,
         parameters = [{"Name": "Number", "Type": "Integer", "DefaultValue": 5}, {"Name": "Url", "Type": "String"}]
         pipeline = load_pipeline(definition(step, Parameters=parameters))
         context["params"] = {"Number": 5, "Url": URL}
-        return FakeSensor(plan_steps(pipeline)[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
+        return FakeSensor(pipeline.plans[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
 
     return make
 
@@ -412,7 +412,7 @@ def test_a_failure_is_the_steps_failure_and_closes_the_attempt(make_sensor: Any,
 @pytest.mark.parametrize(
     ("outputs", "complaint"),
     [
-        ({"approved": "true"}, "the declared output 'rows' did not come back"),
+        ({"approved": "true"}, "the declared output 'rows' was not returned"),
         ({"approved": "true", "rows": "12", "row": "1"}, "it has 'row', and the step declares 'approved', 'rows'"),
         ({"approved": "true", "rows": "a dozen"}, "'rows' is declared as Integer"),
     ],

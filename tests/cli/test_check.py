@@ -33,7 +33,7 @@ def test_warnings_do_not_fail(file, capsys):
     assert capsys.readouterr().out == (
         "warned.json: ok: 1 step, 1 warning\n"
         "  warning: Steps[0].CacheConfig\n"
-        "      caching is on, and nothing says how old a result may be\n"
+        "      caching is enabled without a maximum age of results\n"
         "      -> add ExpireAfter, e.g. 30d\n"
     )
 
@@ -56,6 +56,15 @@ def test_every_error_of_every_file(file, capsys):
     )
 
 
+@pytest.mark.parametrize("name", ["text", "human"])
+def test_text_is_the_default_and_was_once_called_human(file, capsys, name):
+    name_of_file = file("warned.json", WARNED)
+    assert main(["check", name_of_file]) == 0
+    default = capsys.readouterr().out
+    assert main(["check", "--format", name, name_of_file]) == 0
+    assert capsys.readouterr().out == default
+
+
 def test_json_format(file, capsys):
     assert main(["check", "--format", "json", file("bad.json", BAD), file("warned.json", WARNED)]) == 1
     captured = capsys.readouterr()
@@ -75,7 +84,7 @@ def test_json_format(file, capsys):
             "warnings": [
                 {
                     "path": "Steps[0].CacheConfig",
-                    "message": "caching is on, and nothing says how old a result may be",
+                    "message": "caching is enabled without a maximum age of results",
                     "hint": "add ExpireAfter, e.g. 30d",
                 }
             ],
@@ -95,4 +104,4 @@ def test_a_file_name_that_starts_with_a_brace_is_a_file(file, capsys):
 def test_text_that_no_terminal_can_show(file, capfd):
     half = {"Steps": [{"Name": "\ud800", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}]}
     assert main(["check", file("half.json", half)]) == 1
-    assert "is no step name" in capfd.readouterr().out
+    assert "is not a valid step name" in capfd.readouterr().out

@@ -7,6 +7,7 @@ import argparse
 import pytest
 
 from airflow_sm_pipelines.cli import demo
+from airflow_sm_pipelines.demo import run
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -37,8 +38,8 @@ def test_the_limit_is_a_number() -> None:
 def test_a_missing_package_is_named_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = demo.find_spec
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "sklearn" else found(name))
+    found = run.find_spec
+    monkeypatch.setattr(run, "find_spec", lambda name: None if name == "sklearn" else found(name))
     assert demo.run(parse()) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -138,7 +138,7 @@ def test_a_module_that_cannot_be_imported(write, capsys, content, message):
 def test_an_invalid_definition_is_written_and_its_errors_are_told(write, tmp_path, capsys):
     write("sdk_module.py", "class P:\n    def definition(self):\n        return '{\"Steps\": []}'\np = P()")
     assert main(["export", "sdk_module:p", "-o", "p.json"]) == 1
-    assert "a pipeline has at least one step" in capsys.readouterr().err
+    assert "a pipeline needs at least one step" in capsys.readouterr().err
     assert (tmp_path / "p.json").exists()
 
 

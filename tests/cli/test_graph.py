@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.cli.main import main
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
 
 
 def step(name, **members):
@@ -44,7 +43,7 @@ DEFINITION = {
 
 @pytest.fixture
 def plans():
-    return plan_steps(load_pipeline(DEFINITION))
+    return load_pipeline(DEFINITION).plans
 
 
 def test_text_shows_running_order_branches_and_loops(plans):
@@ -137,4 +136,4 @@ def test_broken_definition(tmp_path, capsys):
     assert main(["graph", str(file)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "Steps: a pipeline has at least one step" in captured.err
+    assert "Steps: a pipeline needs at least one step" in captured.err

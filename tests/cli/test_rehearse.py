@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.cli import rehearse
 from airflow_sm_pipelines.cli.main import main
-from airflow_sm_pipelines.cli.rehearse import OutcomeError, chosen_outcomes
-from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.rehearsal.run import RefusedDefinitionError, RehearsalResult
+from airflow_sm_pipelines.errors import RehearsalError
+from airflow_sm_pipelines.rehearsal import rehearsals
+from airflow_sm_pipelines.rehearsal.run import RehearsalResult
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
 
 ABALONE = str(Path(__file__).parents[1] / "golden" / "v2_abalone_full.json")
@@ -32,7 +31,7 @@ def rehearsed(monkeypatch):
         plans.append(plan)
         return RESULT
 
-    monkeypatch.setattr(rehearse, "rehearse", note)
+    monkeypatch.setattr(rehearsals, "run_plan", note)
     return plans
 
 
@@ -66,14 +65,6 @@ def test_a_wrong_name_is_wrong_usage_with_a_near_miss(rehearsed, capsys, argumen
     assert main(["rehearse", ABALONE, *arguments]) == 2
     assert message in capsys.readouterr().err
     assert rehearsed == []
-
-
-def test_what_is_deployed_cannot_be_stopped():
-    pipeline = load_pipeline(Path(ABALONE).with_name("v2_endpoint_ic_lineage.json"))
-    assert chosen_outcomes(pipeline, ["Endpoint=failed:no disk"])["Endpoint"] == Outcome(failure_reason="no disk")
-    for step in ("Endpoint", "InferenceComponent"):
-        with pytest.raises(OutcomeError, match=f"step {step} is of type {step}, which cannot be stopped"):
-            chosen_outcomes(pipeline, [f"{step}=stopped"])
 
 
 def test_the_report_says_of_each_step_how_it_ended_and_what_is_synthetic(rehearsed, capsys):
@@ -110,8 +101,8 @@ def test_sigterm_ends_a_rehearsal_in_order(monkeypatch):
             ended.append("airflow")
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(rehearse, "RehearsalAirflow", Airflow)
-    monkeypatch.setattr(rehearse, "rehearse", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(rehearsals, "RehearsalAirflow", Airflow)
+    monkeypatch.setattr(rehearsals, "run_plan", lambda *_: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(SystemExit) as caught:
         main(["rehearse", ABALONE])
     assert caught.value.code == 143
@@ -138,9 +129,9 @@ def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys
 
 def test_a_refused_definition_is_told_as_the_translator_tells_it(monkeypatch, capsys):
     def refuse(plan, airflow):
-        raise RefusedDefinitionError("step Wait is of type Callback")
+        raise RehearsalError("step Wait is of type Callback")
 
-    monkeypatch.setattr(rehearse, "rehearse", refuse)
+    monkeypatch.setattr(rehearsals, "run_plan", refuse)
     assert main(["rehearse", ABALONE]) == 1
     assert capsys.readouterr().err == "sm-pipelines rehearse: step Wait is of type Callback\n"
 

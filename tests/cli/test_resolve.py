@@ -212,7 +212,7 @@ def test_every_error_is_listed_and_its_expression_kept(resolve):
             "Std:JsonGet of 'mse' in Steps.Eval.PropertyFiles.Report: the value has no member 'mse'; its members are"
             " 'rmse' (did you mean `rmse`?)",
         ),
-        (get("Parameters.N"), {"parameters": {"N": "x"}}, "parameter N takes a whole number, not the string 'x'"),
+        (get("Parameters.N"), {"parameters": {"N": "x"}}, "parameter N must be an integer, not the string 'x'"),
     ],
 )
 def test_what_is_missing_and_what_was_there(resolve, expression, scope, message):
@@ -241,7 +241,7 @@ def test_comparison_without_an_answer(resolve):
     assert steps["Gate"]["outcome"] is None
     [error] = steps["Gate"]["errors"]
     assert error["path"] == "Steps[0].Arguments.Conditions[1]"
-    assert "not a number (the number 1) with a string" in error["message"]
+    assert "not a number (the number 1) and a string" in error["message"]
 
 
 def test_operand_without_a_value_leaves_the_outcome_open(resolve):
@@ -267,7 +267,7 @@ def test_names_that_the_definition_does_not_have_are_noted(resolve):
         ("[]", "expected a scope (an object), found an empty list"),
         ({"step": {}}, "did you mean `steps`?"),
         ({"steps": []}, "s.json: steps: expected an object, found an empty list"),
-        ('{"steps": {"A": 1, "A": 2}}', "steps: a key appears more than once in one object: 'A'"),
+        ('{"steps": {"A": 1, "A": 2}}', "steps: duplicate key in an object: 'A'"),
     ],
 )
 def test_faulty_scope(write, capsys, scope, message):
@@ -284,7 +284,7 @@ def test_unreadable_files(write, capsys):
     assert main(["resolve", "nope.json", "--scope", scope]) == 1
     assert capsys.readouterr().err == "nope.json: cannot be read: No such file or directory\n"
     assert main(["resolve", write("bad.json", {"Steps": []}), "--scope", scope]) == 1
-    assert "a pipeline has at least one step" in capsys.readouterr().err
+    assert "a pipeline needs at least one step" in capsys.readouterr().err
 
 
 def test_text(write, capsys):

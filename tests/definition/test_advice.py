@@ -33,7 +33,7 @@ def test_join_without_its_key(warned, step):
         "Steps[0].Arguments.HyperParameters.x",
         "Steps[1].FunctionArn",
     ]
-    assert "is read as a Join" in found["Steps[1].FunctionArn"]
+    assert "is treated as a Std:Join" in found["Steps[1].FunctionArn"]
 
 
 def test_no_join_in_a_payload(warned, step):
@@ -51,7 +51,7 @@ def gate(step, uri, **members):
 
 def test_json_get_of_s3_without_an_edge(warned, step):
     found = warned(gate(step, "s3://b/r.json"), step("A"))
-    assert "name the writing step in DependsOn" in found["Steps[0].Arguments.Conditions[0].LeftValue"]
+    assert "add the writing step to DependsOn" in found["Steps[0].Arguments.Conditions[0].LeftValue"]
 
 
 def test_json_get_of_s3_with_an_edge(warned, step):
@@ -65,7 +65,7 @@ def test_waiting_for_both_branches(warned, step):
     outer = step("Outer", "Condition", {"IfSteps": [inner], "ElseSteps": [step("B")]})
     found = warned(outer, step("X", DependsOn=["A", "B"]), step("Y", DependsOn=["A", "Inner"]))
     assert list(found) == ["Steps[1]"]
-    assert "never runs: it waits for A and B, which stand in different branches of Outer" in found["Steps[1]"]
+    assert "never runs: it waits for A and B, which are in different branches of Outer" in found["Steps[1]"]
 
 
 def test_any_outcome_of_both_branches_is_not_said_to_be_impossible(warned, step):
@@ -87,14 +87,14 @@ def test_steps_without_a_role(warned):
     assert not warned(training("A", RoleArn="r"), {"Name": "M", "Type": "Model", "Arguments": {}})
     found = warned(training("A", RoleArn="r"), training("B"), training("C"))
     assert list(found) == ["Steps[1].Arguments"]
-    assert "B names no RoleArn, nor do 1 more: such a step takes the role of the DAG" in str(found)
+    assert "no RoleArn in B and 1 more: such steps use the role_arn of the DAG" in str(found)
 
 
 @pytest.mark.parametrize("text", ["${RoleArn}", "arn:{{ role }}"])
 def test_placeholder_that_was_not_rendered(warned, step, text):
     found = warned(step("A", "Training", {"RoleArn": text}), step("B", "Training", {"RoleArn": text}))
     assert list(found) == ["Steps[0].Arguments.RoleArn"]
-    assert "there are 2 such places" in found["Steps[0].Arguments.RoleArn"]
+    assert "(2 such places)" in found["Steps[0].Arguments.RoleArn"]
 
 
 def test_braces_in_free_text_are_no_placeholders(warned, step):

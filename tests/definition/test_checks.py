@@ -13,7 +13,7 @@ def test_step_names_are_unique_across_branches(faults, step):
     condition = step("C", "Condition", {"IfSteps": [step("A")]})
     found = faults(step("A"), condition)
     assert list(found) == ["Steps[1].Arguments.IfSteps[0].Name"]
-    assert "another step has the name 'A', at Steps[0].Name" in str(found)
+    assert "duplicate step name 'A', first used at Steps[0].Name" in str(found)
 
 
 def test_names_that_differ_in_case_or_hyphens_are_different(load, step):
@@ -46,7 +46,7 @@ def test_property_file_names_an_output_of_its_step(faults, step):
 def test_property_file_has_all_its_members(faults, step, member):
     file = {name: value for name, value in FILE.items() if name != member}
     found = faults(step("A", "Processing", OUTPUTS, PropertyFiles=[file]))
-    assert f"a property file lacks '{member}'" in found["Steps[0].PropertyFiles[0]"]
+    assert f"a property file requires '{member}'" in found["Steps[0].PropertyFiles[0]"]
 
 
 FUNCTION = {
@@ -66,7 +66,7 @@ CACHED = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
 def test_a_step_of_a_function_is_not_cached(faults, load, step):
     found = faults(step("F", "Training", FUNCTION, **CACHED))
     assert list(found) == ["Steps[0].CacheConfig"]
-    assert "F is a function with @step, and such steps cannot be cached | leave CacheConfig out" in str(found)
+    assert "F is an @step function; these cannot be cached | remove CacheConfig" in str(found)
     assert load(step("F", "Training", FUNCTION), step("G", "Training", FUNCTION, CacheConfig={"Enabled": False}))
 
 
@@ -98,7 +98,7 @@ def test_depends_on_itself(faults, step):
 
 def test_nothing_depends_on_a_fail_step(faults, step):
     found = faults(step("F", "Fail"), step("A", DependsOn=[{"Step": "F", "Trigger": "Failed"}]))
-    assert "F is a Fail step, always the last" in found["Steps[1].DependsOn[0]"]
+    assert "F is a Fail step; no step can wait for it or refer to it" in found["Steps[1].DependsOn[0]"]
 
 
 def test_depends_on_a_condition_or_a_step_of_a_branch_is_allowed(load, step):
@@ -109,7 +109,10 @@ def test_depends_on_a_condition_or_a_step_of_a_branch_is_allowed(load, step):
 def test_one_step_waits_for_another_with_one_trigger(faults, load, step):
     assert load(step("A"), step("B", DependsOn=["A", "A"]))
     found = faults(step("A"), step("B", DependsOn=["A", {"Step": "A", "Trigger": "Failed"}]))
-    assert "waits for A to be Completed and to be Failed" in found["Steps[1].DependsOn[1]"]
+    assert (
+        "DependsOn names A with two triggers, Completed and Failed | use one entry with the trigger Any"
+        in found["Steps[1].DependsOn[1]"]
+    )
 
 
 def test_cleanup_names_steps_that_exist(faults, step):
@@ -132,13 +135,13 @@ def test_a_body_step_cannot_wait_for_its_own_loop(faults, step):
 def test_a_loop_body_has_no_condition_no_fail_and_no_loop(faults, step, type_):
     inner = step("B", type_, {"ForEachBody": [step("Z")]} if type_ == "ForEach" else None)
     found = faults(step("L", "ForEach", {"ForEachBody": [inner]}))
-    assert f"a {type_} step cannot stand in the body" in found["Steps[0].Arguments.ForEachBody[0].Type"]
+    assert f"a {type_} step is not allowed in the body" in found["Steps[0].Arguments.ForEachBody[0].Type"]
 
 
 def test_no_step_is_named_like_an_iteration_of_a_body_step(faults, load, step):
     loop = step("L", "ForEach", {"ForEachBody": [step("B")]})
     assert load(loop, step("B-x"), step("A-1"))
-    assert "the iterations of the loop step 'B' are called" in faults(loop, step("B-12"))["Steps[1].Name"]
+    assert "'B-12' is reserved for an iteration of the loop step 'B'" in faults(loop, step("B-12"))["Steps[1].Name"]
 
 
 def test_cycle_names_its_steps(faults, step):
@@ -149,9 +152,7 @@ def test_cycle_names_its_steps(faults, step):
         step("C", DependsOn=["B"], OutputParameters=[{"OutputName": "o"}]),
         step("D", DependsOn=["C"]),
     )
-    assert found == {
-        "Steps[1]": "these steps wait for each other: A -> C -> B -> A | each waits for the one after the arrow\n"
-    }
+    assert found == {"Steps[1]": "circular dependency: A -> C -> B -> A | each step waits for the next one\n"}
 
 
 def test_every_cycle_is_found(faults, step):
@@ -173,7 +174,7 @@ def test_a_condition_that_waits_for_a_step_of_its_own_branch_is_a_cycle(faults, 
 
 def test_a_loop_whose_body_waits_for_what_waits_for_the_loop_is_a_cycle(faults, step):
     loop = step("L", "ForEach", {"ForEachBody": [step("B", DependsOn=["A"])]})
-    assert "wait for each other" in faults(loop, step("A", DependsOn=["L"]))["Steps[0]"]
+    assert "circular dependency" in faults(loop, step("A", DependsOn=["L"]))["Steps[0]"]
 
 
 def test_warnings_are_offered_for_valid_pipelines(load, step):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.conditions import IncomparableError, condition_faults, evaluate_conditions
-from airflow_sm_pipelines.definition.expressions import EvaluationError
+from airflow_sm_pipelines.definition.conditions import condition_faults, evaluate_conditions
+from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 
 
 class Execution:
@@ -82,7 +82,8 @@ def test_the_message_says_both_values_and_types():
     with pytest.raises(IncomparableError) as caught:
         evaluate_conditions([compare("Equals", 3, "3")], Execution())
     assert str(caught.value) == (
-        "Conditions[0]: Equals compares values of one type, not a number (the number 3) with a string (the string '3')"
+        "Conditions[0]: Equals requires values of the same type, not a number (the number 3) and a string (the string"
+        " '3')"
     )
 
 
@@ -103,7 +104,7 @@ def test_an_operand_without_a_value_is_named_by_its_place():
 
 @pytest.mark.parametrize(("left", "right"), [(True, False), (None, None)])
 def test_ordering_values_without_an_order_fails(left, right):
-    with pytest.raises(IncomparableError, match="GreaterThan orders numbers or strings"):
+    with pytest.raises(IncomparableError, match="GreaterThan requires numbers or strings"):
         evaluate_conditions([compare("GreaterThan", left, right)], Execution())
 
 
@@ -199,13 +200,13 @@ def test_only_an_outcome_is_lenient():
         ([compare("ConditionEquals", 1, 1)], (0, "Type"), "did you mean `Equals`?"),
         ([compare("NotEquals", 1, 1)], (0, "Type"), '"Type": "Not"'),
         ([{"Type": "NotIn", "QueryValue": 1, "Values": []}], (0, "Type"), '"Type": "In"'),
-        ([{"Type": "Equals", "LeftValue": 1}], (0,), "Equals lacks 'RightValue'"),
+        ([{"Type": "Equals", "LeftValue": 1}], (0,), "Equals requires 'RightValue'"),
         ([{**TRUE, "leftValue": 1}], (0, "leftValue"), "did you mean `LeftValue`?"),
         ([{"Type": "In", "QueryValue": 1, "Values": get("Parameters.L")}], (0, "Values"), "expected a list"),
         ([{"Type": "In", "QueryValue": 1, "Values": [[1]]}], (0, "Values", 0), "found a list of 1"),
         ([{"Type": "Not", "Condition": [TRUE]}], (0, "Condition"), "expected one condition"),
         ([{"Type": "Or", "Conditions": TRUE}], (0, "Conditions"), "expected a list"),
-        ([{"Type": "Or", "Conditions": [TRUE, {"Type": "Not"}]}], (0, "Conditions", 1), "Not lacks 'Condition'"),
+        ([{"Type": "Or", "Conditions": [TRUE, {"Type": "Not"}]}], (0, "Conditions", 1), "Not requires 'Condition'"),
         ([compare("Equals", {"a": 1}, 1)], (0, "LeftValue"), "found an object with 'a'"),
     ],
 )

@@ -8,12 +8,11 @@ import pytest
 
 from airflow_sm_pipelines.definition.expressions import (
     DEEPEST_NESTING,
-    EvaluationError,
-    ExpressionSyntaxError,
     evaluate,
     references,
     scan,
 )
+from airflow_sm_pipelines.errors import EvaluationError, ExpressionSyntaxError
 
 
 class Execution:
@@ -155,7 +154,10 @@ def test_expressions_are_replaced_wherever_a_value_stands_and_nothing_else_chang
             " its members are 'mse', 'n', 'ok' (did you mean `mse`?)",
         ),
         ({"a": join("x", get("Parameters.List"))}, "a: Std:Join: cannot join a list of 1"),
-        ({"a": join("x", get("Parameters.Nothing"))}, "a: Parameters.Nothing: is null, which is no value"),
+        (
+            {"a": join("x", get("Parameters.Nothing"))},
+            "a: Parameters.Nothing: is null, which does not count as a value",
+        ),
         (
             {"a": join("x", join(get("Steps.Train.Nope")))},
             "a: Steps.Train.Nope: the value has no member 'Nope'; its members are 'ModelArtifacts', 'MaxDepth'",
@@ -164,7 +166,7 @@ def test_expressions_are_replaced_wherever_a_value_stands_and_nothing_else_chang
             {"Std:JsonGet": {"S3Uri": get("Parameters.Rows"), "Path": "a"}},
             "S3Uri of Std:JsonGet: must be a string, but is the number 10",
         ),
-        (get("Steps.Eval.PropertyFiles.Report"), "stands only as PropertyFile of a Std:JsonGet"),
+        (get("Steps.Eval.PropertyFiles.Report"), "is only allowed as PropertyFile of a Std:JsonGet"),
     ],
 )
 def test_reference_to_nothing_names_the_place_the_reference_and_what_was_there(value, message):

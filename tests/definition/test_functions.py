@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_sm_pipelines.definition.functions import Join, JsonGet, is_expression, parse_expression
-from airflow_sm_pipelines.definition.references import ExpressionSyntaxError, Reference
+from airflow_sm_pipelines.definition.references import Reference
+from airflow_sm_pipelines.errors import ExpressionSyntaxError
 
 PROPERTY_FILE = {"Get": "Steps.E.PropertyFiles.R"}
 
@@ -70,7 +71,7 @@ def test_json_get_of_an_s3_uri():
     ("value", "message", "member"),
     [
         ({"Get": 5}, "Get takes the text of a reference, not the number 5", ("Get",)),
-        ({"Get": "Nope.X"}, "refers to nothing", ("Get",)),
+        ({"Get": "Nope.X"}, "is not a known reference", ("Get",)),
         ({"Std:Join": []}, "Std:Join takes an object, not an empty list", ("Std:Join",)),
         ({"Std:Join": {"On": "/"}}, "takes exactly the members 'On', 'Values'", ("Std:Join",)),
         ({"Std:Join": {"On": {"Get": "Parameters.X"}, "Values": []}}, "On takes a literal string", ("Std:Join", "On")),
@@ -81,7 +82,7 @@ def test_json_get_of_an_s3_uri():
             "Path takes a literal string",
             ("Std:JsonGet", "Path"),
         ),
-        ({"Std:JsonGet": {"PropertyFile": PROPERTY_FILE, "Path": "a["}}, "cannot be read", ("Std:JsonGet", "Path")),
+        ({"Std:JsonGet": {"PropertyFile": PROPERTY_FILE, "Path": "a["}}, "is malformed at", ("Std:JsonGet", "Path")),
         (
             {"Std:JsonGet": {"PropertyFile": {"Get": "Steps.E.ModelName"}, "Path": "a"}},
             "not `Steps.E.ModelName`",

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.cli.graph import as_json
 from airflow_sm_pipelines.definition.checks import warnings
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.preview.graph import as_json
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 DEFINITIONS = sorted(file for file in GOLDEN.glob("*.json") if not file.name.endswith(".graph.json"))
@@ -22,7 +21,7 @@ def test_there_are_golden_definitions():
 
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.stem)
 def test_graph(file):
-    graph = as_json(plan_steps(load_pipeline(file)))
+    graph = as_json(load_pipeline(file).plans)
     assert json.loads(graph) == json.loads(file.with_suffix(".graph.json").read_text())
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.graph import Branch, Edge, Trigger, plan_steps
+from airflow_sm_pipelines.definition.graph import Branch, Edge, Trigger
 
 
 def get(text):
@@ -14,7 +14,7 @@ def edges(load):
     """Return step -> its edges as text: ``A``, ``A:Failed``, ``C?if``."""
 
     def of(*steps, **members):
-        return {plan.step.name: [text_of(edge) for edge in plan.edges] for plan in plan_steps(load(*steps, **members))}
+        return {plan.step.name: [text_of(edge) for edge in plan.edges] for plan in load(*steps, **members).plans}
 
     return of
 
@@ -30,7 +30,7 @@ OUT = [{"OutputName": "o"}]
 
 def test_plans_come_in_document_order(load, step):
     condition = step("C", "Condition", {"IfSteps": [step("B")]})
-    plans = plan_steps(load(step("Z"), condition, step("A")))
+    plans = load(step("Z"), condition, step("A")).plans
     assert [plan.step.name for plan in plans] == ["Z", "C", "B", "A"]
 
 
@@ -95,11 +95,11 @@ def test_branch_edge_is_completed_whatever_depends_on_says(edges, step):
 
 def test_branch_lists_hold_direct_members_only(load, step):
     inner = step("Inner", "Condition", {"IfSteps": [step("Deep")]})
-    plans = plan_steps(load(step("Outer", "Condition", {"IfSteps": [step("A"), inner], "ElseSteps": [step("B")]})))
+    plans = load(step("Outer", "Condition", {"IfSteps": [step("A"), inner], "ElseSteps": [step("B")]})).plans
     outer, _, inner_plan, deep, _ = plans
-    assert (outer.if_steps, outer.else_steps, outer.branch) == (("A", "Inner"), ("B",), None)
-    assert (inner_plan.if_steps, inner_plan.branch) == (("Deep",), Branch("Outer", "if"))
-    assert deep.branch == Branch("Inner", "if")
+    assert (outer.if_steps, outer.else_steps, outer.step.branch) == (("A", "Inner"), ("B",), None)
+    assert (inner_plan.if_steps, inner_plan.step.branch) == (("Deep",), Branch("Outer", "if"))
+    assert deep.step.branch == Branch("Inner", "if")
     assert deep.edges == (Edge("Inner", Trigger.COMPLETED, "if"),)
 
 
@@ -121,9 +121,9 @@ def test_a_loop_waits_for_what_its_body_waits_for_outside(edges, load, step):
     assert found["L"] == ["List", "Other", "Out"]
     assert found["First"] == ["Out"]
     assert found["Second"] == ["First", "Other"]
-    plans = {plan.step.name: plan for plan in plan_steps(load(loop, *others))}
+    plans = {plan.step.name: plan for plan in load(loop, *others).plans}
     assert plans["L"].body_steps == ("First", "Second")
-    assert plans["Second"].body_of == "L"
+    assert plans["Second"].step.body_of == "L"
 
 
 def test_a_loop_starts_in_any_outcome_when_its_body_steps_want_different_ones(edges, step):

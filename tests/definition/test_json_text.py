@@ -30,19 +30,19 @@ def test_malformed_json_is_refused_with_line_and_column():
 
 def test_a_key_that_appears_twice_is_a_fault_at_its_object():
     assert faults_of('{"Steps": [{"Name": "A", "Type": "x", "Name": "B"}], "d": {"a": 1, "a": {"b": NaN}}}') == [
-        ("Steps[0]", "a key appears more than once in one object: 'Name'; readers differ on which one counts"),
-        ("d", "a key appears more than once in one object: 'a'; readers differ on which one counts"),
-        ("d.a.b", "NaN is not JSON; a number is finite"),
+        ("Steps[0]", "duplicate key in an object: 'Name'; JSON parsers disagree on which value counts"),
+        ("d", "duplicate key in an object: 'a'; JSON parsers disagree on which value counts"),
+        ("d.a.b", "NaN is not valid JSON: numbers must be finite"),
     ]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_not_a_number_is_a_fault_at_its_place(number):
-    assert faults_of(f'{{"a": [1, {number}]}}') == [("a[1]", f"{number} is not JSON; a number is finite")]
+    assert faults_of(f'{{"a": [1, {number}]}}') == [("a[1]", f"{number} is not valid JSON: numbers must be finite")]
 
 
 def test_a_number_beyond_a_double_is_a_fault():
-    assert faults_of('{"a": 1e999}') == [("a", "the number 1e999 is too large for JSON readers")]
+    assert faults_of('{"a": 1e999}') == [("a", "the number 1e999 is out of range")]
 
 
 def test_a_number_of_too_many_digits_is_a_fault():
@@ -55,7 +55,7 @@ def test_deep_nesting_is_a_fault_and_no_recursion():
 
 def test_text_inside_another_document_keeps_its_path():
     assert faults_of('{"a": NaN}', "PipelineDefinition") == [
-        ("PipelineDefinition.a", "NaN is not JSON; a number is finite")
+        ("PipelineDefinition.a", "NaN is not valid JSON: numbers must be finite")
     ]
 
 
@@ -68,8 +68,8 @@ def encode_faults(document):
 def test_python_values_that_are_no_json_are_faults_at_their_places():
     document = {"a": [1, datetime.date(2026, 1, 1)], "b": {"c": {1, 2}}}
     assert encode_faults(document) == [
-        ("a[1]", "not JSON: a Python date"),
-        ("b.c", "not JSON: a Python set"),
+        ("a[1]", "not JSON: found a Python date"),
+        ("b.c", "not JSON: found a Python set"),
     ]
 
 

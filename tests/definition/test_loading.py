@@ -77,7 +77,7 @@ def test_missing_file_is_an_os_error(tmp_path):
 def test_file_that_is_not_utf8(tmp_path):
     file = tmp_path / "p.json"
     file.write_bytes(b'{"a": "\xff"}')
-    assert "not UTF-8 text at byte 7" in str(refusal(file))
+    assert "invalid UTF-8 at byte 7" in str(refusal(file))
 
 
 def test_path_with_a_nul_character():
@@ -156,14 +156,15 @@ def test_definition_inside_a_request_an_answer_or_a_template(wrapped):
         (
             {"PipelineDefinition": {"PipelineDefinitionS3Location": {"Bucket": "b", "Key": "k"}}},
             "PipelineDefinition.PipelineDefinitionS3Location",
-            "s3://b/k; loading one uses no network (run `sm-pipelines export s3://b/k -o FILE`, and load the file)",
+            "s3://b/k; definitions are loaded without network access"
+            " (run `sm-pipelines export s3://b/k -o FILE` and load that file)",
         ),
         (
             {"PipelineDefinitionBody": {"Fn::Sub": "..."}},
             "PipelineDefinitionBody",
             "CloudFormation function 'Fn::Sub' is resolved only when the stack is deployed",
         ),
-        ({"PipelineDefinitionBody": {}}, "", "a pipeline definition lacks 'Steps'"),
+        ({"PipelineDefinitionBody": {}}, "", "a pipeline definition requires 'Steps'"),
         ({"PipelineDefinitionBody": {"Ref": "Body"}}, "PipelineDefinitionBody", "function 'Ref'"),
         ({"Resources": {}}, "Resources", "this one has none"),
         ({**DEFINITION, "Resources": {}}, "Resources", "a pipeline definition has no member 'Resources'"),
@@ -194,7 +195,7 @@ def test_sdk_pipeline_object_is_refused_and_the_cure_named():
 
     message = str(refusal(Pipeline()))
     assert "Pipeline object of the SageMaker SDK" in message
-    assert "run `sm-pipelines export MODULE:NAME -o FILE`, and load the file" in message
+    assert "run `sm-pipelines export MODULE:NAME -o FILE` and load that file" in message
 
 
 @pytest.mark.parametrize("document", ["{}", '{"a": 1}', '{"Steps": 1}', '{"Steps": []}', '{"Steps": [1]}'])

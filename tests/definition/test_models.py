@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from airflow_sm_pipelines.definition.models import MISSING, Parameter, ParameterValueError
+from airflow_sm_pipelines.definition.models import MISSING, Parameter
+from airflow_sm_pipelines.errors import ParameterValueError
 
 
 @pytest.mark.parametrize(
@@ -60,14 +61,14 @@ def test_start_values_arrive_as_strings_or_typed(type_, given, value):
     ],
 )
 def test_value_of_another_type_is_refused(type_, given):
-    with pytest.raises(ParameterValueError, match="parameter P takes"):
+    with pytest.raises(ParameterValueError, match="parameter P must be"):
         Parameter("P", type_).coerce(given)
 
 
 def test_enumeration():
     parameter = Parameter("Env", enum_values=("dev", "prod"))
     assert parameter.coerce("prod") == "prod"
-    with pytest.raises(ParameterValueError, match=r"parameter Env takes one of 'dev', 'prod', not the string 'test'"):
+    with pytest.raises(ParameterValueError, match=r"parameter Env must be one of 'dev', 'prod', not the string 'test'"):
         parameter.coerce("test")
 
 

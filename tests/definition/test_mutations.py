@@ -10,16 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_sm_pipelines.cli.graph import as_json, as_mermaid, as_text
-from airflow_sm_pipelines.cli.plan import plan_step
-from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition.advice import warnings
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.paths import PathSyntaxError, parse_path
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+from airflow_sm_pipelines.definition.paths import parse_path
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PathSyntaxError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
-from airflow_sm_pipelines.preview.placeholders import KnownValues
+from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
+from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
+from airflow_sm_pipelines.preview.planned_calls import planned_calls
+from airflow_sm_pipelines.preview.resolve import resolve_steps
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 DOCUMENTS = [
@@ -84,15 +83,15 @@ def use(document):
         pipeline = load_pipeline(document)
     except InvalidDefinitionError as refused:
         return refused
-    plans = plan_steps(pipeline)
+    plans = pipeline.plans
     assert len(plans) == len(pipeline.steps)
     assert as_text(plans)
     assert as_mermaid(plans)
     assert as_json(plans)
     assert isinstance(warnings(pipeline), tuple)
-    known = KnownValues(pipeline, {})
+    known = PlaceholderScope(pipeline, {})
     for plan in plans:
-        json.dumps(plan_step(plan, known).requests)
+        json.dumps([call.request for call in planned_calls(plan.step, pipeline, known).calls], default=bytes.decode)
     assert len(resolve_steps(pipeline, GivenScope(pipeline, GivenValues()))) == len(plans)
     return None
 

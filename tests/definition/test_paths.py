@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 
 from airflow_sm_pipelines.definition.paths import (
-    MissingMemberError,
-    PathSyntaxError,
     format_path,
     look_up,
     look_up_json,
     parse_path,
 )
+from airflow_sm_pipelines.errors import MissingMemberError, PathSyntaxError
 
 
 @pytest.mark.parametrize(
@@ -110,7 +109,7 @@ def test_lists_are_keyed_by_name_inside_an_iteration_too():
         ("ProcessingOutputConfig.Outputs[2]", "`ProcessingOutputConfig.Outputs` has no element [2]; it is a list of 2"),
         (
             "ProcessingJobStatus.Reason",
-            "`ProcessingJobStatus` has no member 'Reason'; it is the string 'Completed', which holds no JSON object or"
+            "`ProcessingJobStatus` has no member 'Reason'; it is the string 'Completed', which is not a JSON object or"
             " list",
         ),
         (

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError
 from airflow_sm_pipelines.definition.models import PropertyFile, Step
 from airflow_sm_pipelines.definition.property_files import property_file_uri
+from airflow_sm_pipelines.errors import EvaluationError
 
 STEP = Step("Evaluate", "Processing", {}, property_files=(PropertyFile("Report", "out", "nested/report.json"),))
 

@@ -42,11 +42,11 @@ def test_a_step_cannot_refer_to_itself(fault):
 
 
 def test_nothing_refers_to_a_fail_step(fault, step):
-    assert "always the last" in fault("Steps.F.ErrorMessage", step("F", "Fail"))
+    assert "no step can wait for it or refer to it" in fault("Steps.F.ErrorMessage", step("F", "Fail"))
 
 
 def test_a_step_without_a_property_is_no_value(fault, step):
-    assert "names no property of the step" in fault("Steps.Train", step("Train", "Training"))
+    assert "does not name a property of the step" in fault("Steps.Train", step("Train", "Training"))
 
 
 def test_properties_of_aws_calls_are_not_the_languages_business(accepted, step):
@@ -72,7 +72,9 @@ def test_output_parameters_are_declared(fault, accepted, step, type_):
     target = step("T", type_, OutputParameters=[{"OutputName": "name with space", "OutputType": "Float"}])
     accepted("Steps.T.OutputParameters['name with space']", target)
     assert "did you mean `name with space`?" in fault("Steps.T.OutputParameters['name_with_space']", target)
-    assert "names no output parameter; it declares 'name with space'" in fault("Steps.T.OutputParameters", target)
+    assert "does not name an output parameter; it declares 'name with space'" in fault(
+        "Steps.T.OutputParameters", target
+    )
     assert "it declares none" in fault("Steps.T.OutputParameters['x']", step("T", type_))
 
 
@@ -133,7 +135,7 @@ def test_job_name_variables_stand_in_the_step_that_creates_the_job(accepted, var
 
 @pytest.mark.parametrize(("variable", "type_"), [("TrainingJobName", "Processing"), ("ProcessingJobName", "Lambda")])
 def test_job_name_variables_stand_nowhere_else(fault, variable, type_):
-    assert f"a {type_} step creates no such job" in fault(f"Execution.{variable}", type_=type_)
+    assert f"a {type_} step, which creates no such job" in fault(f"Execution.{variable}", type_=type_)
 
 
 def test_experiment_reference_needs_an_experiment(fault, accepted):
@@ -143,7 +145,7 @@ def test_experiment_reference_needs_an_experiment(fault, accepted):
 
 
 def test_current_item_stands_in_a_loop_body_only(fault, load, step):
-    assert "outside the body of a ForEach" in fault("ForEach.CurrentItem.name")
+    assert "is only allowed in the body of a ForEach" in fault("ForEach.CurrentItem.name")
     assert load(step("L", "ForEach", {"ForEachBody": [step("B", arguments={"x": get("ForEach.CurrentItem")})]}))
 
 
@@ -152,7 +154,7 @@ def loop(step, *body, **arguments):
 
 
 def test_iteration_output_stands_in_the_selector_of_its_loop_only(fault, faults, load, step):
-    assert "stands only as Selector.Field" in fault("IterationOutput.B.OutputParameters['x']", step("B"))
+    assert "is only allowed as Selector.Field" in fault("IterationOutput.B.OutputParameters['x']", step("B"))
     body = step("Body")
     assert load(loop(step, body, Selector={"Pick": "MaxBy", "Field": get("IterationOutput.Body.x")}))
     found = faults(loop(step, body, Selector={"Pick": "MaxBy", "Field": get("IterationOutput.Bdy.x")}))
@@ -183,10 +185,10 @@ def test_a_loop_cannot_refer_to_its_own_body(faults, step):
     ("path", "message"),
     [
         ("IterationOutputs", "write [0] after IterationOutputs"),
-        ("IterationOutputs['0'].B.x", "names no iteration"),
-        ("IterationOutputs[0]", "names no step of the body of L: 'B'"),
+        ("IterationOutputs['0'].B.x", "does not name an iteration"),
+        ("IterationOutputs[0]", "does not name a step in the body of L; the steps are 'B'"),
         ("IterationOutputs[0].b.x", "did you mean `B`?"),
-        ("IterationOutputs[0].B", "names no property of B"),
+        ("IterationOutputs[0].B", "does not name a property of B"),
         ("Selected.x", "L has no Selector"),
         ("Items", "a ForEach step has no property 'Items'"),
     ],

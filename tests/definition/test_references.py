@@ -2,12 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.references import (
-    EXECUTION_VARIABLES,
-    ExpressionSyntaxError,
-    Namespace,
-    parse_reference,
-)
+from airflow_sm_pipelines.definition.references import EXECUTION_VARIABLES, Namespace, parse_reference
+from airflow_sm_pipelines.errors import ExpressionSyntaxError
 
 
 @pytest.mark.parametrize(
@@ -46,14 +42,14 @@ def test_there_are_eight_execution_variables():
     ("text", "message"),
     [
         ("Step.A.ModelName", "did you mean `Steps`?"),
-        ("", "refers to nothing that exists"),
-        ("zzz.x", "it starts with one of 'Parameters', 'Execution'"),
+        ("", "is not a known reference"),
+        ("zzz.x", "a reference starts with one of 'Parameters', 'Execution'"),
         ("Execution.PipelineNam", "did you mean `PipelineName`?"),
         ("Execution.PipelineName.x", "has no 'PipelineName.x'"),
         ("PipelineExperimentConfig.Experiment", "did you mean `ExperimentName`?"),
         ("Parameters.", "name of a parameter is missing"),
         ("Steps.", "name of a step is missing"),
-        ("Steps.A.b[", "cannot be read"),
+        ("Steps.A.b[", "is malformed at"),
         ("ForEach.Item", "only ForEach.CurrentItem"),
         ("Steps.A.PropertyFiles", "PropertyFiles.<name>"),
     ],

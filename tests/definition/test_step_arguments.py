@@ -6,14 +6,19 @@ import pytest
 @pytest.mark.parametrize(
     ("type_", "arguments", "path", "message"),
     [
-        ("Transform", {"ModelName": "m", "transformInput": {}}, "", "lacks 'TransformInput' | it has `transformInput`"),
-        ("Endpoint", {}, "", "the Arguments object of an Endpoint step lacks 'EndpointConfigName'"),
-        ("Training", {}, "", "the Arguments object of a Training step lacks 'OutputDataConfig'"),
-        ("Fail", {}, "", "lacks 'ErrorMessage'"),
+        (
+            "Transform",
+            {"ModelName": "m", "transformInput": {}},
+            "",
+            "requires 'TransformInput' | it has `transformInput`",
+        ),
+        ("Endpoint", {}, "", "the Arguments object of an Endpoint step requires 'EndpointConfigName'"),
+        ("Training", {}, "", "the Arguments object of a Training step requires 'OutputDataConfig'"),
+        ("Fail", {}, "", "requires 'ErrorMessage'"),
         ("Fail", {"ErrorMessage": 1}, ".ErrorMessage", "expected a string or an expression"),
         ("Fail", {"ErrorMessage": "x", "Cause": "y"}, ".Cause", "has no member 'Cause'"),
         ("Condition", {"conditions": []}, ".conditions", "did you mean `Conditions`?"),
-        ("Condition", {"Conditions": [{"Type": "Equals"}]}, ".Conditions[0]", "Equals lacks"),
+        ("Condition", {"Conditions": [{"Type": "Equals"}]}, ".Conditions[0]", "Equals requires"),
         ("Condition", {"Conditions": [], "IfSteps": {}}, ".IfSteps", "expected a list"),
         ("EMR", {"StepConfig": {}}, "", "exactly one of 'ClusterId', 'ClusterConfig'; this one has neither"),
         ("EMR", {"StepConfig": {}, "ClusterId": "j", "ClusterConfig": {}}, "", "this one has both"),
@@ -21,14 +26,14 @@ import pytest
             "EMR",
             {"StepConfig": {}, "ClusterConfig": {}, "ExecutionRoleArn": "arn"},
             ".ExecutionRoleArn",
-            "a runtime role is for a step on a running cluster",
+            "ExecutionRoleArn is for steps on a running cluster; it cannot be combined with ClusterConfig",
         ),
         *(
             (
                 "EMR",
                 {"StepConfig": {}, "ClusterConfig": {name: {}}},
                 f".ClusterConfig.{name}",
-                f"the cluster of an EMR step has no {name} of its own",
+                f"{name} is not allowed in the ClusterConfig of an EMR step",
             )
             for name in ("Name", "Steps", "AutoTerminationPolicy")
         ),
@@ -37,15 +42,15 @@ import pytest
                 "EMR",
                 {"StepConfig": {}, "ClusterConfig": {"Instances": {name: False}}},
                 f".ClusterConfig.Instances.{name}",
-                f"an EMR step sets {name} itself",
+                f"{name} is not allowed in the Instances of an EMR step",
             )
             for name in ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
         ),
         ("EMRServerless", {"JobConfig": {}}, "", "exactly one of 'ApplicationId', 'ApplicationConfig'"),
         ("Lineage", {"Actions": {}}, ".Actions", "expected a list"),
-        ("Cleanup", {"Resources": {"S3": [{}]}}, ".Resources.S3[0]", "lacks 'StepName'"),
+        ("Cleanup", {"Resources": {"S3": [{}]}}, ".Resources.S3[0]", "requires 'StepName'"),
         ("Cleanup", {"Resources": {"EFS": []}}, ".Resources.EFS", "has no member 'EFS'"),
-        ("Cleanup", {"Resources": {}}, ".Resources", "lacks 'S3'"),
+        ("Cleanup", {"Resources": {}}, ".Resources", "requires 'S3'"),
         (
             "Cleanup",
             {"Resources": {"S3": [{"StepName": "B", "S3Uris": ["s3://b/x", 1]}]}},
@@ -66,9 +71,9 @@ def test_arguments_of_aws_requests_may_have_any_further_member(load, step):
 @pytest.mark.parametrize(
     ("outputs", "path", "message"),
     [
-        ([{"OutputType": "String"}], "[0]", "lacks 'OutputName'"),
+        ([{"OutputType": "String"}], "[0]", "requires 'OutputName'"),
         ([{"OutputName": "a", "OutputType": "Number"}], "[0].OutputType", "'Integer'"),
-        ([{"OutputName": "a"}, {"OutputName": "a"}], "[1].OutputName", "another output 'a'"),
+        ([{"OutputName": "a"}, {"OutputName": "a"}], "[1].OutputName", "duplicate output name 'a'"),
         (["a"], "[0]", "expected an output parameter"),
         ({}, "", "expected a list"),
     ],
@@ -86,17 +91,21 @@ def loop(step, body=None, **arguments):
 @pytest.mark.parametrize(
     ("arguments", "path", "message"),
     [
-        ({"IterableItems": []}, ".IterableItems", "has 1 to 100 items"),
-        ({"IterableItems": ["x"] * 101}, ".IterableItems", "has 1 to 100 items"),
-        ({"IterableItems": [{"a": 1}]}, ".IterableItems[0]", "as a string that holds its JSON"),
+        ({"IterableItems": []}, ".IterableItems", "must have 1 to 100 items"),
+        ({"IterableItems": ["x"] * 101}, ".IterableItems", "must have 1 to 100 items"),
+        ({"IterableItems": [{"a": 1}]}, ".IterableItems[0]", "as a string that contains its JSON"),
         ({"IterableItems": "abc"}, ".IterableItems", "expected a list or an expression"),
         ({"MaxConcurrency": 0}, ".MaxConcurrency", "from 1 to 50"),
         ({"MaxConcurrency": 51}, ".MaxConcurrency", "from 1 to 50"),
         ({"Selector": {"Pick": "Max", "Field": {"Get": "IterationOutput.B.x"}}}, ".Selector.Pick", "'MaxBy', 'MinBy'"),
-        ({"Selector": {"Pick": "MaxBy"}}, ".Selector", "lacks 'Field'"),
+        ({"Selector": {"Pick": "MaxBy"}}, ".Selector", "requires 'Field'"),
         ({"Selector": {"Pick": "MaxBy", "Field": "B.x"}}, ".Selector.Field", "IterationOutput.<body step>"),
         ({"Selector": {"Pick": "MaxBy", "Field": {"Get": "Steps.B.x"}}}, ".Selector.Field", "found `Steps.B.x`"),
-        ({"Selector": {"Pick": "MaxBy", "Field": {"Get": "IterationOutput.B"}}}, ".Selector.Field", "names no output"),
+        (
+            {"Selector": {"Pick": "MaxBy", "Field": {"Get": "IterationOutput.B"}}},
+            ".Selector.Field",
+            "does not name an output",
+        ),
         ({"Body": []}, ".Body", "has no member 'Body'"),
     ],
 )
@@ -130,7 +139,7 @@ def test_a_join_without_its_key_is_data_in_a_payload_only(load, step):
 
 def test_a_join_without_its_key_is_checked_as_a_join_elsewhere(faults, step):
     value = {"On": "-", "Values": [{"more": 1}]}
-    assert "Std:Join joins text" in faults(step("A", "Training", {"x": value}))["Steps[0].Arguments.x.Values[0]"]
+    assert "Std:Join takes strings" in faults(step("A", "Training", {"x": value}))["Steps[0].Arguments.x.Values[0]"]
 
 
 def test_a_malformed_selector_field_is_one_fault(faults, step):

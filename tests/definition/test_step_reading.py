@@ -85,10 +85,10 @@ def test_a_payload_may_be_absent_or_null(load, step):
 @pytest.mark.parametrize(
     ("members", "path", "message"),
     [
-        ({"Name": "a b"}, ".Name", "DisplayName may hold any text"),
-        ({"Name": "a.b"}, ".Name", "is no step name"),
-        ({"Name": "é"}, ".Name", "is no step name"),
-        ({"Name": ""}, ".Name", "is no step name"),
+        ({"Name": "a b"}, ".Name", "DisplayName may contain any text"),
+        ({"Name": "a.b"}, ".Name", "is not a valid step name"),
+        ({"Name": "é"}, ".Name", "is not a valid step name"),
+        ({"Name": ""}, ".Name", "is not a valid step name"),
         ({"Name": "x" * 65}, ".Name", "1 to 64"),
         ({"Name": 5}, ".Name", "expected a string"),
         ({"Type": 5}, ".Type", "expected a string"),
@@ -98,7 +98,7 @@ def test_a_payload_may_be_absent_or_null(load, step):
         ({"DependsOn": "B"}, ".DependsOn", "expected a list, found the string 'B'"),
         ({"DependsOn": None}, ".DependsOn", "found null"),
         ({"DependsOn": [1]}, ".DependsOn[0]", "expected a dependency"),
-        ({"DependsOn": [{"Trigger": "Any"}]}, ".DependsOn[0]", "lacks 'Step'"),
+        ({"DependsOn": [{"Trigger": "Any"}]}, ".DependsOn[0]", "requires 'Step'"),
         ({"DependsOn": [{"Step": "B", "Trigger": "Finally"}]}, ".DependsOn[0].Trigger", "'Failed', 'Stopped', 'Any'"),
         ({"Arguments": []}, ".Arguments", "expected an object, found an empty list"),
         ({"Arguments": {"Get": "Parameters.P"}}, ".Arguments", "cannot be an expression as a whole"),
@@ -107,7 +107,7 @@ def test_a_payload_may_be_absent_or_null(load, step):
         ({"RetryPolicies": []}, ".RetryPolicies", "a Lambda step has no member 'RetryPolicies'"),
         ({"PropertyFiles": []}, ".PropertyFiles", "a Lambda step has no member 'PropertyFiles'"),
         ({"SkipCheck": True}, ".SkipCheck", "a Lambda step has no member 'SkipCheck'"),
-        ({"CacheConfig": {}}, ".CacheConfig", "a CacheConfig lacks 'Enabled'"),
+        ({"CacheConfig": {}}, ".CacheConfig", "a CacheConfig requires 'Enabled'"),
         ({"CacheConfig": {"Enabled": "true"}}, ".CacheConfig.Enabled", "expected true or false"),
         ({"CacheConfig": {"Enabled": {"Get": "Parameters.P"}}}, ".CacheConfig.Enabled", "expected true or false"),
     ],
@@ -132,7 +132,7 @@ def test_required_members(faults, step, type_, member):
     least = step("A", type_)
     least.pop(member, None)
     found = faults(least)
-    assert any(f"{type_} step lacks '{member}'" in message for message in found.values())
+    assert any(f"{type_} step requires '{member}'" in message for message in found.values())
 
 
 @pytest.mark.parametrize("type_", sorted(TYPES_WITHOUT_PUBLIC_SYNTAX))
@@ -142,7 +142,7 @@ def test_type_without_public_syntax_is_named(load, type_):
     [error] = caught.value.exceptions
     assert isinstance(error, UnsupportedStepTypeError)
     assert error.path == "Steps[0].Type"
-    assert error.message.startswith(f"the definition syntax of {type_} steps is not public")
+    assert error.message.startswith(f"{type_} steps are not supported: the API's metadata mentions them")
 
 
 def test_a_type_without_public_syntax_in_a_branch_is_refused_too(load):
@@ -187,13 +187,13 @@ def test_retry_policies_keep_their_order_and_both_spellings(load, step):
 @pytest.mark.parametrize(
     ("policy", "path", "message"),
     [
-        ({}, "", "a retry policy lacks 'ExceptionType'"),
+        ({}, "", "a retry policy requires 'ExceptionType'"),
         ({"ExceptionType": "Step.THROTTLING", "MaxAttempts": 1, "ExpireAfterMin": 1}, "", "not both"),
         ({"ExceptionType": "Step.THROTTLING", "MaxAttempts": 21}, ".MaxAttempts", "from 0 to 20"),
         ({"ExceptionType": "Step.THROTTLING", "ExpireAfterMin": 14401}, ".ExpireAfterMin", "from 0 to 14400"),
         ({"ExceptionType": "Step.THROTTLING", "IntervalSeconds": 43201}, ".IntervalSeconds", "from 0 to 43200"),
         ({"ExceptionType": "Step.THROTTLING", "IntervalSeconds": -1}, ".IntervalSeconds", "from 0"),
-        ({"ExceptionType": "Step.THROTTLING", "BackoffRate": -1}, ".BackoffRate", "not below 0"),
+        ({"ExceptionType": "Step.THROTTLING", "BackoffRate": -1}, ".BackoffRate", "of at least 0"),
         ({"ExceptionType": "Step.THROTTLING", "BackoffRate": True}, ".BackoffRate", "expected a number"),
         ({"ExceptionType": "Step.THROTLING"}, ".ExceptionType", "did you mean `Step.THROTTLING`?"),
         ({"ExceptionType": 5}, ".ExceptionType", "found the number 5"),
@@ -239,8 +239,8 @@ def test_malformed_expressions_are_faults_with_their_paths(faults, step):
 
 def test_a_dialect_of_lower_case_keys_is_refused_with_the_right_names(faults):
     found = faults({"name": "A", "type": "Processing", "arguments": {}})
-    assert found == {"Steps[0]": "a step lacks 'Name' | it has `name`\na step lacks 'Type' | it has `type`\n"}
+    assert found == {"Steps[0]": "a step requires 'Name' | it has `name`\na step requires 'Type' | it has `type`\n"}
 
 
 def test_a_step_without_a_type_is_one_fault(faults):
-    assert faults({"Name": "A", "Arguments": {}}) == {"Steps[0]": "a step lacks 'Type' | \n"}
+    assert faults({"Name": "A", "Arguments": {}}) == {"Steps[0]": "a step requires 'Type' | \n"}

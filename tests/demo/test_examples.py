@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.definition.advice import warnings
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.demo import examples
 from airflow_sm_pipelines.demo.examples import DIABETES, dags_folder, upload_scripts
 
@@ -50,7 +49,7 @@ def test_the_diabetes_definition_has_neither_errors_nor_warnings() -> None:
 
 
 def test_the_graph_of_the_diabetes_pipeline() -> None:
-    plans = {plan.step.name: plan for plan in plan_steps(DIABETES.load())}
+    plans = {plan.step.name: plan for plan in DIABETES.load().plans}
     assert {name: (plan.step.type, {edge.upstream for edge in plan.edges}) for name, plan in plans.items()} == {
         "Prepare": ("Processing", set()),
         "Train": ("Training", {"Prepare"}),

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import LostAnswerError, invoke
+from airflow_sm_pipelines.aws.requests.messages import invocation
 from airflow_sm_pipelines.execution import connection as connection_module
 from airflow_sm_pipelines.execution.connection import AwsConnection, UnusableConnectionError
 
@@ -220,7 +221,7 @@ def test_a_call_of_lambda_is_sent_once(answer: bytes, monkeypatch: pytest.Monkey
         uri = {"conn_type": "aws", "login": "key", "password": "secret", "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_SM_LAMBDA", json.dumps(uri))
         with pytest.raises(LostAnswerError):
-            invoke(AwsConnection("sm_lambda").client("lambda"), "f", {}, {})
+            invoke(AwsConnection("sm_lambda").client("lambda"), invocation("f", {}, {}))
         server.shutdown(socket.SHUT_RDWR)
     thread.join()
 

@@ -36,7 +36,7 @@ def passes(context: Any) -> Callable[..., bool]:
     """Whether a step with some edges passes the gate."""
 
     def ask(*edges: Edge) -> bool:
-        plan = StepPlan(Step("Notify", "Processing", {}), edges, None, None, (), (), ())
+        plan = StepPlan(Step("Notify", "Processing", {}), edges)
         try:
             pass_gate(plan, TASK_IDS, context)
         except AirflowSkipException:
@@ -125,7 +125,7 @@ def test_a_skipped_condition_of_a_nested_branch_holds_its_steps_back(passes: Any
 def test_the_skip_names_every_edge_that_does_not_hold(states: Any, context: Any) -> None:
     states.update({"group.Train": "success", "Check": "skipped"})
     edges = (after("Check", Trigger.ANY), after("Train", Trigger.FAILED))
-    plan = StepPlan(Step("Notify", "Processing", {}), edges, None, None, (), (), ())
+    plan = StepPlan(Step("Notify", "Processing", {}), edges)
 
     with pytest.raises(AirflowSkipException) as skipped:
         pass_gate(plan, TASK_IDS, context)
@@ -138,7 +138,7 @@ def test_the_skip_names_every_edge_that_does_not_hold(states: Any, context: Any)
 
 def branch_step() -> StepPlan:
     edge = Edge("Check", Trigger.COMPLETED, "if")
-    return StepPlan(Step("Deploy", "Processing", {}), (edge,), Branch("Check", "if"), None, (), (), ())
+    return StepPlan(Step("Deploy", "Processing", {}, branch=Branch("Check", "if")), (edge,))
 
 
 def test_a_step_of_a_branch_runs_when_its_condition_has_an_outcome(context: Any, ti: Any) -> None:
@@ -164,7 +164,7 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[int, str | None]]:
 
 
 def body_step(*edges: Edge) -> StepPlan:
-    return StepPlan(Step("Notify", "Processing", {}), edges, None, "Each", (), (), ())
+    return StepPlan(Step("Notify", "Processing", {}, body_of="Each"), edges)
 
 
 @pytest.mark.parametrize(("index", "runs"), [(0, False), (1, True), (2, False)])

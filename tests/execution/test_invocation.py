@@ -170,7 +170,7 @@ def test_a_failed_function_may_be_invoked_again(either: Worker) -> None:
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
-        ('{"other": 1}', "the declared output 'count' did not come back"),
+        ('{"other": 1}', "the declared output 'count' was not returned"),
         ('{"count": "many"}', "declared as Integer"),
         ("[1]", "must return an object .* but returned a list of 1"),
         ("", "must return an object .* but returned null"),

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.definition.expressions import EvaluationError, evaluate
+from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.errors import StepFailedError
+from airflow_sm_pipelines.errors import EvaluationError, StepFailedError
 from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 
@@ -91,7 +91,7 @@ def test_the_runs_value_replaces_the_default(make_scope: Any, context: Any) -> N
 def test_a_value_of_a_wrong_type_names_the_parameter(make_scope: Any, context: Any) -> None:
     context["params"] = {"Count": "many"}
 
-    with pytest.raises(EvaluationError, match=r"Parameters\.Count: parameter Count takes a whole number"):
+    with pytest.raises(EvaluationError, match=r"Parameters\.Count: parameter Count must be an integer"):
         make_scope().parameter("Count")
 
 
@@ -254,7 +254,7 @@ def test_a_busy_s3_is_no_missing_file_but_to_be_retried(make_scope: Any, s3: Any
     s3.documents[S3_REPORT] = client_error("SlowDown", "Please reduce your request rate.", 503)
 
     with (
-        pytest.raises(StepFailedError, match=r"^Step Deploy: Arguments: cannot be evaluated now: .*SlowDown") as caught,
+        pytest.raises(StepFailedError, match=r"^Step Deploy: cannot evaluate Arguments now: .*SlowDown") as caught,
         step_errors("Deploy", "Arguments"),
     ):
         make_scope().document(S3_REPORT)
@@ -322,8 +322,8 @@ def test_the_current_item_is_that_of_the_iteration(
     ("reference", "index", "reason"),
     [
         ("ForEach.CurrentItem.size", 2, "has no member 'size'; its members are"),
-        ("ForEach.CurrentItem.name", 0, "holds no JSON object"),
-        ("ForEach.CurrentItem", 4, "is null, which is no value"),
+        ("ForEach.CurrentItem.name", 0, "is not a JSON object"),
+        ("ForEach.CurrentItem", 4, "is null, which does not count as a value"),
     ],
 )
 def test_an_item_without_such_a_member_says_so(make_loop_scope: Any, reference: str, index: int, reason: str) -> None:
@@ -355,5 +355,5 @@ def test_outside_of_a_loop_there_is_no_current_item(make_scope: Any) -> None:
 
 
 def test_only_a_selector_has_iteration_outputs(make_scope: Any) -> None:
-    with pytest.raises(EvaluationError, match=r"stands only as Selector\.Field of a ForEach"):
+    with pytest.raises(EvaluationError, match=r"is only allowed as Selector\.Field of a ForEach"):
         make_scope().iteration_output("Process")

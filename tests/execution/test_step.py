@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import threading
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
-from airflow_sm_pipelines.definition.graph import StepPlan, plan_steps
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB, ResourceKind
+from airflow_sm_pipelines.aws.requests.jobs import job_calls
+from airflow_sm_pipelines.aws.requests.step_start import StepStart
+from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.errors import (
@@ -26,13 +27,14 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
     UndefinedReferenceError,
 )
-from airflow_sm_pipelines.execution import step as step_module
+from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import UnusableConnectionError
+from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobReference
-from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
-from airflow_sm_pipelines.execution.step import JobStep
+from airflow_sm_pipelines.execution.step import JobStep, JobTask
+from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.triggers import JobTrigger
 from airflow_sm_pipelines.execution.xcoms import read_properties, read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
@@ -45,45 +47,50 @@ class DeferredError(Exception):
         self.trigger, self.method_name, self.timeout = trigger, method_name, timeout
 
 
-class Killed(threading.Event):
-    """The event that ``on_kill`` sets: waiting for it takes no time here."""
+class Killed(KillSwitch):
+    """A kill switch that is waited for in no time."""
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[float] = []
-        self.set_at_wait: int | None = None
+        self.flipped_at_wait: int | None = None
 
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
         assert len(self.waits) < 500, "never ends"
-        return len(self.waits) == self.set_at_wait
+        return len(self.waits) == self.flipped_at_wait
 
 
 @dataclass
-class FakeTask:
-    """An operator, as far as `JobStep` needs one."""
+class Task:
+    """The task of a step, and what it shows."""
 
     plan: StepPlan
     settings: PipelineRunSettings
     connection: Any
-    request: Any = field(default_factory=lambda: UnresolvedRequest({}))
-    members: Any = None
+    kind: ResourceKind = PROCESSING_JOB
+    request: Any = None
     job: JobReference | None = None
-    killed: Any = field(default_factory=Killed)
+    killed: KillSwitch = field(default_factory=Killed)
     waiting: Waiting = field(default_factory=Waiting)
     execution_timeout: timedelta | None = None
-    kind: Any = PROCESSING_JOB
+    calls: Any = field(default=job_calls)
+    complete_properties: Any = field(default_factory=lambda: lambda _run, properties: properties)
 
-    def complete_request(self, request: dict[str, Any], client: Any) -> dict[str, Any]:
-        return request
-
-    def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
-        return {name: properties[name] for name in members if name in properties}
-
-    def complete_properties(self, properties: dict[str, Any], client: Any) -> dict[str, Any]:
-        return properties
-
-    log: Any = field(default_factory=lambda: logging.getLogger("step"))
+    def step(self, context: Any) -> JobStep:
+        """A try of the task."""
+        task = JobTask(
+            kind=self.kind,
+            calls=self.calls,
+            waiting=self.waiting,
+            defer=self.defer,
+            timeout=self.execution_timeout,
+            show_request=partial(setattr, self, "request"),
+            show_job=partial(setattr, self, "job"),
+            complete_properties=self.complete_properties,
+        )
+        log = logging.getLogger("step")
+        return JobStep(task, StepRun(self.plan, self.settings, self.connection, context, log, self.killed))
 
     def defer(self, *, trigger: JobTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:
         raise DeferredError(trigger, method_name, timeout)
@@ -93,7 +100,7 @@ class FakeTask:
 def make_task(definition: Any, processing_arguments: Any, connection: Any, context: Any) -> Any:
     """Make the task of a pipeline's only step; of the arguments, those given replace the usual ones."""
 
-    def make(parameters: dict[str, Any] | None = None, **arguments: Any) -> FakeTask:
+    def make(parameters: dict[str, Any] | None = None, **arguments: Any) -> Task:
         parameters = parameters or {}
         body = definition(
             {"Name": "Step", "Type": "Processing", "Arguments": {**processing_arguments, **arguments}},
@@ -101,7 +108,7 @@ def make_task(definition: Any, processing_arguments: Any, connection: Any, conte
         )
         context["params"] = parameters
         pipeline = load_pipeline(body)
-        return FakeTask(plan_steps(pipeline)[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
+        return Task(pipeline.plans[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
 
     return make
 
@@ -110,7 +117,7 @@ def make_task(definition: Any, processing_arguments: Any, connection: Any, conte
 def task_state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """What Airflow says about the task's state."""
     answer: dict[str, str | None] = {"state": "running"}
-    monkeypatch.setattr(step_module, "task_state", lambda *_: answer["state"])
+    monkeypatch.setattr(step_run, "task_state", lambda *_: answer["state"])
     return answer
 
 
@@ -125,7 +132,7 @@ def the_job(sagemaker: Any) -> dict[str, Any]:
 def test_a_step_creates_its_job_and_returns_its_properties(make_task: Any, context: Any, sagemaker: Any) -> None:
     task = make_task()
 
-    properties = JobStep(task, context).start()
+    properties = task.step(context).start()
 
     name = properties["ProcessingJobName"]
     assert properties["ProcessingJobStatus"] == "Completed"
@@ -145,7 +152,7 @@ def test_the_request_is_resolved_shaped_named_and_tagged(
         Tags=[{"Key": "team", "Value": "ml"}],
     )
 
-    JobStep(task, context).start()
+    task.step(context).start()
 
     (request,) = sagemaker.requests
     name, tags = request.pop("ProcessingJobName"), request.pop("Tags")
@@ -162,7 +169,7 @@ def test_the_request_is_resolved_shaped_named_and_tagged(
 def test_the_ui_shows_the_request_that_was_sent(make_task: Any, context: Any, sagemaker: Any) -> None:
     task = make_task()
 
-    JobStep(task, context).start()
+    task.step(context).start()
 
     assert task.request == sagemaker.requests[0]
 
@@ -186,7 +193,7 @@ def test_the_ui_shows_the_request_that_was_sent(make_task: Any, context: Any, sa
 def test_text_is_sent_as_it_is(make_task: Any, context: Any, sagemaker: Any, text: str) -> None:
     task = make_task({"Text": text}, Environment={"LITERAL": text, "PARAMETER": {"Get": "Parameters.Text"}})
 
-    JobStep(task, context).start()
+    task.step(context).start()
 
     assert sagemaker.requests[0]["Environment"] == {"LITERAL": text, "PARAMETER": text}
 
@@ -194,7 +201,7 @@ def test_text_is_sent_as_it_is(make_task: Any, context: Any, sagemaker: Any, tex
 def test_a_name_in_the_definition_is_a_prefix(make_task: Any, context: Any, sagemaker: Any) -> None:
     task = make_task({"Prefix": "nightly"}, ProcessingJobName={"Get": "Parameters.Prefix"})
 
-    JobStep(task, context).start()
+    task.step(context).start()
 
     assert sagemaker.requests[0]["ProcessingJobName"].startswith("nightly-")
 
@@ -205,7 +212,7 @@ def test_a_request_that_does_not_fit_names_step_argument_length_and_limit(
     task = make_task(Environment={"LONG": "x" * 257}, ProcessingInputs={"InputName": "x"})
 
     with pytest.raises(RequestError) as caught:
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert str(caught.value) == (
         "Step Step: the resolved request does not fit CreateProcessingJob:\n"
@@ -220,7 +227,7 @@ def test_a_reference_to_nothing_names_step_argument_and_reference(make_task: Any
     context["params"] = {}
 
     with pytest.raises(UndefinedReferenceError) as caught:
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert str(caught.value) == (
         "Step Step: Arguments: Environment.A: Parameters.Text: the DAG run has no such parameter"
@@ -237,7 +244,7 @@ def test_a_connection_that_cannot_be_used_fails_the_step_with_its_name(make_task
     task.connection = Unusable()
 
     with pytest.raises(StepFailedError) as caught:
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert str(caught.value) == "Step Step: no AWS region: Airflow connection 'aws_default' gives none"
     assert caught.value.exception_type is None
@@ -249,12 +256,12 @@ def test_a_connection_that_cannot_be_used_fails_the_step_with_its_name(make_task
 def test_a_new_try_adopts_the_job_and_shows_what_aws_was_given(make_task: Any, context: Any, sagemaker: Any) -> None:
     sagemaker.ending = None
     with pytest.raises(DeferredError):
-        JobStep(make_task(), context).start()
+        make_task().step(context).start()
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
     context["ti"].try_number = 2
     task = make_task()
 
-    properties = JobStep(task, context).start()
+    properties = task.step(context).start()
 
     assert len(sagemaker.requests) == 1
     sent = {key: value for key, value in sagemaker.requests[0].items() if key != "Tags"}
@@ -268,12 +275,12 @@ def test_an_adopted_job_of_a_worker_that_died_after_create_has_a_time(
     """The timeout of a job whose submission was not written down counts from its adoption."""
     sagemaker.ending = None
     with pytest.raises(DeferredError):
-        JobStep(make_task(), context).start()
+        make_task().step(context).start()
     store = context["task_state_store"]
     store.set(RECORD_KEY, {**store.get(RECORD_KEY), "submitted_at": ""})
 
     with pytest.raises(DeferredError):
-        JobStep(make_task(), context).start()
+        make_task().step(context).start()
 
     assert store.get(RECORD_KEY)["submitted_at"]
 
@@ -293,7 +300,7 @@ def test_a_short_job_never_defers(make_task: Any, context: Any, sagemaker: Any) 
         return False
 
     task.killed.wait = wait
-    assert JobStep(task, context).start()["ProcessingJobStatus"] == "Completed"
+    assert task.step(context).start()["ProcessingJobStatus"] == "Completed"
     assert sum(waited) < task.waiting.settle
 
 
@@ -302,7 +309,7 @@ def test_a_longer_job_defers_after_the_settle_time(make_task: Any, context: Any,
     task = make_task()
 
     with pytest.raises(DeferredError) as deferred:
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert 0 < sum(task.killed.waits) <= task.waiting.settle
     assert deferred.value.method_name == "resume"
@@ -321,7 +328,7 @@ def test_a_deferral_carries_what_is_left_of_the_timeout(make_task: Any, context:
     task.execution_timeout = timedelta(hours=1)
 
     with pytest.raises(DeferredError) as deferred:
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert timedelta(minutes=59) < deferred.value.timeout <= timedelta(hours=1)
 
@@ -339,7 +346,7 @@ def test_without_deferral_it_polls_in_the_worker(make_task: Any, context: Any, s
         return False
 
     task.killed.wait = wait
-    assert JobStep(task, context).start()["ProcessingJobStatus"] == "Completed"
+    assert task.step(context).start()["ProcessingJobStatus"] == "Completed"
     assert max(waited) == task.waiting.poll_interval
     assert len(waited) == 50
 
@@ -353,7 +360,7 @@ def test_airflows_own_timeout_stops_the_job(make_task: Any, context: Any, sagema
 
     task.killed.wait = wait
     with pytest.raises(StepTimeoutError, match="was stopped"):
-        JobStep(task, context).start()
+        task.step(context).start()
     assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
 
 
@@ -369,7 +376,7 @@ def test_a_timeout_while_the_job_is_created_stops_what_may_have_been_created(
 
     sagemaker.create_processing_job = create_too_slowly
     with pytest.raises(StepTimeoutError, match="was stopped"):
-        JobStep(make_task(), context).start()
+        make_task().step(context).start()
     assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
 
 
@@ -377,95 +384,95 @@ def test_a_timeout_while_the_job_is_created_stops_what_may_have_been_created(
 
 
 @pytest.fixture
-def deferred(make_task: Any, context: Any, sagemaker: Any) -> FakeTask:
+def deferred(make_task: Any, context: Any, sagemaker: Any) -> Task:
     """A task in the process that resumes it: it knows nothing but the state store."""
     sagemaker.ending = None
     with pytest.raises(DeferredError):
-        JobStep(make_task(), context).start()
+        make_task().step(context).start()
     return make_task()  # type: ignore[no-any-return]
 
 
-def test_a_resumed_step_asks_aws_and_not_the_event(deferred: FakeTask, context: Any, sagemaker: Any) -> None:
+def test_a_resumed_step_asks_aws_and_not_the_event(deferred: Task, context: Any, sagemaker: Any) -> None:
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
-    properties = JobStep(deferred, context).resume({"status": "Failed"})
+    properties = deferred.step(context).resume({"status": "Failed"})
 
     assert properties["ProcessingJobStatus"] == "Completed"
     assert deferred.job is not None
     assert deferred.request["ProcessingJobName"] == deferred.job.name
 
 
-def test_a_resumed_step_whose_job_still_runs_defers_again(deferred: FakeTask, context: Any) -> None:
+def test_a_resumed_step_whose_job_still_runs_defers_again(deferred: Task, context: Any) -> None:
     with pytest.raises(DeferredError):
-        JobStep(deferred, context).resume({"status": "Completed"})
+        deferred.step(context).resume({"status": "Completed"})
 
 
 def test_what_the_triggerer_could_not_see_is_logged(
-    deferred: FakeTask, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+    deferred: Task, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
-    JobStep(deferred, context).resume({"error": "DescribeProcessingJob: AccessDeniedException: no"})
+    deferred.step(context).resume({"error": "DescribeProcessingJob: AccessDeniedException: no"})
 
     assert "The triggerer could not look at" in caplog.text
     assert "AccessDeniedException: no" in caplog.text
 
 
-def test_a_deferral_whose_time_is_over_stops_the_job(deferred: FakeTask, context: Any, sagemaker: Any) -> None:
+def test_a_deferral_whose_time_is_over_stops_the_job(deferred: Task, context: Any, sagemaker: Any) -> None:
     deferred.execution_timeout = timedelta(microseconds=1)
 
     with pytest.raises(StepTimeoutError):
-        JobStep(deferred, context).resume({})
+        deferred.step(context).resume({})
     assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_a_timed_out_deferral_stops_the_job(deferred: FakeTask, context: Any, sagemaker: Any) -> None:
+def test_a_timed_out_deferral_stops_the_job(deferred: Task, context: Any, sagemaker: Any) -> None:
     with pytest.raises(StepTimeoutError):
-        JobStep(deferred, context).time_out()
+        deferred.step(context).time_out()
     assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
 
 
 def test_a_timed_out_deferral_whose_job_has_ended_takes_what_it_did(
-    deferred: FakeTask, context: Any, sagemaker: Any
+    deferred: Task, context: Any, sagemaker: Any
 ) -> None:
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
-    assert JobStep(deferred, context).time_out()["ProcessingJobStatus"] == "Completed"
+    assert deferred.step(context).time_out()["ProcessingJobStatus"] == "Completed"
     assert "StopProcessingJob" not in sagemaker.calls
 
 
 def test_retries_that_were_edited_during_a_deferral_do_not_lose_the_job(
-    deferred: FakeTask, context: Any, sagemaker: Any
+    deferred: Task, context: Any, sagemaker: Any
 ) -> None:
     context["ti"].task.retries += 1
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
-    assert JobStep(deferred, context).resume({})["ProcessingJobStatus"] == "Completed"
+    assert deferred.step(context).resume({})["ProcessingJobStatus"] == "Completed"
 
 
 def test_after_such_a_resume_a_dead_worker_loses_the_job_no_more(
-    deferred: FakeTask, make_task: Any, context: Any, sagemaker: Any
+    deferred: Task, make_task: Any, context: Any, sagemaker: Any
 ) -> None:
     context["ti"].task.retries += 1
     with pytest.raises(DeferredError):
-        JobStep(deferred, context).resume({})  # its job still runs
+        deferred.step(context).resume({})  # its job still runs
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
-    JobStep(make_task(), context).start()
+    make_task().step(context).start()
 
     assert len(sagemaker.requests) == 1
     assert "StopProcessingJob" not in sagemaker.calls
 
 
 @pytest.mark.parametrize("lost", ["record", "epoch"])
-def test_a_resume_without_its_record_says_what_to_do(deferred: FakeTask, context: Any, lost: str) -> None:
+def test_a_resume_without_its_record_says_what_to_do(deferred: Task, context: Any, lost: str) -> None:
     if lost == "record":
         context["task_state_store"].texts.clear()
     else:
         context["ti"].max_tries += 1
 
     with pytest.raises(StepError, match="clear the task to start it afresh, and run `sm-pipelines stop-orphans`"):
-        JobStep(deferred, context).resume({})
+        deferred.step(context).resume({})
 
 
 # -- the outcome -------------------------------------------------------------------------------------------------------
@@ -479,7 +486,7 @@ def test_a_failed_step_publishes_its_properties_and_how_it_ended(
     sagemaker.ending = {"ProcessingJobStatus": status, "FailureReason": "CapacityError: none left"}
 
     with pytest.raises(StepFailedError, match=f"ended {status}: CapacityError: none left") as caught:
-        JobStep(make_task(), context).start()
+        make_task().step(context).start()
 
     assert caught.value.exception_type == "SageMaker.CAPACITY_ERROR"
     assert read_properties(context, "Step")["FailureReason"] == "CapacityError: none left"
@@ -492,7 +499,7 @@ class NoLogs:
 
 
 def test_the_logs_of_a_successful_job_are_not_asked_for(make_task: Any, context: Any, connection: Any) -> None:
-    JobStep(make_task(), context).start()
+    make_task().step(context).start()
 
     assert connection.asked == ["sagemaker"]
 
@@ -507,10 +514,10 @@ def test_a_killed_worker_stops_the_job_of_a_task_that_was_ended_or_cleared(
     sagemaker.ending = None
     task_state["state"] = state
     task = make_task()
-    task.killed.set_at_wait = 2
+    task.killed.flipped_at_wait = 2
 
     with pytest.raises(StepError, match=rf"its task was ended \({state}\); its job was stopped") as caught:
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert not isinstance(caught.value, StepInterruptedError)
     assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
@@ -521,27 +528,27 @@ def test_a_killed_worker_leaves_the_job_of_a_running_task_to_the_next_try(
 ) -> None:
     sagemaker.ending = None
     task = make_task()
-    task.killed.set_at_wait = 2
+    task.killed.flipped_at_wait = 2
 
     with pytest.raises(StepInterruptedError, match="the worker was told to end; the job goes on"):
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert the_job(sagemaker)["ProcessingJobStatus"] == "InProgress"
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
-    assert JobStep(make_task(), context).start()["ProcessingJobStatus"] == "Completed"
+    assert make_task().step(context).start()["ProcessingJobStatus"] == "Completed"
     assert len(sagemaker.requests) == 1
 
 
 def test_a_worker_killed_while_it_waits_for_a_leftover_creates_nothing(
-    deferred: FakeTask, context: Any, sagemaker: Any, task_state: Any, monkeypatch: pytest.MonkeyPatch
+    deferred: Task, context: Any, sagemaker: Any, task_state: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context["ti"].max_tries += 4
     monkeypatch.setattr(sagemaker, "stop_processing_job", lambda **_: {})
     task_state["state"] = "failed"
-    deferred.killed.set_at_wait = 1
+    deferred.killed.flipped_at_wait = 1
 
     with pytest.raises(StepError, match=r"its task was ended \(failed\); it had created nothing"):
-        JobStep(deferred, context).start()
+        deferred.step(context).start()
 
     assert len(sagemaker.requests) == 1
 
@@ -555,11 +562,10 @@ def test_a_worker_killed_before_it_has_a_job_creates_none(
 ) -> None:
     task_state["state"] = state
     task = make_task()
-    task.killed = threading.Event()
-    task.killed.set()
+    task.killed.flip()
 
     with pytest.raises(StepError, match=says):
-        JobStep(task, context).start()
+        task.step(context).start()
 
     assert sagemaker.calls == []
 
@@ -576,7 +582,7 @@ def experiments(sagemaker: Any) -> list[tuple[str, ...]]:
     return made
 
 
-def with_experiment(task: FakeTask, config: Any) -> FakeTask:
+def with_experiment(task: Task, config: Any) -> Task:
     pipeline = dataclasses.replace(task.settings.pipeline, experiment_config=config)
     task.settings = dataclasses.replace(task.settings, pipeline=pipeline)
     return task
@@ -588,7 +594,7 @@ def test_a_job_belongs_to_the_experiment_of_the_pipeline_and_the_trial_of_the_ex
 ) -> None:
     task = with_experiment(make_task(), config)
 
-    JobStep(task, context).start()
+    task.step(context).start()
 
     trial = sagemaker.requests[0]["ExperimentConfig"]["TrialName"]
     assert sagemaker.requests[0]["ExperimentConfig"] == {
@@ -604,13 +610,13 @@ def test_the_definitions_own_display_name_stays(make_task: Any, context: Any, sa
     own = {"TrialComponentDisplayName": "Preprocessing"}
     task = with_experiment(make_task(ExperimentConfig=own), {"ExperimentName": "e", "TrialName": "t"})
 
-    JobStep(task, context).start()
+    task.step(context).start()
 
     assert sagemaker.requests[0]["ExperimentConfig"] == {"ExperimentName": "e", "TrialName": "t", **own}
 
 
 def test_without_experiments_nothing_is_made(make_task: Any, context: Any, sagemaker: Any, experiments: Any) -> None:
-    JobStep(with_experiment(make_task(), None), context).start()
+    with_experiment(make_task(), None).step(context).start()
 
     assert experiments == []
     assert "ExperimentConfig" not in sagemaker.requests[0]
@@ -626,33 +632,36 @@ def test_a_role_that_may_make_no_experiment_is_told_the_two_cures(
     with pytest.raises(
         StepFailedError, match=r"allow sagemaker:CreateExperiment .* or set PipelineExperimentConfig to"
     ):
-        JobStep(with_experiment(make_task(), MISSING), context).start()
+        with_experiment(make_task(), MISSING).step(context).start()
     assert sagemaker.requests == []
 
 
 # -- what a type adds --------------------------------------------------------------------------------------------------
 
 
-def with_members(task: FakeTask, **members: Any) -> FakeTask:
+def with_members(task: Task, **members: Any) -> Task:
     task.plan = dataclasses.replace(task.plan, step=dataclasses.replace(task.plan.step, members=members))
     return task
 
 
-def test_an_operator_can_resolve_the_members_of_its_type(
-    make_task: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_operator_can_resolve_the_members_of_its_type(make_task: Any, context: Any, sagemaker: Any) -> None:
     task = with_members(make_task({"Flag": "yes"}), SkipCheck={"Get": "Parameters.Flag"}, Group=None)
     seen: list[Any] = []
-    monkeypatch.setattr(task, "complete_request", lambda request, _: seen.append(task.members()) or request)
-    monkeypatch.setattr(task, "complete_properties", lambda properties, _: seen.append(task.members()) or properties)
 
-    JobStep(task, context).start()
+    def noting(start: StepStart) -> Any:
+        seen.append(start.members())
+        return job_calls(start)
+
+    task.calls = noting
+    task.complete_properties = lambda run, properties: seen.append(run.members()) or properties
+
+    task.step(context).start()
 
     assert seen == [{"SkipCheck": "yes", "Group": None}] * 2
 
 
 def test_members_that_nobody_asks_for_are_not_resolved(make_task: Any, context: Any) -> None:
-    assert JobStep(with_members(make_task(), SkipCheck={"Get": "Steps.Step.Never"}), context).start()
+    assert with_members(make_task(), SkipCheck={"Get": "Steps.Step.Never"}).step(context).start()
 
 
 @pytest.mark.parametrize("properties", [None, {"Calculated": "s3://bucket/new"}])
@@ -663,9 +672,9 @@ def test_a_step_that_did_not_succeed_though_its_job_did_publishes_what_it_says(
         raise StepFailedError("Step", "violations", properties=properties)
 
     task = make_task()
-    monkeypatch.setattr(task, "complete_properties", fail)
+    task.complete_properties = fail
     with pytest.raises(StepFailedError, match="violations"):
-        JobStep(task, context).start()
+        task.step(context).start()
 
     published = read_properties(context, "Step")
     assert published == (properties or {**published, "ProcessingJobStatus": "Completed"})

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines import pipeline_dag
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.errors import InvalidDefinitionError, StepFailedError, UndefinedReferenceError
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
@@ -276,10 +278,8 @@ def test_what_keeps_a_worker_from_aws_is_named_and_not_retried(
 def test_an_operation_that_the_installed_botocore_lacks_is_named_with_what_to_upgrade(
     try_definition: TryDefinition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_sm_pipelines.operators.processing import ProcessingOperator
-
-    newer = replace(ProcessingOperator.kind, create="CreateProcessingJobOf2030")
-    monkeypatch.setattr(ProcessingOperator, "kind", newer)
+    newer = replace(PROCESSING_JOB, create="CreateProcessingJobOf2030")
+    monkeypatch.setitem(CATALOG, "Processing", replace(CATALOG["Processing"], kind=newer))
 
     tried = try_definition(definition(processing("A")))
 

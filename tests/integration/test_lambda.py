@@ -133,7 +133,7 @@ def test_a_failing_function_fails_its_step_with_type_message_and_log(
     ("code", "message"),
     [
         ("import time\ndef handle(e, c): time.sleep(60)\n", "Task timed out after 1.00 seconds"),
-        ("def handle(e, c): return {'m': 1}\n", "the declared output 'n' did not come back (there is 'm')"),
+        ("def handle(e, c): return {'m': 1}\n", "the declared output 'n' was not returned (returned: 'm')"),
         ("def handle(e, c): return [1]\n", "but returned a list of 1"),
     ],
 )

@@ -13,12 +13,10 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.cli.main import main
-from airflow_sm_pipelines.cli.rehearse import prepare
-from airflow_sm_pipelines.cli.user_settings import without_user_settings
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, rehearse
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS
+from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, prepare
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
@@ -29,27 +27,24 @@ PSEUDO_FUNCTIONS = GOLDEN / "v2_pseudo_functions.json"
 CHECKS = GOLDEN / "v2_clarify_quality_checks.json"
 MSE = "AbaloneEval.EvaluationReport.regression_metrics.mse.value"
 FILES = [path for path in sorted(GOLDEN.glob("*.json")) if not path.name.endswith(".graph.json")]
-RUNNABLE = [path for path in FILES if {step.type for step in load_pipeline(path).steps} <= STEP_OPERATORS.keys()]
+RUNNABLE = [path for path in FILES if {step.type for step in load_pipeline(path).steps} <= CATALOG.keys()]
 
 Rehearsed = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def airflow() -> Iterator[RehearsalAirflow]:
+def rehearsals() -> Iterator[Rehearsals]:
     """One Airflow for all rehearsals of this module."""
-    with without_user_settings(), RehearsalAirflow() as airflow:
-        yield airflow
+    with Rehearsals() as rehearsals:
+        yield rehearsals
 
 
 @pytest.fixture
-def rehearsed(airflow: RehearsalAirflow) -> Rehearsed:
+def rehearsed(rehearsals: Rehearsals) -> Rehearsed:
     """Rehearses a file, and returns how it ended."""
 
-    def run(
-        file: Path, parameters: tuple[str, ...] = (), outcomes: tuple[str, ...] = (), values: tuple[str, ...] = ()
-    ) -> dict[str, Any]:
-        result = rehearse(prepare(load_pipeline(file), file, parameters, outcomes, values).plan, airflow)
-        return asdict(result)
+    def run(file: Path, **chosen: Any) -> dict[str, Any]:
+        return asdict(rehearsals.run(prepare(load_pipeline(file), file, **chosen).plan))
 
     return run
 
@@ -63,21 +58,21 @@ def test_all_reachable_steps_of_a_golden_definition_succeed(rehearsed: Rehearsed
 
 
 def test_a_branch_is_chosen_by_a_value(rehearsed: Rehearsed) -> None:
-    ended = rehearsed(ABALONE, values=(f"{MSE}=100",))
+    ended = rehearsed(ABALONE, values={MSE: 100})
     assert ended["tasks"]["AbaloneMSEFail"] == "failed"
     assert ended["tasks"]["AbaloneTransform"] == "skipped"
     assert list(ended["reasons"]) == ["AbaloneMSEFail"]
 
 
 def test_a_failure_is_chosen_by_an_outcome_and_not_retried(rehearsed: Rehearsed) -> None:
-    ended = rehearsed(ABALONE, outcomes=("AbaloneTrain=failed:InternalServerError: try again",))
+    ended = rehearsed(ABALONE, outcomes={"AbaloneTrain": "failed:InternalServerError: try again"})
     assert ended["state"] == "failed"
     assert "InternalServerError: try again" in ended["reasons"]["AbaloneTrain"]
     assert ended["tasks"]["AbaloneEval"] == "upstream_failed"
 
 
 def test_a_violation_is_found_on_request(rehearsed: Rehearsed) -> None:
-    ended = rehearsed(CHECKS, outcomes=("DataBiasCheckStep=violation",))
+    ended = rehearsed(CHECKS, outcomes={"DataBiasCheckStep": "violation"})
     assert ended["tasks"]["TrainAbaloneModel"] == "upstream_failed"
     assert ended["tasks"]["DataQualityCheckStep"] == "success"
     assert list(ended["reasons"]) == ["DataBiasCheckStep"]
@@ -85,13 +80,13 @@ def test_a_violation_is_found_on_request(rehearsed: Rehearsed) -> None:
 
 
 def test_a_violation_may_be_where_the_definition_allows_it(rehearsed: Rehearsed) -> None:
-    outcomes = ("DataQualityCheckStep=violation", "DataBiasCheckStep=violation")
-    ended = rehearsed(CHECKS, parameters=("FailOnViolation=false",), outcomes=outcomes)
+    outcomes = {"DataQualityCheckStep": "violation", "DataBiasCheckStep": "violation"}
+    ended = rehearsed(CHECKS, parameters={"FailOnViolation": False}, outcomes=outcomes)
     assert ended["state"] == "success"
 
 
 def test_a_stopped_job_is_no_success(rehearsed: Rehearsed) -> None:
-    ended = rehearsed(ABALONE, outcomes=("AbaloneProcess=stopped",))
+    ended = rehearsed(ABALONE, outcomes={"AbaloneProcess": "stopped"})
     assert ended["tasks"]["AbaloneProcess"] == "failed"
     assert "Stopped" in ended["reasons"]["AbaloneProcess"]
 
@@ -114,7 +109,7 @@ def test_the_command_runs_airflow_by_itself_and_reports() -> None:
 
 
 def test_what_aws_would_refuse_is_told_and_the_rehearsal_goes_on(rehearsed: Rehearsed) -> None:
-    ended = rehearsed(PSEUDO_FUNCTIONS, parameters=("MaxRows=1000",))
+    ended = rehearsed(PSEUDO_FUNCTIONS, parameters={"MaxRows": 1000})
     assert ended["state"] == "success"
     refusal = ended["refusals"][0]
     assert [one["step"] for one in ended["refusals"]] == ["Everything", "JsonGetInArgs"]

@@ -106,9 +106,9 @@ def test_a_lack_of_capacity_is_retried(task: Any, context: Any, api: Any) -> Non
 
 def test_a_killed_task_stops_its_job(task: Any, context: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_sm_pipelines.errors import StepError
-    from airflow_sm_pipelines.execution import step
+    from airflow_sm_pipelines.execution import step_run
 
-    monkeypatch.setattr(step, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     answer(api, described("InProgress"))
     api.add_response("describe_auto_ml_job", described("InProgress"), {JOB: ANY})
     api.add_response("stop_auto_ml_job", {}, {JOB: ANY})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +11,13 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 from jinja2 import Environment
 
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.errors import StepError, StepTimeoutError
-from airflow_sm_pipelines.execution import step
+from airflow_sm_pipelines.execution import step, step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
+from airflow_sm_pipelines.execution.step import JobTask
+from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.operators.base import JobOperator
 
@@ -129,9 +131,9 @@ class FakeJobStep:
 
     asked: list[Any]
 
-    def __init__(self, operator: Any, context: Any) -> None:
-        assert isinstance(operator.killed, threading.Event)
-        self.operator = operator
+    def __init__(self, task: JobTask, run: StepRun) -> None:
+        assert task.kind is PROCESSING_JOB
+        assert run.step == "A"
 
     def start(self) -> str:
         self.asked.append("start")
@@ -227,8 +229,7 @@ def test_a_kill_while_the_gate_is_asked_creates_nothing(
 ) -> None:
     task = make_tasks(processing("A"))["A"]
     monkeypatch.setattr(AwsConnection, "client", lambda *_: sagemaker)
-    monkeypatch.setattr(step, "ensure_trial", lambda *_: None)
-    monkeypatch.setattr(step, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     monkeypatch.setattr(base, "pass_gate", lambda *_: task.on_kill())
 
     with pytest.raises(StepError, match=r"its task was ended \(failed\); it had created nothing"):
@@ -242,16 +243,16 @@ def test_a_kill_wakes_the_waiting_step(make_tasks: Any, processing: Any, context
     task.on_kill()  # before it runs there is nothing to wake
 
     task.execute(context)
-    assert not task.killed.is_set()
+    assert not task.kill_switch.is_flipped
     task.on_kill()
-    assert task.killed.is_set()
+    assert task.kill_switch.is_flipped
 
 
 def test_a_base_class_does_nothing_by_itself(make_tasks: Any, processing: Any, context: Any) -> None:
     task = make_tasks(processing("A"))["A"]
 
     with pytest.raises(NotImplementedError):
-        super(JobOperator, task).act(context)
+        super(JobOperator, task).act(task.step_run(context))
 
 
 # -- what the UI shows of the policies ---------------------------------------------------------------------------------

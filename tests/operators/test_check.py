@@ -17,8 +17,7 @@ from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
 from airflow_sm_pipelines.execution.xcoms import read_properties, read_status
-from airflow_sm_pipelines.operators.clarify_check import ClarifyCheckOperator
-from airflow_sm_pipelines.operators.quality_check import QualityCheckOperator
+from airflow_sm_pipelines.operators.checks import ClarifyCheckOperator, QualityCheckOperator
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 FOLDER = "s3://bucket/out"
@@ -38,7 +37,8 @@ CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 class FakeS3:
     """GetObject and PutObject over a dict from URI to a JSON document, or to an error."""
 
-    def __init__(self, client_error: Any) -> None:
+    def __init__(self, client_error: Any, meta: Any) -> None:
+        self.meta = meta
         self.objects: dict[str, Any] = {}
         self.last_modified = CREATED
         self.client_error = client_error
@@ -59,13 +59,13 @@ class FakeS3:
 
 
 @pytest.fixture
-def s3(sagemaker: Any, client_error: Any, monkeypatch: pytest.MonkeyPatch) -> FakeS3:
+def s3(sagemaker: Any, client_error: Any, s3_meta: Any, monkeypatch: pytest.MonkeyPatch) -> FakeS3:
     def no_log(**_: Any) -> Any:
         raise client_error("ResourceNotFoundException")
 
     describe = sagemaker.describe_processing_job
     sagemaker.describe_processing_job = lambda **query: {**describe(**query), "CreationTime": CREATED}
-    s3, logs = FakeS3(client_error), SimpleNamespace(describe_log_streams=no_log)
+    s3, logs = FakeS3(client_error, s3_meta), SimpleNamespace(describe_log_streams=no_log)
     clients = {"sagemaker": sagemaker, "s3": s3, "logs": logs}
     monkeypatch.setattr(AwsConnection, "client", lambda _self, service: clients[service])
     return s3
@@ -137,10 +137,9 @@ def report(s3: FakeS3, *violations: dict[str, Any]) -> None:
     s3.objects[f"{FOLDER}/constraint_violations.json"] = {"violations": list(violations)}
 
 
-def test_they_run_processing_jobs() -> None:
-    for operator in (QualityCheckOperator, ClarifyCheckOperator):
-        assert operator.kind is PROCESSING_JOB
-        assert operator.ui_color != PROCESSING_JOB.colour
+def test_they_run_processing_jobs(check: Any) -> None:
+    assert check().kind is PROCESSING_JOB
+    assert {operator.ui_color for operator in (QualityCheckOperator, ClarifyCheckOperator)} != {PROCESSING_JOB.colour}
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -407,7 +406,7 @@ def test_a_flag_that_is_none_is_an_error(check: Any, context: Any, sagemaker: An
     parameter = {"Name": "Skip", "Type": "String", "DefaultValue": "maybe"}
     task = check(parameters=[parameter], SkipCheck={"Get": "Parameters.Skip"})
     context["params"] = {"Skip": "maybe"}
-    with pytest.raises(RequestError, match="SkipCheck is true or false, not 'maybe'"):
+    with pytest.raises(RequestError, match="SkipCheck must be true or false, but is 'maybe'"):
         task.execute(context)
     assert sagemaker.requests == []
 
@@ -541,7 +540,7 @@ def test_after_a_crash_the_next_try_adopts_the_job_with_its_baseline(
 def test_a_killed_check_stops_its_job(
     check: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_sm_pipelines.execution.step.task_state", lambda *_: "failed")
+    monkeypatch.setattr("airflow_sm_pipelines.execution.step_run.task_state", lambda *_: "failed")
     task, describe = check(SkipCheck=True, RegisterNewBaseline=True), sagemaker.describe_processing_job
     sagemaker.ending = None
 

@@ -24,6 +24,7 @@ class FakeS3:
     """
 
     def __init__(self, *uris: str) -> None:
+        self.meta: Any = None
         self.uris = set(uris)
         self.kept: set[str] = set()
         self.refused: dict[str, Exception] = {}
@@ -42,7 +43,7 @@ class FakeS3:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
+def s3(monkeypatch: pytest.MonkeyPatch, s3_meta: Any) -> FakeS3:
     s3 = FakeS3(
         "s3://bucket/train/job-1/output/model.tar.gz",
         "s3://bucket/train/job-1/debug/a",
@@ -50,6 +51,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
         "s3://bucket/tmp/part-1.csv",
         "s3://bucket/tmp/part-10.csv",
     )
+    s3.meta = s3_meta
     monkeypatch.setattr(AwsConnection, "client", lambda _self, service: {"s3": s3}[service])
     return s3
 

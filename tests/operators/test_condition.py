@@ -95,7 +95,9 @@ def test_values_that_cannot_be_compared_fail_the_step(make_tasks: Any, condition
     task = make_tasks(condition("Check", GET_ANSWER, [], []), parameters=number)["Check"]
     context["params"] = {"Answer": 1}
 
-    with pytest.raises(ConditionTypeError, match=r"^Step Check: Arguments: Conditions\[0\]: Equals compares values"):
+    with pytest.raises(
+        ConditionTypeError, match=r"^Step Check: Arguments: Conditions\[0\]: Equals requires values of the same type"
+    ):
         task.execute(context)
 
 

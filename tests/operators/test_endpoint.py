@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_sm_pipelines.errors import StepError, StepFailedError, StepTimeoutError
-from airflow_sm_pipelines.execution import step as step_module
+from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 
 pytestmark = pytest.mark.loopback
@@ -202,7 +202,7 @@ def test_an_answer_that_is_lost_is_no_failure(
 def test_a_killed_task_leaves_the_endpoint_and_says_so(
     task: Any, context: Any, hosting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_module, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     described = hosting.describe_endpoint
 
     def kill_when_created(**request: Any) -> Any:

@@ -10,7 +10,7 @@ from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.kinds import MODEL_CUSTOMIZATION_JOB
 from airflow_sm_pipelines.definition.paths import look_up, parse_path
 from airflow_sm_pipelines.errors import StepError, StepFailedError
-from airflow_sm_pipelines.execution import step as step_module
+from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 
 pytestmark = pytest.mark.loopback
@@ -65,7 +65,7 @@ def test_a_crash_at_any_call_makes_one_job(
 
 
 def test_a_killed_task_stops_its_job(task: Any, context: Any, hosting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_module, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     described, stopped = hosting.describe_job, []
 
     def running(**request: Any) -> Any:

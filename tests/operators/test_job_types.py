@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import MODEL, MODEL_PACKAGE
-from airflow_sm_pipelines.aws.requests import model_packages
 from airflow_sm_pipelines.errors import StepFailedError
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/abalone/3"
@@ -120,36 +118,6 @@ def test_a_resumed_registration_asks_for_the_arn_that_was_written_down(
     context["ti"].try_number = 2
 
     assert task.execute(context)["ModelPackageVersion"] == 3
-
-
-def test_a_missing_group_is_created(api: Any) -> None:
-    missing = {"code": "ValidationException", "message": "ModelPackageGroup abalone does not exist."}
-    api.add_client_error("describe_model_package_group", missing["code"], missing["message"])
-    api.add_response(
-        "create_model_package_group", {"ModelPackageGroupArn": f"{ARN}-group"}, {"ModelPackageGroupName": "abalone"}
-    )
-
-    assert model_packages.ensure_group(api.client, {"ModelPackageGroupName": "abalone"}) is True
-
-
-def test_a_group_that_somebody_else_has_just_made_is_there(api: Any) -> None:
-    api.add_client_error("describe_model_package_group", "ValidationException", "it does not exist")
-    api.add_client_error("create_model_package_group", "ValidationException", "Model Package Group already exists")
-
-    assert model_packages.ensure_group(api.client, {"ModelPackageGroupName": "abalone"}) is False
-
-
-def test_a_group_that_may_not_be_looked_at_is_an_error(api: Any) -> None:
-    api.add_client_error("describe_model_package_group", "AccessDeniedException", "no")
-
-    with pytest.raises(CallRefusedError, match="AccessDenied"):
-        model_packages.ensure_group(api.client, {"ModelPackageGroupName": "abalone"})
-
-
-def test_a_package_of_its_own_name_keeps_its_tags() -> None:
-    request = {"ModelPackageName": "mine", "Tags": [{"Key": "a", "Value": "b"}]}
-
-    assert model_packages.package_request(request) == request
 
 
 def test_what_costs_nothing_is_neither_stopped_nor_listed(api: Any) -> None:

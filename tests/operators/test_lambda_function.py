@@ -23,8 +23,8 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
     UndefinedReferenceError,
 )
+from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.operators import lambda_function
 
 NAME = [{"Name": "Function", "Type": "String", "DefaultValue": "f"}]
 
@@ -100,7 +100,7 @@ def test_a_connection_that_cannot_be_used_is_told_as_such(
 
     monkeypatch.setattr(AwsConnection, "client", refuse)
 
-    with pytest.raises(StepFailedError, match=r"^Step Call: AssumeRole: Throttling: slow$") as caught:
+    with pytest.raises(StepFailedError, match=r"^Step Call: AWS refused AssumeRole: Throttling: slow$") as caught:
         make_tasks(step())["Call"].execute(context)
     assert caught.value.exception_type == "Step.THROTTLING"
 
@@ -163,7 +163,7 @@ def test_a_kill_ends_the_task_at_once_and_says_that_the_function_goes_on(
     error: type[Exception],
     message: str,
 ) -> None:
-    monkeypatch.setattr(lambda_function, "task_state", lambda *_: state)
+    monkeypatch.setattr(step_run, "task_state", lambda *_: state)
     client.release.clear()
     task = make_tasks(step())["Call"]
     # As Airflow does it: on_kill() in a signal handler, between two instructions of the waiting thread.
@@ -184,7 +184,7 @@ def test_a_kill_ends_the_task_at_once_and_says_that_the_function_goes_on(
 def test_a_task_that_was_killed_before_the_call_does_not_invoke(
     make_tasks: Any, context: Any, client: FakeLambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lambda_function, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     task = make_tasks(step())["Call"]
     found = AwsConnection.client
 

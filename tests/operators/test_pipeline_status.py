@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_sm_pipelines.definition.graph import plan_steps
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import STATUS_KEY
@@ -48,7 +47,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
 
 def status_task(**arguments: Any) -> PipelineStatusOperator:
     settings = PipelineRunSettings(PIPELINE, "pipeline", TASK_IDS)
-    return PipelineStatusOperator(task_id="pipeline_status", plans=plan_steps(PIPELINE), settings=settings, **arguments)
+    return PipelineStatusOperator(task_id="pipeline_status", plans=PIPELINE.plans, settings=settings, **arguments)
 
 
 def test_it_waits_for_everything_whatever_happens() -> None:
@@ -101,7 +100,7 @@ def test_a_loop_that_did_not_begin_has_not_failed(
     loop = {"Name": "Each", "Type": "ForEach", "Arguments": arguments}
     pipeline = load_pipeline({"Version": "2020-12-01", "Steps": [loop]})
     settings = PipelineRunSettings(pipeline, "pipeline", {"Each": "Each.result", "Body": "Body"})
-    plans = [plan for plan in plan_steps(pipeline) if plan.body_of is None]
+    plans = [plan for plan in pipeline.plans if plan.step.body_of is None]
     task = PipelineStatusOperator(task_id="pipeline_status", plans=plans, settings=settings)
     # The last task of a group fails where a task of a plain step would be upstream_failed.
     monkeypatch.setattr(pipeline_status, "task_states", lambda *_: {"Each.result": "failed"})

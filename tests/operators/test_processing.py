@@ -8,11 +8,11 @@ import pytest
 
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.operators.processing import ProcessingOperator
+from airflow_sm_pipelines.operators.jobs import ProcessingOperator
 
 
-def test_its_resource_is_a_processing_job() -> None:
-    assert ProcessingOperator.kind is PROCESSING_JOB
+def test_its_resource_is_a_processing_job(make_tasks: Any, processing: Any) -> None:
+    assert make_tasks(processing("A"))["A"].kind is PROCESSING_JOB
     assert ProcessingOperator.ui_color == PROCESSING_JOB.colour
 
 

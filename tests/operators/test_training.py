@@ -55,7 +55,7 @@ def run(make_tasks: Any, context: Any, ti: Any, sent: list[dict[str, Any]]) -> A
             ti.published_by(name, value)
         ti.task_id, ti.task = "Step", tasks["Step"]
         context["params"] = {"N": 10}
-        tasks["Step"].act(context)
+        tasks["Step"].act(tasks["Step"].step_run(context))
         return sent[0]
 
     return execute

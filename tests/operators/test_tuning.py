@@ -194,9 +194,9 @@ def test_a_busy_aws_after_the_end_is_asked_again_about_the_same_tuning_job(
 def test_a_killed_task_stops_its_tuning_job(
     task: Any, context: Any, hosting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow_sm_pipelines.execution import step as step_module
+    from airflow_sm_pipelines.execution import step_run
 
-    monkeypatch.setattr(step_module, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     describe = hosting.describe_hyper_parameter_tuning_job
 
     def killing(**request: Any) -> Any:

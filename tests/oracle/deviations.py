@@ -44,12 +44,12 @@ def _report(path: str) -> Any:
 
 
 _NUMBERS = "integers and floats are one type"
-_BOOLEANS = "a boolean is no number, and has no order"
-_JOINED = "a Join writes booleans as true and false, and joins no lists and objects"
+_BOOLEANS = "a boolean is not a number and has no order"
+_JOINED = "a Join writes booleans as true and false, and accepts no lists or objects"
 _OUTCOME = "the Outcome of a Condition compares with true, 'true' and 'True'"
-_KEYS = "a key in quotes may hold any character, and may come first"
+_KEYS = "a quoted key may contain any character, and may come first"
 _ROOT = "a JsonGet path may start at $"
-_TEXTS = "a text is no list of letters; one that holds JSON, as a property, is entered"
+_TEXTS = "a string is not a list of characters; a property that is a string of JSON is parsed"
 _LISTS = "lists of a Describe response are addressed by name and by index"
 
 DEVIATIONS = (

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from airflow_sm_pipelines.cli.resolve import resolve_steps
 from airflow_sm_pipelines.definition import conditions, expressions, paths
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
+from airflow_sm_pipelines.preview.resolve import resolve_steps
 
 from .deviations import CASE, DEVIATIONS, ERROR
 from .generated_cases import condition_cases, expression_cases
@@ -159,14 +159,19 @@ MUTANTS = [
         conditions._COMPARISONS, "GreaterThanOrEqualTo", operator.gt, id="GreaterThanOrEqualTo is GreaterThan"
     ),
     pytest.param(conditions._COMPARISONS, "Equals", operator.le, id="Equals is LessThanOrEqualTo"),
-    pytest.param(conditions._DECIDERS, "In", lambda condition: False, id="nothing is in a list"),
+    pytest.param(conditions._DECISIONS, "In", lambda *_: lambda: False, id="nothing is in a list"),
     pytest.param(
-        conditions._DECIDERS, "Not", lambda condition: conditions._holds(condition["Condition"]), id="Not is yes"
+        conditions._DECISIONS,
+        "Not",
+        lambda kind, condition, scope, path: conditions._decision(condition["Condition"], scope, path),
+        id="Not is yes",
     ),
     pytest.param(
-        conditions._DECIDERS,
+        conditions._DECISIONS,
         "Or",
-        lambda condition: all(map(conditions._holds, condition["Conditions"])),
+        lambda kind, condition, scope, path: (
+            lambda: all(conditions._decision(one, scope, path)() for one in condition["Conditions"])
+        ),
         id="Or is And",
     ),
     pytest.param(expressions, "_join_text", lambda value, join: str(value).upper(), id="a Join writes capitals"),

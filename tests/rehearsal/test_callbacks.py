@@ -11,34 +11,35 @@ from airflow_sm_pipelines.callbacks import answers as callback_answers
 from airflow_sm_pipelines.callbacks import step as callback_step
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
-from airflow_sm_pipelines.cli.rehearse import OutcomeError, chosen_outcomes, prepare
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered, rehearsed_answer
+from airflow_sm_pipelines.rehearsal.outcomes import OutcomeError, chosen_outcomes
+from airflow_sm_pipelines.rehearsal.rehearsals import prepare
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 DEFINITION = Path(__file__).parents[1] / "integration" / "definitions" / "callback.json"
 
 
 def test_a_callback_is_answered_with_outputs_of_the_declared_types() -> None:
-    plan = prepare(load_pipeline(DEFINITION), DEFINITION, [], [], []).plan
+    plan = prepare(load_pipeline(DEFINITION), DEFINITION).plan
     assert Answer(**plan.callback_answers()["Measure"]) == Answer(SUCCESS, {"rows": 1, "mean": 1.0})
 
 
 def test_a_value_is_chosen_by_the_user() -> None:
-    chosen = ["Measure.OutputParameters.rows=99"]
-    plan = prepare(load_pipeline(DEFINITION), DEFINITION, [], [], chosen).plan
+    chosen = {"Measure.OutputParameters.rows": 99}
+    plan = prepare(load_pipeline(DEFINITION), DEFINITION, values=chosen).plan
     assert plan.callback_answers()["Measure"]["outputs"]["rows"] == 99
 
 
 def test_a_failure_is_chosen_by_the_user() -> None:
-    plan = prepare(load_pipeline(DEFINITION), DEFINITION, [], ["Measure=failed:nobody there"], []).plan
+    plan = prepare(load_pipeline(DEFINITION), DEFINITION, outcomes={"Measure": "failed:nobody there"}).plan
     assert Answer(**plan.callback_answers()["Measure"]) == Answer(FAILURE, reason="nobody there")
     assert rehearsed_answer({"rows": 1}, Outcome()) == Answer(SUCCESS, {"rows": 1})
 
 
 def test_a_callback_cannot_be_stopped() -> None:
     with pytest.raises(OutcomeError, match="cannot be stopped"):
-        chosen_outcomes(load_pipeline(DEFINITION), ["Measure=stopped"])
+        chosen_outcomes(load_pipeline(DEFINITION), {"Measure": "stopped"})
 
 
 def test_each_message_is_sent_and_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,13 @@ import json
 import boto3
 import pytest
 
-from airflow_sm_pipelines.aws.baselines import latest_approved, registered_baseline
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
+from airflow_sm_pipelines.aws.requests.check_jobs import previous_baseline
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, needs_of_checks, put_needs
 from airflow_sm_pipelines.rehearsal.documents import FilePlace
-from airflow_sm_pipelines.rehearsal.files import files_read
+from airflow_sm_pipelines.rehearsal.scope import files_read
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 CONFIG = "s3://bucket/cfg/analysis_config.json"
@@ -131,16 +131,16 @@ def clients():
 
 
 @pytest.mark.loopback
-def test_what_checks_look_up_is_put_into_a_local_aws(clients):
+def test_what_checks_look_up_is_put_into_a_local_aws(clients, start, perform):
     sagemaker, s3 = clients
     put_needs(sagemaker, s3, CheckNeeds((CONFIG,), {"abalone": ("DATA_QUALITY", "DATA_BIAS", "MODEL_BIAS")}), "a note")
     assert json.loads(s3.get_object(Bucket="bucket", Key="cfg/analysis_config.json")["Body"].read()) == {
         "rehearsal": "a note",
         "predictor": {},
     }
-    package = latest_approved(sagemaker, "abalone")
     for kind in ("DATA_QUALITY", "DATA_BIAS", "MODEL_BIAS"):
-        found = registered_baseline(sagemaker, package, CHECK_TYPES[kind])
+        members = {"CheckType": kind, "ModelPackageGroupName": "abalone"}
+        found = perform(previous_baseline(start(), members), sagemaker)
         assert found == CHECK_TYPES[kind].calculated_baseline(f"s3://sm-pipelines-rehearsal/baselines/abalone/{kind}")
         for uri in filter(None, (found.constraints, found.statistics)):
             assert s3.head_object(Bucket="sm-pipelines-rehearsal", Key=uri.removeprefix("s3://sm-pipelines-rehearsal/"))

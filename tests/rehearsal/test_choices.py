@@ -5,7 +5,8 @@ import pytest
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.rehearsal import choices as rehearsal_choices
 from airflow_sm_pipelines.rehearsal.choices import choose_branches
-from airflow_sm_pipelines.rehearsal.files import choose_values, files_read
+from airflow_sm_pipelines.rehearsal.documents import choose_values
+from airflow_sm_pipelines.rehearsal.scope import files_read
 
 FAIL = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
 OTHER_FAIL = {**FAIL, "Name": "StopToo"}

@@ -6,15 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_sm_pipelines.errors import RehearsalError
 from airflow_sm_pipelines.rehearsal import run as rehearsal_run
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, FilePlace, ReadFile
-from airflow_sm_pipelines.rehearsal.run import (
-    RefusedDefinitionError,
-    RehearsalAirflow,
-    RehearsalBrokenError,
-    RehearsalPlan,
-    rehearse,
-)
+from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalPlan, run_plan
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome
 
 ANSWERING = """
@@ -81,7 +76,7 @@ def test_one_airflow_runs_one_plan_after_the_other_each_with_its_own_aws(process
 
 def test_when_airflow_breaks_its_log_is_named_and_kept(process):
     process(BROKEN)
-    with RehearsalAirflow() as airflow, pytest.raises(RehearsalBrokenError, match="exit code 3; its log is ") as caught:
+    with RehearsalAirflow() as airflow, pytest.raises(RehearsalError, match="exit code 3; its log is ") as caught:
         airflow.run(RehearsalPlan(Path("p.json"), {}), {})
     log = Path(str(caught.value).rpartition(" ")[2])
     assert log.read_bytes() == b"a traceback"
@@ -91,5 +86,5 @@ def test_when_airflow_breaks_its_log_is_named_and_kept(process):
 @pytest.mark.loopback
 def test_a_definition_that_cannot_become_a_dag_is_refused_with_the_reasons():
     airflow = SimpleNamespace(run=lambda *_: {"refused": "Steps[0]: is of type X, which this version cannot run"})
-    with pytest.raises(RefusedDefinitionError, match="is of type X, which this version cannot run"):
-        rehearse(RehearsalPlan(Path("p.json"), {}), airflow)
+    with pytest.raises(RehearsalError, match="is of type X, which this version cannot run"):
+        run_plan(RehearsalPlan(Path("p.json"), {}), airflow)

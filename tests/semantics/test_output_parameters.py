@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError, typed_outputs
+from airflow_sm_pipelines.errors import OutputParametersError
+from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
 
 
 def _declared(**types: str) -> list[dict[str, str]]:
@@ -57,7 +58,7 @@ def test_undeclared_keys_are_ignored() -> None:
 
 @pytest.mark.parametrize("returned", [{"other": 1}, {"other": 1, "x": None}])
 def test_a_missing_declared_output_is_named(returned: dict[str, Any]) -> None:
-    with pytest.raises(OutputParametersError, match=r"declared output 'x' did not come back \(there is 'other'"):
+    with pytest.raises(OutputParametersError, match=r"declared output 'x' was not returned \(returned: 'other'"):
         typed_outputs(_declared(x="String"), returned)
 
 
@@ -76,7 +77,7 @@ def test_every_fault_is_told_at_once() -> None:
         typed_outputs(_declared(a="Integer", b="String", c="Boolean", d="Float"), {"a": "many", "c": "no"})
 
     assert str(caught.value) == (
-        "the declared outputs 'b', 'd' did not come back (there is 'a', 'c'); "
-        "the output 'a' is declared as Integer (a whole number), but is the string 'many'; "
+        "the declared outputs 'b', 'd' were not returned (returned: 'a', 'c'); "
+        "the output 'a' is declared as Integer (an integer), but is the string 'many'; "
         "the output 'c' is declared as Boolean (true or false), but is the string 'no'"
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from airflow_sm_pipelines.definition.graph import Edge, StepPlan, Trigger, plan_steps
+from airflow_sm_pipelines.definition.graph import Edge, StepPlan, Trigger
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep, needs_gate, unmet_edges
@@ -22,7 +22,7 @@ HOLDS = {
 
 
 def plan_of(*edges: Edge) -> StepPlan:
-    return StepPlan(Step("Waiting", "Processing", {}), edges, None, None, (), (), ())
+    return StepPlan(Step("Waiting", "Processing", {}), edges)
 
 
 def waits_for(trigger: Trigger, branch: Literal["if", "else"] | None = None, upstream: str = "Before") -> Edge:
@@ -114,7 +114,7 @@ def test_a_step_with_a_failed_trigger_in_a_nested_untaken_branch_does_not_run(
 
     notify = processing("Notify", DependsOn=[{"Step": "Train", "Trigger": "Failed"}])
     pipeline = load_pipeline(definition(processing("Train"), condition("Outer", [condition("Inner", [notify])])))
-    plan = next(plan for plan in plan_steps(pipeline) if plan.step.name == "Notify")
+    plan = next(plan for plan in pipeline.plans if plan.step.name == "Notify")
     failed = UpstreamStep(StepStatus.FAILED)
 
     assert needs_gate(plan)

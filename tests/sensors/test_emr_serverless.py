@@ -20,7 +20,7 @@ from airflow_sm_pipelines.aws.kinds import EMR_SERVERLESS_APPLICATION, EMR_SERVE
 from airflow_sm_pipelines.aws.requests.tags import owner_of
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution import leftovers as removal
-from airflow_sm_pipelines.execution import step
+from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
@@ -295,11 +295,11 @@ def test_the_application_of_a_run_that_took_too_long_is_deleted_with_it(run: Any
 def test_a_killed_task_cancels_its_run_and_deletes_the_application(
     run: Any, serverless: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
 
     def kill() -> None:
         until(lambda: bool(serverless.list_applications(states=["STARTED"])["applications"]))
-        run.task.killed.set()  # what Airflow's signal handler does
+        run.task.on_kill()  # what Airflow's signal handler does
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -77,6 +77,7 @@ def test_a_broken_definition_costs_only_its_own_dag_which_shows_the_errors(dags:
     assert sorted(found) == ["broken", "first", "second"]
     broken = found["broken"]
     assert BROKEN_TAG in broken.tags
+    assert broken.fileloc == found["first"].fileloc
     assert broken.schedule is None
     assert "Steps[0]" in broken.doc_md
     assert "\\n" not in broken.doc_md
@@ -106,5 +107,5 @@ def test_a_missing_folder_is_an_import_error(dags: Any) -> None:
 
 
 def test_one_dag_id_cannot_be_for_all(dags: Any) -> None:
-    with pytest.raises(TypeError, match="dag_id cannot be given for all"):
+    with pytest.raises(TypeError, match="dag_id is not supported: each DAG is named after its file"):
         dags('load_pipelines("pipelines", dag_id="x")')

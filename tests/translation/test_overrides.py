@@ -62,21 +62,24 @@ def test_an_override_of_a_type_that_the_pipeline_does_not_have_does_no_harm(dag_
     ("overrides", "expected"),
     [
         ({"Procesing": {}}, "overrides: 'Procesing' is neither a step nor a step type (did you mean 'Processing'?)"),
-        ({"zzz": {}}, "overrides: 'zzz' is neither a step nor a step type (steps are: A, B, Deploy)"),
-        ({"A": {"trigger_rule": "all_done"}}, "overrides['A']: trigger_rule comes from the definition"),
-        ({"A": {"task_id": "b"}}, "overrides['A']: task_id comes from the definition"),
+        ({"zzz": {}}, "overrides: 'zzz' is neither a step nor a step type (the steps are A, B, Deploy)"),
+        ({"A": {"trigger_rule": "all_done"}}, "overrides['A']: trigger_rule cannot be overridden"),
+        ({"A": {"task_id": "b"}}, "overrides['A']: task_id cannot be overridden"),
         (
             {"Deploy": {"on_unknown": "sometimes"}},
-            "overrides['Deploy']: on_unknown is 'retry' or 'fail', not 'sometimes'",
+            "overrides['Deploy']: on_unknown must be 'retry' or 'fail', not 'sometimes'",
         ),
-        ({"Lambda": {"on_unknown": ["fail"]}}, "overrides['Lambda']: on_unknown is 'retry' or 'fail', not ['fail']"),
+        (
+            {"Lambda": {"on_unknown": ["fail"]}},
+            "overrides['Lambda']: on_unknown must be 'retry' or 'fail', not ['fail']",
+        ),
         (
             {"A": {"on_unknown": "fail"}},
-            "overrides['A']: a Processing step has no on_unknown, only a Lambda step has",
+            "overrides['A']: on_unknown is only supported for Lambda steps, not for Processing steps",
         ),
         (
             {"Training": {"on_unknown": "fail"}},
-            "overrides['Training']: a Training step has no on_unknown, only a Lambda step has",
+            "overrides['Training']: on_unknown is only supported for Lambda steps, not for Training steps",
         ),
     ],
 )
@@ -94,5 +97,5 @@ def test_a_step_that_is_called_like_the_type_with_the_argument_cannot_have_it(
         dag_with({"Lambda": {"on_unknown": "fail"}}, processing("Lambda", processing_arguments))
 
     assert [str(error) for error in caught.value.exceptions] == [
-        "overrides['Lambda']: a Processing step has no on_unknown, only a Lambda step has"
+        "overrides['Lambda']: on_unknown is only supported for Lambda steps, not for Processing steps"
     ]

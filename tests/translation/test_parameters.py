@@ -83,9 +83,7 @@ def test_wrong_values_are_named_at_their_parameters(pipeline_of: Callable[..., P
     assert wrong_values(pipeline, {"Q": 1, "P": "x"}) == []
 
 
-@pytest.mark.parametrize(
-    ("circumstance", "cure"), [(SCHEDULED, "leave out the schedule"), (IN_A_GROUP, "such a param")]
-)
+@pytest.mark.parametrize(("circumstance", "cure"), [(SCHEDULED, "remove the schedule"), (IN_A_GROUP, "such a param")])
 def test_a_missing_value_is_named_with_both_cures(
     pipeline_of: Callable[..., Pipeline], circumstance: tuple[str, str], cure: str
 ) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
+import inspect
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,15 +17,16 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_sm_pipelines import pipeline_dag, pipeline_task_group
+from airflow_sm_pipelines.catalog import CATALOG
+from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.errors import InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
 from airflow_sm_pipelines.operators.condition import ConditionOperator
 from airflow_sm_pipelines.operators.fail import FailOperator
+from airflow_sm_pipelines.operators.jobs import ProcessingOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
-from airflow_sm_pipelines.operators.processing import ProcessingOperator
 from airflow_sm_pipelines.translation import translator
-from airflow_sm_pipelines.translation.step_operators import STEP_OPERATORS
 
 Step = dict[str, Any]
 
@@ -212,6 +216,43 @@ def test_a_schedule_does_not_catch_up(dag_of: Any, processing: Any) -> None:
     assert dag_of(processing("A"), schedule="@daily").catchup is False
 
 
+def test_a_dag_and_a_task_group_take_the_same_options(dag_of: Any) -> None:
+    dag, group = (inspect.signature(function).parameters for function in (pipeline_dag, pipeline_task_group))
+
+    own = {"dag_id", "schedule", "dag_kwargs"}, {"group_id", "group_kwargs"}
+    assert own == (dag.keys() - group.keys(), group.keys() - dag.keys())
+    assert all(dag[name].replace(kind=group[name].kind) == group[name] for name in dag.keys() & group.keys())
+
+
+@pytest.mark.parametrize("function", [pipeline_dag, pipeline_task_group])
+def test_each_option_is_explained_where_it_is_given(function: Any) -> None:
+    explained = re.findall(r"^        (\w+): ", inspect.getdoc(function).replace("\n    ", "\n        "), re.MULTILINE)
+
+    assert explained[: len(inspect.signature(function).parameters)] == [*inspect.signature(function).parameters]
+
+
+def test_a_misspelt_option_is_refused_with_the_nearest_one(definition: Any, processing: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        pipeline_dag(definition(processing("A")), dag_id="dag", poll_intervall=5)
+    assert str(caught.value) == (
+        "pipeline_dag() got an unexpected keyword argument 'poll_intervall'; did you mean `poll_interval`?"
+    )
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'xyz'$"):
+        pipeline_dag(definition(processing("A")), dag_id="dag", xyz=5)
+    with (
+        DAG("own", schedule=None),
+        pytest.raises(TypeError, match=r"^pipeline_task_group\(\) got .* 'override'; did you mean `overrides`\?$"),
+    ):
+        pipeline_task_group(definition(processing("A")), group_id="g", override={})
+
+
+def test_another_type_error_of_airflow_stays_as_it_is(definition: Any, processing: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        pipeline_dag(definition(processing("A")), dag_id="dag", dagrun_timeout="soon")
+
+    assert "unexpected keyword argument" not in str(caught.value)
+
+
 # -- parameters --------------------------------------------------------------------------------------------------------
 
 
@@ -232,9 +273,9 @@ def test_values_of_unknown_parameters_or_wrong_types_are_refused_all_at_once(err
     errors = errors_of(processing("A"), members=parameters, parameters={"P": "many", "Q": 1, "R": 1})
 
     assert errors == [
-        "Parameters: there is no parameter R (declared are: P, Q)",
-        "Parameters[0]: parameter P takes a whole number, not the string 'many'",
-        "Parameters[1]: parameter Q takes a string, not the number 1",
+        "Parameters: the pipeline declares no parameter R (it declares: P, Q)",
+        "Parameters[0]: parameter P must be an integer, not the string 'many'",
+        "Parameters[1]: parameter Q must be a string, not the number 1",
     ]
 
 
@@ -245,7 +286,7 @@ def test_a_scheduled_run_needs_a_value_for_every_parameter(errors_of: Any, dag_o
 
     assert error == (
         "Parameters[0]: parameter P has no default value, so a scheduled run cannot start "
-        "(pass parameters={'P': ...}, or leave out the schedule)"
+        "(pass parameters={'P': ...}, or remove the schedule)"
     )
     assert dag_of(processing("A"), members=parameters, schedule="@daily", parameters={"P": "x"}).params["P"] == "x"
     assert dag_of(processing("A"), members=parameters).schedule is None
@@ -257,8 +298,8 @@ def test_a_scheduled_run_needs_a_value_for_every_parameter(errors_of: Any, dag_o
 @pytest.fixture
 def few_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that runs two step types."""
-    few = {name: STEP_OPERATORS[name] for name in ("Processing", "Condition")}
-    monkeypatch.setattr(translator, "STEP_OPERATORS", few)
+    few = {name: CATALOG[name] for name in ("Processing", "Condition")}
+    monkeypatch.setattr(translator, "CATALOG", few)
 
 
 @pytest.mark.usefixtures("few_types")
@@ -269,9 +310,9 @@ def test_steps_that_cannot_run_are_refused_all_at_once_by_name_and_type(errors_o
     errors = errors_of(lambda_step("First"), processing("A"), condition("C", [lambda_step("Second")], []))
 
     assert errors == [
-        "Steps[0].Type: step First is of type Lambda, which this version cannot run (it runs Condition, Processing)",
-        "Steps[2].Arguments.IfSteps[0].Type: step Second is of type Lambda, which this version cannot run "
-        "(it runs Condition, Processing)",
+        "Steps[0].Type: step First: the step type Lambda is not supported (supported types: Condition, Processing)",
+        "Steps[2].Arguments.IfSteps[0].Type: step Second: the step type Lambda is not supported "
+        "(supported types: Condition, Processing)",
     ]
 
 
@@ -296,7 +337,7 @@ def test_a_definition_without_a_file_needs_a_dag_id(definition: Any, processing:
     with pytest.raises(InvalidDefinitionError) as caught:
         pipeline_dag(definition(processing("A")))
 
-    assert str(caught.value.exceptions[0]) == "a definition that is not a file has no name (pass dag_id=...)"
+    assert str(caught.value.exceptions[0]) == "dag_id is required when the definition is not a file (pass dag_id=...)"
     assert pipeline_dag(json.dumps(definition(processing("A"))), dag_id="text").dag_id == "text"
 
 
@@ -337,6 +378,15 @@ def test_airflow_shows_the_calling_file(dag_file: Path) -> None:
 def test_an_absolute_path_is_taken_as_it_is(dag_file: Path) -> None:
     assert pipeline_dag(dag_file.parent / "abalone.json").dag_id == "abalone"
     assert pipeline_dag(dag_file.parent / "abalone.json").fileloc == __file__
+
+
+def test_nothing_keeps_the_last_pipeline_alive(definition: Any, processing: Any) -> None:
+    pipeline_dag(definition(processing("Ephemeral")), dag_id="dag")
+
+    gc.collect()
+
+    left = [found for found in gc.get_objects() if type(found) is Pipeline]
+    assert "Ephemeral" not in {step.name for pipeline in left for step in pipeline.steps}
 
 
 # -- what Airflow does with a DAG --------------------------------------------------------------------------------------

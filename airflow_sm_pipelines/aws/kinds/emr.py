@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 
+LIVE_CLUSTER_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
+"""States in which a cluster takes steps (API reference, AddJobFlowSteps)."""
+
 EMR_STEP = ResourceKind(
     key="emr-step",
     noun="EMR step",
@@ -18,7 +21,6 @@ EMR_STEP = ResourceKind(
     name_member="Name",
     named_by_service=True,
     parent_member="JobFlowId",
-    tags_elsewhere=True,
     name_limit=256,
     arn_member="",
     status_member="Status",
@@ -93,7 +95,6 @@ EMR_SERVERLESS_JOB = ResourceKind(
     token_member="clientToken",  # noqa: S106 - the name of a member
     named_by_service=True,
     parent_member="applicationId",
-    tags_elsewhere=True,
     name_limit=64,
     arn_member="arn",
     status_member="jobRun",

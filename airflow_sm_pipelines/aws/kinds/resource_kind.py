@@ -26,7 +26,7 @@ class ResourceKind:
             is the beginning of the name that we make.
         parent_member: Member of the Create request for what the resource is made in, e.g. a cluster; it comes first in
             the reference, before a slash. ``""`` if there is nothing of that sort.
-        tags_elsewhere: The Create request has no member ``Tags``: the operator puts them where they belong.
+        takes_experiment: The Create request has a member ``ExperimentConfig``.
         leaves_behind: What is made for the resource alone and outlives it, in words; it is removed when the resource
             has ended. ``""`` if there is nothing of that sort.
         name_limit: Longest name the service accepts, in characters.
@@ -68,7 +68,7 @@ class ResourceKind:
     named_by_service: bool = False
     verbatim_name: bool = False
     parent_member: str = ""
-    tags_elsewhere: bool = False
+    takes_experiment: bool = False
     leaves_behind: str = ""
     role_member: str = "RoleArn"
     name_limit: int = 63

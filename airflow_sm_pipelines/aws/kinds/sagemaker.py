@@ -19,6 +19,7 @@ PROCESSING_JOB = ResourceKind(
     console_path="processing-jobs/{name}",
     colour="#d5e8f7",
     reason_members=("FailureReason", "ExitMessage"),
+    takes_experiment=True,
     iam_actions=(
         "sagemaker:CreateProcessingJob",
         "sagemaker:CreateExperiment",
@@ -47,6 +48,7 @@ TRAINING_JOB = ResourceKind(
     log_group="/aws/sagemaker/TrainingJobs",
     console_path="jobs/{name}",
     colour="#d9ead3",
+    takes_experiment=True,
     iam_actions=(
         "sagemaker:CreateTrainingJob",
         "sagemaker:CreateExperiment",
@@ -75,6 +77,7 @@ TRANSFORM_JOB = ResourceKind(
     console_path="transform-jobs/{name}",
     colour="#d0e0e3",
     role_member="",
+    takes_experiment=True,
     iam_actions=(
         "sagemaker:CreateTransformJob",
         "sagemaker:CreateExperiment",

@@ -17,11 +17,9 @@ from typing import Any
 from airflow_sm_pipelines.aws.calls import CallRefusedError, call, call_once
 from airflow_sm_pipelines.aws.failures import EMR_RESOURCE_LIMIT, says_absent
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.kinds.emr import LIVE_CLUSTER_STATES
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
 from airflow_sm_pipelines.aws.requests.tags import tags_of_owner_text
-
-LIVE_CLUSTER_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
-"""States in which a cluster takes steps (API reference, AddJobFlowSteps)."""
 
 _TOO_MANY = "Maximum number of active steps"
 _STEP_ID = "s-"

@@ -18,7 +18,7 @@ from airflow_sm_pipelines.aws.protocols import sagemaker as sagemaker_resources
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
 from airflow_sm_pipelines.aws.protocols.sagemaker import create, running, stop, tags
 
-__all__ = ["associate_trials", "best_training_jobs", "create", "observe", "running", "stop", "tags", "with_role"]
+__all__ = ["associate_trials", "best_training_jobs", "create", "observe", "running", "stop", "tags"]
 
 MOST_SUMMARIES = 50
 """How many training jobs a tuning step publishes (developer guide, "Tuning step")."""
@@ -82,31 +82,6 @@ def _objective_type(description: Mapping[str, Any]) -> str:
     for definition in _definitions(description):
         objective = objective or definition.get("TuningObjective")
     return str((objective or {}).get("Type", "Minimize"))
-
-
-def with_role(request: Mapping[str, Any], role: str | None) -> dict[str, Any]:
-    """Return a Create request in which each training definition without a role has this one.
-
-    Args:
-        request: The resolved request.
-        role: ARN of the pipeline's role, ``None`` if it has none.
-    """
-    if not role:
-        return dict(request)
-    filled = dict(request)
-    if isinstance(request.get("TrainingJobDefinition"), Mapping):
-        filled["TrainingJobDefinition"] = _filled(request["TrainingJobDefinition"], role)
-    if isinstance(request.get("TrainingJobDefinitions"), list):
-        filled["TrainingJobDefinitions"] = [
-            _filled(definition, role) for definition in request["TrainingJobDefinitions"]
-        ]
-    return filled
-
-
-def _filled(definition: Any, role: str) -> Any:
-    if not isinstance(definition, Mapping) or definition.get("RoleArn"):
-        return definition
-    return {**definition, "RoleArn": role}
 
 
 def associate_trials(client: Any, tuning_job: str, trial: str) -> list[str]:

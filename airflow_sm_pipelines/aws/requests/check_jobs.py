@@ -1,7 +1,9 @@
 """The processing job of a check: what the service adds to the request, and what the finished job says of it.
 
-The containers take a baseline as two files and two environment variables (developer guide, "Container Contract Inputs",
-and Processing jobs that Model Monitor has started; that a pipeline's check is given the same is *assumed*).
+What the job is checked against is the baseline given with the step, else that of the latest approved version of its
+model package group. The containers take a baseline as two files and two environment variables (developer guide,
+"Container Contract Inputs", and Processing jobs that Model Monitor has started; that a pipeline's check is given the
+same is *assumed*).
 """
 
 from __future__ import annotations
@@ -10,16 +12,17 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from airflow_sm_pipelines.aws.calls import read_object
-from airflow_sm_pipelines.aws.check_types import Baseline
-from airflow_sm_pipelines.aws.s3_objects import split_uri, write_object
+from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckType
+from airflow_sm_pipelines.aws.failures import says_absent
+from airflow_sm_pipelines.aws.requests.check_rules import CheckRule, check_rule
+from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, unless
+from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError
 
 _ANALYSIS_CONFIG = "analysis_config"
 _CONFIG_FILE = "analysis_config.json"
-
-
-class CheckRequestError(ValueError):
-    """A check's request cannot be completed; the message says what is wrong with it."""
+_CLARIFY_CHECKS = frozenset(name for name, check_type in CHECK_TYPES.items() if not check_type.statistics_file)
+_PURPOSE = "prepare its job"
 
 
 class _BaselineInput(NamedTuple):
@@ -32,6 +35,137 @@ class _BaselineInput(NamedTuple):
 
 _CONSTRAINTS = _BaselineInput("baseline_constraints", "/opt/ml/processing/baseline/constraints", "baseline_constraints")
 _STATISTICS = _BaselineInput("baseline_statistics", "/opt/ml/processing/baseline/stats", "baseline_statistics")
+
+
+def check_calls(start: StepStart) -> Calls[AwsCall]:
+    """Create the processing job that calculates a baseline and, if asked to, checks the data against the previous one.
+
+    Raises:
+        StepFailedError: There is no previous baseline to check against.
+        UnfitRequestError: The request has no place for it, or a flag is no boolean.
+    """
+    request = yield from named_request(start)
+    if start.shape(creation(start, request))[1]:
+        return creation(start, request)  # it will be refused for that, and cannot be completed
+    members = start.members()
+    output_folder(request)  # where its results will be: to be known before the job costs anything
+    model = members.get("ModelName")
+    if model and members.get("CheckType") in _CLARIFY_CHECKS:
+        request = yield from _with_model_name(start, request, str(model))
+    if not rule_of(members).checks_drift:
+        return creation(start, request)
+    previous = yield from previous_baseline(start, members)
+    if not previous.constraints:
+        raise StepFailedError(start.step, _missing_baseline(members))
+    start.log.info("Checks against %s", previous.constraints)
+    return creation(start, with_baseline(request, previous))
+
+
+def rule_of(members: Body) -> CheckRule:
+    """Return the row of the service's table for a step's flags.
+
+    Args:
+        members: The step's own members, resolved.
+
+    Raises:
+        UnfitRequestError: A flag is no boolean.
+    """
+    return check_rule(
+        skip_check=flag(members, "SkipCheck", default=False),
+        register_new_baseline=flag(members, "RegisterNewBaseline", default=False),
+    )
+
+
+def flag(members: Body, name: str, *, default: bool) -> bool:
+    """Return a flag of a check step, which a parameter may give as text.
+
+    Raises:
+        UnfitRequestError: It is neither true nor false.
+    """
+    value = members.get(name)
+    if value is None:
+        return default
+    known = value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).strip().casefold())
+    if known is None:
+        raise UnfitRequestError(f"{name} must be true or false, but is {value!r}")
+    return known
+
+
+def previous_baseline(start: StepStart, members: Body) -> Calls[Baseline]:
+    """Return the baseline given with the step, else that of the group's latest approved version; or an empty one.
+
+    A baseline is taken as a whole: a file of the one is never paired with a file of the other.
+
+    Args:
+        start: The step.
+        members: Its own members, resolved.
+    """
+    group = members.get("ModelPackageGroupName")
+    supplied = _supplied(members)
+    if supplied or not group:
+        return supplied
+    package = yield from _latest_approved(str(group))
+    if package is None:
+        return Baseline()
+    start.log.info("The latest approved version of %s is %s", group, package)
+    return (yield from _registered_baseline(package, CHECK_TYPES[str(members["CheckType"])]))
+
+
+def _supplied(members: Body) -> Baseline:
+    """Return the baseline given with the step; a null or an empty text is none."""
+    constraints, statistics = (members.get(f"SuppliedBaseline{name}") or "" for name in ("Constraints", "Statistics"))
+    return Baseline(str(constraints), str(statistics))
+
+
+def _latest_approved(group: str) -> Calls[str | None]:
+    """Return the ARN of the latest approved version of a group; a group that does not exist has none."""
+    query = {
+        "ModelPackageGroupName": group,
+        "ModelApprovalStatus": "Approved",
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+        "MaxResults": 1,
+    }
+    page: dict[str, str] = {}
+    while True:
+        call = AwsCall("sagemaker", "ListModelPackages", {**query, **page}, _PURPOSE)
+        answer = yield from unless(says_absent, call)
+        if answer is None:
+            return None
+        for summary in answer.get("ModelPackageSummaryList", ()):
+            return str(summary["ModelPackageArn"])
+        if not answer.get("NextToken"):  # a page with a token may be empty
+            return None
+        page = {"NextToken": answer["NextToken"]}
+
+
+def _registered_baseline(package: str, check_type: CheckType) -> Calls[Baseline]:
+    """Return the baseline for drift checks that a model package was registered with; empty if it has none.
+
+    Only ``DriftCheckBaselines`` count (developer guide, "Working with baselines"), not ``ModelMetrics``.
+    """
+    described = yield AwsCall("sagemaker", "DescribeModelPackage", {"ModelPackageName": package}, _PURPOSE)
+    section = described.get("DriftCheckBaselines", {}).get(check_type.section, {})
+
+    def uri(member: str) -> str:
+        return str(section.get(member, {}).get("S3Uri", "")) if member else ""
+
+    return Baseline(uri(check_type.constraints_member), uri(check_type.statistics_member))
+
+
+def _missing_baseline(members: Body) -> str:
+    group, check_type = members.get("ModelPackageGroupName"), CHECK_TYPES[str(members["CheckType"])]
+    if _supplied(members):
+        where = "SuppliedBaselineStatistics is given without SuppliedBaselineConstraints"
+    elif group:
+        place = f"DriftCheckBaselines.{check_type.section}.{check_type.constraints_member}"
+        where = f"none is supplied, and model package group {group} has no approved version whose {place} names one"
+    else:
+        where = "neither SuppliedBaselineConstraints nor a ModelPackageGroupName is given"
+    return (
+        f"there is no previous baseline to check against ({where}); no job was started. A first run has none: set "
+        "SkipCheck and RegisterNewBaseline to true for it, and approve the version that it registers"
+    )
 
 
 def with_baseline(request: Mapping[str, Any], baseline: Baseline) -> dict[str, Any]:
@@ -75,62 +209,56 @@ def output_folder(request: Mapping[str, Any]) -> str:
         request: The CreateProcessingJob request, or the DescribeProcessingJob response.
 
     Raises:
-        CheckRequestError: The job has no output in S3, or several.
+        UnfitRequestError: The job has no output in S3, or several.
     """
     folders = list(_output_folders(request))
     if len(folders) != 1:
         found = ", ".join(folders) or "none"
-        raise CheckRequestError(f"a check writes its results into one output in S3, ProcessingOutputConfig has {found}")
+        raise UnfitRequestError(f"a check writes its results into one output in S3, ProcessingOutputConfig has {found}")
     return folders[0]
 
 
 def _output_folders(request: Mapping[str, Any]) -> Iterator[str]:
-    config = request.get("ProcessingOutputConfig") or {}
-    for entry in config.get("Outputs") or ():
+    config = request.get("ProcessingOutputConfig")
+    for entry in (config.get("Outputs") if isinstance(config, Mapping) else None) or ():
         uri = (entry.get("S3Output") or {}).get("S3Uri")
         if uri:
             yield str(uri)
 
 
-def with_model_name(request: Mapping[str, Any], model: str, attempt: str, s3: Any) -> dict[str, Any]:
+def _with_model_name(start: StepStart, request: Body, model: str) -> Calls[dict[str, Any]]:
     """Return the request of a Clarify job whose analysis configuration names the model.
 
     The SDK leaves the model out of ``analysis_config.json``, since it is known only in the run. The completed copy goes
     into a folder of the attempt beside the original, which other runs may read at the same time.
-
-    Args:
-        request: The CreateProcessingJob request.
-        model: Name of the model.
-        attempt: Name of the attempt's job.
-        s3: A boto3 client for S3.
-
-    Raises:
-        CheckRequestError: There is no such input, or it is no configuration.
-        NoObjectUriError: The input is not at an S3 URI.
-        CallRefusedError: S3 refused a call.
     """
     inputs = list(request.get("ProcessingInputs") or ())
     place = next((index for index, entry in enumerate(inputs) if entry.get("InputName") == _ANALYSIS_CONFIG), None)
     if place is None:
-        raise CheckRequestError(f"ProcessingInputs has no {_ANALYSIS_CONFIG}, into which the model's name belongs")
+        raise UnfitRequestError(f"ProcessingInputs has no {_ANALYSIS_CONFIG}, into which the model's name belongs")
     original = _s3_uri(inputs[place])
     if not original.endswith(".json"):
         original = f"{original.rstrip('/')}/{_CONFIG_FILE}"
-    completed = f"{original.rpartition('/')[0]}/{attempt}/{_CONFIG_FILE}"
-    write_object(s3, completed, _with_model(read_object(s3, *split_uri(original)), original, model))
-    source = {**inputs[place]["S3Input"], "S3Uri": completed}
-    inputs[place] = {**inputs[place], "S3Input": source}
+    completed = f"{original.rpartition('/')[0]}/{start.attempt}/{_CONFIG_FILE}"
+    read = yield _object_call("GetObject", *start.object_of(original))
+    body = _with_model(read["Body"], original, model)
+    yield _object_call("PutObject", *start.object_of(completed), Body=body)
+    inputs[place] = {**inputs[place], "S3Input": {**inputs[place]["S3Input"], "S3Uri": completed}}
     return {**request, "ProcessingInputs": inputs}
+
+
+def _object_call(operation: str, bucket: str, key: str, **members: bytes) -> AwsCall:
+    return AwsCall("s3", operation, {"Bucket": bucket, "Key": key, **members}, _PURPOSE)
 
 
 def _with_model(body: bytes, uri: str, model: str) -> bytes:
     try:
         config = json.loads(body)
     except ValueError as error:
-        raise CheckRequestError(f"{uri} is not a JSON document: {error}") from error
+        raise UnfitRequestError(f"{uri} is not a JSON document: {error}") from error
     predictor = config.setdefault("predictor", {}) if isinstance(config, dict) else None
     if not isinstance(predictor, dict):
-        raise CheckRequestError(f"{uri} is no analysis configuration: an object with an object `predictor`")
+        raise UnfitRequestError(f"{uri} is no analysis configuration: an object with an object `predictor`")
     predictor["model_name"] = model
     return json.dumps(config).encode()
 

@@ -1,17 +1,62 @@
-"""From the Arguments of EMR and EMRServerless steps to the requests that are sent."""
+"""The calls that start the work of EMR and EMRServerless steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_sm_pipelines.aws.kinds.emr import EMR_CLUSTER, LIVE_CLUSTER_STATES
+from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import owner_text
+from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError
 
 _STEP_NAME_LIMIT = 256
 _JOB_RUN_NAME_LIMIT = 256
 _APPLICATION_NAME_LIMIT = 64
 
 Tags = Sequence[Mapping[str, str]]
+
+
+def emr_calls(start: StepStart) -> Calls[AwsCall]:
+    """Add a step to a running cluster, or start a cluster that lives for its one step.
+
+    Raises:
+        StepFailedError: The cluster takes no steps.
+    """
+    request = yield from named_request(start)
+    if start.kind is EMR_CLUSTER:
+        return creation(start, cluster_request(request, request["Name"], request["Tags"]))
+    yield from _require_live(start, request["ClusterId"])
+    return creation(start, step_request(request, request["Name"], request["Tags"]))
+
+
+def _require_live(start: StepStart, cluster: str) -> Calls[None]:
+    """Say it clearly when the cluster takes no steps (developer guide, "EMR step")."""
+    purpose = f"look at cluster {cluster}"
+    answer = yield AwsCall("emr", "DescribeCluster", {"ClusterId": cluster}, purpose)
+    status = answer["Cluster"]["Status"]
+    if status["State"] not in LIVE_CLUSTER_STATES:
+        why = status.get("StateChangeReason", {}).get("Message", "")
+        message = f"cluster {cluster} is {status['State']}{f' ({why})' if why else ''}, and takes no steps then"
+        hint = f"a step needs a cluster that is {', '.join(LIVE_CLUSTER_STATES)}"
+        raise StepFailedError(start.step, f"{message}; {hint}")
+
+
+def emr_serverless_calls(start: StepStart) -> Calls[AwsCall]:
+    """Start a job run; before it, create the application that is made for the run alone."""
+    request = yield from named_request(start)
+    application = request.get("ApplicationId") or (yield from _application(request))
+    return creation(start, job_run_request(request, application, request["clientToken"], request["Tags"]))
+
+
+def _application(request: Mapping[str, Any]) -> Calls[str]:
+    """Create the attempt's application, or find it if it was created before; returns its id."""
+    config = application_request(
+        _object(request["ApplicationConfig"], "ApplicationConfig"), request["clientToken"], request["Tags"]
+    )
+    answer = yield AwsCall("emr-serverless", "CreateApplication", config, "make its application")
+    return str(answer["applicationId"])
 
 
 def step_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> dict[str, Any]:
@@ -27,7 +72,13 @@ def step_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> dict
     role = arguments.get("ExecutionRoleArn")
     return {
         "JobFlowId": arguments["ClusterId"],
-        "Steps": [{"ActionOnFailure": "CONTINUE", **arguments["StepConfig"], "Name": step_name(attempt, tags)}],
+        "Steps": [
+            {
+                "ActionOnFailure": "CONTINUE",
+                **_object(arguments["StepConfig"], "StepConfig"),
+                "Name": step_name(attempt, tags),
+            }
+        ],
         **({"ExecutionRoleArn": role} if role else {}),
     }
 
@@ -55,12 +106,18 @@ def cluster_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> d
         attempt: Name of the attempt.
         tags: The owner's tags.
     """
-    config = arguments["ClusterConfig"]
+    config, step = (_object(arguments[name], name) for name in ("ClusterConfig", "StepConfig"))
+    instances = _object(config.get("Instances"), "ClusterConfig.Instances")
     return {
         **config,
         "Name": attempt,
-        "Instances": {**(config.get("Instances") or {}), "KeepJobFlowAliveWhenNoSteps": False},
-        "Steps": [{**arguments["StepConfig"], "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}],
+        "Instances": {
+            **_object(config.get("Instances"), "ClusterConfig.Instances"),
+            "KeepJobFlowAliveWhenNoSteps": False,
+        },
+        "Steps": [
+            {**_object(arguments["StepConfig"], "StepConfig"), "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}
+        ],
         "Tags": [*(config.get("Tags") or []), *tags],
     }
 
@@ -78,7 +135,7 @@ def application_request(config: Mapping[str, Any], attempt: str, tags: Tags) -> 
         **config,
         "name": f"{given[:room]}/{attempt}" if given and room > 0 else attempt,
         "clientToken": attempt,
-        "tags": {**(config.get("tags") or {}), **_tag_map(tags)},
+        "tags": {**_object(config.get("tags"), "tags"), **_tag_map(tags)},
     }
 
 
@@ -91,7 +148,7 @@ def job_run_request(arguments: Mapping[str, Any], application: str, attempt: str
         attempt: Name of the attempt; the run is named after it, behind its name in the ``JobConfig``.
         tags: The owner's tags.
     """
-    config = arguments["JobConfig"]
+    config = _object(arguments["JobConfig"], "JobConfig")
     given = str(config.get("name") or "")
     return {
         **config,
@@ -99,8 +156,19 @@ def job_run_request(arguments: Mapping[str, Any], application: str, attempt: str
         "executionRoleArn": config.get("executionRoleArn") or arguments.get("ExecutionRoleArn"),
         "clientToken": attempt,
         "name": f"{given[: _JOB_RUN_NAME_LIMIT - len(attempt) - 1]} {attempt}" if given else attempt,
-        "tags": {**(config.get("tags") or {}), **_tag_map(tags)},
+        "tags": {**_object(config.get("tags"), "tags"), **_tag_map(tags)},
     }
+
+
+def _object(value: Any, place: str) -> Mapping[str, Any]:
+    """Return an object of the Arguments; an empty one if there is none.
+
+    Raises:
+        UnfitRequestError: It is something else.
+    """
+    if not isinstance(value or {}, Mapping):
+        raise UnfitRequestError(f"{place}: expected an object, found {type(value).__name__} {value!r}")
+    return value or {}
 
 
 def _tag_map(tags: Tags) -> dict[str, str]:

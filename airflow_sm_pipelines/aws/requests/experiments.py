@@ -6,30 +6,46 @@ them if not, and adds the jobs of Processing, Training, Tuning and Transform ste
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
 from airflow_sm_pipelines.aws.failures import says_present
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
+
+_ADVICE = (
+    "allow sagemaker:CreateExperiment and sagemaker:CreateTrial, or set PipelineExperimentConfig to null in the "
+    "definition"
+)
 
 
-def ensure_trial(client: Any, experiment: str, trial: str) -> None:
-    """Create an experiment and a trial of it, unless they exist.
+def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
+    """Create the execution's experiment and trial, unless they exist.
+
+    Returns:
+        Their names, ``None`` if the definition switches experiments off.
+    """
+    names = start.trial()
+    if names is None:
+        return None
+    experiment, trial = names
+    purpose = f"make experiment {experiment} and trial {trial}"
+    for operation, request in (
+        ("CreateExperiment", {"ExperimentName": experiment}),
+        ("CreateTrial", {"ExperimentName": experiment, "TrialName": trial}),
+    ):
+        yield from unless(says_present, AwsCall("sagemaker", operation, request, purpose, _ADVICE))
+    return names
+
+
+def experiment_config(start: StepStart, own: Any) -> Calls[Any]:
+    """Return a job's ``ExperimentConfig``: the pipeline's experiment and trial, and the step's display name.
 
     Args:
-        client: A boto3 client for SageMaker.
-        experiment: Name of the experiment.
-        trial: Name of the trial.
-
-    Raises:
-        CallRefusedError: AWS refused a call.
+        start: The step.
+        own: What the step's Arguments say; the pipeline's names win.
     """
-    _create(client, "CreateExperiment", {"ExperimentName": experiment})
-    _create(client, "CreateTrial", {"ExperimentName": experiment, "TrialName": trial})
-
-
-def _create(client: Any, operation: str, request: dict[str, str]) -> None:
-    try:
-        call(client, operation, request)
-    except CallRefusedError as error:
-        if not says_present(error.code, error.message):
-            raise
+    names = yield from trial_calls(start)
+    if names is None or not isinstance(own, Mapping):  # what is no object is for the API's types to complain of
+        return own
+    experiment, trial = names
+    return {"TrialComponentDisplayName": start.step, **own, "ExperimentName": experiment, "TrialName": trial}

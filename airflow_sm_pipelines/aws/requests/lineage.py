@@ -8,12 +8,14 @@ already is refused as such.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import says_present
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, unless
+from airflow_sm_pipelines.errors import RequestError, StepFailedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,82 +82,169 @@ CONTEXT = LineageEntity(
 LINEAGE_ENTITIES = (ACTION, ARTIFACT, CONTEXT)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What has become of one entity.
+ASSOCIATION_TYPES = ("ContributedTo", "AssociatedWith", "DerivedFrom", "Produced", "SameAs")
+"""Values of ``AssociationType`` (API reference, AddAssociation)."""
+
+_ASSOCIATIONS = "Associations"
+_ENTRY_MEMBERS = frozenset({"Source", "Destination", "AssociationType"})
+
+
+@dataclass(slots=True)
+class RecordedLineage:
+    """What a step has recorded so far.
 
     Attributes:
-        arn: Its ARN.
-        is_new: Whether it was created now.
-        differing: Members in which the one that was there differs, and that no update can change.
+        arguments: The step's resolved Arguments; empty before they are.
+        properties: What the step publishes: ARNs by name, and the associations.
     """
 
-    arn: str
-    is_new: bool
-    differing: tuple[str, ...] = ()
+    arguments: Body = field(default_factory=dict)
+    properties: dict[str, Any] = field(
+        default_factory=lambda: {**{entity.arns: {} for entity in LINEAGE_ENTITIES}, _ASSOCIATIONS: []}
+    )
+    _arns: dict[tuple[str, str], str] = field(default_factory=dict)
+    _nouns: list[str] = field(default_factory=list)
+
+    def add(self, entity: LineageEntity, name: str | None, arn: str) -> None:
+        """Add an entity; only one with a name can be an end of an association of this step."""
+        self._nouns.append(f"{entity.noun} {name or arn}")
+        if name is not None:
+            self.properties[entity.arns][name] = arn
+            self._arns[entity.noun, name] = arn
+
+    def add_association(self, request: Body) -> None:
+        """Add an association."""
+        self.properties[_ASSOCIATIONS].append(dict(request))
+
+    def arn_of(self, end: Body) -> str:
+        """Return the ARN of an end of an association: its own, or that of an entity of this step."""
+        return str(end["Arn"]) if "Arn" in end else self._arns[str(end["Type"]).lower(), str(end["Name"])]
+
+    def in_words(self) -> str:
+        """Return what has been recorded, in words."""
+        associations = len(self.properties[_ASSOCIATIONS])
+        count = [f"{associations} association{'s' if associations > 1 else ''}"] if associations else []
+        return ", ".join([*self._nouns, *count]) or "nothing"
 
 
-def record(client: Any, entity: LineageEntity, request: Mapping[str, Any]) -> Recorded:
-    """Create an entity, or find the one that is there and bring it up to date.
+def lineage_calls(start: StepStart, recorded: RecordedLineage | None = None) -> Calls[None]:
+    """Record everything that a step names: entities first, in the order of the definition's kinds, then associations.
 
     Args:
-        client: A boto3 client for SageMaker.
-        entity: Its kind.
-        request: The Create request.
+        start: The step.
+        recorded: Takes what has been recorded, also if a later call is refused.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        RequestError: The resolved lineage does not fit the API; nothing has been recorded.
+        StepFailedError: AWS refused a call; says what has been recorded before.
     """
+    recorded = recorded or RecordedLineage()
+    recorded.arguments = arguments = start.resolved_arguments()
+    entities, faults = _entity_requests(start, arguments)
+    associations = list(arguments.get(_ASSOCIATIONS) or ())
+    faults += _association_faults(associations, entities)
+    if faults:
+        raise RequestError.of_faults(start.step, "the resolved lineage does not fit the API", faults)
     try:
-        return Recorded(str(call(client, entity.create, request)[entity.arn_member]), is_new=True)
+        for entity, request in entities:
+            yield from _entity_calls(start, entity, request, recorded)
+        for entry in associations:
+            yield from _association_calls(start, entry, recorded)
+    except CallRefusedError as error:
+        then = f"recorded until then: {recorded.in_words()}"
+        raise StepFailedError.of_refusal(start.step, error, then=then) from error
+
+
+def _entity_requests(start: StepStart, arguments: Body) -> tuple[list[tuple[LineageEntity, dict[str, Any]]], list[str]]:
+    """Return the Create requests, each with its kind, and their faults: all before the first is sent."""
+    requests, faults = [], []
+    for entity in LINEAGE_ENTITIES:
+        for index, entry in enumerate(arguments.get(entity.member) or ()):
+            if not isinstance(entry, Mapping):
+                faults.append(f"{entity.member}[{index}]: expected an object")
+                continue
+            body = {**entry, "Tags": [*(entry.get("Tags") or []), *start.tags]}
+            shaped, found = start.shape(AwsCall("sagemaker", entity.create, body))
+            faults += [f"{entity.member}[{index}].{fault}" for fault in found]
+            requests.append((entity, shaped))
+    return requests, faults
+
+
+def _entity_calls(start: StepStart, entity: LineageEntity, request: Body, recorded: RecordedLineage) -> Calls[None]:
+    """Create an entity, or find the one that is there and bring it up to date."""
+    name = request.get(entity.name_member)
+    try:
+        answer = yield AwsCall("sagemaker", entity.create, request)
     except CallRefusedError as error:
         if not says_present(error.code, error.message):
             raise
-        found = _find(client, entity, request)
+        found = yield from _existing(entity, request)
         if found is None:
             raise
-    changes = {name: request[name] for name in entity.updated if name in request}
+    else:
+        recorded.add(entity, name, str(answer[entity.arn_member]))
+        start.log.info("Created %s %s", entity.noun, answer[entity.arn_member])
+        return
+    changes = {member: request[member] for member in entity.updated if member in request}
     if changes:
-        call(client, entity.update, {**_key(entity, found), **changes})
+        key = entity.arn_member if entity is ARTIFACT else entity.name_member
+        yield AwsCall("sagemaker", entity.update, {key: found[key], **changes})
+    arn = str(found[entity.arn_member])
+    recorded.add(entity, name, arn)
+    start.log.info("Found %s %s", entity.noun, arn)
     fixed = ("Source", entity.type_member)
-    differing = tuple(name for name in fixed if _plain(found.get(name)) != _plain(request.get(name)))
-    return Recorded(str(found[entity.arn_member]), is_new=False, differing=differing)
+    differing = [member for member in fixed if _plain(found.get(member)) != _plain(request.get(member))]
+    if differing:
+        start.log.warning(
+            "%s %s was there with another %s, which AWS does not change",
+            entity.noun.capitalize(),
+            name or arn,
+            " and ".join(differing),
+        )
 
 
-def associate(client: Any, request: Mapping[str, Any]) -> bool:
-    """Add an association; false if it is there already.
-
-    Args:
-        client: A boto3 client for SageMaker.
-        request: The AddAssociation request.
-
-    Raises:
-        CallRefusedError: AWS refused the call.
-    """
-    try:
-        call(client, "AddAssociation", request)
-    except CallRefusedError as error:
-        if says_present(error.code, error.message):
-            return False
-        raise
-    return True
-
-
-def _find(client: Any, entity: LineageEntity, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _existing(entity: LineageEntity, request: Body) -> Calls[Body | None]:
     if entity is not ARTIFACT:
         describe = entity.create.replace("Create", "Describe")
-        return call(client, describe, {entity.name_member: request[entity.name_member]})
-    uri = request["Source"]["SourceUri"]
-    found = call(client, "ListArtifacts", {"SourceUri": uri, "MaxResults": 100}).get("ArtifactSummaries", ())
+        return (yield AwsCall("sagemaker", describe, {entity.name_member: request[entity.name_member]}))
+    query = {"SourceUri": request["Source"]["SourceUri"], "MaxResults": 100}
+    found = (yield AwsCall("sagemaker", "ListArtifacts", query)).get("ArtifactSummaries", ())
     same_type = [one for one in found if one.get("ArtifactType") == request["ArtifactType"]]
     return next(iter([*same_type, *found]), None)
-
-
-def _key(entity: LineageEntity, found: Mapping[str, Any]) -> dict[str, Any]:
-    member = entity.arn_member if entity is ARTIFACT else entity.name_member
-    return {member: found[member]}
 
 
 def _plain(value: Any) -> Any:
     """Return a source without what is empty; a type as it is."""
     return {name: one for name, one in value.items() if one} if isinstance(value, Mapping) else value
+
+
+# -- associations ------------------------------------------------------------------------------------------------------
+
+
+def _association_calls(start: StepStart, entry: Body, recorded: RecordedLineage) -> Calls[None]:
+    """Add an association whose ends are an ARN each, or name an entity of this step; one that is there stays."""
+    ends = {f"{end}Arn": recorded.arn_of(entry[end]) for end in ("Source", "Destination")}
+    kind = entry.get("AssociationType")
+    request = {**ends, **({"AssociationType": kind} if kind else {})}
+    added = yield from unless(says_present, AwsCall("sagemaker", "AddAssociation", request))
+    recorded.add_association(request)
+    start.log.info("%s %s with %s", "Found the association of" if added is None else "Associated", *ends.values())
+
+
+def _association_faults(associations: Sequence[Any], entities: Sequence[tuple[LineageEntity, Body]]) -> Iterator[str]:
+    named = {(entity.noun, request.get(entity.name_member)) for entity, request in entities}
+    for index, entry in enumerate(associations):
+        place = f"{_ASSOCIATIONS}[{index}]"
+        if not isinstance(entry, Mapping):
+            yield f"{place}: expected an object"
+            continue
+        yield from (f"{place}.{name}: the step knows no such member" for name in entry if name not in _ENTRY_MEMBERS)
+        kind = entry.get("AssociationType")
+        if kind not in (None, *ASSOCIATION_TYPES):
+            yield f"{place}.AssociationType: expected one of {', '.join(ASSOCIATION_TYPES)}, found {kind!r}"
+        for end in ("Source", "Destination"):
+            value = entry.get(end)
+            if not isinstance(value, Mapping) or not ("Arn" in value or {"Name", "Type"} <= value.keys()):
+                yield f"{place}.{end}: expected an object with Arn, or with Name and Type"
+            elif "Arn" not in value and (str(value["Type"]).lower(), str(value["Name"])) not in named:
+                yield f"{place}.{end}: this step records no {value['Type']} named {value['Name']}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,40 +19,42 @@ _INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,400}\s*", re.ASCII)
 _NUMBER_TEXT = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 
 
-def shape_request(request: Mapping[str, Any], shape: Any, *, complete: bool = True) -> tuple[dict[str, Any], list[str]]:
+def shape_request(
+    request: Mapping[str, Any],
+    shape: Any,
+    *,
+    complete: bool = True,
+    is_unknown: Callable[[Any], bool] = lambda _: False,
+) -> tuple[dict[str, Any], list[str]]:
     """Coerce a request to the types of an API operation.
 
     Args:
         request: The resolved request body.
         shape: botocore's input shape of the operation.
         complete: Whether missing members, lengths and ranges count.
+        is_unknown: Tells of a value whether it only stands for one, and so is never a fault.
 
     Returns:
         The request with nulls dropped and scalars in the members' types, and one message for each fault: a member
         unknown to the API, missing, of a wrong type, or longer than the API allows.
     """
-    faults = _Faults(complete=complete)
+    faults = _Faults(complete=complete, is_unknown=is_unknown)
     shaped = _coerce(dict(request), shape, "", faults)
     return (shaped if isinstance(shaped, dict) else {}), faults
 
 
-def coerce_scalar(value: Any, shape: Any) -> Any:
-    """Return a text, number or boolean in the type of its member; one that does not fit it, as it is.
+class _Faults(list[str]):
+    """Messages; those about what is missing, too long or out of a range only if they count.
 
     Args:
-        value: A scalar.
-        shape: botocore's shape of the member.
+        complete: Whether they count.
+        is_unknown: As for `shape_request`.
     """
-    coerce = _keep if shape.type_name in ("structure", "list", "map") else _BY_TYPE.get(shape.type_name, _keep)
-    return coerce(value, shape, "", _Faults(complete=False))
 
-
-class _Faults(list[str]):
-    """Messages; those about what is missing, too long or out of a range only if they count."""
-
-    def __init__(self, *, complete: bool) -> None:
+    def __init__(self, *, complete: bool, is_unknown: Callable[[Any], bool]) -> None:
         super().__init__()
         self._complete = complete
+        self.is_unknown = is_unknown
 
     def add_limits(self, messages: Iterator[str]) -> None:
         if self._complete:
@@ -60,6 +62,8 @@ class _Faults(list[str]):
 
 
 def _coerce(value: Any, shape: Any, path: str, faults: _Faults) -> Any:
+    if faults.is_unknown(value):
+        return value
     coerce = _BY_TYPE.get(shape.type_name, _keep)
     shaped = coerce(value, shape, path, faults)
     faults.add_limits(_limit_faults(shaped, shape, path))
@@ -179,7 +183,7 @@ def _limit_faults(value: Any, shape: Any, path: str) -> Iterator[str]:
     if largest is not None and size > largest:
         yield f"{path}: {measured}, but the API allows at most {largest}"
     if smallest is not None and size < smallest:
-        yield f"{path}: {measured}, but the API wants at least {smallest}"
+        yield f"{path}: {measured}, but the API requires at least {smallest}"
 
 
 def _found(value: Any) -> str:

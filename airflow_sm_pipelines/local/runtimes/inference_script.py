@@ -107,7 +107,7 @@ def _response(result: Any, accept: str) -> tuple[bytes, str]:
 
 
 def _default_input(data: Any, content_type: str) -> Any:
-    import numpy  # noqa: PLC0415 - scripts without the defaults need none
+    import numpy
 
     kind = content_type.split(";", maxsplit=1)[0].strip()
     if kind == _JSON:
@@ -124,7 +124,7 @@ def _default_predict(data: Any, model: Any) -> Any:
 
 
 def _default_output(prediction: Any, accept: str) -> tuple[bytes, str]:
-    import numpy  # noqa: PLC0415
+    import numpy
 
     kind = accept.split(";", maxsplit=1)[0].strip()
     array = numpy.asarray(prediction)

@@ -92,8 +92,8 @@ class Rehearsal:
 
     def job_work(self, noun: str, job: Job) -> OwnWork | None:
         """Return what a SageMaker job does; ``None`` for a tuning job, whose trials are jobs of their own."""
-        from airflow_sm_pipelines.rehearsal.stand_in.job_outputs import OUTPUTS  # noqa: PLC0415 - needs boto3
-        from airflow_sm_pipelines.rehearsal.stand_in.job_work import own_work  # noqa: PLC0415
+        from airflow_sm_pipelines.rehearsal.stand_in.job_outputs import OUTPUTS
+        from airflow_sm_pipelines.rehearsal.stand_in.job_work import own_work
 
         if noun not in OUTPUTS:
             return None
@@ -103,7 +103,7 @@ class Rehearsal:
 
     def spark_work(self, owner: str, log_group: str, log_stream: str) -> OwnWork:
         """Return what a step or a job run of EMR does: it writes only its log."""
-        from airflow_sm_pipelines.rehearsal.stand_in.job_work import (  # noqa: PLC0415 - needs boto3
+        from airflow_sm_pipelines.rehearsal.stand_in.job_work import (
             SyntheticWork,
             own_work,
         )
@@ -113,7 +113,7 @@ class Rehearsal:
 
     def describe_job(self, noun: str, job: Job) -> Document:
         """Return the members that Describe has for a job because of its synthetic results."""
-        from airflow_sm_pipelines.rehearsal.stand_in.job_descriptions import DESCRIPTIONS  # noqa: PLC0415 - boto3
+        from airflow_sm_pipelines.rehearsal.stand_in.job_descriptions import DESCRIPTIONS
 
         return DESCRIPTIONS[noun](job) if noun in DESCRIPTIONS else {}
 
@@ -123,7 +123,7 @@ class Rehearsal:
 
     def invoke_missing_function(self, client_context: Document | None) -> InvocationResult:
         """Return the outputs that the step of the invocation declares, or the failure that was chosen for it."""
-        from airflow_sm_pipelines.local.services.lambda_functions.execution import InvocationResult  # noqa: PLC0415
+        from airflow_sm_pipelines.local.services.lambda_functions.execution import InvocationResult
 
         custom = (client_context or {}).get("custom")
         step = str(custom.get("step", "")) if isinstance(custom, dict) else ""
@@ -136,7 +136,7 @@ class Rehearsal:
 
     def other_services(self, application: WsgiApp, default_region: str) -> WsgiApp:
         """Return the application with queues that are made on demand."""
-        from airflow_sm_pipelines.rehearsal.stand_in.queues import QueuesOnDemand  # noqa: PLC0415 - needs boto3
+        from airflow_sm_pipelines.rehearsal.stand_in.queues import QueuesOnDemand
 
         return QueuesOnDemand(application, default_region)
 

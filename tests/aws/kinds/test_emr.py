@@ -52,7 +52,7 @@ def test_what_the_resource_is_made_in_is_a_required_member_of_create(
 
 def test_only_a_cluster_takes_tags_as_a_list_at_the_top(kind: ResourceKind, models: dict[str, Any]) -> None:
     members = models[kind.service].operation_model(kind.create).input_shape.members
-    assert ("Tags" not in members) == kind.tags_elsewhere
+    assert ("Tags" in members) == (kind is EMR_CLUSTER)
 
 
 def test_the_names_fit(models: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import TUNING_JOB
-from airflow_sm_pipelines.aws.protocols.tuning import associate_trials, best_training_jobs, with_role
+from airflow_sm_pipelines.aws.protocols.tuning import associate_trials, best_training_jobs
 
 ROLE = "arn:aws:iam::123456789012:role/Pipeline"
 OTHER_ROLE = "arn:aws:iam::123456789012:role/Other"
@@ -122,17 +122,6 @@ def test_what_is_to_be_maximized_is_listed_in_descending_order(api: Any) -> None
     del several["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
     listed(api, SortBy="FinalObjectiveMetricValue", SortOrder="Descending")
     assert best_training_jobs(api.client, several) == []
-
-
-def test_the_pipelines_role_is_given_to_each_definition_without_one() -> None:
-    several = {"TrainingJobDefinitions": [{"RoleArn": OTHER_ROLE}, {"DefinitionName": "a"}]}
-    assert with_role(several, ROLE)["TrainingJobDefinitions"] == [
-        {"RoleArn": OTHER_ROLE},
-        {"DefinitionName": "a", "RoleArn": ROLE},
-    ]
-    assert with_role({"TrainingJobDefinition": {"RoleArn": None}}, ROLE)["TrainingJobDefinition"]["RoleArn"] == ROLE
-    assert with_role({"TrainingJobDefinition": {}}, None) == {"TrainingJobDefinition": {}}
-    assert with_role({"TrainingJobDefinition": "nonsense"}, ROLE) == {"TrainingJobDefinition": "nonsense"}
 
 
 def test_each_training_job_is_put_into_the_trial(api: Any) -> None:

@@ -5,39 +5,56 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 
 from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.aws.requests.experiments import ensure_trial
+from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
+
+NAMES = ("abalone", "abcdef012345")
 
 
 @pytest.fixture
-def api() -> Any:
-    import boto3
-
-    client = boto3.client("sagemaker", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
+def in_trial(start: Any) -> Any:
+    return start(trial=lambda: NAMES)
 
 
-def test_a_missing_experiment_and_trial_are_created(api: Any) -> None:
+def test_a_missing_experiment_and_trial_are_created(api: Any, in_trial: Any, perform: Any) -> None:
     api.add_response("create_experiment", {}, {"ExperimentName": "abalone"})
     api.add_response("create_trial", {}, {"ExperimentName": "abalone", "TrialName": "abcdef012345"})
 
-    ensure_trial(api.client, "abalone", "abcdef012345")
+    assert perform(trial_calls(in_trial), api.client) == NAMES
 
 
-def test_those_that_exist_are_reused(api: Any) -> None:
+def test_those_that_exist_are_reused(api: Any, in_trial: Any, perform: Any) -> None:
     taken = "Experiment names must be unique within an AWS account and region."
     api.add_client_error("create_experiment", "ValidationException", taken)
     api.add_client_error("create_trial", "ResourceInUse", "in use")
 
-    ensure_trial(api.client, "abalone", "abcdef012345")
+    assert perform(trial_calls(in_trial), api.client) == NAMES
 
 
-def test_a_refusal_is_not_hidden(api: Any) -> None:
+def test_a_refusal_is_not_hidden(api: Any, in_trial: Any, perform: Any) -> None:
     api.add_client_error("create_experiment", "AccessDeniedException", "no")
 
     with pytest.raises(CallRefusedError, match="CreateExperiment: AccessDeniedException"):
-        ensure_trial(api.client, "abalone", "abcdef012345")
+        perform(trial_calls(in_trial), api.client)
+
+
+def test_a_call_says_what_it_is_for_and_what_to_do(in_trial: Any) -> None:
+    first = next(trial_calls(in_trial))
+
+    assert first.purpose == "make experiment abalone and trial abcdef012345"
+    assert "sagemaker:CreateTrial" in first.advice
+
+
+def test_nothing_is_made_where_experiments_are_switched_off(api: Any, start: Any, perform: Any) -> None:
+    assert perform(trial_calls(start()), api.client) is None
+    assert perform(experiment_config(start(), {"TrialName": "own"}), api.client) == {"TrialName": "own"}
+
+
+def test_the_pipelines_names_win_and_the_steps_display_name_is_the_default(in_trial: Any, calls_of: Any) -> None:
+    _, config = calls_of(experiment_config(in_trial, {"TrialName": "own"}))
+    _, named = calls_of(experiment_config(in_trial, {"TrialComponentDisplayName": "mine"}))
+
+    names = {"ExperimentName": "abalone", "TrialName": "abcdef012345"}
+    assert config == {"TrialComponentDisplayName": "Step", **names}
+    assert named == {"TrialComponentDisplayName": "mine", **names}

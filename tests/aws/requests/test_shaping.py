@@ -235,9 +235,9 @@ def test_a_length_under_the_limit_is_told_with_both_numbers(
     request_body["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = "0"
 
     assert shape_request(request_body, create_processing_job)[1] == [
-        "RoleArn: 3 characters, but the API wants at least 20",
-        "AppSpecification.ContainerArguments: 0 entries, but the API wants at least 1",
-        "ProcessingResources.ClusterConfig.InstanceCount: 0, but the API wants at least 1",
+        "RoleArn: 3 characters, but the API requires at least 20",
+        "AppSpecification.ContainerArguments: 0 entries, but the API requires at least 1",
+        "ProcessingResources.ClusterConfig.InstanceCount: 0, but the API requires at least 1",
     ]
 
 

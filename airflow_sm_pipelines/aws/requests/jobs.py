@@ -1,0 +1,115 @@
+"""The calls that create the resource of a step: a job, a model, an endpoint, a model package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_sm_pipelines.aws.failures import says_absent, says_present
+from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
+from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, unless
+
+
+def job_calls(start: StepStart) -> Calls[AwsCall]:
+    """Create the resource as the step's Arguments describe it; the way of most types."""
+    return creation(start, (yield from named_request(start)))
+
+
+def tuning_calls(start: StepStart) -> Calls[AwsCall]:
+    """Create a tuning job, whose training definitions have roles of their own.
+
+    CreateHyperParameterTuningJob takes no experiment: the training jobs join the trial when they have ended.
+    """
+    request = yield from named_request(start)
+    yield from trial_calls(start)
+    return creation(start, with_role(request, start.role_arn))
+
+
+def model_package_calls(start: StepStart) -> Calls[AwsCall]:
+    """Create a model package, and its group if that is missing.
+
+    The service's RegisterModel step creates missing groups (assumed: no document says so, published pipelines rely on
+    it).
+    """
+    request = yield from named_request(start)
+    group = request.get("ModelPackageGroupName")
+    if group and not str(group).startswith("arn:"):
+        yield from _group_calls(start, str(group))
+    return creation(start, package_request(request))
+
+
+def creation(start: StepStart, request: Body) -> AwsCall:
+    """Return the call that creates the step's resource."""
+    kind = kind_of(start)
+    return AwsCall(kind.service, kind.create, request)
+
+
+def kind_of(start: StepStart) -> ResourceKind:
+    """Return the row of the resource that a step creates."""
+    if start.kind is None:
+        raise TypeError(f"step {start.step} creates no resource")
+    return start.kind
+
+
+def named_request(start: StepStart) -> Calls[dict[str, Any]]:
+    """Return the step's resolved Arguments as a Create request: with name, role, experiment and tags."""
+    kind = kind_of(start)
+    body = dict(start.resolved_arguments())
+    body[kind.token_member or kind.name_member] = start.attempt
+    if kind.role_member and start.role_arn:
+        body.setdefault(kind.role_member, start.role_arn)
+    if kind.takes_experiment:
+        config = yield from experiment_config(start, body.pop("ExperimentConfig", None) or {})
+        body |= {"ExperimentConfig": config} if config else {}
+    body["Tags"] = [*_entries(body.get("Tags")), *start.tags]
+    return body
+
+
+def _entries(value: Any) -> list[Any]:
+    """Return the entries of a list; what is no list is left as one entry, for the API's types to complain of."""
+    return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
+
+
+def with_role(request: Body, role: str | None) -> dict[str, Any]:
+    """Return a CreateHyperParameterTuningJob request in which each training definition without a role has this one.
+
+    Args:
+        request: The resolved request.
+        role: ARN of the pipeline's role, ``None`` if it has none.
+    """
+    filled = dict(request)
+    if not role:
+        return filled
+    if isinstance(request.get("TrainingJobDefinition"), dict):
+        filled["TrainingJobDefinition"] = _definition_with_role(request["TrainingJobDefinition"], role)
+    if isinstance(request.get("TrainingJobDefinitions"), list):
+        definitions = request["TrainingJobDefinitions"]
+        filled["TrainingJobDefinitions"] = [_definition_with_role(definition, role) for definition in definitions]
+    return filled
+
+
+def _definition_with_role(definition: Any, role: str) -> Any:
+    if not isinstance(definition, dict) or definition.get("RoleArn"):
+        return definition
+    return {**definition, "RoleArn": role}
+
+
+def package_request(request: Body) -> dict[str, Any]:
+    """Return a CreateModelPackage request as the API takes it.
+
+    A version belongs to a group and has its tags: the API refuses tags of its own, and a name (API reference,
+    CreateModelPackage, ``Tags`` and ``ModelPackageName``).
+    """
+    if not request.get("ModelPackageGroupName"):
+        return dict(request)
+    return {name: value for name, value in request.items() if name not in {"Tags", "ModelPackageName"}}
+
+
+def _group_calls(start: StepStart, name: str) -> Calls[None]:
+    def call(operation: str) -> AwsCall:
+        return AwsCall("sagemaker", operation, {"ModelPackageGroupName": name}, "make its model package group")
+
+    if (yield from unless(says_absent, call("DescribeModelPackageGroup"))) is None and (
+        yield from unless(says_present, call("CreateModelPackageGroup"))
+    ) is not None:
+        start.log.info("Created model package group %s", name)

@@ -1,0 +1,82 @@
+"""Arguments that several commands share: a definition, values of its parameters, and the format of the output."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.errors import InvalidDefinitionError, ParameterValueError
+from airflow_sm_pipelines.preview.given_values import typed_parameters
+
+WRONG_USAGE = 2
+"""Exit code for an argument that argparse accepts but that does not fit the definition."""
+
+
+def add_definition(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument FILE."""
+    parser.add_argument("file", metavar="FILE", help="a pipeline definition (JSON)")
+
+
+def add_parameters(parser: argparse.ArgumentParser, default: str) -> None:
+    """Declare ``--parameters``.
+
+    Args:
+        parser: Parser of the command.
+        default: Where the values come from otherwise, for ``--help``.
+    """
+    parser.add_argument(
+        "--parameters",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"values of pipeline parameters (default: {default})",
+    )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--format``: text for people, or JSON and nothing else on standard output."""
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+
+
+def read_definition(file: str) -> Pipeline | None:
+    """Return the pipeline of a file. If there is none, say why on standard error and return ``None``.
+
+    Args:
+        file: Its path, as named on the command line; never JSON text.
+    """
+    try:
+        return load_pipeline(Path(file))
+    except InvalidDefinitionError as invalid:
+        print(invalid, file=sys.stderr)
+    except OSError as error:
+        print(f"{file}: cannot be read: {error.strerror or error}", file=sys.stderr)
+    return None
+
+
+def parameter_texts(assignments: Sequence[str]) -> dict[str, str]:
+    """Return values of parameters given as ``NAME=VALUE``; the last one of a name wins.
+
+    Raises:
+        ParameterValueError: An assignment has no equals sign.
+    """
+    values = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise ParameterValueError(f"expected NAME=VALUE, found {assignment!r}")
+        values[name] = value
+    return values
+
+
+def parameter_values(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """Return the values of parameters given as ``NAME=VALUE``, each in its parameter's type.
+
+    Raises:
+        ParameterValueError: The definition has no such parameter, or the value does not fit it.
+    """
+    return typed_parameters(pipeline, parameter_texts(assignments))

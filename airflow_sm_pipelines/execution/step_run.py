@@ -1,0 +1,240 @@
+"""One try of one step, as the code that is special to its type sees it; runs in the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError, call, input_shape, read_object
+from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.requests.shaping import shape_request
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart
+from airflow_sm_pipelines.aws.requests.tags import owner_tags
+from airflow_sm_pipelines.definition.expressions import evaluate
+from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, UnfitRequestError
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.identity import StepIdentity, identify
+from airflow_sm_pipelines.execution.job import Log
+from airflow_sm_pipelines.execution.kill_switch import KillSwitch
+from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.execution.task_states import task_state
+from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_Result = TypeVar("_Result")
+_limits_count: ContextVar[bool] = ContextVar("limits_count", default=True)
+
+
+@contextmanager
+def limits_left_to_aws() -> Iterator[None]:
+    """Send requests although they lack members or exceed the API's limits: a rehearsal's AWS notes what it refuses."""
+    token = _limits_count.set(False)
+    try:
+        yield
+    finally:
+        _limits_count.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptName:
+    """What the calls of an attempt are made under.
+
+    Attributes:
+        name: Name of the attempt.
+        token: Its random part.
+    """
+
+    name: str = ""
+    token: str = ""
+
+
+class StepRun:
+    """One try of a step's task.
+
+    Args:
+        plan: The step and its edges.
+        settings: What all steps of the DAG share.
+        connection: Which AWS the step talks to.
+        context: Airflow's task context.
+        log: The task's log.
+        kill_switch: Flipped when Airflow tells the process to end.
+
+    Attributes:
+        identity: Which execution, which task instance, which epoch.
+        step: Name of the step; in a ForEach with the iteration.
+    """
+
+    def __init__(
+        self,
+        plan: StepPlan,
+        settings: PipelineRunSettings,
+        connection: AwsConnection,
+        context: Context,
+        log: Log,
+        kill_switch: KillSwitch | None = None,
+    ) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.connection = connection
+        self.context = context
+        self.log = log
+        self.kill_switch = kill_switch or KillSwitch()
+        self.identity: StepIdentity = identify(plan.step.name, context)
+        self.step = self.identity.step
+        self._scope = TaskScope(settings, context, connection, self.identity.execution_id)
+        self._clients: dict[str, Any] = {}
+
+    # -- values ----------------------------------------------------------------------------------------------------
+
+    @property
+    def scope(self) -> TaskScope:
+        """Where the expressions of the step find their values."""
+        return self._scope
+
+    def resolve(self, value: Json, place: str, *, payload: bool = False) -> Json:
+        """Return a value of the definition with every expression replaced.
+
+        Args:
+            value: Any JSON value of the step.
+            place: Where it stands, for messages.
+            payload: It belongs to the payload of a Lambda or Callback step.
+
+        Raises:
+            UndefinedReferenceError: A reference has no value.
+            StepFailedError: AWS was too busy to answer what a reference needs.
+        """
+        with step_errors(self.step, place):
+            return evaluate(value, self._scope, payload=payload)
+
+    def members(self) -> dict[str, Json]:
+        """Return the type's own members at step level, such as ``SkipCheck``, resolved."""
+        return {name: self.resolve(value, name) for name, value in self.plan.step.members.items()}
+
+    def trial(self) -> tuple[str, str] | None:
+        """Return the names of the execution's experiment and trial, ``None`` if they are switched off."""
+        if self.settings.pipeline.experiment_config is None:
+            return None
+        with step_errors(self.step, "PipelineExperimentConfig"):
+            return str(self._scope.experiment("ExperimentName")), str(self._scope.experiment("TrialName"))
+
+    # -- AWS -------------------------------------------------------------------------------------------------------
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client; the same one for each service.
+
+        Raises:
+            StepFailedError: It cannot be made from the connection.
+        """
+        if service not in self._clients:
+            try:
+                self._clients[service] = self.connection.client(service)
+            except CallRefusedError as error:
+                raise StepFailedError.of_refusal(self.step, error) from error
+        return self._clients[service]
+
+    def start(self, attempt: AttemptName | None = None, kind: ResourceKind | None = None) -> StepStart:
+        """Return what the calls that start the step's work are made of.
+
+        Args:
+            attempt: The attempt; ``None`` for a step that has none.
+            kind: The row of the resource that the step creates; ``None`` if it creates none.
+        """
+        named = attempt or AttemptName()
+        scope = self._scope.of_job({kind.name_member: named.name}) if kind else self._scope
+
+        def resolve(value: Json, place: str, payload: bool) -> Json:
+            with step_errors(self.step, place):
+                return evaluate(value, scope, payload=payload)
+
+        return StepStart(
+            step=self.step,
+            attempt=named.name,
+            arguments=self.plan.step.arguments,
+            resolve=resolve,
+            members=self.members,
+            trial=self.trial,
+            shape=self._shape,
+            tags=owner_tags(self.identity.owner),
+            log=self.log,
+            kind=kind,
+            role_arn=self.settings.role_arn,
+            execution_id=self.identity.execution_id,
+            token=named.token,
+            try_number=str(self.identity.try_number),
+            step_types={step.name: step.type for step in self.settings.pipeline.steps},
+        )
+
+    def perform(self, calls: Calls[_Result]) -> _Result:
+        """Make the calls of a builder, one after the other, and return what they were made for.
+
+        Raises:
+            StepFailedError: AWS refused a call, or did not answer it.
+            RequestError: A request does not fit the API.
+        """
+        try:
+            wanted = next(calls)
+            while True:
+                try:
+                    answer = self._answer(wanted)
+                except CallRefusedError as error:
+                    wanted = self._go_on(calls, wanted, error)
+                else:
+                    wanted = calls.send(answer)
+        except StopIteration as done:
+            result: _Result = done.value
+            return result
+        except UnfitRequestError as error:
+            raise RequestError(self.step, str(error)) from error
+
+    def shaped(self, wanted: AwsCall) -> dict[str, Any]:
+        """Return a call's request in the API's own types.
+
+        Raises:
+            RequestError: It does not fit the API; lists every fault.
+        """
+        request, faults = self._shape(wanted)
+        if faults:
+            raise RequestError.of_faults(self.step, f"the resolved request does not fit {wanted.operation}", faults)
+        return request
+
+    def _shape(self, wanted: AwsCall) -> tuple[dict[str, Any], list[str]]:
+        try:
+            shape = input_shape(self.client(wanted.service), wanted.operation)
+        except CallRefusedError as error:
+            raise StepError(self.step, error.message) from error
+        return shape_request(wanted.request, shape, complete=_limits_count.get())
+
+    def _answer(self, wanted: AwsCall) -> Body:
+        client, request = self.client(wanted.service), self.shaped(wanted)
+        if wanted.operation == "GetObject":  # its answer is a stream, which may break off
+            return {"Body": read_object(client, request["Bucket"], request["Key"])}
+        return call(client, wanted.operation, request)
+
+    def _go_on(self, calls: Calls[_Result], wanted: AwsCall, error: CallRefusedError) -> AwsCall:
+        """Tell a builder that its call was refused; what it does not expect fails the step."""
+        try:
+            return calls.throw(error)
+        except CallRefusedError as unexpected:
+            raise StepFailedError.of_refusal(
+                self.step, unexpected, purpose=wanted.purpose, advice=wanted.advice
+            ) from unexpected
+
+    # -- the end of the process ------------------------------------------------------------------------------------
+
+    def is_given_up(self) -> tuple[bool, str | None]:
+        """Tell whether nobody wants the step any more when Airflow ends its process, and the state of its task."""
+        owner = self.identity.owner
+        state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        return verdict_of_worker_kill(state) is Verdict.STOP, state
+
+
+Properties = Mapping[str, Any]
+"""What a step publishes: the Describe response of its resource as plain JSON."""

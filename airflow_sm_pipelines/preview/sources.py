@@ -1,0 +1,218 @@
+"""Where a definition can be exported from: a ``Pipeline`` object of the SageMaker SDK, S3, the SageMaker service.
+
+An object of the SDK is found by the name of its module and its own. The others need credentials and the network.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, cast
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
+from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+
+_UPLOAD_NOTE = "Making a definition uploads the code of its Lambda functions and @step functions, if it has any."
+
+
+class SourceSyntaxError(SageMakerPipelinesError, ValueError):
+    """A source has none of the three forms."""
+
+
+class SourceError(SageMakerPipelinesError):
+    """A source gives no definition: AWS refused, a module cannot be imported, there is no such object."""
+
+
+def fetch_definition(source: str, *, region: str | None = None, version_id: str | None = None) -> str:
+    """Return the definition of a source as JSON text.
+
+    Args:
+        source: ``MODULE:NAME``, ``s3://BUCKET/KEY`` or ``pipeline:NAME``.
+        region: AWS region of a stored definition; that of the environment by default.
+        version_id: Version of the S3 object; the current one by default.
+
+    Raises:
+        SourceSyntaxError: The source has none of these forms.
+        SourceError: The source gives no definition.
+    """
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    if source.startswith("s3://") and bucket and key:
+        return from_s3(bucket, key, version_id=version_id, region=region)
+    head, _, name = source.rpartition(":")
+    if source.startswith("s3://") or not head or not name:
+        raise SourceSyntaxError(f"expected MODULE:NAME, s3://BUCKET/KEY or pipeline:NAME, found {source!r}")
+    if source.startswith("pipeline:"):
+        return from_pipeline(source.removeprefix("pipeline:"), region=region)
+    print(_UPLOAD_NOTE, file=sys.stderr)
+    return from_sdk_object(head, name)
+
+
+def from_s3(bucket: str, key: str, *, version_id: str | None = None, region: str | None = None) -> str:
+    """Return the text of an S3 object.
+
+    Args:
+        bucket: Name of the bucket.
+        key: Key of the object.
+        version_id: The object's version; the current one by default.
+        region: AWS region; that of the environment by default.
+
+    Raises:
+        SourceError: AWS refused, or the object is not text.
+    """
+    uri = f"s3://{bucket}/{key}"
+    request = {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
+    with _asking("s3", "GetObject", uri, region) as ask:
+        content: bytes = ask(request)["Body"].read()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{uri}: not UTF-8 text at byte {error.start}") from error
+
+
+def from_pipeline(name: str, *, region: str | None = None) -> str:
+    """Return the definition of a pipeline of the SageMaker Pipelines service.
+
+    Args:
+        name: Name or ARN of the pipeline.
+        region: AWS region; that of the environment by default.
+
+    Raises:
+        SourceError: AWS refused, or the answer holds no definition.
+    """
+    with _asking("sagemaker", "DescribePipeline", f"pipeline {name}", region) as ask:
+        answer = ask({"PipelineName": name})
+    text = answer.get("PipelineDefinition")
+    if not isinstance(text, str):
+        raise SourceError(
+            f"pipeline {name}: the answer of DescribePipeline holds no definition, but {list_names(answer)}"
+        )
+    return text
+
+
+_CURES = {
+    "NoCredentialsError": "; set AWS_PROFILE, or sign in",
+    "NoRegionError": "; add --region, or set AWS_REGION",
+}
+
+
+@contextmanager
+def _asking(
+    service: str, operation: str, what: str, region: str | None
+) -> Iterator[Callable[[Mapping[str, str]], Mapping[str, Any]]]:
+    """Give a function that sends a request; say what was asked for when AWS refuses, also while the answer is read."""
+    import boto3
+    from botocore import xform_name
+
+    make_client: Any = boto3.client
+    try:
+        with refusals(operation):
+            call = getattr(make_client(service, region_name=region), xform_name(operation))
+            yield lambda request: call(**request)
+    except CallRefusedError as error:
+        raise SourceError(f"{what}: {error}{_CURES.get(error.code, '')}") from error
+
+
+class SdkPipeline(Protocol):
+    """What the SDK's ``Pipeline`` has, in version 2 (`sagemaker.workflow`) and 3 (`sagemaker.mlops.workflow`)."""
+
+    def definition(self) -> str:
+        """Return the definition as JSON text; uploads the code of ``@step`` functions and Lambda functions."""
+
+
+def from_sdk_object(module: str, name: str) -> str:
+    """Return the definition of a Pipeline object as JSON text.
+
+    What the user's code prints goes to standard error.
+
+    Args:
+        module: Path of a ``.py`` file, or name of a module that can be imported from the working directory.
+        name: Name of the object in it; dots lead to members.
+
+    Raises:
+        SourceError: There is no definition; the message says why in one sentence.
+    """
+    with redirect_stdout(sys.stderr):
+        pipeline = _find(_import(module), module, name)
+        try:
+            text = pipeline.definition()
+        except Exception as error:
+            raise SourceError(f"{module}:{name}: making its definition failed{_place(error)}") from error
+    if not isinstance(text, str):
+        raise SourceError(f"{module}:{name}: definition() returned a {type(text).__name__}, not JSON text")
+    return text
+
+
+def _import(module: str) -> ModuleType:
+    path = Path(module)
+    is_file = path.suffix == ".py"
+    if is_file and not path.is_file():
+        raise SourceError(f"there is no file {module}")
+    sys.path.insert(0, str(path.resolve().parent) if is_file else str(Path.cwd()))
+    try:
+        return _import_file(path) if is_file else importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            raise SourceError(
+                f"there is no module {module!r} in this folder or among the installed ones; name a file as "
+                f"{module}.py:NAME"
+            ) from error
+        raise SourceError(f"importing {module} failed{_place(error)}{_cure(error)}") from error
+
+
+def _cure(error: BaseException) -> str:
+    """Say where to run the command if the SDK is missing: versions below 3 cannot be installed beside Airflow 3."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "sagemaker":
+        return (
+            "; run this command in the environment in which the pipeline is written: it needs no Airflow there "
+            "(pip install --no-deps airflow-sm-pipelines)"
+        )
+    return ""
+
+
+def _import_file(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"Python cannot import {path}")
+    module = module_from_spec(spec)
+    # Code in the file may look up its own module while it runs: dataclasses and pickle do.
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _find(module: ModuleType, module_name: str, name: str) -> SdkPipeline:
+    found: object = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            pipelines = [key for key, value in vars(module).items() if _is_pipeline(value)]
+            there = f"its Pipeline objects are {list_names(pipelines)}" if pipelines else "it has no Pipeline object"
+            near = did_you_mean(name, pipelines)
+            raise SourceError(f"{module_name} has no {name!r}; {there}" + (f" ({near})" if near else ""))
+        found = getattr(found, part)
+    if _is_pipeline(found):
+        return cast("SdkPipeline", found)
+    kind = "a function or class" if callable(found) else f"of type {type(found).__name__}"
+    raise SourceError(
+        f"{module_name}:{name} is {kind}, not a Pipeline object of the SageMaker SDK"
+        + ("; assign what it returns to a name, and give that name" if callable(found) else "")
+    )
+
+
+def _is_pipeline(value: object) -> bool:
+    return not isinstance(value, (type, ModuleType)) and callable(getattr(value, "definition", None))
+
+
+def _place(error: BaseException) -> str:
+    """Return where the user's code failed, and the message."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    last = frames[-1]
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f" at {last.filename}:{last.lineno}: {said}"

@@ -1,0 +1,255 @@
+"""Rehearses definitions: a whole run through Airflow in seconds, without their code, their data and AWS.
+
+For users' own tests::
+
+    from airflow_sm_pipelines import rehearse
+
+
+    def test_the_pipeline_runs() -> None:
+        report = rehearse("pipelines/abalone.json")
+        assert report.succeeded, str(report)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings as python_warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.models import Pipeline, Step
+from airflow_sm_pipelines.definition.paths import format_path
+from airflow_sm_pipelines.errors import RehearsalError
+from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.preview.given_values import typed_parameters
+from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
+from airflow_sm_pipelines.rehearsal.choices import choose_branches
+from airflow_sm_pipelines.rehearsal.documents import choose_values
+from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
+from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes
+from airflow_sm_pipelines.rehearsal.placeholders import choose_items, items_of_parameters, rehearsal_parameters
+from airflow_sm_pipelines.rehearsal.run import (
+    RehearsalAirflow,
+    RehearsalPlan,
+    RehearsalResult,
+    dag_id_of,
+    run_plan,
+)
+from airflow_sm_pipelines.rehearsal.scope import files_read
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
+from airflow_sm_pipelines.rehearsal.step_states import step_state
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.rehearsal.report import RehearsalReport, RehearsedStep
+
+Source: TypeAlias = "str | os.PathLike[str] | JsonObject"
+Values: TypeAlias = "Mapping[str, Json] | Iterable[str]"
+"""``STEP.PROPERTYFILE.PATH`` -> value; or texts ``STEP.PROPERTYFILE.PATH=VALUE``, as on the command line."""
+
+_NAME_WITHOUT_FILE = "pipeline"
+
+
+def rehearse(
+    source: Source,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    outcomes: Mapping[str, str] | None = None,
+    values: Values | None = None,
+) -> RehearsalReport:
+    """Rehearse a definition on an Airflow and a local AWS of its own; needs the ``[local]`` extra.
+
+    Starting Airflow takes most of the time: use `Rehearsals` for more than one definition.
+
+    Args:
+        source: A path, relative to the working directory; or JSON text; or the same as a dict.
+        parameters: Values of pipeline parameters. The others have their default, else a placeholder.
+        outcomes: Step -> how its jobs end: ``completed`` (the default), ``stopped``, ``failed:REASON`` or, of a check,
+            ``violation``.
+        values: ``STEP.PROPERTYFILE.PATH`` -> the value that the definition reads there, and
+            ``STEP.OutputParameters.NAME`` -> an output of a Lambda or Callback step. The others get values with which
+            the conditions avoid Fail steps, if there are such values.
+
+    Raises:
+        InvalidDefinitionError: The definition breaks rules of the language; the group holds every error.
+        ValueError: A parameter, a step or a value does not exist, or cannot have the given value or outcome.
+        RehearsalError: The rehearsal could not be carried out.
+        OSError: The file cannot be read.
+    """
+    with Rehearsals() as rehearsals:
+        return rehearsals.rehearse(source, parameters=parameters, outcomes=outcomes, values=values)
+
+
+class Rehearsals:
+    """Rehearsals that share one Airflow, a context manager.
+
+    Airflow is started for the first rehearsal, in a process and a folder of its own::
+
+        with Rehearsals() as rehearsals:
+            reports = [rehearsals.rehearse(file) for file in Path("pipelines").glob("*.json")]
+    """
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._airflow: RehearsalAirflow | None = None
+
+    def __enter__(self) -> Rehearsals:
+        self._airflow = self._running.enter_context(RehearsalAirflow())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._airflow = None
+        self._running.__exit__(kind, error, trace)
+
+    def rehearse(
+        self,
+        source: Source,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        outcomes: Mapping[str, str] | None = None,
+        values: Values | None = None,
+    ) -> RehearsalReport:
+        """Rehearse a definition; arguments and errors are those of the function `rehearse`."""
+        pipeline = load_pipeline(source)
+        prepared = prepare(pipeline, self._file_of(source), parameters=parameters, outcomes=outcomes, values=values)
+        return report_of(prepared, self.run(prepared.plan))
+
+    def run(self, plan: RehearsalPlan) -> RehearsalResult:
+        """Run a plan.
+
+        Raises:
+            RehearsalError: The rehearsal could not be carried out.
+        """
+        airflow = self._started()
+        try:
+            with aws_settings_hidden(), python_warnings.catch_warnings():
+                python_warnings.simplefilter("ignore")  # moto's, which are not about the definition
+                return run_plan(plan, airflow)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("airflow_sm_pipelines"):
+                raise
+            message = f"{error.name} is not installed: pip install 'airflow-sm-pipelines[local]'"
+            raise RehearsalError(message) from error
+        except LocalAwsError as error:
+            raise RehearsalError(str(error)) from error
+
+    def _file_of(self, source: Source) -> Path:
+        """Return the file of a definition; one that came from none is written into the folder of the Airflow."""
+        is_text = isinstance(source, str) and source.lstrip(" \t\r\n\ufeff").startswith("{")
+        if not is_text and not isinstance(source, dict):
+            return Path(source)
+        document = json.loads(source.lstrip("\ufeff")) if isinstance(source, str) else source
+        file = self._started().home / f"{_NAME_WITHOUT_FILE}.json"
+        file.write_text(json.dumps(document), encoding="utf-8")
+        return file
+
+    def _started(self) -> RehearsalAirflow:
+        if self._airflow is None:
+            raise RuntimeError("Rehearsals is a context manager: use it in a `with` statement")
+        return self._airflow
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRehearsal:
+    """A plan with what its report says beside its result.
+
+    Attributes:
+        pipeline: The definition.
+        plan: What is run.
+        placeholders: Names of the parameters that have a placeholder for a value.
+        notes: What the rehearsal cannot show, and which values it changed.
+    """
+
+    pipeline: Pipeline
+    plan: RehearsalPlan
+    placeholders: Sequence[str]
+    notes: Sequence[str]
+
+
+def prepare(
+    pipeline: Pipeline,
+    file: Path,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    outcomes: Mapping[str, str] | None = None,
+    values: Values | None = None,
+) -> PreparedRehearsal:
+    """Return the rehearsal of a definition.
+
+    Args:
+        pipeline: The definition.
+        file: Its path.
+        parameters: Values of parameters, as for `rehearse`.
+        outcomes: Outcomes of steps, likewise.
+        values: Values that the definition reads, likewise.
+
+    Raises:
+        ParameterValueError: A parameter does not exist, or cannot have the value.
+        OutcomeError: A step does not exist or cannot have the outcome, or there is no such outcome.
+        ChosenValueError: The definition does not read the value.
+    """
+    given = typed_parameters(pipeline, parameters or {})
+    known, placeholders = rehearsal_parameters(pipeline, given)
+    known |= {name: items for name, items in items_of_parameters(pipeline).items() if name in placeholders}
+    files, notes, scope = files_read(pipeline, known, dag_id_of(file))
+    choose_items(pipeline, scope)
+    fixed = choose_values(files, _assignments(values)) | {scope.parameter_value(name) for name in given}
+    notes += choose_branches(pipeline, scope, files, fixed)
+    chosen = scope.parameter_values()
+    checks, remarks = needs_of_checks(pipeline, chosen)
+    plan = RehearsalPlan(file, chosen, files, chosen_outcomes(pipeline, outcomes or {}), checks)
+    return PreparedRehearsal(pipeline, plan, placeholders, [*notes, *remarks])
+
+
+def _assignments(values: Values | None) -> Iterable[str]:
+    if isinstance(values, Mapping):
+        return [f"{target}={json.dumps(value)}" for target, value in values.items()]
+    return values or ()
+
+
+def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> RehearsalReport:
+    """Return the report of a rehearsal that has ended."""
+    from airflow_sm_pipelines.rehearsal import report
+
+    plan = prepared.plan
+    return report.RehearsalReport(
+        file=prepared.pipeline.source,
+        state="succeeded" if result.state == "success" else "failed",
+        note=NOTE,
+        parameters=dict(plan.parameters),
+        placeholders=list(prepared.placeholders),
+        values=[
+            report.RehearsedValue(name=format_path(path, file.names[0]), value=value)
+            for file in plan.files
+            for path, value in file.values.items()
+        ],
+        steps=[_step_report(step, result) for step in prepared.pipeline.steps],
+        notes=list(prepared.notes),
+        warnings=[
+            report.Refusal(step=one.step or None, operation=one.operation, message=one.reason)
+            for one in result.refusals
+        ],
+    )
+
+
+def _step_report(step: Step, result: RehearsalResult) -> RehearsedStep:
+    from airflow_sm_pipelines.rehearsal.report import RehearsedIteration, RehearsedStep
+
+    ended = step_state(step, result.tasks, result.reasons)
+    iterations = [RehearsedIteration(state=one.state, reason=one.reason) for one in ended.iterations]
+    return RehearsedStep(
+        name=step.name,
+        type=step.type,
+        state=ended.state,
+        reason=ended.reason,
+        synthetic=list(result.objects.get(step.name, ())),
+        **({"iterations": iterations} if iterations else {}),
+    )

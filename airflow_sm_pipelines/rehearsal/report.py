@@ -1,0 +1,135 @@
+"""The report of a rehearsal: what `rehearse` returns, and what ``sm-pipelines rehearse`` prints.
+
+The JSON Schema in ``docs/schemas`` is made from it. It needs pydantic, which takes time to import: import this module
+inside functions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from airflow_sm_pipelines.preview.reports import Report
+from airflow_sm_pipelines.rehearsal.step_states import State, StepState
+
+_LONGEST_REASON = 400
+
+
+class RehearsedValue(Report):
+    """A value that the definition reads and no job computed."""
+
+    name: str
+    """``STEP.PROPERTYFILE.PATH``, ``STEP.OutputParameters.NAME``, or an S3 URI with the path."""
+    value: JsonValue
+
+
+class RehearsedIteration(Report):
+    """How a step ended in one iteration of a ForEach."""
+
+    state: State
+    reason: str | None
+    """Why it failed."""
+
+
+class RehearsedStep(Report):
+    """How a step ended."""
+
+    name: str
+    type: str
+    state: State
+    """Of a step in the body of a ForEach: ``failed`` if it failed in any iteration."""
+    reason: str | None
+    """Why it failed."""
+    iterations: list[RehearsedIteration] = Field(default_factory=list)
+    """Only of a step in the body of a ForEach: how each iteration ended."""
+    synthetic: list[str]
+    """S3 URIs of the synthetic objects that its jobs have written."""
+
+    def in_words(self) -> str:
+        """Return how the step ended, for people."""
+        iterations = tuple(StepState(one.state, one.reason) for one in self.iterations)
+        return StepState(self.state, self.reason, iterations).in_words()
+
+
+class Refusal(Report):
+    """A request that AWS would refuse; the rehearsal went on."""
+
+    step: str | None
+    """The step that sent it; null if that is not known."""
+    operation: str
+    """What was asked for, such as ``CreateTrainingJob``."""
+    message: str
+    """What AWS would say."""
+
+
+class RehearsalReport(Report):
+    """How a definition ran without its code, its data and AWS."""
+
+    file: str
+    """The definition's file; ``<text>`` or ``<dict>`` if it came from none."""
+    state: Literal["succeeded", "failed"]
+    note: str
+    """What every synthetic output says of itself."""
+    parameters: dict[str, JsonValue]
+    """The values of all parameters."""
+    placeholders: list[str]
+    """The parameters that had neither a given value nor a default."""
+    values: list[RehearsedValue]
+    """What the definition read of files, and the outputs of Lambda and Callback steps."""
+    steps: list[RehearsedStep]
+    """All steps in the order of the document."""
+    notes: list[str]
+    """What the rehearsal cannot show, and which values it changed."""
+    warnings: list[Refusal]
+    """What AWS would refuse."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the pipeline succeeded."""
+        return self.state == "succeeded"
+
+    def step(self, name: str) -> RehearsedStep:
+        """Return a step.
+
+        Raises:
+            KeyError: The definition has no step of this name.
+        """
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+    def __str__(self) -> str:
+        """Return the report for people, as the command prints it."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield f"Rehearsal of {self.file}: no code ran, each output is a {self.note}."
+        for name in self.placeholders:
+            yield f"  parameter {name} = {_shown(self.parameters[name])} (placeholder: it has no default)"
+        yield from (f"  value {one.name} = {_shown(one.value)}" for one in self.values)
+        yield from (f"  note: {note}" for note in self.notes)
+        yield ""
+        names = max(len(step.name) for step in self.steps)
+        types = max(len(step.type) for step in self.steps)
+        for step in self.steps:
+            yield f"{step.name:{names}}  {step.type:{types}}  {step.in_words()}"
+            yield from (f"{'':{names}}  {'':{types}}  synthetic: {uri}" for uri in step.synthetic)
+        if self.warnings:
+            yield from ("", "AWS would refuse what the rehearsal let pass:")
+            yield from (f"  {_refusal_text(one)}" for one in self.warnings)
+        yield from ("", f"The pipeline {self.state}.")
+
+
+def _refusal_text(refusal: Refusal) -> str:
+    """Describe a refusal in a line or two: AWS lists every instance type that it knows. The JSON has all of it."""
+    reason = refusal.message
+    brief = reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
+    return ": ".join(filter(None, (refusal.step, refusal.operation, brief)))
+
+
+def _shown(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=False)

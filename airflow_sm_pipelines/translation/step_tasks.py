@@ -1,0 +1,150 @@
+"""The tasks of a pipeline's steps, and the edges between them. Runs at parse time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
+
+from airflow_sm_pipelines.catalog import CATALOG
+from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.operators.base import StepOperator
+from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+from airflow_sm_pipelines.semantics.readiness import needs_gate
+from airflow_sm_pipelines.translation.overrides import StepOverrides
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG, TaskGroup
+
+    from airflow_sm_pipelines.translation.loop_group import Loop
+
+_STATUS_TASK_ID = "pipeline_status"
+_LOOP = "ForEach"
+
+RunState: TypeAlias = Literal["failed", "success"]
+"""State of a DAG run that the service would call ``CompletedWithFailures``."""
+
+
+class _InADag(TypedDict):
+    dag: DAG
+
+
+class Place(_InADag, total=False):
+    """The DAG or task group that contains a task, as arguments of every operator."""
+
+    task_group: TaskGroup
+
+
+@dataclass(frozen=True, slots=True)
+class StepTasks:
+    """The tasks of a pipeline.
+
+    Attributes:
+        plans: The steps.
+        settings: What all steps share.
+        connection: How steps reach AWS, unless an override says otherwise.
+        waiting: How steps wait for their jobs, unless an override says otherwise.
+        overrides: Airflow arguments for single tasks.
+        completed_with_failures: State of a run in which a step failed and steps that wait for the failure ran.
+    """
+
+    plans: Sequence[StepPlan]
+    settings: PipelineRunSettings
+    connection: AwsConnection
+    waiting: Waiting
+    overrides: StepOverrides
+    completed_with_failures: RunState
+
+    def add_to(self, place: Place) -> None:
+        """Create the tasks and their edges in a DAG or a task group."""
+        own_plans = [plan for plan in self.plans if plan.step.body_of is None]
+        last = {
+            plan.step.name: self.make_task(plan, plan.step.name, **place)
+            for plan in own_plans
+            if plan.step.type != _LOOP
+        }
+        first = dict(last)
+        for plan in loops(own_plans):
+            loop = self._loop(plan).add_to(place)
+            first |= {plan.step.name: loop.items, **loop.body}
+            last[plan.step.name] = loop.result
+        for plan in self.plans:
+            upstream = [last[name] for name in self._upstream_names(plan)]
+            if upstream:
+                first[plan.step.name].set_upstream(upstream)
+        if any(needs_gate(plan) for plan in own_plans):
+            status = PipelineStatusOperator(
+                task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
+                plans=own_plans,
+                settings=self.settings,
+                completed_with_failures=self.completed_with_failures,
+                **place,
+            )
+            status.set_upstream(list(last.values()))
+
+    def make_task(
+        self, plan: StepPlan, task_id: str, operator: type[StepOperator] | None = None, **given: Any
+    ) -> StepOperator:
+        """Create a task of a step, with the user's arguments for it; what is given here wins."""
+        connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
+        return (operator or CATALOG[plan.step.type].operator_class())(
+            task_id=task_id,
+            plan=plan,
+            settings=self.settings,
+            connection=connection,
+            waiting=waiting,
+            **{**arguments, **given},
+        )
+
+    def _upstream_names(self, plan: StepPlan) -> list[str]:
+        """Return the steps that a step's task has edges from; inside a ForEach, those outside that need one.
+
+        The ForEach waits for what its body waits for, unless body steps want different outcomes of the same step:
+        then it starts in any, and each of them looks for itself.
+        """
+        if plan.step.body_of is None:
+            return [edge.upstream for edge in plan.edges]
+        loop = next(other for other in self.plans if other.step.name == plan.step.body_of)
+        weaker = {edge.upstream for edge in loop.edges if edge.trigger is not Trigger.COMPLETED}
+        return [edge.upstream for edge in plan.edges if edge.upstream in weaker]
+
+    def _loop(self, plan: StepPlan) -> Loop:
+        # A DAG file pays only for what its own steps need.
+        from airflow_sm_pipelines.translation.loop_group import Loop
+
+        _, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
+        return Loop(
+            plan=plan,
+            body=[body for body in self.plans if body.step.body_of == plan.step.name],
+            settings=self.settings,
+            make_task=self.make_task,
+            deferrable=waiting.deferrable,
+            arguments=arguments,
+        )
+
+
+def loops(plans: Iterable[StepPlan]) -> list[StepPlan]:
+    """Return the ForEach steps."""
+    return [plan for plan in plans if plan.step.type == _LOOP]
+
+
+def task_ids(plans: Iterable[StepPlan], task_of_loop: str, child_id: Callable[[str], str] = str) -> dict[str, str]:
+    """Return the task id of each step; of a ForEach, which is a group, that of one of the group's tasks."""
+    return {
+        plan.step.name: child_id(plan.step.name) + (f".{task_of_loop}" if plan.step.type == _LOOP else "")
+        for plan in plans
+    }
+
+
+def most_at_once(plans: Sequence[StepPlan]) -> int:
+    """Return how many steps can be ready at the same time; those of a loop's body once per open iteration."""
+    limits = {plan.step.name: cast("int", plan.step.arguments["MaxConcurrency"]) for plan in loops(plans)}
+    return sum(limits[plan.step.body_of] if plan.step.body_of else 1 for plan in plans)
+
+
+def _free_id(wanted: str, taken: Collection[str]) -> str:
+    while wanted in taken:
+        wanted += "_"
+    return wanted

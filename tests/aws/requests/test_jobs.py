@@ -1,0 +1,127 @@
+"""The calls that create the resource of a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.kinds import MODEL_PACKAGE, PROCESSING_JOB, RESOURCE_KINDS, TUNING_JOB
+from airflow_sm_pipelines.aws.requests.jobs import (
+    job_calls,
+    model_package_calls,
+    package_request,
+    tuning_calls,
+    with_role,
+)
+
+ROLE, OTHER_ROLE = "arn:aws:iam::123456789012:role/Pipeline", "arn:aws:iam::123456789012:role/Other"
+GROUP = {"ModelPackageGroupName": "abalone"}
+ARN = "arn:aws:sagemaker:eu-west-1:123456789012:model-package-group/abalone"
+
+
+def test_a_request_has_the_attempts_name_the_pipelines_role_and_the_owners_tags(start: Any, calls_of: Any) -> None:
+    step = start({"Tags": [{"Key": "a"}]}, kind=PROCESSING_JOB, role_arn=ROLE, tags=[{"Key": "owner"}])
+
+    made, creation = calls_of(job_calls(step))
+
+    assert made == []
+    assert (creation.service, creation.operation) == ("sagemaker", "CreateProcessingJob")
+    tags = [{"Key": "a"}, {"Key": "owner"}]
+    assert creation.request == {"ProcessingJobName": "attempt-0", "RoleArn": ROLE, "Tags": tags}
+
+
+def test_a_role_in_the_definition_stays(start: Any, calls_of: Any) -> None:
+    _, creation = calls_of(job_calls(start({"RoleArn": OTHER_ROLE}, kind=PROCESSING_JOB, role_arn=ROLE)))
+
+    assert creation.request["RoleArn"] == OTHER_ROLE
+
+
+def test_experiment_and_trial_are_made_before_the_job(start: Any, calls_of: Any) -> None:
+    made, creation = calls_of(job_calls(start(kind=PROCESSING_JOB, trial=lambda: ("e", "t"))))
+
+    assert [call.operation for call in made] == ["CreateExperiment", "CreateTrial"]
+    assert creation.request["ExperimentConfig"]["TrialName"] == "t"
+
+
+def test_a_tuning_job_has_a_trial_but_no_experiment_config(start: Any, calls_of: Any) -> None:
+    step = start({"TrainingJobDefinition": {}}, kind=TUNING_JOB, trial=lambda: ("e", "t"), role_arn=ROLE)
+
+    made, creation = calls_of(tuning_calls(step))
+
+    assert [call.operation for call in made] == ["CreateExperiment", "CreateTrial"]
+    assert "ExperimentConfig" not in creation.request
+    assert creation.request["TrainingJobDefinition"] == {"RoleArn": ROLE}
+
+
+@pytest.mark.parametrize("kind", RESOURCE_KINDS.values(), ids=lambda kind: kind.key)
+def test_rows_tell_which_requests_take_experiments(kind: Any) -> None:
+    from botocore.session import get_session
+
+    members = get_session().get_service_model(kind.service).operation_model(kind.create).input_shape.members
+
+    assert ("ExperimentConfig" in members) == kind.takes_experiment
+
+
+def test_the_pipelines_role_is_given_to_each_definition_without_one() -> None:
+    several = {"TrainingJobDefinitions": [{"RoleArn": OTHER_ROLE}, {"DefinitionName": "a"}]}
+    assert with_role(several, ROLE)["TrainingJobDefinitions"] == [
+        {"RoleArn": OTHER_ROLE},
+        {"DefinitionName": "a", "RoleArn": ROLE},
+    ]
+    assert with_role({"TrainingJobDefinition": {"RoleArn": None}}, ROLE)["TrainingJobDefinition"]["RoleArn"] == ROLE
+    assert with_role({"TrainingJobDefinition": {}}, None) == {"TrainingJobDefinition": {}}
+    assert with_role({"TrainingJobDefinition": "nonsense"}, ROLE) == {"TrainingJobDefinition": "nonsense"}
+
+
+# -- model packages ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def package(start: Any) -> Any:
+    return start(dict(GROUP), kind=MODEL_PACKAGE, tags=[{"Key": "owner"}])
+
+
+def test_a_missing_group_is_created(api: Any, package: Any, perform: Any) -> None:
+    api.add_client_error(
+        "describe_model_package_group", "ValidationException", "ModelPackageGroup abalone does not exist."
+    )
+    api.add_response("create_model_package_group", {"ModelPackageGroupArn": ARN}, GROUP)
+
+    creation = perform(model_package_calls(package), api.client)
+
+    assert creation.request == {**GROUP, "ClientToken": "attempt-0"}
+
+
+def test_a_group_that_is_there_is_used(api: Any, package: Any, perform: Any) -> None:
+    status = {"CreationTime": 0, "CreatedBy": {}, "ModelPackageGroupStatus": "Completed"}
+    api.add_response("describe_model_package_group", {**GROUP, "ModelPackageGroupArn": ARN, **status}, GROUP)
+
+    assert perform(model_package_calls(package), api.client).operation == "CreateModelPackage"
+
+
+def test_a_group_that_somebody_else_has_just_made_is_there(api: Any, package: Any, perform: Any) -> None:
+    api.add_client_error("describe_model_package_group", "ValidationException", "it does not exist")
+    api.add_client_error("create_model_package_group", "ValidationException", "Model Package Group already exists")
+
+    assert perform(model_package_calls(package), api.client).operation == "CreateModelPackage"
+
+
+def test_a_group_that_may_not_be_looked_at_is_an_error(api: Any, package: Any, perform: Any) -> None:
+    api.add_client_error("describe_model_package_group", "AccessDeniedException", "no")
+
+    with pytest.raises(CallRefusedError, match="AccessDenied"):
+        perform(model_package_calls(package), api.client)
+
+
+def test_a_group_given_by_its_arn_is_not_looked_for(start: Any, calls_of: Any) -> None:
+    made, _ = calls_of(model_package_calls(start({"ModelPackageGroupName": ARN}, kind=MODEL_PACKAGE)))
+
+    assert made == []
+
+
+def test_a_package_of_its_own_name_keeps_its_tags() -> None:
+    request = {"ModelPackageName": "mine", "Tags": [{"Key": "a", "Value": "b"}]}
+
+    assert package_request(request) == request

@@ -1,0 +1,211 @@
+"""Rehearsals as a library, with a stand-in for Airflow; whole ones run in tests/integration/test_rehearse.py."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import airflow_sm_pipelines
+from airflow_sm_pipelines.errors import InvalidDefinitionError, RehearsalError
+from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.rehearsal import rehearsals as module
+from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
+from airflow_sm_pipelines.rehearsal.run import RehearsalPlan, RehearsalResult
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
+from tests.report_schemas import complain
+
+DEFINITION: dict[str, Any] = {
+    "Version": "2020-12-01",
+    "Parameters": [{"Name": "Size", "Type": "Integer"}, {"Name": "Word", "Type": "String", "DefaultValue": "w"}],
+    "Steps": [
+        {
+            "Name": "Ask",
+            "Type": "Lambda",
+            "FunctionArn": "f",
+            "OutputParameters": [{"OutputName": "n", "OutputType": "Integer"}],
+        },
+        {
+            "Name": "Each",
+            "Type": "ForEach",
+            "Arguments": {
+                "IterableItems": ["a", "b"],
+                "MaxConcurrency": 1,
+                "ForEachBody": [{"Name": "Work", "Type": "Lambda", "FunctionArn": "g"}],
+            },
+        },
+    ],
+}
+TASKS = {"Ask": "success", "Each.items": "success", "Work-0": "success", "Work-1": "failed", "Each.result": "failed"}
+
+
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[RehearsalPlan]:
+    """The plans that are run; each ends alike."""
+    noted: list[RehearsalPlan] = []
+
+    def run(plan: RehearsalPlan, _airflow: object) -> RehearsalResult:
+        assert json.loads(plan.file.read_text()) == DEFINITION
+        noted.append(plan)
+        reasons = {"Work-1": "no luck", "Each.result": "1 of 2 iterations failed"}
+        refusals = [Refusal("", "CreateBucket", "no")]
+        return RehearsalResult("failed", TASKS, reasons, {"Ask": ["s3://b/k"]}, refusals)
+
+    monkeypatch.setattr(module, "run_plan", run)
+    return noted
+
+
+def test_the_package_offers_it() -> None:
+    assert airflow_sm_pipelines.rehearse is rehearse
+    assert airflow_sm_pipelines.Rehearsals is Rehearsals
+
+
+@pytest.mark.parametrize("form", ["file", "text", "dict"])
+def test_a_definition_comes_as_a_file_a_text_or_a_dict(plans: list[RehearsalPlan], tmp_path: Path, form: str) -> None:
+    file = tmp_path / "p.json"
+    file.write_text(json.dumps(DEFINITION))
+    sources = {"file": str(file), "text": f"\ufeff {json.dumps(DEFINITION)}", "dict": DEFINITION}
+    names = {"file": str(file), "text": "<text>", "dict": "<dict>"}
+
+    report = rehearse(sources[form])
+
+    assert report.file == names[form]
+    assert plans[0].dag_id == ("p" if form == "file" else "pipeline")
+    assert plans[0].file.exists() is (form == "file"), "the folder of Airflow is removed"
+
+
+def test_the_report_says_how_everything_ended(plans: list[RehearsalPlan]) -> None:
+    report = rehearse(DEFINITION)
+
+    assert not report.succeeded
+    assert report.step("Work").state == "failed"
+    assert report.step("Work").iterations[1].reason == "no luck"
+    assert "Work  Lambda   failed in 1 of 2 iterations; in iteration 1: failed: no luck" in str(report).splitlines()
+    assert str(report).endswith("\nThe pipeline failed.")
+    with pytest.raises(KeyError):
+        report.step("Wrok")
+
+
+def test_the_json_of_the_report_has_iterations_only_where_there_are_some(plans: list[RehearsalPlan]) -> None:
+    document = rehearse(DEFINITION).as_json()
+
+    assert document == {
+        "file": "<dict>",
+        "state": "failed",
+        "note": NOTE,
+        "parameters": {"Size": 1, "Word": "w"},
+        "placeholders": ["Size"],
+        "values": [{"name": "Ask.OutputParameters.n", "value": 1}],
+        "steps": [
+            {"name": "Ask", "type": "Lambda", "state": "succeeded", "reason": None, "synthetic": ["s3://b/k"]},
+            {
+                "name": "Each",
+                "type": "ForEach",
+                "state": "failed",
+                "reason": "1 of 2 iterations failed",
+                "synthetic": [],
+            },
+            {
+                "name": "Work",
+                "type": "Lambda",
+                "state": "failed",
+                "reason": None,
+                "iterations": [{"state": "succeeded", "reason": None}, {"state": "failed", "reason": "no luck"}],
+                "synthetic": [],
+            },
+        ],
+        "notes": [],
+        "warnings": [{"step": None, "operation": "CreateBucket", "message": "no"}],
+    }
+    assert complain("rehearse", document) == []
+    assert complain("rehearse", [document]) == []
+
+
+def test_parameters_outcomes_and_values_are_chosen(plans: list[RehearsalPlan]) -> None:
+    report = rehearse(
+        DEFINITION,
+        parameters={"Size": "7", "Word": "x"},
+        outcomes={"Ask": "failed:nobody there"},
+        values={"Ask.OutputParameters.n": 5},
+    )
+
+    assert report.parameters == {"Size": 7, "Word": "x"}
+    assert report.placeholders == []
+    assert report.values[0].value == 5
+    assert plans[0].outcomes == {"Ask": Outcome(failure_reason="nobody there")}
+
+
+def test_a_text_stays_a_text_though_it_reads_like_a_number(plans: list[RehearsalPlan]) -> None:
+    assert rehearse(DEFINITION, values={"Ask.OutputParameters.n": "5"}).values[0].value == "5"
+    assert rehearse(DEFINITION, values=["Ask.OutputParameters.n=5"]).values[0].value == 5
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"parameters": {"Sise": 1}}, "did you mean `Size`"),
+        ({"parameters": {"Size": "many"}}, "parameter Size "),
+        ({"outcomes": {"Aks": "stopped"}}, "did you mean `Ask`"),
+        ({"outcomes": {"Each": "stopped"}}, "is of type ForEach, which runs no job"),
+        ({"values": {"Ask.OutputParameters.m": 1}}, "reads no 'm' of Ask.OutputParameters"),
+    ],
+)
+def test_what_does_not_exist_is_a_value_error(plans: list[RehearsalPlan], chosen: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rehearse(DEFINITION, **chosen)
+    assert plans == []
+
+
+def test_a_broken_definition_and_a_missing_file_are_errors_as_everywhere(plans: list[RehearsalPlan]) -> None:
+    with pytest.raises(InvalidDefinitionError):
+        rehearse({"Steps": []})
+    with pytest.raises(FileNotFoundError):
+        rehearse("nowhere.json")
+
+
+def test_rehearsals_are_done_in_a_with_statement() -> None:
+    with pytest.raises(RuntimeError, match="`with` statement"):
+        Rehearsals().rehearse(DEFINITION)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ModuleNotFoundError("No module named 'moto'", name="moto"), "moto is not installed: pip install 'airflow-sm-"),
+        (LocalAwsError("no free port"), "no free port"),
+    ],
+)
+def test_what_is_missing_is_a_rehearsal_error(monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "run_plan", fail)
+    with pytest.raises(RehearsalError, match=message):
+        rehearse(DEFINITION)
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ModuleNotFoundError("no", name="airflow_sm_pipelines.nothing")
+
+    monkeypatch.setattr(module, "run_plan", fail)
+    with pytest.raises(ModuleNotFoundError):
+        rehearse(DEFINITION)
+
+
+def test_the_users_aws_settings_are_hidden_for_the_time_of_a_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    seen: list[bool] = []
+
+    def look(*_: object) -> RehearsalResult:
+        seen.append("AWS_PROFILE" in os.environ)
+        return RehearsalResult("success", {}, {}, {})
+
+    monkeypatch.setattr(module, "run_plan", look)
+    with Rehearsals() as rehearsals:
+        assert rehearsals.rehearse(DEFINITION).succeeded
+        assert os.environ["AWS_PROFILE"] == "production"
+    assert seen == [False]
