@@ -11,7 +11,6 @@ import gzip
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -33,6 +32,7 @@ from airflow_sm_pipelines.local.services.emr.table import (
     EmrStep,
     EmrStepState,
 )
+from airflow_sm_pipelines.local.services.pages import Entry, page_after
 from airflow_sm_pipelines.local.stand_in import StandIn
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
 
@@ -40,8 +40,6 @@ _PAGE = 50
 """Entries of one page of ListClusters and ListSteps (API reference)."""
 
 _LINES_OF_A_FAILURE = 3
-
-Entry = TypeVar("Entry")
 
 
 class EmrClusters:
@@ -255,12 +253,4 @@ def _invalid(message: str) -> AwsError:
 
 
 def _page(found: Sequence[Entry], request: Document, name: Callable[[Entry], str]) -> tuple[list[Entry], str | None]:
-    """Return one page: what comes after the entry that the marker names."""
-    names = [name(one) for one in found]
-    start = 0
-    if marker := request.get("Marker"):
-        if marker not in names:
-            raise _invalid("Marker is not valid.")
-        start = names.index(marker) + 1
-    page = list(found[start : start + _PAGE])
-    return page, name(page[-1]) if start + _PAGE < len(found) else None
+    return page_after(found, name, request.get("Marker"), _PAGE, _invalid("Marker is not valid."))

@@ -24,6 +24,7 @@ from airflow_sm_pipelines.local.services.emr_serverless.table import (
     ServerlessRun,
     ServerlessTable,
 )
+from airflow_sm_pipelines.local.services.pages import page_after
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 from airflow_sm_pipelines.local.stand_in import StandIn
 from airflow_sm_pipelines.local.wire.json_service import Operation, RequestContext
@@ -283,12 +284,7 @@ def _several(value: str | Sequence[str] | None) -> Sequence[str]:
 
 
 def _page(found: Sequence[Entry], request: Document) -> tuple[list[Entry], str | None]:
-    """Return one page: what comes after the entry that the token names."""
-    names, start = [one.id for one in found], 0
-    if token := request.get("nextToken"):
-        if token not in names:
-            raise validation_error("nextToken is not valid")
-        start = names.index(token) + 1
     size = int(request.get("maxResults", _PAGE))
-    page = list(found[start : start + size])
-    return page, page[-1].id if start + size < len(found) else None
+    return page_after(
+        found, lambda one: one.id, request.get("nextToken"), size, validation_error("nextToken is not valid")
+    )
