@@ -184,14 +184,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
     site.create_commands()
     runner = Runner(site)
-    services["sagemaker"] = JsonService(
-        "sagemaker", sagemaker_operations(file, jobs, clients, runner, settings), stand_in
-    )
-    emr = EmrClusters(ClusterTable(), clients, runner, stand_in)
-    services["elasticmapreduce"] = JsonService("emr", emr.operations(), stand_in)
-    serverless = EmrServerless(ServerlessTable(), runner, stand_in)
-    services["emr-serverless"] = RestJsonService("emr-serverless", serverless.operations(), stand_in)
-    services["lambda"] = RestJsonService("lambda", lambda_operations(file, site))
+    services |= _services(file, jobs, site, runner)
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)
@@ -199,6 +192,20 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     user_clients = Clients(endpoint_url, ACCESS_KEY_ID, _USER_ATTEMPTS)
     resources.callback(user_clients.close)
     return _Running(server, sandbox, user_clients)
+
+
+def _services(file: StateFile | None, jobs: JobTable, site: JobSite, runner: Runner) -> dict[str, Service]:
+    """Return our own services by signing name."""
+    clients, settings, stand_in = site.clients, site.settings, site.settings.stand_in
+    emr = EmrClusters(ClusterTable(), clients, runner, stand_in)
+    serverless = EmrServerless(ServerlessTable(), runner, stand_in)
+    sagemaker = sagemaker_operations(file, jobs, clients, runner, settings)
+    return {
+        "sagemaker": JsonService("sagemaker", sagemaker, stand_in),
+        "elasticmapreduce": JsonService("emr", emr.operations(), stand_in),
+        "emr-serverless": RestJsonService("emr-serverless", serverless.operations(), stand_in),
+        "lambda": RestJsonService("lambda", lambda_operations(file, site)),
+    }
 
 
 def _open_state(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[StateFile | None, WsgiApp]:
