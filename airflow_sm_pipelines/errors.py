@@ -14,6 +14,11 @@
     x OutputParametersError           a Lambda function or callback did not return the declared outputs
     x IterableItemsError              the items of a ForEach step are not a list
     x SelectorValueError              the selector of a ForEach step compares something other than numbers
+    x AwsCallError                    a call to AWS did not bring what it was made for
+      + CallRefusedError              AWS answered it with an error
+      + CallUnansweredError           AWS did not answer it, or could not be reached
+      + CallNotMadeError              AWS was not asked
+      + LostAnswerError               aws: the function may have been run, and its answer will never come
     x StepError                       a step cannot go on; names the step
       + UndefinedReferenceError       a reference of the step has no value
       + ConditionTypeError            a condition compares values that have no order or no common type
@@ -200,6 +205,63 @@ class SelectorValueError(SageMakerPipelinesError, ValueError):
     """A value by which a ``Selector`` compares the iterations is not a number."""
 
 
+class AwsCallError(SageMakerPipelinesError):
+    """A call to AWS did not bring what it was made for.
+
+    Args:
+        operation: The operation, e.g. ``CreateProcessingJob``.
+        code: The code of AWS's error, or the name of the connection error.
+        message: What AWS, or botocore, says.
+        exception_type: SageMaker's retry exception type, ``None`` if the fault is the caller's.
+    """
+
+    def __init__(self, operation: str, code: str, message: str, exception_type: str | None) -> None:
+        self.operation = operation
+        self.code = code
+        self.message = message
+        self.exception_type = exception_type
+        super().__init__(operation, code, message, exception_type)
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.code}: {self.message}"
+
+    def in_words(self) -> str:
+        """Return a sentence that says what AWS did."""
+        return str(self)
+
+
+class CallRefusedError(AwsCallError):
+    """AWS answered a call with an error."""
+
+    def in_words(self) -> str:
+        """Return a sentence that says what AWS refused."""
+        return f"AWS refused {self}"
+
+
+class CallUnansweredError(AwsCallError):
+    """AWS did not answer a call, or could not be reached."""
+
+    def in_words(self) -> str:
+        """Return a sentence that says what AWS did not answer."""
+        return f"AWS did not answer {self}"
+
+
+class CallNotMadeError(AwsCallError):
+    """AWS was not asked: a call, or the client for it, cannot be made.
+
+    Args:
+        message: Why, and what to do.
+        code: The name of botocore's error; empty if it has none.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__("", code, message, None)
+        self.args = (message, code)
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class StepError(SageMakerPipelinesError):
     """A step cannot go on.
 
@@ -269,7 +331,7 @@ class StepFailedError(StepError):
     def of_refusal(
         cls,
         step: str,
-        error: Any,
+        error: AwsCallError,
         *,
         purpose: str = "",
         advice: str = "",
@@ -280,7 +342,7 @@ class StepFailedError(StepError):
 
         Args:
             step: Name of the step.
-            error: What AWS said, an `airflow_sm_pipelines.aws.calls.CallRefusedError`.
+            error: What became of the call.
             purpose: What the call was for, so that "cannot <purpose>" makes a sentence; ``""`` if the call says it all.
             advice: What to do if it is refused for good.
             then: What is so all the same.

@@ -305,7 +305,8 @@ def start() -> Any:
 @pytest.fixture
 def perform() -> Any:
     """Make the calls of a builder with one client, whatever their service."""
-    from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+    from airflow_sm_pipelines.aws.calls import call
+    from airflow_sm_pipelines.errors import AwsCallError
 
     def run(calls: Any, client: Any) -> Any:
         try:
@@ -315,7 +316,7 @@ def perform() -> Any:
                     answer: Any = call(client, wanted.operation, wanted.request)
                     if isinstance(answer.get("Body"), io.BytesIO):
                         answer = {"Body": answer["Body"].read()}
-                except CallRefusedError as error:
+                except AwsCallError as error:
                     wanted = calls.throw(error)
                 else:
                     wanted = calls.send(answer)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,17 @@ USERS_OF_THE_LOCAL_AWS = {"rehearsal", "demo", "cli"}
 
 WITHOUT_AIRFLOW = {"errors", "definition", "aws", "semantics", "preview", "local"}
 HEAVY = ("boto3", "botocore", "airflow.providers", "moto", "flask")
+INTERNALS = f"{PACKAGE}.execution.airflow_internals"
+# What Airflow documents for DAG authors, providers and plugins.
+PUBLIC_AIRFLOW = {
+    "airflow.exceptions",
+    "airflow.plugins_manager",
+    "airflow.sdk",
+    "airflow.sdk.configuration",
+    "airflow.sdk.exceptions",
+    "airflow.sdk.log",
+    "airflow.triggers.base",
+}
 SINCE_AIRFLOW_3_3 = {"RetryPolicy", "RetryDecision", "RuntimeTaskInstance", "get_state_backend"}
 NAMES_THAT_SAY_NOTHING = re.compile(r"(^|_)(utils?|helpers?|commons?|managers?|misc|stuff)(_|$)")
 
@@ -174,19 +187,45 @@ def test_heavy_packages_are_imported_inside_functions_only(module: Module) -> No
         assert not heavy
 
 
+def is_public(target: str) -> bool:
+    """Tell whether an import takes one name from a public module of Airflow, or a provider."""
+    if target.startswith("airflow.providers."):
+        return True
+    module, _, name = target.rpartition(".")
+    return module in PUBLIC_AIRFLOW and name not in SINCE_AIRFLOW_3_3 and not is_module(target)
+
+
+@cache
+def is_module(target: str) -> bool:
+    try:
+        return importlib.util.find_spec(target) is not None
+    except ModuleNotFoundError:  # its parent is a module, not a package
+        return False
+
+
+def test_public_names_of_airflow_are_told_from_internals() -> None:
+    assert is_public("airflow.sdk.Context")
+    assert is_public("airflow.providers.amazon.aws.hooks.base_aws.AwsGenericHook")
+    assert not is_public("airflow.sdk.RetryPolicy")
+    assert not is_public("airflow.sdk.execution_time")
+    assert not is_public("airflow.sdk.execution_time.hitl.upsert_hitl_detail")
+    assert not is_public("airflow.models.dagrun.DagRun")
+
+
 @every_module
-def test_what_exists_only_since_airflow_3_3_is_in_two_rooms(module: Module) -> None:
-    if module.room in {"execution", "callbacks"}:
+def test_what_is_internal_or_new_in_airflow_3_3_is_imported_in_one_place(module: Module) -> None:
+    if f"{module.name}.".startswith(f"{INTERNALS}."):
         return
-    tree = ast.parse(module.source)
     imported = {found.target for found in module.imports() if found.is_in("airflow")}
-    assert not {target for target in imported if target.rpartition(".")[2] in SINCE_AIRFLOW_3_3}
-    assert not {target for target in imported if target.startswith(("airflow.state", "airflow._shared"))}
+    assert not {target for target in imported if not is_public(target)}
+    tree = ast.parse(module.source)
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     assert "task_state_store" not in texts
+    keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    assert "retry_policy" not in keywords
     # Airflow's operators have had an on_kill ever since, its triggers have not.
     functions = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    assert module.room in {"operators", "sensors"} or "on_kill" not in functions
+    assert module.room in {"execution", "callbacks", "operators", "sensors"} or "on_kill" not in functions
 
 
 @every_module
@@ -299,5 +338,6 @@ assert len(dag.tasks) == 5
 heavy = set(loaded("boto3", "botocore", "moto", "airflow.providers", "airflow_sm_pipelines.local")) - before
 assert not heavy, heavy
 assert not loaded("boto3", "botocore")
+assert not loaded("airflow_sm_pipelines.execution.records"), "it loads pydantic's models"
 """
     )

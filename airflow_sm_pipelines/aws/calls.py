@@ -7,46 +7,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_sm_pipelines.aws.failures import SERVICE_FAULT, exception_type_of_error
-
-
-class CallRefusedError(Exception):
-    """AWS refused a call, or could not be reached.
-
-    Args:
-        operation: The operation, e.g. ``CreateProcessingJob``.
-        code: The error's code, or the name of the connection error.
-        message: What AWS says.
-        exception_type: SageMaker's retry exception type, ``None`` if the fault is the caller's.
-        sent: Whether AWS has answered; false if it could not be reached, or was not asked.
-    """
-
-    def __init__(
-        self, operation: str, code: str, message: str, exception_type: str | None, *, sent: bool = True
-    ) -> None:
-        self.operation = operation
-        self.code = code
-        self.message = message
-        self.exception_type = exception_type
-        self.sent = sent
-        super().__init__(operation, code, message, exception_type)
-
-    def __str__(self) -> str:
-        return f"{self.operation}: {self.code}: {self.message}"
-
-    def in_words(self) -> str:
-        """Return a sentence that says who refused."""
-        return f"AWS refused {self}" if self.sent else f"no answer of AWS to {self}"
+from airflow_sm_pipelines.errors import CallNotMadeError, CallRefusedError, CallUnansweredError
 
 
 @contextmanager
 def refusals(operation: str) -> Iterator[None]:
-    """Turn every error of botocore into a `CallRefusedError`.
+    """Turn every error of botocore into an `AwsCallError`.
 
     Args:
         operation: What is called, for the message.
 
     Raises:
-        CallRefusedError: AWS answered with an error, or did not answer.
+        AwsCallError: AWS answered with an error.
+        CallUnansweredError: AWS did not answer.
+        CallNotMadeError: There are no credentials, no region, or parameters that botocore rejects.
     """
     from botocore import exceptions as botocore_errors
 
@@ -59,9 +33,10 @@ def refusals(operation: str) -> Iterator[None]:
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise CallRefusedError(operation, code, message, exception_type_of_error(code, status)) from error
     except (botocore_errors.ConnectionError, botocore_errors.HTTPClientError) as error:
-        raise CallRefusedError(operation, type(error).__name__, str(error), SERVICE_FAULT, sent=False) from error
-    except botocore_errors.BotoCoreError as error:  # no credentials, no region, parameters that botocore rejects …
-        raise CallRefusedError(operation, type(error).__name__, str(error), None, sent=False) from error
+        raise CallUnansweredError(operation, type(error).__name__, str(error), SERVICE_FAULT) from error
+    except botocore_errors.BotoCoreError as error:
+        name = type(error).__name__
+        raise CallNotMadeError(f"{operation}: {name}: {error}", name) from error
 
 
 def call(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +48,7 @@ def call(client: Any, operation: str, request: Mapping[str, Any]) -> dict[str, A
         request: The request's members.
 
     Raises:
-        CallRefusedError: AWS answered with an error, or did not answer, or the installed botocore lacks the operation.
+        AwsCallError: AWS answered with an error, or did not answer, or the installed botocore lacks the operation.
     """
     from botocore import xform_name
 
@@ -93,7 +68,7 @@ def call_once(client: Any, operation: str, request: Mapping[str, Any]) -> dict[s
         request: The request's members.
 
     Raises:
-        CallRefusedError: As for `call`.
+        AwsCallError: As for `call`.
     """
     service = client.meta.service_model.service_id.hyphenize()
     # Handlers of an operation answer before those of its service, and the first answer counts.
@@ -113,7 +88,7 @@ def input_shape(client: Any, operation: str) -> Any:
     """Return botocore's model of what an operation takes.
 
     Raises:
-        CallRefusedError: The installed botocore lacks the operation.
+        AwsCallError: The installed botocore lacks the operation.
     """
     from botocore.model import OperationNotFoundError
 
@@ -123,7 +98,7 @@ def input_shape(client: Any, operation: str) -> Any:
         raise lacking_operation(client, operation) from error
 
 
-def lacking_operation(client: Any, operation: str) -> CallRefusedError:
+def lacking_operation(client: Any, operation: str) -> CallNotMadeError:
     """Return the error for an operation that is newer than the installed botocore."""
     import botocore
 
@@ -132,7 +107,7 @@ def lacking_operation(client: Any, operation: str) -> CallRefusedError:
         f"the installed botocore {botocore.__version__} has no operation {operation} of {service}; "
         "install a newer one where the task runs: pip install --upgrade boto3"
     )
-    return CallRefusedError(operation, "OperationNotFoundError", message, None, sent=False)
+    return CallNotMadeError(message, "OperationNotFoundError")
 
 
 def read_object(client: Any, bucket: str, key: str) -> bytes:
@@ -144,7 +119,7 @@ def read_object(client: Any, bucket: str, key: str) -> bytes:
         key: Key of the object.
 
     Raises:
-        CallRefusedError: S3 answered with an error, did not answer, or broke off.
+        AwsCallError: S3 answered with an error, did not answer, or broke off.
     """
     with refusals("GetObject"):
         content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, read_object
+from airflow_sm_pipelines.aws.calls import call, read_object
 from airflow_sm_pipelines.aws.s3_objects import split_uri
-from airflow_sm_pipelines.errors import SageMakerPipelinesError
+from airflow_sm_pipelines.errors import AwsCallError, SageMakerPipelinesError
 
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _MOST_VIOLATIONS = 10
@@ -35,7 +35,7 @@ def read_violations(s3: Any, uri: str, since: datetime) -> list[Mapping[str, Any
 
     Raises:
         UnreadableReportError: It is something else.
-        CallRefusedError: S3 refused the call.
+        AwsCallError: S3 refused the call.
     """
     bucket, key = split_uri(uri)
     try:
@@ -43,7 +43,7 @@ def read_violations(s3: Any, uri: str, since: datetime) -> list[Mapping[str, Any
         if written < since.replace(microsecond=0):  # S3 tells whole seconds
             return None
         body = read_object(s3, bucket, key)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if error.code in _ABSENT:
             return None
         raise

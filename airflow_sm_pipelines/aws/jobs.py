@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
+from airflow_sm_pipelines.errors import AwsCallError
 
 __all__ = [
     "JobProtocol",
@@ -72,7 +73,7 @@ def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple
         ``None`` if an earlier change of the same resource must end first: ask again later.
 
     Raises:
-        CallRefusedError: AWS refused the request.
+        AwsCallError: AWS refused the request.
     """
     return _protocol(kind).create(client, kind, request)
 
@@ -94,7 +95,7 @@ def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | No
     """Look at a resource once; ``None`` if it does not exist.
 
     Raises:
-        CallRefusedError: AWS refused the call.
+        AwsCallError: AWS refused the call.
     """
     return _protocol(kind).observe(client, kind, reference)
 
@@ -107,7 +108,7 @@ def stop(client: Any, kind: ResourceKind, reference: str) -> bool:
         stopped. True also if somebody else has told it to stop.
 
     Raises:
-        CallRefusedError: AWS refused the call for another reason.
+        AwsCallError: AWS refused the call for another reason.
     """
     return _protocol(kind).stop(client, kind, reference)
 
@@ -119,7 +120,7 @@ def remove(client: Any, kind: ResourceKind, reference: str) -> bool:
         Whether something of it is still there, so that it must be called again.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     return _protocol(kind).remove(client, kind, reference) if kind.leaves_behind else False
 
@@ -132,7 +133,7 @@ def running(client: Any, kind: ResourceKind, name_contains: str = "") -> Iterato
     There are none of a kind that costs nothing (it has no List operation in its row).
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     if not kind.list:
         return iter(())
@@ -143,7 +144,7 @@ def tags(client: Any, kind: ResourceKind, arn: str) -> list[Mapping[str, str]]:
     """Return the tags of a resource that `running` has found.
 
     Raises:
-        CallRefusedError: AWS refused the call.
+        AwsCallError: AWS refused the call.
     """
     return _protocol(kind).tags(client, kind, arn)
 
@@ -158,7 +159,7 @@ def last_log_lines(logs_client: Any, kind: ResourceKind, name: str, limit: int =
         limit: How many lines at most, over all of its instances.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     if not kind.log_group:
         return []
@@ -168,7 +169,7 @@ def last_log_lines(logs_client: Any, kind: ResourceKind, name: str, limit: int =
             "DescribeLogStreams",
             {"logGroupName": kind.log_group, "logStreamNamePrefix": f"{name}/", "limit": 50},
         )
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return []
         raise

@@ -12,10 +12,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
+from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.aws.failures import SERVICE_FAULT
 from airflow_sm_pipelines.aws.requests.messages import as_sent
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall
+from airflow_sm_pipelines.errors import AwsCallError
 
 _OPERATION = "Invoke"
 _LONGEST_QUOTE = 500
@@ -44,8 +45,21 @@ _NOT_STARTED = frozenset(
 )
 
 
-class LostAnswerError(CallRefusedError):
-    """The function may have been run, and its answer will never come."""
+class LostAnswerError(AwsCallError):
+    """The function may have been run, and its answer will never come.
+
+    Args:
+        error: What became of the call.
+    """
+
+    def __init__(self, error: AwsCallError) -> None:
+        super().__init__(error.operation, error.code, error.message, error.exception_type or SERVICE_FAULT)
+        self.args = (error,)
+        self._error = error
+
+    def in_words(self) -> str:
+        """Return a sentence that says what became of the call."""
+        return self._error.in_words()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +105,21 @@ def invoke(client: Any, wanted: AwsCall) -> Answer:
 
     Raises:
         LostAnswerError: The function may have been run.
-        CallRefusedError: AWS refused the call; the function was not run.
+        AwsCallError: AWS refused the call; the function was not run.
     """
     request = as_sent(wanted)
     try:
         with refusals(_OPERATION):
             answer = client.invoke(**request)
             payload = answer["Payload"].read().decode(errors="replace")
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if not _may_have_run(error):
             raise
-        lost = LostAnswerError(
-            error.operation, error.code, error.message, error.exception_type or SERVICE_FAULT, sent=error.sent
-        )
-        raise lost from error
+        raise LostAnswerError(error) from error
     return Answer(payload, str(answer.get("FunctionError") or ""), _lines(answer.get("LogResult")))
 
 
-def _may_have_run(error: CallRefusedError) -> bool:
+def _may_have_run(error: AwsCallError) -> bool:
     """Tell whether a failed call may have started the function."""
     from botocore import exceptions as botocore_errors
 

@@ -1,6 +1,8 @@
-"""The web application by which handlers answer callbacks; runs in Airflow's API server, under ``/sm-pipelines``.
+"""The endpoint by which handlers answer callbacks; runs in Airflow's API server, under ``/sm-pipelines``.
 
-An unmodified AWS SDK talks to it with ``endpoint_url="https://airflow.example.com/sm-pipelines/callback"``.
+It serves the two operations of SageMaker's API that answer a Callback step (AWS JSON 1.1), so that an unmodified AWS
+SDK talks to it with ``endpoint_url="https://airflow.example.com/sm-pipelines/callback"``. Shapes and limits are those
+of botocore's service model. Signatures are not checked: the token is the only guard.
 """
 
 from __future__ import annotations
@@ -8,38 +10,172 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from airflow_sm_pipelines.callbacks.answers import Receipt, remember_people, take_answer
-from airflow_sm_pipelines.callbacks.endpoint_requests import MOST_BYTES, RefusedRequestError, read_request
-from airflow_sm_pipelines.callbacks.rate_limit import Guesses
-from airflow_sm_pipelines.callbacks.rules import Reception
+from airflow_sm_pipelines.callbacks.rate_limit import MissLimit
+from airflow_sm_pipelines.callbacks.reception import Receipt, remember_people, take_answer
+from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, Reception
+from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 _log = logging.getLogger(__name__)
 
+MOST_BYTES = 512 * 1024
+"""Longest body: 50 outputs of the longest name and value, escaped, are less."""
+
+_MOST_OUTPUTS = 50
+_LONGEST_NAME = 256
+_LONGEST_VALUE = 1024
+_LONGEST_REASON = 256
+
 _REFUSALS = {
-    Reception.CONFLICT: ("ConflictException", "this callback has been given another answer"),
+    Reception.CONFLICT: ("ConflictException", "this callback was given another answer before"),
     Reception.UNKNOWN: ("ResourceNotFound", "no callback has this token"),
 }
 
 
-def callback_app(guesses: Guesses | None = None) -> FastAPI:
-    """Return the application.
+class RefusedRequestError(SageMakerPipelinesError):
+    """A request that the endpoint does not take.
 
     Args:
-        guesses: The budget of misses; a new one by default.
+        code: The error's code in AWS's terms.
+        message: What is wrong.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(code, message)
+
+
+# -- the bodies --------------------------------------------------------------------------------------------------------
+
+
+class _Request(BaseModel):
+    token: Annotated[str, Field(alias="CallbackToken", pattern="^[a-zA-Z0-9]{10}$")]
+
+    def answer(self) -> Answer:
+        """Return the answer that the request gives."""
+        raise NotImplementedError
+
+
+class _Output(BaseModel):
+    name: Annotated[str, Field(alias="Name", max_length=_LONGEST_NAME)]
+    value: Annotated[str, Field(alias="Value", max_length=_LONGEST_VALUE)]
+
+
+class _Success(_Request):
+    outputs: Annotated[list[_Output] | None, Field(alias="OutputParameters", max_length=_MOST_OUTPUTS)] = None
+
+    def answer(self) -> Answer:
+        outputs: dict[str, str] = {}
+        for index, output in enumerate(self.outputs or []):
+            if output.name in outputs:
+                raise _invalid(f"OutputParameters[{index}]: {output.name!r} is there twice")
+            outputs[output.name] = output.value
+        return Answer(SUCCESS, outputs=outputs)
+
+
+class _Failure(_Request):
+    reason: Annotated[str | None, Field(alias="FailureReason", max_length=_LONGEST_REASON)] = None
+
+    def answer(self) -> Answer:
+        return Answer(FAILURE, reason=self.reason or "")
+
+
+_OPERATIONS: Mapping[str, type[_Request]] = {
+    "SendPipelineExecutionStepSuccess": _Success,
+    "SendPipelineExecutionStepFailure": _Failure,
+}
+
+_COMPLAINTS = {
+    "missing": "is required",
+    "list_type": "must be a list",
+    "model_type": "must be an object",
+    "string_pattern_mismatch": "must be 10 letters and digits",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_type": "must be a string",
+    "too_long": "must have at most {max_length} entries",
+}
+"""What to say of pydantic's errors, by their type."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """An answer and the token with which it came.
+
+    Attributes:
+        token: The token.
+        answer: The answer.
+    """
+
+    token: str
+    answer: Answer
+
+
+def read_request(target: str, body: bytes) -> CallbackRequest:
+    """Return what a request says.
+
+    Args:
+        target: The header ``X-Amz-Target``.
+        body: The body.
+
+    Raises:
+        RefusedRequestError: The operation is unknown, the body is not JSON, or it does not fit the shapes.
+    """
+    form = _OPERATIONS.get(target.rpartition(".")[2])
+    if form is None:
+        raise RefusedRequestError(
+            "UnknownOperationException", f"this endpoint takes {' and '.join(_OPERATIONS)} only, not {target!r}"
+        )
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError) as error:  # the latter: nested too deep
+        raise RefusedRequestError("SerializationException", f"the body is not JSON: {error}") from error
+    if not isinstance(members, dict):
+        raise RefusedRequestError("SerializationException", "the body is not a JSON object")
+    try:
+        request = form.model_validate(members)
+    except ValidationError as error:
+        raise _invalid(_complaint(error)) from error
+    return CallbackRequest(request.token, request.answer())
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return the first fault with its place, e.g. ``OutputParameters[0].Value must be a string``."""
+    fault = error.errors()[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).removeprefix(".")
+    template = _COMPLAINTS.get(fault["type"])
+    return f"{place} {template.format(**fault.get('ctx', {})) if template else fault['msg']}"
+
+
+def _invalid(message: str) -> RefusedRequestError:
+    return RefusedRequestError("ValidationException", message)
+
+
+# -- the application ---------------------------------------------------------------------------------------------------
+
+
+def callback_app(limit: MissLimit | None = None) -> FastAPI:
+    """Return the web application.
+
+    Args:
+        limit: The rate limit of unknown tokens; by default a new one.
     """
     remember_people()
-    budget = guesses or Guesses()
+    misses = limit or MissLimit()
     app = FastAPI(title="SageMaker Pipelines callbacks", docs_url=None, redoc_url=None, openapi_url=None)
 
     async def answer(request: Request) -> Response:
         """Take one answer."""
         try:
-            receipt = await _receipt(request, budget)
+            receipt = await _receipt(request, misses)
         except RefusedRequestError as error:
             return _error(error.code, error.message)
         if receipt.reception in _REFUSALS:
@@ -53,15 +189,15 @@ def callback_app(guesses: Guesses | None = None) -> FastAPI:
     return app
 
 
-async def _receipt(request: Request, budget: Guesses) -> Receipt:
-    address = Guesses.source_of(request.client.host if request.client else "")
+async def _receipt(request: Request, misses: MissLimit) -> Receipt:
+    address = MissLimit.source_of(request.client.host if request.client else "")
     body = await _body(request)
     read = read_request(request.headers.get("x-amz-target", ""), body)
-    if not budget.may_try(address):
+    if not misses.may_try(address):
         raise RefusedRequestError("ThrottlingException", "Rate exceeded: too many unknown tokens from this address")
     receipt = await run_in_threadpool(take_answer, read.token, read.answer)
     if receipt.reception is Reception.UNKNOWN:
-        budget.miss(address)
+        misses.miss(address)
         _log.warning("Unknown callback token from %s", address)
     return receipt
 
@@ -80,6 +216,6 @@ def _error(code: str, message: str) -> Response:
     return _json({"__type": code, "Message": message, "message": message}, 400)
 
 
-def _json(content: dict[str, Any], status: int) -> Response:
+def _json(content: JsonObject, status: int) -> Response:
     headers = {"x-amzn-RequestId": str(uuid.uuid4())}
     return Response(json.dumps(content), status, headers, media_type="application/x-amz-json-1.1")

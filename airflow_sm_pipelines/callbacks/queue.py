@@ -1,9 +1,6 @@
-"""The SQS messages of a Callback step.
+"""The SQS message of a Callback step: how it is sent, and how it is stored without showing its token.
 
-Source: developer guide, "Callback step": the body of a message has a token, the execution's ARN, the step's arguments
-and a status. A FIFO queue needs a group and a deduplication id, which the guide does not mention; ours are made of the
-token's digest, so that the messages of one token stay in order, and those of different tokens do not wait for each
-other.
+`airflow_sm_pipelines.aws.requests.messages` says what a message holds.
 """
 
 from __future__ import annotations
@@ -11,19 +8,33 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+from pydantic.dataclasses import dataclass
 
 from airflow_sm_pipelines.aws.calls import call
+from airflow_sm_pipelines.aws.requests import messages
+from airflow_sm_pipelines.aws.requests.messages import EXECUTING, as_sent, message_body, queue_and_content
+from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.errors import RequestError, SageMakerPipelinesError, UnfitRequestError
+from airflow_sm_pipelines.execution.airflow_internals.worker import Fernet, airflow_fernet
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.records import STORED, as_stored, read_record
+from airflow_sm_pipelines.execution.step_run import StepRun
 
-EXECUTING = "Executing"
-STOPPING = "Stopping"
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
-_FIFO = ".fifo"
 _AWS_HOST = re.compile(r"^https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?/")
+_CURE = (
+    "set it, to the same key on all workers and triggerers (python -c 'from cryptography.fernet import Fernet as F; "
+    "print(F.generate_key().decode())')"
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=STORED)
 class CallbackMessage:
     """What a Callback step sends, but for the status.
 
@@ -37,27 +48,42 @@ class CallbackMessage:
     queue_url: str
     token: str
     execution_arn: str
-    arguments: Any
+    arguments: JsonValue
 
-    def body(self, status: str) -> dict[str, Any]:
+    def body(self, status: str) -> JsonObject:
         """Return the body of the message.
 
         Args:
             status: `EXECUTING` or `STOPPING`.
         """
-        return {
-            "token": self.token,
-            "pipelineExecutionArn": self.execution_arn,
-            "arguments": self.arguments,
-            "status": status,
-        }
+        return message_body(self.token, self.execution_arn, self.arguments, status)
 
-    def shown(self) -> dict[str, Any]:
-        """Return the request for people to see: all but the token."""
+    def shown(self) -> JsonObject:
+        """Return the request as people see it: with everything but the token."""
         return {"QueueUrl": self.queue_url, "MessageBody": {**self.body(EXECUTING), "token": "<token>"}}
 
 
-def send(client: Any, message: CallbackMessage, status: str, digest: str) -> str:
+def resolve_message(run: StepRun, token: str) -> CallbackMessage:
+    """Return the message of a step.
+
+    Args:
+        run: The try of the step.
+        token: The token with which the step is answered.
+
+    Raises:
+        StepError: A reference has no value, or the queue is not a URL.
+    """
+    try:
+        queue_url, execution_arn, arguments = queue_and_content(run.start())
+    except UnfitRequestError as error:
+        raise RequestError(run.step, str(error)) from error
+    return CallbackMessage(queue_url, token, execution_arn, arguments)
+
+
+# -- sending -----------------------------------------------------------------------------------------------------------
+
+
+def send(client: BaseClient, message: CallbackMessage, status: str, digest: str) -> str:
     """Send a message; returns the id that SQS gives to it.
 
     Args:
@@ -67,12 +93,21 @@ def send(client: Any, message: CallbackMessage, status: str, digest: str) -> str
         digest: Digest of the token, for FIFO queues: the same message sent twice within 5 minutes arrives once.
 
     Raises:
-        CallRefusedError: SQS refused the message, or did not answer.
+        AwsCallError: SQS refused the message, or did not answer.
     """
-    request = {"QueueUrl": message.queue_url, "MessageBody": json.dumps(message.body(status))}
-    if message.queue_url.endswith(_FIFO):
-        request |= {"MessageGroupId": digest, "MessageDeduplicationId": f"{digest}-{status}"}
-    return str(call(client, "SendMessage", request)["MessageId"])
+    wanted = messages.message(message.queue_url, message.body(status), digest)
+    return str(call(client, wanted.operation, as_sent(wanted))["MessageId"])
+
+
+def queue_client(connection: AwsConnection, queue_url: str) -> BaseClient:
+    """Return a boto3 client for SQS in the region of a queue.
+
+    Raises:
+        AwsCallError: The client cannot be made.
+    """
+    region = region_of(queue_url)
+    at_queue = connection if region in (None, connection.region_name) else replace(connection, region_name=region)
+    return at_queue.client("sqs")
 
 
 def region_of(queue_url: str) -> str | None:
@@ -81,6 +116,51 @@ def region_of(queue_url: str) -> str | None:
     return (found[1] or found[2]) if found else None
 
 
-def from_stored(stored: Mapping[str, Any]) -> CallbackMessage:
-    """Return the message that was stored as its fields."""
-    return CallbackMessage(**stored)
+# -- storing -----------------------------------------------------------------------------------------------------------
+
+
+class NoSealError(SageMakerPipelinesError):
+    """Airflow has no Fernet key, or not the one with which a message was sealed."""
+
+
+def seal(message: CallbackMessage) -> str:
+    """Return a message encrypted with Airflow's Fernet key.
+
+    Raises:
+        NoSealError: Airflow has no Fernet key.
+    """
+    return _fernet().encrypt(json.dumps(as_stored(message)).encode()).decode()
+
+
+def unseal(sealed: str) -> CallbackMessage:
+    """Return the message that was sealed.
+
+    Raises:
+        NoSealError: It was sealed with another key than Airflow has here.
+    """
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return from_stored(json.loads(_fernet().decrypt(sealed.encode())))
+    except InvalidToken as error:
+        raise NoSealError(
+            "the token of this callback was sealed with another key than [core] fernet_key has here; workers and "
+            "triggerers need the same key"
+        ) from error
+
+
+def from_stored(stored: Mapping[str, object]) -> CallbackMessage:
+    """Return the message from its members, as this or another version has stored them."""
+    return read_record(CallbackMessage, stored)
+
+
+def _fernet() -> Fernet:
+    from airflow.sdk.exceptions import AirflowException
+
+    try:
+        fernet = airflow_fernet()
+    except AirflowException as error:
+        raise NoSealError(f"[core] fernet_key is not a Fernet key ({error}); {_CURE}") from error
+    if not fernet.is_encrypted:
+        raise NoSealError(f"[core] fernet_key is empty, so the token of a callback could not be kept secret; {_CURE}")
+    return fernet

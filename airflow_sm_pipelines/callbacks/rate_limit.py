@@ -1,4 +1,4 @@
-"""Slows down whoever guesses tokens: after some misses an address is refused before anything is looked up."""
+"""The rate limit of unknown callback tokens, for each client address (a token bucket)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 
-class Guesses:
-    """How many misses each address has left; one budget that fills up again for each, kept in this process.
+class MissLimit:
+    """The unknown tokens that each address may still send; kept in this process.
 
-    With the defaults one address can try about 10 million tokens in a year, of 62**10.
+    An address that has used up its budget is refused before its token is looked up. With the defaults one address can
+    try about 10 million tokens in a year, of 62**10.
 
     Args:
-        burst: Misses that are free.
+        burst: How many unknown tokens an address may send at once.
         per_second: How fast the budget fills up again.
-        addresses: Of how many addresses at most a budget is kept; the one that missed longest ago goes first.
+        addresses: For how many addresses budgets are kept; the one that missed longest ago is dropped first.
         now: A clock in seconds.
     """
 
@@ -37,7 +38,7 @@ class Guesses:
 
     @staticmethod
     def source_of(host: str) -> str:
-        """Return what counts as one address: of IPv6 the network, of which one customer has all addresses."""
+        """Return what counts as one address; for IPv6 the /64 network, which belongs to one customer."""
         try:
             address = ipaddress.ip_address(host)
         except ValueError:  # a socket without an address

@@ -10,10 +10,18 @@ import hashlib
 import json
 import secrets
 import string
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from enum import Enum
-from typing import Any
+
+from pydantic import JsonValue
+from pydantic.dataclasses import dataclass
+
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject, list_names
+from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.errors import OutputParametersError
+from airflow_sm_pipelines.execution.records import STORED, CallbackAttempt, as_stored
+from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
 
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 10
@@ -27,35 +35,41 @@ REASON = "FailureReason"
 _OVER = frozenset({"success", "failed", "skipped", "removed", "upstream_failed"})
 
 
+# -- the token ---------------------------------------------------------------------------------------------------------
+
+
 def new_callback_token() -> str:
     """Return a random token."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def digest_of(token: str) -> str:
-    """Return the digest under which a token is known: the sha256 in hexadecimal."""
+    """Return the digest under which a token is known: its SHA-256 in hexadecimal."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+# -- the answer --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, config=STORED)
 class Answer:
     """The answer to a callback.
 
     Attributes:
         outcome: `SUCCESS` or `FAILURE`.
         outputs: Value of each output by name; text if it came through the API, any JSON if a person gave it.
-        reason: Why the step is to fail; empty if nobody says.
+        reason: Why the step is to fail; empty if no reason is given.
         person: Who answered in Airflow; empty if the answer came with the token.
     """
 
     outcome: str
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, JsonValue] = field(default_factory=dict)
     reason: str = ""
     person: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON, from which ``Answer(**…)`` makes an equal one."""
-        return asdict(self)
+    def as_json(self) -> JsonObject:
+        """Return the answer as the JSON value to store."""
+        return as_stored(self)
 
     def says_the_same_as(self, other: Answer) -> bool:
         """Tell whether two answers are the same, whoever gave them; the API has a value as text, a person as JSON."""
@@ -65,7 +79,7 @@ class Answer:
         return {name: held if isinstance(held, str) else json.dumps(held) for name, held in self.outputs.items()}
 
 
-def answer_of_person(chosen: str, form: Mapping[str, Any], person: str) -> Answer:
+def answer_of_person(chosen: str, form: Mapping[str, Json], person: str) -> Answer:
     """Return the answer that somebody gave by Airflow's required action.
 
     Args:
@@ -79,14 +93,44 @@ def answer_of_person(chosen: str, form: Mapping[str, Any], person: str) -> Answe
     return Answer(SUCCESS, outputs=filled, person=person)
 
 
+def declared_outputs(step: Step) -> list[JsonObject]:
+    """Return the ``OutputParameters`` of a Callback step: ``{"OutputName": …, "OutputType": …}`` each."""
+    declared = step.members.get("OutputParameters")
+    return [entry for entry in declared if isinstance(entry, dict)] if isinstance(declared, list) else []
+
+
+def answered_outputs(declared: Sequence[Mapping[str, Json]], answer: Answer) -> JsonObject:
+    """Return the outputs of a success, each of its declared type.
+
+    Args:
+        declared: The step's ``OutputParameters``.
+        answer: The answer.
+
+    Raises:
+        OutputParametersError: An output is missing, of another type, or not declared. Only a person's form may have
+            the field `REASON` beside the outputs.
+    """
+    names = [str(entry["OutputName"]) for entry in declared]
+    allowed = {*names, REASON} if answer.person else set(names)
+    undeclared = [name for name in answer.outputs if name not in allowed]
+    if undeclared:
+        raise OutputParametersError(
+            f"it has {list_names(undeclared)}, and the step declares {list_names(names) or 'no outputs'}"
+        )
+    return typed_outputs(declared, answer.outputs)
+
+
+# -- its reception -----------------------------------------------------------------------------------------------------
+
+
 class Reception(Enum):
     """What becomes of an answer that came with a token.
 
     Attributes:
         TAKEN: It is the step's answer.
-        SAME: The step has been given this very answer before.
-        CONFLICT: The step has been given another answer.
-        LATE: Nobody waits for it any more; nothing changes.
+        SAME: The step was given this very answer before.
+        CONFLICT: The step was given another answer before.
+        LATE: The step no longer waits for it; nothing changes.
         UNKNOWN: There is no such token.
     """
 
@@ -103,26 +147,26 @@ def receive(answer: Answer, earlier: Answer | None, *, waiting: bool) -> Recepti
     Args:
         answer: The answer.
         earlier: The answer that was taken before, if there was one.
-        waiting: Whether the attempt that drew the token still wants an answer.
+        waiting: Whether the attempt that drew the token still waits for an answer.
     """
     if earlier is not None:
         return Reception.SAME if answer.says_the_same_as(earlier) else Reception.CONFLICT
     return Reception.TAKEN if waiting else Reception.LATE
 
 
-def is_waiting(state: str | None, max_tries: int, attempt: Mapping[str, Any] | None, digest: str) -> bool:
-    """Tell whether a task still wants the answer to a token.
+def is_waiting(state: str | None, max_tries: int, attempt: CallbackAttempt | None, digest: str) -> bool:
+    """Tell whether a task still waits for the answer to a token.
 
     Args:
         state: State of the task instance.
-        max_tries: Airflow's number of the same name, which only a clear changes; the epoch begins with it.
-        attempt: The task's attempt record, ``None`` if it has none.
+        max_tries: Airflow's number of the same name, which only a clear changes.
+        attempt: The task's last attempt, ``None`` if there is none.
         digest: Digest of the token.
     """
     return (
         attempt is not None
-        and attempt.get("digest") == digest
-        and not attempt.get("closed")
-        and str(attempt.get("epoch", "")).partition("/")[0] == str(max_tries)
+        and attempt.digest == digest
+        and not attempt.closed
+        and attempt.epoch.max_tries == max_tries
         and state not in _OVER
     )

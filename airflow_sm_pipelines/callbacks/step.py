@@ -6,65 +6,69 @@ of the plugin, or a person); waking the task is only a hint to look there.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.triggers.base import BaseTrigger
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.callbacks.attempts import (
-    CallbackAttempt,
-    CallbackBook,
+from airflow_sm_pipelines.aws.requests.messages import EXECUTING, STOPPING
+from airflow_sm_pipelines.callbacks.attempts import CallbackBook
+from airflow_sm_pipelines.callbacks.queue import (
+    CallbackMessage,
     NoSealError,
+    queue_client,
+    resolve_message,
+    send,
     unseal,
 )
-from airflow_sm_pipelines.callbacks.queue import EXECUTING, STOPPING, CallbackMessage, send
 from airflow_sm_pipelines.callbacks.required_action import ask_people
 from airflow_sm_pipelines.callbacks.rules import (
     FAILURE,
-    REASON,
     Answer,
+    answered_outputs,
+    declared_outputs,
     new_callback_token,
 )
-from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger, queue_client
-from airflow_sm_pipelines.definition.expressions import evaluate
+from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import (
+    AwsCallError,
     OutputParametersError,
     StepError,
     StepFailedError,
     StepInterruptedError,
     StepTimeoutError,
 )
+from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.identity import identify
 from airflow_sm_pipelines.execution.job import Log
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.kill_switch import KillSwitch
+from airflow_sm_pipelines.execution.records import CallbackAttempt
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
-from airflow_sm_pipelines.execution.task_states import task_state
+from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.xcoms import publish_status
-from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
-from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 _SETTLE_INTERVAL = 2.0
 _FIRST_PAUSE = 0.5
 
 
 class CallbackTask(Protocol):
-    """What a step needs of its sensor."""
+    """What a step needs of its sensor, `airflow_sm_pipelines.sensors.callback.CallbackSensor`."""
 
     plan: StepPlan
     settings: PipelineRunSettings
     connection: AwsConnection
-    request: Any
-    killed: threading.Event
+    request: object
+    kill_switch: KillSwitch
     waiting: Waiting
     execution_timeout: timedelta | None
 
@@ -72,7 +76,7 @@ class CallbackTask(Protocol):
     def log(self) -> Log:
         """The task's log."""
 
-    def defer(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> NoReturn:
+    def defer(self, *, trigger: BaseTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:
         """End the process until the trigger fires, then go on in the method."""
 
 
@@ -86,18 +90,18 @@ class CallbackStep:
     """
 
     def __init__(
-        self, sensor: CallbackTask, context: Any, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, sensor: CallbackTask, context: Context, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._sensor = sensor
         self._context = context
         self._now = now
         self._step = sensor.plan.step
-        self._identity = identify(self._step.name, context)
-        self._name = self._identity.step  # in a ForEach with the iteration
-        self._book = CallbackBook(context["task_state_store"], self._step.name, self._identity.epoch)
+        self._run = StepRun(sensor.plan, sensor.settings, sensor.connection, context, sensor.log, sensor.kill_switch)
+        self._name = self._run.step  # in a ForEach with the iteration
+        self._book = CallbackBook(state_store(context), self._step.name, self._run.identity.epoch)
         self._attempt: CallbackAttempt | None = None
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> JsonObject:
         """Send the message, unless an earlier try has, and wait for the answer.
 
         Raises:
@@ -114,7 +118,7 @@ class CallbackStep:
             return self._time_out()
         return self._defer(attempt) if answer is None else self._conclude(attempt, answer)
 
-    def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def resume(self, event: Mapping[str, Json]) -> JsonObject:
         """Go on after a deferral: the answer is there, or waiting goes on.
 
         Args:
@@ -140,7 +144,7 @@ class CallbackStep:
             )
         return self._defer(attempt)
 
-    def time_out(self) -> dict[str, Any]:
+    def time_out(self) -> JsonObject:
         """End a deferral that took longer than ``execution_timeout``; an answer that was taken still counts."""
         self._recorded()
         return self._time_out()
@@ -150,25 +154,14 @@ class CallbackStep:
     def _claim(self) -> tuple[CallbackAttempt, CallbackMessage]:
         """Return the attempt that this try works on, written down, and its message."""
         self._require_readable_store()
-        last = self._book.read()
-        if last is not None and self._book.is_open(last):
-            message = self._reopened(last)
-            if message is not None:
-                self._sensor.log.info("An earlier try of this task has drawn the token; it stays valid")
-                return self._take(last, message)
-        elif last is not None and not last.closed:
-            self._stop_leftover(last)
-        message = self._resolved()
-        if self._sensor.killed.is_set():  # in the gate, say
-            self._end(None)
         try:
-            attempt = self._book.open_next(last, message, self._now())
+            attempt, message = self._book.claim(self._resolved, self._stop_leftover, self._sensor.log, self._now())
         except NoSealError as error:
             raise StepError(self._name, str(error)) from error
         return self._take(attempt, message)
 
     def _require_readable_store(self) -> None:
-        """Refuse to draw a token that the API server would not find."""
+        """Raise if the API server could not find a token that this worker draws."""
         backend = conf.get("workers", "state_store_backend", fallback="")
         if backend:
             raise StepError(
@@ -177,29 +170,12 @@ class CallbackStep:
                 "Airflow's database, and finds nothing there; unset it for the workers that run Callback steps",
             )
 
-    def _reopened(self, last: CallbackAttempt) -> CallbackMessage | None:
-        """Return the message of an earlier try, ``None`` if this worker has not the key for it."""
-        try:
-            message = unseal(last.sealed)
-        except NoSealError as error:
-            self._sensor.log.warning("The earlier token is given up, and a new message sent: %s", error)
-            return None
-        self._book.publish(last, message)  # the worker may have died before it did
-        return message
-
-    def _stop_leftover(self, last: CallbackAttempt) -> None:
-        """Tell whoever works for the attempt before the task was cleared that nobody waits any more."""
-        if self._book.answer(last) is not None:
-            return
-        try:
-            message = unseal(last.sealed)
-        except NoSealError as error:
-            self._sensor.log.warning("Cannot send the message %s for the cleared attempt: %s", STOPPING, error)
-            return
+    def _stop_leftover(self, last: CallbackAttempt, message: CallbackMessage) -> None:
+        """Send ``Stopping`` for the attempt that the clear of the task has superseded."""
         self._say(STOPPING, message, last)
 
     def _take(self, attempt: CallbackAttempt, message: CallbackMessage) -> tuple[CallbackAttempt, CallbackMessage]:
-        from airflow.sdk.log import mask_secret  # noqa: PLC0415
+        from airflow.sdk.log import mask_secret
 
         mask_secret(message.token)  # whatever logs the message, e.g. botocore's debug log
         self._attempt = attempt
@@ -212,7 +188,7 @@ class CallbackStep:
             raise StepError(
                 self._name,
                 "its attempt record is gone from the task state store, so its answer cannot be found; clear the task "
-                "to start it afresh",
+                "to start again",
             )
         self._attempt = attempt
         return attempt
@@ -220,25 +196,16 @@ class CallbackStep:
     # -- the message -----------------------------------------------------------------------------------------------
 
     def _resolved(self) -> CallbackMessage:
-        step = self._step
-        scope = TaskScope(
-            self._sensor.settings, self._context, self._sensor.connection, self._identity.execution_id, job_names={}
-        )
-        with step_errors(self._name, "SqsQueueUrl"):
-            queue_url = evaluate(step.members["SqsQueueUrl"], scope)
-        if not isinstance(queue_url, str) or not queue_url:
-            raise StepError(self._name, f"SqsQueueUrl: must be the URL of a queue, but is {queue_url!r}")
-        with step_errors(self._name, "Arguments"):
-            arguments = evaluate(step.arguments, scope, payload=True)
-        with step_errors(self._name, "Execution.PipelineExecutionArn"):
-            arn = str(scope.execution("PipelineExecutionArn"))
-        return CallbackMessage(queue_url, new_callback_token(), arn, arguments)
+        message = resolve_message(self._run, new_callback_token())
+        if self._sensor.kill_switch.is_flipped:  # e.g. in the gate
+            self._end(None)
+        return message
 
     def _send(self, attempt: CallbackAttempt, message: CallbackMessage) -> CallbackAttempt:
-        """Make the callback known to people and to the queue; both once more if a try died before it knew."""
+        """Create the required action and send the message; both again if an earlier try died in between."""
         if attempt.sent_at:
             return attempt
-        # First: whoever answers the message finds what the answer completes.
+        # First: an answer to the message completes the required action.
         ask_people(self._context["ti"].id, self._step, message)
         self._say(EXECUTING, message, attempt)
         sent = replace(attempt, sent_at=self._now().isoformat())
@@ -246,17 +213,12 @@ class CallbackStep:
         return self._book.write(sent)
 
     def _say(self, status: str, message: CallbackMessage, attempt: CallbackAttempt) -> None:
-        with self._refusals():
+        try:
             client = queue_client(self._sensor.connection, message.queue_url)
             sqs_id = send(client, message, status, attempt.digest)
+        except AwsCallError as error:
+            raise StepFailedError.of_refusal(self._name, error) from error
         self._sensor.log.info("Sent the message %s to %s (SQS message %s)", status, message.queue_url, sqs_id)
-
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except CallRefusedError as error:
-            raise StepFailedError(self._name, error.in_words(), exception_type=error.exception_type) from error
 
     # -- the wait --------------------------------------------------------------------------------------------------
 
@@ -278,18 +240,17 @@ class CallbackStep:
 
     def _pause(self, attempt: CallbackAttempt, seconds: float) -> None:
         """Wait, unless Airflow tells the process to end: then its task's state says what becomes of the callback."""
-        if self._sensor.killed.wait(seconds):
+        if self._sensor.kill_switch.wait(seconds):
             self._end(attempt)
 
     def _end(self, attempt: CallbackAttempt | None) -> NoReturn:
-        """End this process as Airflow wishes; without an attempt no message was sent."""
-        owner = self._identity.owner
-        state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        """End this process as the state of its task demands; without an attempt no message was sent."""
+        given_up, state = self._run.is_given_up()
         if attempt is None:
-            if verdict_of_worker_kill(state) is Verdict.STOP:
+            if given_up:
                 raise StepError(self._name, f"its task was ended ({state}); no message was sent")
             raise StepInterruptedError(self._name, "the worker was told to end; no message was sent")
-        if verdict_of_worker_kill(state) is Verdict.STOP:
+        if given_up:
             self._stop(attempt)
             raise StepError(self._name, f"its task was ended ({state}); the message {STOPPING} was sent")
         raise StepInterruptedError(self._name, "the worker was told to end; the callback stays open")
@@ -300,7 +261,7 @@ class CallbackStep:
             return None
         return max(datetime.fromisoformat(attempt.sent_at) + timeout - self._now(), timedelta(0))
 
-    def _defer(self, attempt: CallbackAttempt) -> dict[str, Any]:
+    def _defer(self, attempt: CallbackAttempt) -> JsonObject:
         remaining = self._remaining(attempt)
         if remaining != timedelta(0):
             self._sensor.defer(
@@ -324,7 +285,7 @@ class CallbackStep:
             raise StepError(self._name, f"the message {STOPPING} cannot be sent: {error}") from error
         self._say(STOPPING, message, attempt)
 
-    def _time_out(self) -> dict[str, Any]:
+    def _time_out(self) -> JsonObject:
         if self._attempt is None:
             timeout = self._sensor.execution_timeout
             raise StepTimeoutError(self._name, f"no message was sent within execution_timeout ({timeout})")
@@ -340,7 +301,7 @@ class CallbackStep:
         answer = self._book.answer(attempt)
         if answer is not None:
             return answer
-        self._book.close(attempt)  # whoever answers from now on is told that nobody waits
+        self._book.close(attempt)  # an answer from now on is told that it is late
         answer = self._book.answer(attempt)
         if answer is not None:
             self._book.write(attempt)
@@ -356,26 +317,15 @@ class CallbackStep:
             f"nobody answered the callback within execution_timeout ({timeout}); the message {STOPPING} was sent",
         )
 
-    def _conclude(self, attempt: CallbackAttempt, answer: Answer) -> dict[str, Any]:
+    def _conclude(self, attempt: CallbackAttempt, answer: Answer) -> JsonObject:
         by = f"{answer.person}, in Airflow" if answer.person else "a handler, over the API"
         self._sensor.log.info("Answered by %s: %s", by, answer.outcome)
         if answer.outcome == FAILURE:
             self._fail(attempt, answer.reason or "the answer gives no reason")
         try:
-            return {"OutputParameters": self._outputs(answer)}
+            return {"OutputParameters": answered_outputs(declared_outputs(self._step), answer)}
         except OutputParametersError as error:
             self._fail(attempt, f"the answer is not what the step declares: {error}")
-
-    def _outputs(self, answer: Answer) -> dict[str, Any]:
-        declared: list[Mapping[str, Any]] = self._step.members.get("OutputParameters") or []  # type: ignore[assignment]
-        names = [entry["OutputName"] for entry in declared]
-        allowed = {*names, REASON} if answer.person else set(names)
-        undeclared = [name for name in answer.outputs if name not in allowed]
-        if undeclared:
-            raise OutputParametersError(
-                f"it has {list_names(undeclared)}, and the step declares {list_names(names) or 'no outputs'}"
-            )
-        return typed_outputs(declared, answer.outputs)
 
     def _fail(self, attempt: CallbackAttempt, reason: str) -> NoReturn:
         self._book.close(attempt)

@@ -1,59 +1,57 @@
 """The trigger of a waiting Callback step; runs in the triggerer.
 
-The one who answers wakes the task. The trigger is there for two other things: to notice an answer that came in the
-moment in which the task was parked, and to send the message ``Stopping`` when nobody wants the answer any more.
+An answer resumes the task by itself. The trigger does two other things: it notices an answer that came in the moment
+in which the task was deferred, and it sends the message ``Stopping`` when the answer is no longer wanted.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_sm_pipelines.callbacks.attempts import trace_key, unseal
-from airflow_sm_pipelines.callbacks.queue import STOPPING, region_of, send
+from airflow_sm_pipelines.aws.requests.messages import STOPPING
+from airflow_sm_pipelines.callbacks.attempts import trace_key
+from airflow_sm_pipelines.callbacks.queue import queue_client, send, unseal
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.execution.airflow_internals.worker import is_action_answered, own_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.killed_trigger import settled_state, to_its_end, try_until_done, with_jitter
-from airflow_sm_pipelines.execution.task_states import task_state
-from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
+from airflow_sm_pipelines.execution.triggers import (
+    QUIET_SECONDS,
+    own_state,
+    settled_state,
+    to_its_end,
+    try_until_done,
+    with_jitter,
+)
 from airflow_sm_pipelines.semantics.ownership import ABSENT, Verdict
 
 _ANSWERED = "answered"
 """Beside Airflow's states: of a task whose answer is there, and which only has to read it."""
 
 
-def queue_client(connection: AwsConnection, queue_url: str) -> Any:
-    """Return a boto3 client for SQS, of the region in which the queue is.
-
-    Raises:
-        CallRefusedError: The client cannot be made.
-    """
-    region = region_of(queue_url)
-    at_queue = connection if region in (None, connection.region_name) else replace(connection, region_name=region)
-    return at_queue.client("sqs")
-
-
 class CallbackTrigger(BaseTrigger):
-    """Fires once when its task's required action is answered; stands for the answer through the API, too.
+    """Fires once when its task's required action is answered, which an answer through the API does as well.
 
     Args:
         sealed: The message with the token, encrypted.
         digest: Digest of the token.
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.
+        newer: What a newer version has stored beside these.
     """
 
-    def __init__(self, *, sealed: str, digest: str, connection: dict[str, Any], poll_interval: float) -> None:
+    def __init__(
+        self, *, sealed: str, digest: str, connection: JsonObject, poll_interval: float, **newer: Json
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.sealed = sealed
         self.digest = digest
         self.connection = connection
         self.poll_interval = poll_interval
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments; they are stored unencrypted, and hold the token only sealed."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
@@ -85,41 +83,31 @@ class CallbackTrigger(BaseTrigger):
             self.log.info("The callback needs no %s: its task is %s", STOPPING, state)
             return
         if state == ABSENT:
-            await asyncio.to_thread(self._leave_a_trace)  # first: who gets the message may answer at once
+            await asyncio.to_thread(self._leave_a_trace)  # first: the recipient of the message may answer at once
         await try_until_done(self._stop, self.log, f"send the message {STOPPING}", otherwise)
         self.log.info("Sent the message %s: the task is %s", STOPPING, state)
 
     def _state_unless_answered(self) -> str | None:
-        # An answered task may have ended before anybody looks at its state.
-        return _ANSWERED if self._is_answered() else self._task_state()
+        # An answered task may have ended before its state is asked for.
+        return _ANSWERED if self._is_answered() else own_state(self)
 
     def _is_answered(self) -> bool:
-        # Costs time, and only triggers get here.
-        from airflow.sdk.exceptions import AirflowRuntimeError  # noqa: PLC0415
-        from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail  # noqa: PLC0415
+        from airflow.sdk.exceptions import AirflowRuntimeError
 
         try:
-            return bool(get_hitl_detail_content_detail(ti_id=self._instance().id).response_received)
+            return is_action_answered(own_task(self).id)
         except AirflowRuntimeError as error:  # the task has another id since its retry, its run was deleted …
             self.log.warning("Cannot look at the required action of this task: %s", error)
             return False
 
     def _stop(self) -> None:
         message = unseal(self.sealed)
-        send(queue_client(AwsConnection(**self.connection), message.queue_url), message, STOPPING, self.digest)
+        client = queue_client(AwsConnection.from_arguments(self.connection), message.queue_url)
+        send(client, message, STOPPING, self.digest)
 
     def _leave_a_trace(self) -> None:
         """Keep the token known: everything about it went with its run, and a late answer is no error."""
-        from airflow.sdk import Variable  # noqa: PLC0415 - only a trigger whose run was deleted gets here
+        from airflow.sdk import Variable
 
-        description = "For late answers to a callback whose run was deleted; may be deleted when none will come."
+        description = "For late answers to a callback whose run was deleted; delete it when none can come any more."
         Variable.set(trace_key(self.digest), unseal(self.sealed).execution_arn, description)
-
-    def _instance(self) -> Any:
-        if self.task_instance is None:
-            raise RuntimeError("a callback's trigger has no task instance; Airflow sets it before it runs")
-        return self.task_instance
-
-    def _task_state(self) -> str | None:
-        ti = self._instance()
-        return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)

@@ -15,11 +15,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.demo.airflow_processes import AirflowStartError
 from airflow_sm_pipelines.demo.examples import DIABETES, Demo, Stage
 from airflow_sm_pipelines.demo.run import DEMOS, DemoError, missing_packages, run_pipeline, start
+from airflow_sm_pipelines.errors import AwsCallError
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.rehearsal.isolation import hide_aws_settings
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         return _INTERRUPTED
     except (DemoError, AirflowStartError, LocalAwsError) as error:
         print(f"sm-pipelines demo: {error}", file=sys.stderr)
-    except (AirflowApiError, CallRefusedError, OSError) as error:
+    except (AirflowApiError, AwsCallError, OSError) as error:
         print(f"sm-pipelines demo: Airflow or the local AWS does not answer as it should: {error}", file=sys.stderr)
     return 1
 

@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import says_denied
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.errors import AwsCallError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,17 +36,17 @@ def run(args: argparse.Namespace) -> int:
     connection, deployment = AwsConnection(args.aws_conn_id or None, args.region), deployment_name()
     try:
         connection.client("sagemaker")  # fails once, if there are no credentials or no region
-    except CallRefusedError as error:
+    except AwsCallError as error:
         print(f"sm-pipelines stop-orphans: {error}", file=sys.stderr)
         return 1
     found, told = 0, set()
 
-    def refused(what: str, kind: ResourceKind, error: CallRefusedError) -> None:
+    def refused(what: str, kind: ResourceKind, error: AwsCallError) -> None:
         if (key := (what, error.operation, error.code)) not in told:
             told.add(key)
             print(f"sm-pipelines stop-orphans: {what}: {error.in_words()}{_remedy(kind, error)}", file=sys.stderr)
 
-    def hidden(kind: ResourceKind, error: CallRefusedError) -> None:
+    def hidden(kind: ResourceKind, error: AwsCallError) -> None:
         refused(f"cannot look at every {kind.noun}", kind, error)
 
     for orphan in find_orphans(connection, deployment, hidden):
@@ -56,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
         try:
             if not args.dry_run and stop_orphan(connection, orphan):
                 print("  stopped")
-        except CallRefusedError as error:
+        except AwsCallError as error:
             refused(f"cannot stop {name}", orphan.kind, error)
     print(f"{found} orphan{'' if found == 1 else 's'} of deployment {deployment}")
     return 1 if told else 0
 
 
-def _remedy(kind: ResourceKind, error: CallRefusedError) -> str:
+def _remedy(kind: ResourceKind, error: AwsCallError) -> str:
     """Return which permission to grant, if one is missing."""
     if not says_denied(error.code):
         return ""

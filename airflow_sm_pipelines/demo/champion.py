@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.demo.airflow_api import ApiObject
 from airflow_sm_pipelines.demo.examples import CHAMPION, Demo, Stage, dags_folder
+from airflow_sm_pipelines.errors import AwsCallError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -71,7 +72,7 @@ def _review(stage: Stage, queue: str, done: threading.Event) -> None:
             for message in received.get("Messages", ()):
                 _answer(sagemaker, json.loads(message["Body"]))
                 call(sqs, "DeleteMessage", {"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]})
-        except CallRefusedError as error:  # a message that is not deleted comes again
+        except AwsCallError as error:  # a message that is not deleted comes again
             print(f"The reviewer goes on after: {error}", flush=True)
             done.wait(_POLL_SECONDS)
 
@@ -84,7 +85,7 @@ def _answer(sagemaker: BaseClient, body: ApiObject) -> None:
     }
     try:
         call(sagemaker, "SendPipelineExecutionStepSuccess", answer)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if error.code != "ConflictException":  # it was answered in Airflow's UI
             raise
 

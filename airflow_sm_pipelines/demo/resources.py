@@ -43,7 +43,7 @@ class RunJobs:
         """Return the name of each task instance's newest job, by `instance_name`.
 
         Raises:
-            airflow_sm_pipelines.aws.calls.CallRefusedError: AWS refused to list them.
+            airflow_sm_pipelines.aws.calls.AwsCallError: AWS refused to list them.
         """
         newest: dict[str, str] = {}
         jobs = sorted(self._summaries(), key=lambda job: job[1]["CreationTime"])

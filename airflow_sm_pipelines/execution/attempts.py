@@ -1,6 +1,7 @@
-"""The attempt record: which AWS resource belongs to this task, written down before it is created.
+"""What a task knows of its attempts: the AWS resource of the last one, and the retries that were granted.
 
-The record lives in Airflow's task state store, which outlives the worker. Its rules:
+The attempt record says which AWS resource belongs to the task. It is written down before the resource is created, and
+lives in Airflow's task state store, which outlives the worker. Its rules:
 
 - A random token is drawn once for each epoch and is part of the resource's name, so that nobody else can have used
   the name, and a resource found under it is ours.
@@ -12,81 +13,27 @@ The record lives in Airflow's task state store, which outlives the worker. Its r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.names import name_stem, new_token, resource_name
-from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.airflow_internals.worker import StateStore, state_store
+from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
+from airflow_sm_pipelines.execution.records import (
+    COUNTS_KEY,
+    RECORD_KEY,
+    Attempt,
+    RetryCounts,
+    as_stored,
+    read_attempt,
+    read_record,
+)
 
-RECORD_KEY = "sm_pipelines_attempt"
-_Record = TypeVar("_Record")
-
-
-class StateStore(Protocol):
-    """What we use of Airflow's ``context["task_state_store"]`` (Airflow 3.3, AIP-103)."""
-
-    def get(self, key: str) -> Any:
-        """Return the stored JSON value, ``None`` if there is none."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Store a JSON value; it is durable when the call returns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt to run a step: at most one AWS resource.
-
-    Attributes:
-        epoch: The epoch it belongs to.
-        token: The epoch's random token.
-        failures: How many earlier attempts of the epoch failed.
-        name: Name of the resource, or the idempotency token of one that the service names.
-        reference: What Describe takes, the name or the ARN; empty until the service has named the resource.
-        closed: Whether the resource is known to have ended badly, or to have been refused.
-        opened_at: When the epoch's first attempt was opened, ISO 8601 in UTC; retry policies expire from here.
-        submitted_at: When the resource was created, ISO 8601 in UTC; empty until AWS has accepted it.
-    """
-
-    epoch: str
-    token: str
-    failures: int
-    name: str
-    reference: str
-    opened_at: str
-    closed: bool = False
-    submitted_at: str = ""
-
-
-def from_record(kind: type[_Record], record: Mapping[str, Any]) -> _Record:
-    """Return what a record says that this or another version of the package has written.
-
-    A running task outlives an upgrade and a downgrade: what this version does not know is left out, what that version
-    did not write has its default.
-
-    Args:
-        kind: A dataclass of plain JSON values.
-        record: Its fields as another process stored them.
-    """
-    known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in record.items() if name in known})
-
-
-def same_try(mine: str, other: str) -> bool:
-    """Tell whether two epochs are one for a deferred try: a clear ends the deferral, an edited `retries` does not."""
-    return mine.partition("/")[0] == other.partition("/")[0]
-
-
-def read_attempt(store: StateStore) -> Attempt | None:
-    """Return the attempt that a task's state store holds; ``None`` if its step was of another type, a Callback, then.
-
-    Args:
-        store: Airflow's state store of the task instance.
-    """
-    record = store.get(RECORD_KEY)
-    return from_record(Attempt, record) if record is not None and "name" in record else None
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class AttemptBook:
@@ -113,22 +60,23 @@ class AttemptBook:
         self._prefix = prefix
 
     def read(self) -> Attempt | None:
-        """Return the last attempt that was written down, of whatever epoch."""
-        return read_attempt(self._store)
+        """Return the last attempt that was written down, of whatever epoch; ``None`` if it was not of a job."""
+        last = read_attempt(self._store.get(RECORD_KEY))
+        return last if isinstance(last, Attempt) else None
 
     def read_parked(self) -> Attempt | None:
         """Return the attempt of a try that was deferred, ``None`` if it is gone; from now on it is of this epoch.
 
-        An edit of the DAG's ``retries`` while the task was parked changes the epoch, too, and means no clear.
+        An edit of the DAG's ``retries`` while the task was deferred also changes the epoch, but is not a clear.
         """
         last = self.read()
-        if last is None or not same_try(self._identity.epoch, last.epoch):
+        if last is None or not self._identity.epoch.is_same_try(last.epoch):
             return None
         return last if self.is_current(last) else self.write(replace(last, epoch=self._identity.epoch))
 
     def write(self, attempt: Attempt) -> Attempt:
         """Write an attempt down; it is durable when the call returns."""
-        self._store.set(RECORD_KEY, asdict(attempt))
+        self._store.set(RECORD_KEY, as_stored(attempt))
         return attempt
 
     def is_current(self, attempt: Attempt) -> bool:
@@ -170,3 +118,56 @@ class AttemptBook:
         return name_stem(
             self._identity.execution_id, self._identity.step, limit=self._kind.name_limit, prefix=self._prefix()
         )
+
+
+class RetryBook:
+    """Reads and writes how many retries each rule has granted since the task was started or cleared.
+
+    Args:
+        context: Airflow's task context.
+        max_tries: Airflow's number of the same name.
+        rules: Number of the step's retry rules. If it was another one, all counts start anew.
+    """
+
+    def __init__(self, context: Context, max_tries: int, rules: int) -> None:
+        self._store = state_store(context)
+        self._epoch = Epoch(max_tries, context["ti"].task.retries or 0)
+        stored = self._store.get(COUNTS_KEY)
+        counts = None if stored is None else read_record(RetryCounts, stored)
+        if counts is None or counts.epoch != self._epoch or len(counts.granted) != rules:
+            counts = RetryCounts(self._epoch, (0,) * rules)
+        self._counts = counts
+
+    @property
+    def granted(self) -> tuple[int, ...]:
+        """The number of retries that each rule has granted."""
+        return self._counts.granted
+
+    @property
+    def unmatched(self) -> int:
+        """The number of retries after failures that no rule matched."""
+        return self._counts.unmatched
+
+    def elapsed(self) -> float:
+        """Return the seconds since the epoch's first attempt, 0 before there is one."""
+        attempt = read_attempt(self._store.get(RECORD_KEY))
+        if attempt is None or attempt.epoch != self._epoch or not attempt.opened_at:
+            return 0.0
+        return (datetime.now(UTC) - datetime.fromisoformat(attempt.opened_at)).total_seconds()
+
+    def grant(self, rule: int) -> None:
+        """Count a retry that a rule grants.
+
+        Args:
+            rule: The rule's index.
+        """
+        granted = self._counts.granted
+        self._write(replace(self._counts, granted=(*granted[:rule], granted[rule] + 1, *granted[rule + 1 :])))
+
+    def grant_unmatched(self) -> None:
+        """Count a retry after a failure that no rule matches."""
+        self._write(replace(self._counts, unmatched=self._counts.unmatched + 1))
+
+    def _write(self, counts: RetryCounts) -> None:
+        self._store.set(COUNTS_KEY, as_stored(counts))
+        self._counts = counts

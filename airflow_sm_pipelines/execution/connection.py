@@ -6,31 +6,18 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
+from airflow_sm_pipelines.aws.calls import refusals
+from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _USUAL_CONNECTION = "aws_default"
 """The amazon provider's default; deployments that use boto3's own credential chain often have no such connection."""
-
-
-class UnusableConnectionError(CallRefusedError):
-    """A client cannot be made from what Airflow's connection, or the worker's environment, says.
-
-    Args:
-        message: What is missing or wrong there, and what to do.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__("", "", message, None, sent=False)
-
-    def __str__(self) -> str:
-        return self.message
-
-    def in_words(self) -> str:
-        """Return the message, which says it all: AWS was not asked."""
-        return self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +36,39 @@ class AwsConnection:
     verify: bool | str | None = None
     botocore_config: Mapping[str, Any] | None = None
 
-    def as_arguments(self) -> dict[str, Any]:
-        """Return the fields as plain JSON, from which ``AwsConnection(**…)`` makes an equal one."""
+    def as_arguments(self) -> JsonObject:
+        """Return the fields as JSON, for a trigger to store."""
         return asdict(self)
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client; for some minutes the same one for each connection and service in a process.
+    @classmethod
+    def from_arguments(cls, stored: Mapping[str, Any]) -> AwsConnection:
+        """Return the connection that this or another version has stored.
+
+        Args:
+            stored: The fields. Those that only another version knows are left out.
+        """
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in stored.items() if name in known})
+
+    def client(self, service: str) -> BaseClient:
+        """Return a boto3 client; the process keeps it for some minutes for each connection and service.
 
         Args:
             service: boto3's name of the service, e.g. ``sagemaker``.
 
         Raises:
-            UnusableConnectionError: The connection, the region or the credentials are missing or wrong.
-            CallRefusedError: The call for the role's credentials was refused.
+            CallNotMadeError: The connection, the region or the credentials are missing or wrong.
+            AwsCallError: The call for the role's credentials was refused.
         """
         key = (repr(self), service)
         with _lock:
-            made_at, client = _clients.get(key, (-_CLIENT_LIFETIME, None))
-            if client is None or time.monotonic() - made_at > _CLIENT_LIFETIME:
-                client = self._new_client(service)
-                _clients[key] = (time.monotonic(), client)
-            return client
+            kept = _clients.setdefault(key, _KeptClient())
+        with kept.lock:  # of this client alone: others must not wait for a connection that hangs
+            if kept.client is None or time.monotonic() - kept.made_at > _CLIENT_LIFETIME:
+                kept.client, kept.made_at = self._new_client(service), time.monotonic()
+            return kept.client
 
-    def _new_client(self, service: str) -> Any:
+    def _new_client(self, service: str) -> BaseClient:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
         from botocore.config import Config
 
@@ -85,13 +82,13 @@ class AwsConnection:
             )
             # The hook goes on with the worker's own credentials then: those may be for another account.
             if self.aws_conn_id not in (None, _USUAL_CONNECTION) and not hook.conn_config:
-                raise UnusableConnectionError(
+                raise CallNotMadeError(
                     f"Airflow connection {self.aws_conn_id!r} does not exist; create it (`airflow connections add "
                     f"{self.aws_conn_id} --conn-type aws`), or give the name of another as `aws_conn_id`"
                 )
             client = hook.get_client_type(config=hook.config.merge(Config(**_DEMANDS.get(service, {}))))
             if hook.conn_config.role_arn is None and hook.get_session().get_credentials() is None:
-                raise UnusableConnectionError(
+                raise CallNotMadeError(
                     f"no AWS credentials: {self._source()} has none; give it an access key or a role, or give the "
                     "worker's environment credentials that boto3 finds"
                 )
@@ -99,12 +96,12 @@ class AwsConnection:
 
     @contextmanager
     def _faults(self, service: str) -> Iterator[None]:
-        """Say of what is wrong with the connection where it is set."""
+        """Turn errors of the configuration into one that says where to set what is missing or wrong."""
         from botocore import __version__, exceptions
 
         try:
             yield
-        except CallRefusedError as error:
+        except AwsCallError as error:
             if not isinstance(error.__cause__, exceptions.BotoCoreError) or error.exception_type:
                 raise
             wrong = error.__cause__
@@ -120,9 +117,9 @@ class AwsConnection:
                 )
             else:
                 message = f"cannot reach AWS with {self._source()}: {wrong}{_ADVICE.get(type(wrong).__name__, '')}"
-            raise UnusableConnectionError(message) from wrong
+            raise CallNotMadeError(message) from wrong
         except (TypeError, ValueError) as error:  # unknown options of botocore, an endpoint that is no URL
-            raise UnusableConnectionError(f"cannot reach AWS with {self._source()}: {error}") from error
+            raise CallNotMadeError(f"cannot reach AWS with {self._source()}: {error}") from error
 
     def _source(self) -> str:
         """Where credentials and region come from."""
@@ -144,13 +141,31 @@ _DEMANDS: Mapping[str, Mapping[str, Any]] = {
 }
 """What a service needs of ``botocore.config.Config``, whatever connection and step say."""
 
-# A triggerer lives for weeks: changed credentials of a connection are to reach it without a restart.
+# A triggerer runs for weeks: changed credentials of a connection must reach it without a restart.
 _CLIENT_LIFETIME = 900.0
-_clients: dict[tuple[str, str], tuple[float, Any]] = {}
+
+
+@dataclass(slots=True)
+class _KeptClient:
+    """A client, and the lock under which it is made.
+
+    Attributes:
+        lock: Held while the client is made.
+        client: The client, ``None`` until it is made.
+        made_at: When it was made, in seconds of the monotonic clock.
+    """
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    client: BaseClient | None = None
+    made_at: float = 0.0
+
+
+_clients: dict[tuple[str, str], _KeptClient] = {}
 _lock = threading.Lock()
+"""Guards the table alone; held for no call."""
 
 
 def forget_clients() -> None:
-    """Make new clients from now on: the environment leads to another AWS."""
+    """Drop all clients, because the environment now leads to another AWS."""
     with _lock:
         _clients.clear()

@@ -1,4 +1,4 @@
-"""One invocation of a function for one step: written down before it is made, and remembered when it is answered.
+"""One invocation of a Lambda function for one step: written down before the call, and kept when it is answered.
 
 Runs in the worker. An invocation cannot be found again, so the record in Airflow's task state store is all that a later
 try knows of it. It is the attempt record of job steps with no resource in it: open while the answer is unknown, closed
@@ -8,36 +8,35 @@ when the function is known to have failed or not to have been run. The outputs o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
+from airflow_sm_pipelines.aws.requests.messages import custom_context
 from airflow_sm_pipelines.aws.requests.names import new_token, resource_name
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import describe_value
-from airflow_sm_pipelines.errors import OutputParametersError, StepFailedError, StepOutcomeUnknownError
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, StateStore, read_attempt
+from airflow_sm_pipelines.errors import AwsCallError, OutputParametersError, StepFailedError, StepOutcomeUnknownError
+from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.job import Log
+from airflow_sm_pipelines.execution.records import (
+    OUTPUTS_KEY,
+    RECORD_KEY,
+    InvocationAttempt,
+    InvocationOutputs,
+    as_stored,
+    read_attempt,
+    read_record,
+)
+from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
 
-OUTPUTS_KEY = "sm_pipelines_outputs"
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 _CANNOT_BE_LOOKED_UP = "Lambda cannot tell whether it has run"
-
-
-class OnUnknown(StrEnum):
-    """What a step does about an invocation whose answer it does not know.
-
-    Attributes:
-        RETRY: Invoke again: the function runs at least once.
-        FAIL: Fail until a human clears the task: it runs at most once.
-    """
-
-    RETRY = "retry"
-    FAIL = "fail"
 
 
 class Invocation:
@@ -57,22 +56,20 @@ class Invocation:
         *,
         identity: StepIdentity,
         function: str,
-        context: Any,
+        context: Context,
         on_unknown: OnUnknown,
         log: Log,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._identity = identity
         self._function = function
-        self._store: StateStore = context["task_state_store"]
+        self._store = state_store(context)
         self._on_unknown = on_unknown
         self._log = log
         self._now = now
 
-    def run(
-        self, declared: Sequence[Mapping[str, Any]], invoke: Callable[[Mapping[str, str]], Answer]
-    ) -> dict[str, Any]:
-        """Invoke the function once, or return what it answered to an earlier try; returns the typed outputs.
+    def run(self, declared: Sequence[Mapping[str, Json]], invoke: Callable[[Mapping[str, str]], Answer]) -> JsonObject:
+        """Invoke the function, or take what it answered to an earlier try; returns the typed outputs.
 
         Args:
             declared: The step's ``OutputParameters``.
@@ -82,45 +79,49 @@ class Invocation:
             StepOutcomeUnknownError: The answer of an invocation is not known, and it is not to be repeated.
             StepFailedError: The function failed, does not return what the step declares, or AWS refused the call.
         """
-        last = read_attempt(self._store)
+        last = self._last()
         outputs = self._answered(last)
         if outputs is not None:
             self._log.info("An earlier try of this task has the answer of %s; it is not invoked again", self._function)
             return outputs
         self._judge(last)
-        attempt = self._open_next(last)
+        attempt, identity = self._open_next(last), self._identity
         self._log.info("Invoking %s", self._function)
         try:
-            answer = invoke(self._custom_context(attempt))
+            answer = invoke(
+                custom_context(identity.execution_id, identity.step, attempt.token, str(identity.try_number))
+            )
         except LostAnswerError as error:
             raise self._lost(error) from error
-        except CallRefusedError as error:
+        except AwsCallError as error:
             self._close(attempt)
-            raise self._failure(error.in_words(), error.exception_type) from error
+            raise StepFailedError.of_refusal(identity.step, error) from error
         try:
             outputs = self._outputs(declared, answer)
         except StepFailedError:
             self._close(attempt)
             raise
-        self._store.set(OUTPUTS_KEY, {"attempt": attempt.name, "outputs": outputs})
+        self._store.set(OUTPUTS_KEY, as_stored(InvocationOutputs(attempt.name, outputs)))
         return outputs
 
     # -- what earlier tries have left --------------------------------------------------------------------------------
 
-    def _is_current(self, attempt: Attempt) -> bool:
+    def _last(self) -> InvocationAttempt | None:
+        last = read_attempt(self._store.get(RECORD_KEY))
+        return last if isinstance(last, InvocationAttempt) else None
+
+    def _is_current(self, attempt: InvocationAttempt) -> bool:
         return attempt.epoch == self._identity.epoch
 
-    def _answered(self, last: Attempt | None) -> dict[str, Any] | None:
+    def _answered(self, last: InvocationAttempt | None) -> JsonObject | None:
         if last is None or not self._is_current(last):
             return None
-        record = self._store.get(OUTPUTS_KEY)
-        if record is None or record["attempt"] != last.name:
-            return None
-        outputs: dict[str, Any] = record["outputs"]
-        return outputs
+        stored = self._store.get(OUTPUTS_KEY)
+        answered = None if stored is None else read_record(InvocationOutputs, stored)
+        return answered.outputs if answered is not None and answered.attempt == last.name else None
 
-    def _judge(self, last: Attempt | None) -> None:
-        """Decide about an invocation that an earlier try began and whose answer it never saw."""
+    def _judge(self, last: InvocationAttempt | None) -> None:
+        """Decide about an invocation that an earlier try began without seeing the answer."""
         if last is None or last.closed:
             return
         if not self._is_current(last):
@@ -138,7 +139,7 @@ class Invocation:
 
     # -- this invocation ---------------------------------------------------------------------------------------------
 
-    def _open_next(self, last: Attempt | None) -> Attempt:
+    def _open_next(self, last: InvocationAttempt | None) -> InvocationAttempt:
         now = self._now().isoformat()
         if last is not None and self._is_current(last):
             token, number, opened_at = last.token, last.failures + 1, last.opened_at
@@ -146,28 +147,20 @@ class Invocation:
             token, number, opened_at = new_token(), 0, now
         identity = self._identity
         name = resource_name(identity.execution_id, identity.step, token, number, limit=63, prefix=None)
-        return self._write(Attempt(identity.epoch, token, number, name, "", opened_at, submitted_at=now))
+        return self._write(
+            InvocationAttempt(identity.epoch, token, number, name, opened_at=opened_at, submitted_at=now)
+        )
 
-    def _custom_context(self, attempt: Attempt) -> dict[str, str]:
-        """Return what a handler needs to know an invocation that repeats another: all but the try are the same."""
-        identity = self._identity
-        return {
-            "executionId": identity.execution_id,
-            "step": identity.step,
-            "token": attempt.token,
-            "try": str(identity.try_number),
-        }
-
-    def _write(self, attempt: Attempt) -> Attempt:
-        self._store.set(RECORD_KEY, asdict(attempt))
+    def _write(self, attempt: InvocationAttempt) -> InvocationAttempt:
+        self._store.set(RECORD_KEY, as_stored(attempt))
         return attempt
 
-    def _close(self, attempt: Attempt) -> None:
+    def _close(self, attempt: InvocationAttempt) -> None:
         self._write(replace(attempt, closed=True))
 
     # -- its outcome -------------------------------------------------------------------------------------------------
 
-    def _outputs(self, declared: Sequence[Mapping[str, Any]], answer: Answer) -> dict[str, Any]:
+    def _outputs(self, declared: Sequence[Mapping[str, Json]], answer: Answer) -> JsonObject:
         if answer.error:
             raise self._failure(
                 self._with_log(f"the function {self._function} failed: {answer.failure()}", answer.log_tail)
@@ -197,7 +190,7 @@ class Invocation:
     def _lost(self, error: LostAnswerError) -> StepFailedError | StepOutcomeUnknownError:
         if self._on_unknown is OnUnknown.FAIL:
             return self._unknown(f"{error.in_words()}, after {self._function} was invoked")
-        return self._failure(f"{error.in_words()}; {_CANNOT_BE_LOOKED_UP}", error.exception_type)
+        return StepFailedError.of_refusal(self._identity.step, error, then=_CANNOT_BE_LOOKED_UP)
 
     def _unknown(self, what: str) -> StepOutcomeUnknownError:
         return StepOutcomeUnknownError(
@@ -206,5 +199,5 @@ class Invocation:
             "its work was done; then clear the task to invoke it again, or mark it successful",
         )
 
-    def _failure(self, message: str, exception_type: str | None = None) -> StepFailedError:
-        return StepFailedError(self._identity.step, message, exception_type=exception_type)
+    def _failure(self, message: str) -> StepFailedError:
+        return StepFailedError(self._identity.step, message)

@@ -13,16 +13,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import exception_type_of_reason
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
 from airflow_sm_pipelines.aws.requests.tags import owner_of
-from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
-from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
+from airflow_sm_pipelines.errors import AwsCallError, StepFailedError, StepTimeoutError
+from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
+from airflow_sm_pipelines.execution.records import Attempt
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE_IN_THE_WAY = 15.0
@@ -122,7 +122,7 @@ class JobRun:
     def _listed(self, stem: str) -> list[tuple[str, str]]:
         try:
             return list(jobs.running(self._client, self._kind, stem))
-        except CallRefusedError as error:
+        except AwsCallError as error:
             raise self._refused(error) from error
 
     # -- submit ----------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class JobRun:
         """
         try:
             seen = jobs.observe(self._client, self._kind, attempt.reference)
-        except CallRefusedError as error:
+        except AwsCallError as error:
             if error.exception_type is None:
                 raise self._refused(error, attempt.reference) from error
             self._say(f"{error.code}, will look again")
@@ -277,7 +277,7 @@ class JobRun:
     def _last_log_lines(self, name: str) -> list[str]:
         try:
             return jobs.last_log_lines(self._logs_client(), self._kind, name)
-        except CallRefusedError as error:  # the failure of the job is the news, not that of its log
+        except AwsCallError as error:  # the failure of the job is the news, not that of its log
             return [f"(cannot read the log: {error})"]
 
     # -- calls -----------------------------------------------------------------------------------------------------
@@ -289,14 +289,14 @@ class JobRun:
     def _ask(self, question: Callable[[Any, ResourceKind, Any], Any], subject: Any) -> Any:
         try:
             return question(self._client, self._kind, subject)
-        except CallRefusedError as error:
+        except AwsCallError as error:
             raise self._refused(error) from error
 
     def _tags(self, arn: str) -> list[Mapping[str, str]]:
         tags: list[Mapping[str, str]] = self._ask(jobs.tags, arn)
         return tags
 
-    def _refused(self, error: CallRefusedError, job: str | None = None) -> StepFailedError:
+    def _refused(self, error: AwsCallError, job: str | None = None) -> StepFailedError:
         then = f"{job} may still run, a new try will find it" if job else ""
         return StepFailedError.of_refusal(self._identity.step, error, then=then, job=job)
 

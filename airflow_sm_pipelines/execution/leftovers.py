@@ -1,23 +1,26 @@
-"""Removing what a job leaves behind: an application that was made for one job run alone.
+"""Removes what a job leaves behind: an application that was created for one job run only.
 
-AWS does it in several calls with waits between them. Whoever ends a job does it: the worker, the trigger of a task
-that was killed, `sm-pipelines stop-orphans`. The last of these also finishes what another one could not.
+This takes several AWS calls with waits between them. It is done wherever a job is ended: in the worker, in the trigger
+of a killed task, in ``sm-pipelines stop-orphans``, which also finishes what the other two could not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.errors import AwsCallError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
 
 _INTERVAL = 2.0
 
 
 def remove_leftovers(
-    client: Any, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
+    client: BaseClient, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
 ) -> str:
     """Remove what a job leaves behind, if its kind leaves something.
 
@@ -33,17 +36,17 @@ def remove_leftovers(
     """
     try:
         return remove_patiently(client, kind, reference, pause, patience)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         return f"cannot remove the {kind.leaves_behind} of {reference}: {error.in_words()}"
 
 
 def remove_patiently(
-    client: Any, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
+    client: BaseClient, kind: ResourceKind, reference: str, pause: Callable[[float], None], patience: float
 ) -> str:
-    """As `remove_leftovers`, for those to whom a refusal is the news.
+    """Remove what a job leaves behind, as `remove_leftovers` does, but let a refused call raise.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     waited = 0.0
     while jobs.remove(client, kind, reference):

@@ -6,12 +6,16 @@ Airflow calls ``get_link`` in the worker when a try ends or defers, and keeps th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+    from botocore.client import BaseClient
 
 _PARTITION_CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -22,7 +26,7 @@ _PARTITION_CONSOLES = {
 
 @dataclass(frozen=True, slots=True)
 class JobReference:
-    """What the links need to know of a resource.
+    """What the links show of a resource.
 
     Attributes:
         kind: Its row.
@@ -37,14 +41,14 @@ class JobReference:
     partition: str
 
     @classmethod
-    def of(cls, client: Any, kind: ResourceKind, name: str) -> JobReference:
-        """Describe the resource ``name`` as seen through a boto3 client."""
+    def of(cls, client: BaseClient, kind: ResourceKind, name: str) -> JobReference:
+        """Return the reference of a resource, with region and partition taken from a boto3 client."""
         meta = client.meta
         behind_aws = ".amazonaws." in str(meta.endpoint_url)
         return cls(kind, name, str(meta.region_name), str(meta.partition) if behind_aws else "")
 
     def console_url(self) -> str:
-        """Return the address of the resource's page, or an empty text without a console."""
+        """Return the URL of the resource's page; empty where there is no console."""
         if self.partition not in _PARTITION_CONSOLES:
             return ""
         first, last = self.name.partition("/")[0], self.name.rpartition("/")[2]
@@ -58,7 +62,7 @@ class JobReference:
         )
 
     def logs_url(self) -> str:
-        """Return the address of the resource's log streams, or an empty text without a console or a log."""
+        """Return the URL of the resource's log streams; empty where there is no console or no log."""
         if self.partition not in _PARTITION_CONSOLES or not self.kind.log_group:
             return ""
         group, prefix = quote(self.kind.log_group, safe=""), quote(self.name, safe="")
@@ -68,19 +72,24 @@ class JobReference:
         )
 
 
+def _job_of(operator: BaseOperator) -> JobReference | None:
+    job: JobReference | None = getattr(operator, "job", None)
+    return job
+
+
 class JobConsoleLink(BaseOperatorLink):
     """The resource's page in the SageMaker console."""
 
     name = "SageMaker console"
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address, or an empty text before there is a resource."""
-        job: JobReference | None = operator.job
+    def get_link(self, operator: BaseOperator, *, ti_key: object) -> str:
+        """Return the URL; empty before there is a resource."""
+        job = _job_of(operator)
         return job.console_url() if job else ""
 
 
 class EmrConsoleLink(JobConsoleLink):
-    """The resource's page in the console of EMR, which also shows its logs."""
+    """The resource's page in the EMR console, which also shows its logs."""
 
     name = "EMR console"
 
@@ -90,7 +99,7 @@ class JobLogsLink(BaseOperatorLink):
 
     name = "CloudWatch logs"
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address, or an empty text before there is a resource."""
-        job: JobReference | None = operator.job
+    def get_link(self, operator: BaseOperator, *, ti_key: object) -> str:
+        """Return the URL; empty before there is a resource."""
+        job = _job_of(operator)
         return job.logs_url() if job else ""

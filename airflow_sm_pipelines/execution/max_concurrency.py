@@ -1,4 +1,4 @@
-"""Waiting for one's turn in a ForEach step: its ``MaxConcurrency``, with Airflow's task states as the only record.
+"""``MaxConcurrency`` of a ForEach step: an iteration waits for its turn, with Airflow's task states as the only record.
 
 The rule is `airflow_sm_pipelines.semantics.for_each.ends_awaited`. `wait_for_turn` runs in the worker, `TurnTrigger`
 in the triggerer; both only read, so that nothing is left to clean up, whatever dies or is cleared.
@@ -11,15 +11,21 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_sm_pipelines.execution.airflow_internals.worker import is_dag_test, own_task
 from airflow_sm_pipelines.execution.task_states import mapped_task_states
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.execution.xcoms import own_map_index
 from airflow_sm_pipelines.semantics.for_each import ended_iterations, ends_awaited
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 
 LOOK_EVERY = 5.0
 """Seconds between two looks of a waiting iteration."""
@@ -36,11 +42,11 @@ class WaitingTask(Protocol):
     limit: int
     deferrable: bool
 
-    def defer(self, *, trigger: Any, method_name: str) -> Any:
+    def defer(self, *, trigger: BaseTrigger, method_name: str) -> NoReturn:
         """End the process until the trigger fires, then go on in the method."""
 
 
-def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
+def wait_for_turn(task: WaitingTask, context: Context, method_name: str) -> None:
     """Return when the iteration may enter; else end the process, to look again later.
 
     Args:
@@ -49,9 +55,9 @@ def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
         method_name: Method of the operator in which a deferred task goes on.
 
     Raises:
-        airflow.sdk.exceptions.TaskDeferred: Airflow is to wake the task.
-        AirflowRescheduleException: The task is not deferrable, or run by ``dag.test()``, which runs one task at a
-            time: there, whoever waits for another task must give way.
+        airflow.sdk.exceptions.TaskDeferred: The task waits in the triggerer.
+        AirflowRescheduleException: The task is not deferrable, or runs in ``dag.test()``, which runs one task at a
+            time, so that a waiting task must make room for the others.
     """
     ti, index = context["ti"], own_map_index(context)
     awaited = ends_awaited(index, task.limit, _ended(ti.dag_id, ti.run_id, task.body_task_ids))
@@ -65,14 +71,6 @@ def wait_for_turn(task: WaitingTask, context: Any, method_name: str) -> None:
     task.defer(trigger=trigger, method_name=method_name)
 
 
-def is_dag_test() -> bool:
-    """Tell whether the task runs inside ``dag.test()``, one task at a time, instead of in a worker."""
-    from airflow.sdk.execution_time import task_runner
-
-    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    return type(comms).__name__ == "InProcessSupervisorComms"
-
-
 class TurnTrigger(BaseTrigger):
     """Fires when an iteration may enter; the worker looks again.
 
@@ -80,23 +78,24 @@ class TurnTrigger(BaseTrigger):
         body_task_ids: Task ids of the body steps.
         index: The iteration.
         limit: How many iterations may be open at a time.
+        newer: What a newer version has stored beside these.
     """
 
-    def __init__(self, *, body_task_ids: list[str], index: int, limit: int) -> None:
+    def __init__(self, *, body_task_ids: list[str], index: int, limit: int, **newer: Json) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.body_task_ids = body_task_ids
         self.index = index
         self.limit = limit
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {"body_task_ids": self.body_task_ids, "index": self.index, "limit": self.limit},
+            {"body_task_ids": [*self.body_task_ids], "index": self.index, "limit": self.limit},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until it is the iteration's turn; all that wait in the same run share their looks."""
+        """Look until it is the iteration's turn; all triggers of the same run share their looks."""
         await asyncio.sleep(QUIET_SECONDS)
         while True:
             ended = await self._shared_look()
@@ -107,9 +106,7 @@ class TurnTrigger(BaseTrigger):
             await asyncio.sleep(LOOK_EVERY)
 
     async def _shared_look(self) -> frozenset[int]:
-        ti = self.task_instance
-        if ti is None:
-            raise RuntimeError("a trigger has no task instance; Airflow sets it before it runs")
+        ti = own_task(self)
         key = (ti.dag_id, ti.run_id, tuple(self.body_task_ids))
         seen = _looks.get(key)
         if seen is None or not seen.is_fresh():
@@ -117,7 +114,7 @@ class TurnTrigger(BaseTrigger):
             seen = _Look(asyncio.ensure_future(question), asyncio.get_running_loop(), time.monotonic())
             _forget_old_looks()
             _looks[key] = seen
-        # A trigger that is cancelled must not take the answer away from the others.
+        # The answer must survive the cancellation of this trigger: others await it, too.
         return await asyncio.shield(seen.answer)
 
 

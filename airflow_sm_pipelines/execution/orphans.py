@@ -1,35 +1,37 @@
-"""Finding running resources that no live task owns: the second line, behind ``on_kill``.
+"""Finds and stops running resources that no live task owns; the second line of defence, behind ``on_kill``.
 
 Airflow does not call ``on_kill`` when a task is marked failed within about a second of its deferral, and cannot when
-a worker dies for good. Every resource carries tags that name its task; whoever can ask Airflow about that task can
-stop what is left. `find_orphans` runs wherever Airflow's database can be reached.
+a worker dies for good. Every resource carries tags that name its task, so what is left can be stopped wherever
+Airflow can be asked about that task. `find_orphans` runs wherever Airflow's database can be reached.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.errors import AwsCallError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.leftovers import remove_patiently
+from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt, InvocationAttempt, read_attempt
 from airflow_sm_pipelines.semantics.ownership import ABSENT, is_orphan
 
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
 _REMOVAL_PATIENCE = 180.0
-_Told = Callable[[ResourceKind, CallRefusedError], None]
+_Told = Callable[[ResourceKind, AwsCallError], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A running resource whose task does not want it any more.
+    """A running resource that its task no longer needs.
 
     Attributes:
         kind: Its row.
@@ -50,11 +52,11 @@ def find_orphans(connection: AwsConnection, deployment: str, refused: _Told | No
     Args:
         connection: Which AWS to look at.
         deployment: Name of the deployment; resources of others are left alone.
-        refused: Told of each call that is refused, and for which kind. The other kinds, and what AWS shows of this one,
-            are looked at all the same.
+        refused: Called with each refused call and its kind. The search continues with the other kinds, and with what
+            AWS shows of this one. By default the refusal is raised.
 
     Raises:
-        CallRefusedError: AWS refused a call, and nobody is to be told.
+        AwsCallError: AWS refused a call, and ``refused`` is not given.
     """
     for kind in RESOURCE_KINDS.values():
         for name, owner in _owned(connection, kind, deployment, refused or _raise):
@@ -64,7 +66,7 @@ def find_orphans(connection: AwsConnection, deployment: str, refused: _Told | No
                 yield Orphan(kind, name, owner, state)
 
 
-def _raise(_: ResourceKind, error: CallRefusedError) -> None:
+def _raise(_: ResourceKind, error: AwsCallError) -> None:
     raise error
 
 
@@ -75,17 +77,17 @@ def _owned(connection: AwsConnection, kind: ResourceKind, deployment: str, refus
     """
     listed: list[tuple[str, str]] = []
     owned: list[tuple[str, Owner]] = []
-    client: Any = None
+    client: BaseClient | None = None
     try:
         client = connection.client(kind.service) if kind.list else None
         for one in jobs.running(client, kind):
-            listed.append(one)  # one by one: what came before a refusal counts
-    except CallRefusedError as error:
+            listed.append(one)  # one by one, to keep what came before a refusal
+    except AwsCallError as error:
         refused(kind, error)
     for name, arn in listed:
         try:
             owner = owner_of(jobs.tags(client, kind, arn))
-        except CallRefusedError as error:
+        except AwsCallError as error:
             if not says_absent(error.code, error.message):  # else it has gone since
                 refused(kind, error)
             continue
@@ -98,7 +100,7 @@ def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
     """Stop an orphan; tell whether it still ran.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     client = connection.client(orphan.kind.service)
     stopped = jobs.stop(client, orphan.kind, orphan.name)
@@ -108,28 +110,16 @@ def stop_orphan(connection: AwsConnection, orphan: Orphan) -> bool:
 
 def _task_facts(owner: Owner, name: str) -> tuple[str | None, str | None]:
     """Return the state of a task and the resource that its attempt record names, from Airflow's database."""
-    # Airflow's server side is there only where its database is; importing it takes seconds.
-    from airflow._shared.state import TaskScope  # noqa: PLC0415
-    from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
-    from airflow.state import get_state_backend  # noqa: PLC0415
-    from airflow.utils.session import create_session  # noqa: PLC0415
-    from sqlalchemy import select  # noqa: PLC0415
+    from airflow_sm_pipelines.execution.airflow_internals.server import state_and_value
 
-    scope = TaskScope(dag_id=owner.dag_id, run_id=owner.run_id, task_id=owner.task_id, map_index=owner.map_index)
-    with create_session() as session:
-        row = session.execute(
-            select(TaskInstance.state).where(
-                TaskInstance.dag_id == owner.dag_id,
-                TaskInstance.run_id == owner.run_id,
-                TaskInstance.task_id == owner.task_id,
-                TaskInstance.map_index == owner.map_index,
-            )
-        ).first()
-        if row is None:
-            return ABSENT, None
-        stored = get_state_backend().get(scope, RECORD_KEY, session=session)
-    record: Any = None if stored is None else json.loads(stored)
-    if isinstance(record, dict) and "name" in record:
-        return row.state, str(record["name"])
+    found = state_and_value(owner.dag_id, owner.run_id, owner.task_id, owner.map_index, RECORD_KEY)
+    if found is None:
+        return ABSENT, None
+    state, stored = found
+    if stored is None:
+        return state, None
+    attempt = read_attempt(stored)
+    if isinstance(attempt, (Attempt, InvocationAttempt)):
+        return state, attempt.name
     # A custom backend keeps the record elsewhere: then the state alone decides.
-    return row.state, None if record is None else name
+    return state, name

@@ -10,13 +10,14 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, read_object
+from airflow_sm_pipelines.aws.calls import call, read_object
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.definition.property_files import property_file_uri
 from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
 from airflow_sm_pipelines.errors import (
+    AwsCallError,
     ConditionTypeError,
     EvaluationError,
     IncomparableError,
@@ -48,7 +49,7 @@ def step_errors(step: str, place: str) -> Iterator[None]:
         raise UndefinedReferenceError(step, f"{place}: {error}") from error
     except IncomparableError as error:
         raise ConditionTypeError(step, f"{place}: {error}") from error
-    except CallRefusedError as error:
+    except AwsCallError as error:
         raise StepFailedError.of_refusal(step, error, purpose=f"evaluate {place} now") from error
 
 
@@ -168,7 +169,7 @@ class TaskScope:
             raise EvaluationError(uri, "not an S3 URI of the form s3://bucket/key")
         try:
             body = read_object(self._connection.client("s3"), location.netloc, location.path[1:])
-        except CallRefusedError as error:
+        except AwsCallError as error:
             if error.exception_type:
                 raise  # throttled, or an outage: to be retried as what it is
             raise EvaluationError(uri, f"cannot read it: {error.code}: {error.message}") from error
@@ -182,7 +183,7 @@ class TaskScope:
         client = self._connection.client("sts")
         try:
             account = call(client, "GetCallerIdentity", {})["Account"]
-        except CallRefusedError as error:
+        except AwsCallError as error:
             if error.exception_type:
                 raise
             raise EvaluationError("Execution", f"cannot tell the AWS account: {error}") from error

@@ -14,15 +14,17 @@ from typing import Any, NoReturn, Protocol
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, input_shape
+from airflow_sm_pipelines.aws.calls import input_shape
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
-from airflow_sm_pipelines.errors import StepError, StepFailedError, StepInterruptedError
-from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
+from airflow_sm_pipelines.errors import AwsCallError, StepError, StepFailedError, StepInterruptedError
+from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
+from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.kill_switch import KilledError
 from airflow_sm_pipelines.execution.links import JobReference
+from airflow_sm_pipelines.execution.records import Attempt
 from airflow_sm_pipelines.execution.settings import Waiting
 from airflow_sm_pipelines.execution.step_run import AttemptName, StepRun
 from airflow_sm_pipelines.execution.triggers import JobTrigger
@@ -91,7 +93,7 @@ class JobStep:
         self._task = task
         self._run = run
         self._client = run.client(task.kind.service)
-        self._book = AttemptBook(run.context["task_state_store"], run.identity, task.kind, self._name_prefix)
+        self._book = AttemptBook(state_store(run.context), run.identity, task.kind, self._name_prefix)
         self._attempt: Attempt | None = None
         self._request_is_shown = False
         self._job = JobRun(
@@ -250,7 +252,7 @@ class JobStep:
     def _create_members(self) -> Iterable[str]:
         try:
             members: Iterable[str] = input_shape(self._client, self._task.kind.create).members
-        except CallRefusedError as error:
+        except AwsCallError as error:
             raise StepError(self._run.step, error.message) from error
         return members
 

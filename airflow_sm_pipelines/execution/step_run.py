@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, input_shape, read_object
+from airflow_sm_pipelines.aws.calls import call, input_shape, read_object
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.shaping import shape_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart
@@ -16,7 +16,7 @@ from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, UnfitRequestError
+from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepError, StepFailedError, UnfitRequestError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
 from airflow_sm_pipelines.execution.job import Log
@@ -136,7 +136,7 @@ class StepRun:
         if service not in self._clients:
             try:
                 self._clients[service] = self.connection.client(service)
-            except CallRefusedError as error:
+            except AwsCallError as error:
                 raise StepFailedError.of_refusal(self.step, error) from error
         return self._clients[service]
 
@@ -184,7 +184,7 @@ class StepRun:
             while True:
                 try:
                     answer = self._answer(wanted)
-                except CallRefusedError as error:
+                except AwsCallError as error:
                     wanted = self._go_on(calls, wanted, error)
                 else:
                     wanted = calls.send(answer)
@@ -208,7 +208,7 @@ class StepRun:
     def _shape(self, wanted: AwsCall) -> tuple[dict[str, Any], list[str]]:
         try:
             shape = input_shape(self.client(wanted.service), wanted.operation)
-        except CallRefusedError as error:
+        except AwsCallError as error:
             raise StepError(self.step, error.message) from error
         return shape_request(wanted.request, shape, complete=_limits_count.get())
 
@@ -218,11 +218,11 @@ class StepRun:
             return {"Body": read_object(client, request["Bucket"], request["Key"])}
         return call(client, wanted.operation, request)
 
-    def _go_on(self, calls: Calls[_Result], wanted: AwsCall, error: CallRefusedError) -> AwsCall:
+    def _go_on(self, calls: Calls[_Result], wanted: AwsCall, error: AwsCallError) -> AwsCall:
         """Tell a builder that its call was refused; what it does not expect fails the step."""
         try:
             return calls.throw(error)
-        except CallRefusedError as unexpected:
+        except AwsCallError as unexpected:
             raise StepFailedError.of_refusal(
                 self.step, unexpected, purpose=wanted.purpose, advice=wanted.advice
             ) from unexpected

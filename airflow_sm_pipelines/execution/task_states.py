@@ -1,29 +1,13 @@
-"""Asking Airflow for the states of task instances, through the Task SDK; works in a worker and in a triggerer."""
+"""The states of task instances, as Airflow's API server tells them to workers and triggerers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from airflow_sm_pipelines.execution.airflow_internals.worker import task_states
 from airflow_sm_pipelines.semantics.ownership import ABSENT
 
 
-def task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
-    """Return the state of each task of a run that has a row, ``<task id>_<map index>`` being the key of a mapped one.
-
-    Args:
-        dag_id: The DAG.
-        run_id: The DAG run.
-        task_ids: The tasks to ask for.
-    """
-    # Costs 100 ms outside a task, and only tasks and triggers get here.
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
-
-    answer = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=list(task_ids), run_ids=[run_id])
-    return dict(answer.get(run_id, {}))
-
-
 def mapped_task_states(dag_id: str, run_id: str, task_id: str) -> dict[int, str | None]:
-    """Return the state of each instance of a task, by map index; ``-1`` for one that is not, or not yet, mapped.
+    """Return the state of each instance of a task, by map index; ``-1`` for one that is not mapped, or not mapped yet.
 
     Args:
         dag_id: The DAG.

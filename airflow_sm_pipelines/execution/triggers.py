@@ -1,26 +1,37 @@
-"""The trigger that waits for a step's resource; runs in the triggerer.
+"""The trigger that waits for a step's resource, and what every trigger does when its task is ended.
 
-It polls with boto3 in a thread (the amazon provider's own triggers need ``aiobotocore``, which would downgrade
-boto3), says nothing within its first seconds, and never decides: whatever happens, the worker looks again.
+Runs in the triggerer. A trigger polls with boto3 in a thread (the amazon provider's own triggers need ``aiobotocore``,
+which would downgrade boto3), sends no event within its first seconds, and never decides: whatever happens, the worker
+looks again.
+
+Airflow also calls ``on_kill`` when a trigger merely moves, breaks it off, and asks only once. So the state of the task
+decides, the work goes on, and what AWS is too busy for is tried again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.errors import AwsCallError
+from airflow_sm_pipelines.execution.airflow_internals.worker import own_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.killed_trigger import settled_state, to_its_end, try_until_done, with_jitter
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
 from airflow_sm_pipelines.execution.task_states import task_state
-from airflow_sm_pipelines.semantics.ownership import Verdict
+from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+    from airflow_sm_pipelines.execution.job import Log
 
 QUIET_SECONDS = 10.0
 """No event in a trigger's first seconds: Airflow 3.3.2 fails a task that is queued again before the scheduler has
@@ -28,6 +39,10 @@ processed the exit of the process that deferred it."""
 
 _REMOVAL_PATIENCE = 120.0
 _REFUSALS_IN_A_ROW = 5
+_STATE_PATIENCE = 20.0
+_PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
+_Done = TypeVar("_Done")
+_running: set[asyncio.Task[None]] = set()
 
 
 class JobTrigger(BaseTrigger):
@@ -38,16 +53,17 @@ class JobTrigger(BaseTrigger):
         name: Name of the resource.
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.
+        newer: What a newer version has stored beside these.
     """
 
-    def __init__(self, *, kind: str, name: str, connection: dict[str, Any], poll_interval: float) -> None:
+    def __init__(self, *, kind: str, name: str, connection: JsonObject, poll_interval: float, **newer: Json) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.kind = kind
         self.name = name
         self.connection = connection
         self.poll_interval = poll_interval
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments; they are stored unencrypted and hold no secret."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
@@ -66,8 +82,8 @@ class JobTrigger(BaseTrigger):
         while True:
             try:
                 seen = await asyncio.to_thread(self._look)
-            except CallRefusedError as error:
-                # Throttling and outages pass; a refusal for good is for the worker to report.
+            except AwsCallError as error:
+                # Throttling and outages pass; the worker reports a refusal for good.
                 refusals = 0 if error.exception_type else refusals + 1
                 self.log.warning("Cannot look at %s: %s", self.name, error)
                 if refusals >= _REFUSALS_IN_A_ROW:
@@ -90,7 +106,7 @@ class JobTrigger(BaseTrigger):
 
     async def _end(self) -> None:
         otherwise = "it may still run: stop it with `sm-pipelines stop-orphans`"
-        state, verdict = await settled_state(self._task_state, self.log, f"{self.name}: {otherwise}")
+        state, verdict = await settled_state(lambda: own_state(self), self.log, f"{self.name}: {otherwise}")
         if verdict is Verdict.KEEP:
             self.log.info("Left %s running: its task is %s", self.name, state)
             return
@@ -100,8 +116,8 @@ class JobTrigger(BaseTrigger):
     def _pause(self) -> float:
         return with_jitter(self.poll_interval)
 
-    def _client(self) -> Any:
-        return AwsConnection(**self.connection).client(RESOURCE_KINDS[self.kind].service)
+    def _client(self) -> BaseClient:
+        return AwsConnection.from_arguments(self.connection).client(RESOURCE_KINDS[self.kind].service)
 
     def _look(self) -> jobs.Observation | None:
         return jobs.observe(self._client(), RESOURCE_KINDS[self.kind], self.name)
@@ -114,8 +130,93 @@ class JobTrigger(BaseTrigger):
             self.log.warning("%s; `sm-pipelines stop-orphans` removes it later", left)
         return stopped
 
-    def _task_state(self) -> str | None:
-        ti = self.task_instance
-        if ti is None:
-            raise RuntimeError(f"trigger for {self.name} has no task instance; Airflow sets it before it runs")
-        return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
+
+# -- when the task is ended --------------------------------------------------------------------------------------------
+
+
+def own_state(trigger: BaseTrigger) -> str | None:
+    """Return the state of a trigger's task, `ABSENT` if its run was deleted; asks Airflow's API server."""
+    ti = own_task(trigger)
+    return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
+
+
+async def to_its_end(work: Coroutine[object, None, None]) -> None:
+    """Wait for some work that goes on when the waiting is cancelled.
+
+    Airflow 3.3.2 cancels a trigger of an ended task again with every look at the database, about once in a second,
+    until it is gone: an ``on_kill`` that takes longer is broken off (``TriggerRunner.cancel_triggers``; tried).
+
+    Args:
+        work: A coroutine.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    _running.add(task)  # asyncio itself keeps only a weak reference
+    task.add_done_callback(_running.discard)
+    await asyncio.shield(task)
+
+
+async def settled_state(ask: Callable[[], str | None], log: Log, otherwise: str) -> tuple[str | None, Verdict]:
+    """Ask for the state of a trigger's task until it decides what becomes of the trigger's work.
+
+    Args:
+        ask: Returns the state; runs in a thread.
+        log: The trigger's log.
+        otherwise: The consequence, and what to do, if Airflow does not tell it.
+
+    Returns:
+        The last state, and the verdict; after 20 s that of a state that says nothing yet.
+
+    Raises:
+        AirflowRuntimeError: Airflow's API server refused to tell the state for 20 s.
+    """
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    waited = 0.0
+    while True:
+        try:
+            state = await asyncio.to_thread(ask)
+        except AirflowRuntimeError as error:
+            if waited >= _STATE_PATIENCE:
+                log.error("Airflow does not tell the state of this task: %s; %s", error, otherwise)
+                raise
+            log.warning("Airflow does not tell the state of this task yet, will ask again: %s", error)
+            await asyncio.sleep(1)
+            waited += 1
+            continue
+        verdict = verdict_of_trigger_kill(state)
+        # A new try that is in its gate is running, too: it takes over, or is skipped and does not.
+        settled = verdict is not Verdict.ASK_AGAIN and state != "running"
+        if settled or waited >= _STATE_PATIENCE:
+            return state, verdict
+        await asyncio.sleep(1)
+        waited += 1
+
+
+async def try_until_done(work: Callable[[], _Done], log: Log, what: str, otherwise: str) -> _Done:
+    """Do something at AWS, and try again after throttling and outages, since nothing else does it later.
+
+    Args:
+        work: The calls; runs in a thread.
+        log: The trigger's log.
+        what: What it does, for messages: ``stop <name>``.
+        otherwise: The consequence, and what to do, if it cannot be done.
+
+    Raises:
+        AwsCallError: AWS refused it for good, or too often.
+    """
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            return await asyncio.to_thread(work)
+        except AwsCallError as error:
+            pause = next(pauses, None) if error.exception_type else None
+            if pause is None:
+                log.error("Cannot %s: %s; %s", what, error.in_words(), otherwise)
+                raise
+            log.warning("Cannot %s yet, will try again: %s", what, error.in_words())
+        await asyncio.sleep(with_jitter(pause))
+
+
+def with_jitter(seconds: float) -> float:
+    """Return up to a tenth more, so that many triggers do not call in step."""
+    return seconds * (1 + random.random() / 10)  # noqa: S311 - jitter, not a secret

@@ -4,42 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 PROPERTIES_KEY = "return_value"
 """A step's properties are its task's return value, so that any task can ``xcom_pull`` them."""
 
 STATUS_KEY = "sm_pipelines_status"
-"""How a step that failed ended; Airflow knows no difference between ``Failed`` and ``Stopped``."""
+"""How a failed step ended; Airflow does not distinguish ``Failed`` from ``Stopped``."""
 
 FAILURE_KEY = "sm_pipelines_failure"
-"""Why a step inside a ForEach failed: its result names the reasons, and a task cannot read the log of another."""
+"""Why a step inside a ForEach failed; the loop's result names the reasons, and a task cannot read another's log."""
 
 _LONGEST_REASON = 500
 
 
-def own_map_index(context: Any) -> int:
+def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""
     index: int | None = context["ti"].map_index
     return -1 if index is None else index
 
 
-def publish_properties(context: Any, properties: dict[str, Any]) -> None:
-    """Publish a step's properties before its task ends, for steps that read them whatever happens next."""
+def publish_properties(context: Context, properties: JsonObject) -> None:
+    """Publish a step's properties before its task ends, so that later steps can read them whatever happens next."""
     context["ti"].xcom_push(key=PROPERTIES_KEY, value=properties)
 
 
-def publish_status(context: Any, status: StepStatus) -> None:
-    """Publish how a step ended that did not succeed."""
+def publish_status(context: Context, status: StepStatus) -> None:
+    """Publish how a step that did not succeed has ended."""
     context["ti"].xcom_push(key=STATUS_KEY, value=str(status))
 
 
 @contextmanager
-def failure_published(context: Any) -> Iterator[None]:
-    """Publish the first line of a step's error, which names the reason, on its way out."""
+def failure_published(context: Context) -> Iterator[None]:
+    """Publish the first line of a step's error, which names the reason, and let the error pass."""
     try:
         yield
     except StepError as error:
@@ -48,21 +52,22 @@ def failure_published(context: Any) -> Iterator[None]:
         raise
 
 
-def read_properties(context: Any, task_id: str, map_index: int = -1) -> Any:
+def read_properties(context: Context, task_id: str, map_index: int = -1) -> Json:
     """Return the properties that a task of this run published, ``None`` if there are none."""
     return _read(context, task_id, PROPERTIES_KEY, map_index)
 
 
-def read_status(context: Any, task_id: str, map_index: int = -1) -> StepStatus | None:
-    """Return how a task of this run ended that did not succeed, ``None`` if it did not say."""
+def read_status(context: Context, task_id: str, map_index: int = -1) -> StepStatus | None:
+    """Return how a failed task of this run ended, ``None`` if it has not published that."""
     status = _read(context, task_id, STATUS_KEY, map_index)
-    return None if status is None else StepStatus(status)
+    return None if status is None else StepStatus(str(status))
 
 
-def read_failure(context: Any, task_id: str, map_index: int = -1) -> str:
-    """Return why a task of this run failed, empty if it did not say."""
-    return _read(context, task_id, FAILURE_KEY, map_index) or ""
+def read_failure(context: Context, task_id: str, map_index: int = -1) -> str:
+    """Return why a task of this run failed, empty if it has not published that."""
+    return str(_read(context, task_id, FAILURE_KEY, map_index) or "")
 
 
-def _read(context: Any, task_id: str, key: str, map_index: int) -> Any:
-    return context["ti"].xcom_pull(task_ids=task_id, key=key, map_indexes=map_index)
+def _read(context: Context, task_id: str, key: str, map_index: int) -> Json:
+    value: Json = context["ti"].xcom_pull(task_ids=task_id, key=key, map_indexes=map_index)
+    return value

@@ -9,13 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
-from airflow.sdk.bases.operator import DEFAULT_RETRIES  # type: ignore[attr-defined]
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.execution.airflow_internals.authoring import DEFAULT_RETRIES, retry_policy_argument
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
@@ -100,7 +100,7 @@ class StepOperator(BaseOperator):
             task_display_name=kwargs.pop("task_display_name", plan.step.display_name or None),
             doc_md=_documentation(plan.step, rules),
             retries=most_retries(rules) + unmatched + SPARE_RETRIES,
-            retry_policy=StepRetryPolicy(rules, unmatched),
+            **retry_policy_argument(StepRetryPolicy(rules, unmatched)),
             **_native_delay(plan.step, rules, retry_delay),
             **kwargs,
         )

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.check_reports import UnreadableReportError, in_words, read_violations
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, VIOLATIONS_FILE, Baseline
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
@@ -21,7 +20,7 @@ from airflow_sm_pipelines.aws.requests.check_jobs import (
     previous_baseline,
     rule_of,
 )
-from airflow_sm_pipelines.errors import RequestError, StepFailedError, UnfitRequestError
+from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepFailedError, UnfitRequestError
 from airflow_sm_pipelines.operators.base import JobOperator
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def _outcome_errors(step: str) -> Iterator[None]:
     purpose = "tell the outcome of its job"
     try:
         yield
-    except CallRefusedError as error:
+    except AwsCallError as error:
         raise StepFailedError.of_refusal(step, error, purpose=purpose) from error
     except (UnfitRequestError, RequestError, UnreadableReportError) as error:
         raise StepFailedError(step, f"cannot {purpose}: {getattr(error, 'message', error)}") from error

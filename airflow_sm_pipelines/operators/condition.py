@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.bases.skipmixin import SkipMixin
-
 from airflow_sm_pipelines.definition.conditions import evaluate_conditions
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.execution.airflow_internals.authoring import SkipMixin
 from airflow_sm_pipelines.execution.scope import step_errors
 from airflow_sm_pipelines.execution.xcoms import publish_properties
 from airflow_sm_pipelines.operators.base import StepOperator

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_sm_pipelines.aws.auto_ml_reports import best_candidate_properties
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import (
     AUTO_ML_JOB,
     ENDPOINT,
@@ -23,7 +22,7 @@ from airflow_sm_pipelines.aws.kinds import (
     TUNING_JOB,
 )
 from airflow_sm_pipelines.aws.protocols.tuning import associate_trials, best_training_jobs
-from airflow_sm_pipelines.errors import StepFailedError
+from airflow_sm_pipelines.errors import AwsCallError, StepFailedError
 from airflow_sm_pipelines.operators.base import JobOperator
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class TuningOperator(JobOperator):
         client, name = run.client(TUNING_JOB.service), str(properties["HyperParameterTuningJobName"])
         try:
             best = best_training_jobs(client, properties)
-        except CallRefusedError as error:
+        except AwsCallError as error:
             raise StepFailedError.of_refusal(
                 run.step,
                 error,
@@ -79,7 +78,7 @@ class TuningOperator(JobOperator):
         """Add the training jobs to a trial; a refusal is only logged: the models are worth more than their place."""
         try:
             left_out = associate_trials(client, name, trial)
-        except CallRefusedError as error:
+        except AwsCallError as error:
             advice = "" if error.exception_type else _ADVICE
             message = "Not all training jobs of %s could be put into trial %s: %s%s"
             self.log.warning(message, name, trial, error.in_words(), advice)

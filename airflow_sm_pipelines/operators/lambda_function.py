@@ -17,8 +17,8 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
     UnfitRequestError,
 )
-from airflow_sm_pipelines.execution.invocation import Invocation, OnUnknown
 from airflow_sm_pipelines.execution.kill_switch import KilledError
+from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 from airflow_sm_pipelines.operators.base import StepOperator
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ class LambdaOperator(StepOperator):
 
     def act(self, run: StepRun) -> dict[str, Any]:
         """Invoke the function and return its typed outputs; runs in the worker."""
+        # It loads pydantic, and only a running task needs it.
+        from airflow_sm_pipelines.execution.invocation import Invocation
+
         function, event = self._function_and_event(run)
         self.request = {"FunctionName": function, "Payload": event}
         client = run.client("lambda")

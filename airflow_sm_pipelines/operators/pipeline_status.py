@@ -9,8 +9,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
+from airflow_sm_pipelines.execution.airflow_internals.worker import task_states
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
-from airflow_sm_pipelines.execution.task_states import task_states
 from airflow_sm_pipelines.execution.xcoms import read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.lineage import LINEAGE_ENTITIES
@@ -25,7 +24,7 @@ from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.errors import StepError, UnfitRequestError
+from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError, StepError, UnfitRequestError
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.semantics.for_each import child_name
 
@@ -87,7 +86,7 @@ def _every_call(calls: Calls[AwsCall | None]) -> Iterator[AwsCall]:
         while True:
             yield call
             answer = _ASSUMED.get(call.operation, _nothing)(call.request)
-            call = calls.throw(answer) if isinstance(answer, CallRefusedError) else calls.send(answer)
+            call = calls.throw(answer) if isinstance(answer, AwsCallError) else calls.send(answer)
     except StopIteration as done:
         if done.value is not None:
             yield done.value
@@ -183,7 +182,7 @@ def _nothing(_: Body) -> Body:
     return {}
 
 
-def _absent(_: Body) -> CallRefusedError:
+def _absent(_: Body) -> AwsCallError:
     return CallRefusedError("", "ResourceNotFound", "", None)
 
 
@@ -210,7 +209,7 @@ def _created_entity(name_member: str, arn_member: str, noun: str) -> Callable[[B
     return lambda request: {arn_member: Unknown(f"<ARN of the {noun} {request.get(name_member)}>")}
 
 
-_ASSUMED: Mapping[str, Callable[[Body], Body | CallRefusedError]] = {
+_ASSUMED: Mapping[str, Callable[[Body], Body | AwsCallError]] = {
     "DescribeModelPackageGroup": _absent,
     "ListModelPackages": _approved_version,
     "DescribeModelPackage": _registered_baselines,

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, refusals
+from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
-from airflow_sm_pipelines.errors import SageMakerPipelinesError
+from airflow_sm_pipelines.errors import AwsCallError, SageMakerPipelinesError
 
 _UPLOAD_NOTE = "Making a definition uploads the code of its Lambda functions and @step functions, if it has any."
 
@@ -116,7 +116,7 @@ def _asking(
         with refusals(operation):
             call = getattr(make_client(service, region_name=region), xform_name(operation))
             yield lambda request: call(**request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         raise SourceError(f"{what}: {error}{_CURES.get(error.code, '')}") from error
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.callbacks.rules import Answer
 
 
 def rehearsed_answer(outputs: Mapping[str, Json], outcome: Outcome | None) -> Answer:
@@ -18,6 +20,8 @@ def rehearsed_answer(outputs: Mapping[str, Json], outcome: Outcome | None) -> An
         outputs: Its outputs, each of the declared type.
         outcome: How it is to end; ``None`` for a success.
     """
+    from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer  # loads Airflow and pydantic
+
     if outcome is not None and outcome.failure_reason is not None:
         return Answer(FAILURE, reason=outcome.failure_reason)
     return Answer(SUCCESS, outputs=outputs)
@@ -31,7 +35,8 @@ def callbacks_answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Non
         answers: `Answer` as plain JSON, by the name of the step; others succeed without outputs.
     """
     from airflow_sm_pipelines.callbacks import step as callback_step
-    from airflow_sm_pipelines.callbacks.answers import step_of_token, take_answer
+    from airflow_sm_pipelines.callbacks.reception import step_of_token, take_answer
+    from airflow_sm_pipelines.callbacks.rules import SUCCESS, Answer
 
     send = callback_step.send  # type: ignore[attr-defined]
 

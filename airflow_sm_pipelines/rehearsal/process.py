@@ -60,12 +60,11 @@ def main() -> None:
     """Create the database, then run the DAG of each order and write its result."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    from airflow.utils.db import initdb
-
     from airflow_sm_pipelines.execution import connection
+    from airflow_sm_pipelines.execution.airflow_internals.server import create_tables
     from airflow_sm_pipelines.execution.step_run import limits_left_to_aws
 
-    initdb()
+    create_tables()
     for line in sys.stdin:
         order = Order(**json.loads(line))
         os.environ.update(order.environment)

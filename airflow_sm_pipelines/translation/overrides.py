@@ -50,7 +50,7 @@ class StepOverrides:
                 yield from self._errors_of_on_unknown(key, arguments["on_unknown"])
 
     def _errors_of_on_unknown(self, key: str, value: object) -> Iterator[DefinitionError]:
-        from airflow_sm_pipelines.execution.invocation import OnUnknown
+        from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 
         # A step may have the name of a type: then the key is for both.
         types = {self._types.get(key), key if key in STEP_TYPES else None}

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, TaskGroup
-from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, UnsupportedStepTypeError
+from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.translation.overrides import StepOverrides
@@ -37,7 +37,7 @@ from airflow_sm_pipelines.translation.parameters import (
 from airflow_sm_pipelines.translation.step_tasks import Place, RunState, StepTasks, loops, most_at_once, task_ids
 
 if TYPE_CHECKING:
-    from airflow.sdk.definitions.dag import ScheduleArg
+    from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
 
 _PACKAGE = __name__.partition(".")[0]
 _EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, input_shape
+from airflow_sm_pipelines.aws.calls import call, input_shape
+from airflow_sm_pipelines.errors import AwsCallError
 
 
 def client_that_raises(sagemaker_client: Any, error: Exception) -> Any:
@@ -20,7 +21,7 @@ def client_that_raises(sagemaker_client: Any, error: Exception) -> Any:
 def test_an_answer_with_an_error_is_a_refusal_of_aws(sagemaker_client: Any, client_error: Any) -> None:
     client = client_that_raises(sagemaker_client, client_error("ThrottlingException", "Rate exceeded"))
 
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         call(client, "ListProcessingJobs", {})
 
     assert caught.value.exception_type == "Step.THROTTLING"
@@ -32,12 +33,12 @@ def test_an_aws_that_does_not_answer_is_a_service_fault_and_no_refusal(sagemaker
 
     client = client_that_raises(sagemaker_client, EndpointConnectionError(endpoint_url="http://x"))
 
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         call(client, "ListProcessingJobs", {})
 
     assert caught.value.exception_type == "Step.SERVICE_FAULT"
     assert caught.value.in_words() == (
-        "no answer of AWS to ListProcessingJobs: EndpointConnectionError: "
+        "AWS did not answer ListProcessingJobs: EndpointConnectionError: "
         'Could not connect to the endpoint URL: "http://x"'
     )
 
@@ -49,7 +50,7 @@ def test_an_operation_that_botocore_lacks_is_named_with_what_to_upgrade(sagemake
         lambda: call(sagemaker_client, "CreateFuture", {}),
         lambda: input_shape(sagemaker_client, "CreateFuture"),
     ):
-        with pytest.raises(CallRefusedError) as caught:
+        with pytest.raises(AwsCallError) as caught:
             ask()
         assert caught.value.exception_type is None
         assert caught.value.message == (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.check_reports import UnreadableReportError, in_words, read_violations
+from airflow_sm_pipelines.errors import AwsCallError
 
 REPORT = "s3://bucket/out/constraint_violations.json"
 WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -51,7 +51,7 @@ def test_a_report_that_is_older_than_the_job_is_another_jobs() -> None:
 
 
 def test_a_report_that_may_not_be_read_is_an_error(client_error: Any) -> None:
-    with pytest.raises(CallRefusedError, match="AccessDenied"):
+    with pytest.raises(AwsCallError, match="AccessDenied"):
         read_violations(FakeS3(client_error("AccessDenied", status=403)), REPORT, CREATED)
 
 

@@ -11,8 +11,9 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, Rea
 from botocore.stub import ANY, Stubber
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.jobs import CallRefusedError, Outcome
+from airflow_sm_pipelines.aws.jobs import Outcome
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB, RESOURCE_KINDS
+from airflow_sm_pipelines.errors import AwsCallError
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
 ARN = f"arn:aws:sagemaker:eu-west-1:123456789012:processing-job/{NAME}"
@@ -64,7 +65,7 @@ class Unreachable:
 def test_a_refused_call_tells_operation_code_and_message(client: Any, answers: Stubber) -> None:
     refuses(answers, "describe_processing_job", "AccessDeniedException", "not authorized")
 
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         jobs.call(client, "DescribeProcessingJob", {"ProcessingJobName": NAME})
 
     assert str(caught.value) == "DescribeProcessingJob: AccessDeniedException: not authorized"
@@ -77,7 +78,7 @@ def test_throttling_and_service_faults_have_sagemakers_types(client: Any, answer
 
     kinds = []
     for _ in range(2):
-        with pytest.raises(CallRefusedError) as caught:
+        with pytest.raises(AwsCallError) as caught:
             jobs.call(client, "DescribeProcessingJob", {"ProcessingJobName": NAME})
         kinds.append(caught.value.exception_type)
 
@@ -93,7 +94,7 @@ def test_throttling_and_service_faults_have_sagemakers_types(client: Any, answer
     ],
 )
 def test_aws_that_cannot_be_reached_is_a_service_fault(error: Exception, exception_type: str | None) -> None:
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         jobs.observe(Unreachable(error), PROCESSING_JOB, NAME)
 
     assert caught.value.exception_type == exception_type
@@ -102,7 +103,7 @@ def test_aws_that_cannot_be_reached_is_a_service_fault(error: Exception, excepti
 
 
 def test_a_request_that_botocore_rejects_is_refused(client: Any) -> None:
-    with pytest.raises(CallRefusedError, match="ParamValidationError"):
+    with pytest.raises(AwsCallError, match="ParamValidationError"):
         jobs.call(client, "DescribeProcessingJob", {"Name": NAME})
 
 
@@ -129,7 +130,7 @@ def test_create_adopts_a_job_of_the_same_name(client: Any, answers: Stubber, req
 def test_create_reports_any_other_refusal(client: Any, answers: Stubber, request_body: dict[str, Any]) -> None:
     refuses(answers, "create_processing_job", "ResourceLimitExceeded", "service limit")
 
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         jobs.create(client, PROCESSING_JOB, request_body)
 
     assert caught.value.exception_type == "SageMaker.RESOURCE_LIMIT"
@@ -183,7 +184,7 @@ def test_a_job_that_does_not_exist_is_none(client: Any, answers: Stubber) -> Non
 def test_a_refused_look_is_not_an_absent_job(client: Any, answers: Stubber) -> None:
     refuses(answers, "describe_processing_job", "AccessDeniedException", "no")
 
-    with pytest.raises(CallRefusedError):
+    with pytest.raises(AwsCallError):
         jobs.observe(client, PROCESSING_JOB, NAME)
 
 
@@ -238,7 +239,7 @@ def test_a_refused_stop_of_a_running_job_is_reported(client: Any, answers: Stubb
     refuses(answers, "stop_processing_job", "AccessDeniedException", "no")
     describes(answers, "InProgress")
 
-    with pytest.raises(CallRefusedError, match="StopProcessingJob: AccessDeniedException"):
+    with pytest.raises(AwsCallError, match="StopProcessingJob: AccessDeniedException"):
         jobs.stop(client, PROCESSING_JOB, NAME)
 
 
@@ -341,7 +342,7 @@ def test_a_job_that_never_logged_has_no_lines(logs_client: Any, log_answers: Stu
 def test_refused_log_calls_are_reported(logs_client: Any, log_answers: Stubber) -> None:
     refuses(log_answers, "describe_log_streams", "AccessDeniedException", "no")
 
-    with pytest.raises(CallRefusedError, match="DescribeLogStreams"):
+    with pytest.raises(AwsCallError, match="DescribeLogStreams"):
         jobs.last_log_lines(logs_client, PROCESSING_JOB, NAME)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError, invoke
 from airflow_sm_pipelines.aws.requests.messages import invocation
+from airflow_sm_pipelines.errors import AwsCallError
 
 
 class FakeLambda:
@@ -91,7 +91,7 @@ def test_a_function_error_has_type_and_message(payload: bytes, reason: str) -> N
     ],
 )
 def test_a_refusal_says_that_the_function_was_not_run(client_error: Any, code: str, status: int, kind: str) -> None:
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         invoke(FakeLambda(client_error(code, "no", status)), invocation("f", {}, {}))
 
     assert not isinstance(caught.value, LostAnswerError)
@@ -152,7 +152,7 @@ def test_a_request_that_never_left_did_not_run_the_function() -> None:
         (exceptions.NoCredentialsError(), None),
         (exceptions.ParamValidationError(report="x"), None),
     ):
-        with pytest.raises(CallRefusedError) as caught:
+        with pytest.raises(AwsCallError) as caught:
             invoke(FakeLambda(failure), invocation("f", {}, {}))
         assert not isinstance(caught.value, LostAnswerError)
         assert caught.value.exception_type == kind

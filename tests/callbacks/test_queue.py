@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
+from airflow_sm_pipelines.aws.requests.messages import EXECUTING, STOPPING
 from airflow_sm_pipelines.callbacks.queue import (
-    EXECUTING,
-    STOPPING,
     CallbackMessage,
     from_stored,
     region_of,
     send,
 )
+from airflow_sm_pipelines.errors import AwsCallError
+from airflow_sm_pipelines.execution.records import as_stored
 
 ARN = "arn:aws:sagemaker:us-east-2:012345678901:pipeline/callback-pipeline/execution/7pinimwddh3a"
 ARGUMENTS = {"number": 5, "stringArg": "some-arg", "deep": [{"x": None}, "naïve 🙂"]}
@@ -74,7 +73,7 @@ def test_a_fifo_queue_takes_each_message_of_a_token_once_and_in_order() -> None:
 
 def test_a_refusal_has_its_retry_type() -> None:
     answer = {"Error": {"Code": "RequestThrottled", "Message": "slow"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         send(FakeSqs(ClientError(answer, "SendMessage")), message(), EXECUTING, DIGEST)  # type: ignore[arg-type]
     assert caught.value.exception_type == "Step.THROTTLING"
 
@@ -87,7 +86,9 @@ def test_people_see_all_but_the_token() -> None:
 
 
 def test_a_message_comes_back_from_what_is_stored() -> None:
-    assert from_stored(json.loads(json.dumps(asdict(message())))) == message()
+    stored = json.loads(json.dumps(as_stored(message())))
+    assert from_stored(stored) == message()
+    assert from_stored({**stored, "added_later": 1}) == message()
 
 
 @pytest.mark.parametrize(

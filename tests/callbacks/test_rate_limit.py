@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.callbacks.rate_limit import Guesses
+from airflow_sm_pipelines.callbacks.rate_limit import MissLimit
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 
 
 def test_some_misses_are_free_and_then_the_address_is_refused() -> None:
-    guesses = Guesses(burst=3, now=Clock())
+    guesses = MissLimit(burst=3, now=Clock())
     for _ in range(3):
         assert guesses.may_try("a")
         guesses.miss("a")
@@ -26,7 +26,7 @@ def test_some_misses_are_free_and_then_the_address_is_refused() -> None:
 
 def test_the_budget_fills_up_again_up_to_the_burst() -> None:
     clock = Clock()
-    guesses = Guesses(burst=2, per_second=0.5, now=clock)
+    guesses = MissLimit(burst=2, per_second=0.5, now=clock)
     guesses.miss("a")
     guesses.miss("a")
     clock.seconds = 1.9
@@ -41,12 +41,12 @@ def test_the_budget_fills_up_again_up_to_the_burst() -> None:
 
 
 def test_hits_cost_nothing() -> None:
-    guesses = Guesses(burst=1, now=Clock())
+    guesses = MissLimit(burst=1, now=Clock())
     assert all(guesses.may_try("a") for _ in range(100))
 
 
 def test_the_memory_is_bounded() -> None:
-    guesses = Guesses(burst=1, addresses=100, now=Clock())
+    guesses = MissLimit(burst=1, addresses=100, now=Clock())
     for number in range(1000):
         guesses.miss(str(number))
     assert len(guesses._spent) == 100
@@ -65,4 +65,4 @@ def test_the_memory_is_bounded() -> None:
     ],
 )
 def test_an_ipv6_network_is_one_address(host: str, source: str) -> None:
-    assert Guesses.source_of(host) == source
+    assert MissLimit.source_of(host) == source

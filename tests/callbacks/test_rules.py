@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,14 +16,18 @@ from airflow_sm_pipelines.callbacks.rules import (
     Answer,
     Reception,
     answer_of_person,
+    answered_outputs,
     digest_of,
     is_waiting,
     new_callback_token,
     receive,
 )
+from airflow_sm_pipelines.execution.identity import Epoch
+from airflow_sm_pipelines.execution.records import CallbackAttempt
+from airflow_sm_pipelines.semantics.output_parameters import OutputParametersError
 
 DIGEST = digest_of("0123456789")
-ATTEMPT = {"digest": DIGEST, "epoch": "4/3", "closed": False}
+ATTEMPT = CallbackAttempt(Epoch(4, 3), DIGEST)
 
 
 def test_a_token_has_the_form_that_the_api_demands() -> None:
@@ -73,8 +78,8 @@ def test_a_task_that_has_ended_does_not_wait(state: str) -> None:
     ("max_tries", "attempt"),
     [
         (5, ATTEMPT),  # a clear
-        (4, {**ATTEMPT, "closed": True}),  # the attempt has failed
-        (4, {**ATTEMPT, "digest": "other"}),  # another attempt has drawn another token
+        (4, replace(ATTEMPT, closed=True)),  # the attempt has failed
+        (4, replace(ATTEMPT, digest="other")),  # another attempt has drawn another token
         (4, None),  # nothing is known of it any more
     ],
 )
@@ -96,3 +101,11 @@ def test_a_person_fails_a_step_with_a_reason() -> None:
     form = {"rows": 3, REASON: "no"}
     assert answer_of_person(FAILURE, form, "Ada") == Answer(FAILURE, reason="no", person="Ada")
     assert answer_of_person(FAILURE, {}, "Ada").reason == ""
+
+
+def test_a_form_may_have_the_reason_beside_the_outputs_and_the_api_may_not() -> None:
+    declared = [{"OutputName": "rows", "OutputType": "Integer"}]
+    outputs = {"rows": "3", REASON: "none"}
+    assert answered_outputs(declared, Answer(SUCCESS, outputs, person="Ada")) == {"rows": 3}
+    with pytest.raises(OutputParametersError, match="it has 'FailureReason', and the step declares 'rows'"):
+        answered_outputs(declared, Answer(SUCCESS, outputs))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from botocore.exceptions import ClientError
 from cryptography.fernet import Fernet
 
-from airflow_sm_pipelines.callbacks import attempts as callback_attempts
+from airflow_sm_pipelines.callbacks import queue
 from airflow_sm_pipelines.callbacks import step as callback_step
 from airflow_sm_pipelines.callbacks.attempts import CallbackBook, answer_key, token_key
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, digest_of
@@ -30,7 +29,9 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
     UndefinedReferenceError,
 )
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution import step_run
+from airflow_sm_pipelines.execution.kill_switch import KillSwitch
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.scope import TaskScope
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
@@ -113,20 +114,20 @@ class World:
         self.store.set(answer_key(digest_of(token)), answer.as_json())
 
 
-class Killed(threading.Event):
-    """The event that ``on_kill`` sets: waiting takes no time, and may do something."""
+class FakeSwitch(KillSwitch):
+    """The switch that ``on_kill`` flips: waiting takes no time, and may do something."""
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[float] = []
-        self.set_at_wait: int | None = None
+        self.flipped_at_wait: int | None = None
         self.at_wait: Callable[[int], None] = lambda _: None
 
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout or 0.0)
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
         assert len(self.waits) < 500, "never ends"
         self.at_wait(len(self.waits))
-        return len(self.waits) == self.set_at_wait
+        return len(self.waits) == self.flipped_at_wait
 
 
 @dataclass
@@ -135,7 +136,7 @@ class FakeSensor:
     settings: PipelineRunSettings
     connection: Any
     request: Any = field(default_factory=lambda: UnresolvedRequest({}))
-    killed: Any = field(default_factory=Killed)
+    kill_switch: Any = field(default_factory=FakeSwitch)
     waiting: Waiting = field(default_factory=lambda: Waiting(poll_interval=5, settle=1))
     execution_timeout: timedelta | None = None
     log: Any = field(default_factory=lambda: logging.getLogger("callback"))
@@ -163,7 +164,7 @@ def world(context: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
 def use_key(monkeypatch: pytest.MonkeyPatch, key: bytes) -> None:
     fernet: Any = Fernet(key)
     fernet.is_encrypted = True
-    monkeypatch.setattr(callback_attempts, "_fernet", lambda: fernet)
+    monkeypatch.setattr(queue, "_fernet", lambda: fernet)
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def make_sensor(definition: Any, connection: Any, context: Any) -> Callable[...,
 @pytest.fixture
 def task_state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     answer: dict[str, str | None] = {"state": "running"}
-    monkeypatch.setattr(callback_step, "task_state", lambda *_: answer["state"])
+    monkeypatch.setattr(step_run, "task_state", lambda *_: answer["state"])
     return answer
 
 
@@ -241,9 +242,9 @@ def test_without_a_fernet_key_no_token_is_drawn(
     make_sensor: Any, context: Any, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse() -> NoReturn:
-        raise callback_attempts.NoSealError("[core] fernet_key is empty")
+        raise queue.NoSealError("[core] fernet_key is empty")
 
-    monkeypatch.setattr(callback_attempts, "_fernet", refuse)
+    monkeypatch.setattr(queue, "_fernet", refuse)
     with pytest.raises(StepError, match="fernet_key is empty"):
         CallbackStep(make_sensor(), context).start()
     assert world.effects == []
@@ -367,9 +368,9 @@ def test_a_cleared_task_that_was_answered_says_nothing_of_the_old_token(
 
 def test_the_worker_looks_for_an_answer_before_it_parks(make_sensor: Any, context: Any, world: World) -> None:
     sensor = make_sensor()
-    sensor.killed.at_wait = lambda _: world.answer(world.messages[0]["token"], GOOD)
+    sensor.kill_switch.at_wait = lambda _: world.answer(world.messages[0]["token"], GOOD)
     assert CallbackStep(sensor, context).start() == TYPED
-    assert len(sensor.killed.waits) == 1
+    assert len(sensor.kill_switch.waits) == 1
 
 
 def test_without_deferral_the_worker_waits(make_sensor: Any, context: Any, world: World) -> None:
@@ -380,9 +381,9 @@ def test_without_deferral_the_worker_waits(make_sensor: Any, context: Any, world
         if number == 50:
             world.answer(world.messages[0]["token"], GOOD)
 
-    sensor.killed.at_wait = answer
+    sensor.kill_switch.at_wait = answer
     assert CallbackStep(sensor, context).start() == TYPED
-    assert max(sensor.killed.waits) == 3
+    assert max(sensor.kill_switch.waits) == 3
 
 
 def test_waking_without_an_answer_parks_again(make_sensor: Any, context: Any, world: World) -> None:
@@ -483,7 +484,7 @@ def test_ending_the_task_in_its_worker_says_stopping(
     make_sensor: Any, context: Any, world: World, task_state: Any, state: str | None
 ) -> None:
     sensor, task_state["state"] = make_sensor(), state
-    sensor.killed.set_at_wait = 1
+    sensor.kill_switch.flipped_at_wait = 1
     with pytest.raises(StepError, match="the message Stopping was sent"):
         CallbackStep(sensor, context).start()
     assert world.statuses() == ["Executing", "Stopping"]
@@ -494,7 +495,7 @@ def test_a_worker_that_is_told_to_end_leaves_the_callback_open(
     make_sensor: Any, context: Any, world: World, task_state: Any
 ) -> None:
     sensor = make_sensor()
-    sensor.killed.set_at_wait = 1
+    sensor.kill_switch.flipped_at_wait = 1
     with pytest.raises(StepInterruptedError):
         CallbackStep(sensor, context).start()
     assert world.statuses() == ["Executing"]
@@ -507,7 +508,7 @@ def test_a_kill_before_the_message_was_sent_sends_nothing(
     make_sensor: Any, context: Any, world: World, task_state: Any, state: str, error: type[Exception]
 ) -> None:
     sensor, task_state["state"] = make_sensor(), state
-    sensor.killed.set()
+    sensor.kill_switch.flip()
     with pytest.raises(error, match="no message was sent"):
         CallbackStep(sensor, context).start()
     assert world.effects == []
@@ -520,7 +521,7 @@ def test_a_timeout_in_the_worker_says_stopping(make_sensor: Any, context: Any, w
     def time_out(_: int) -> None:
         raise AirflowTaskTimeout
 
-    sensor.killed.at_wait = time_out
+    sensor.kill_switch.at_wait = time_out
     with pytest.raises(StepTimeoutError, match="nobody answered the callback within execution_timeout"):
         CallbackStep(sensor, context).start()
     assert world.statuses() == ["Executing", "Stopping"]
@@ -595,7 +596,7 @@ def test_the_trigger_knows_the_token_only_sealed(make_sensor: Any, context: Any,
     deferred = parked(make_sensor(), context)
     token = world.messages[0]["token"]
     assert token not in json.dumps(deferred.trigger.serialize())
-    assert callback_attempts.unseal(deferred.trigger.sealed).token == token
+    assert queue.unseal(deferred.trigger.sealed).token == token
 
 
 def test_a_lost_record_is_a_clear_error(make_sensor: Any, context: Any, world: World) -> None:

@@ -12,13 +12,14 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 from cryptography.fernet import Fernet
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.callbacks import attempts as callback_attempts
+from airflow_sm_pipelines.callbacks import queue
 from airflow_sm_pipelines.callbacks import trigger as callback_trigger
-from airflow_sm_pipelines.callbacks.attempts import seal, trace_key
-from airflow_sm_pipelines.callbacks.queue import CallbackMessage
+from airflow_sm_pipelines.callbacks.attempts import trace_key
+from airflow_sm_pipelines.callbacks.queue import CallbackMessage, seal
 from airflow_sm_pipelines.callbacks.rules import digest_of
 from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger
+from airflow_sm_pipelines.errors import AwsCallError
+from airflow_sm_pipelines.execution import triggers
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.semantics.ownership import ABSENT
@@ -77,9 +78,9 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
     from airflow.sdk.execution_time import hitl
 
     airflow, fernet = Airflow(), Fernet(Fernet.generate_key())
-    monkeypatch.setattr(callback_attempts, "_fernet", lambda: fernet)
+    monkeypatch.setattr(queue, "_fernet", lambda: fernet)
     monkeypatch.setattr(hitl, "get_hitl_detail_content_detail", airflow.action)
-    monkeypatch.setattr(callback_trigger, "task_state", airflow.state)
+    monkeypatch.setattr(triggers, "task_state", airflow.state)
     monkeypatch.setattr(callback_trigger.asyncio, "sleep", airflow.sleep)
 
     def client(connection: AwsConnection, service: str) -> Airflow:
@@ -192,7 +193,7 @@ def test_a_queue_that_stays_busy_or_refuses_is_an_error(
     trigger: CallbackTrigger, airflow: Airflow, client_error: Any, code: str, tries: int
 ) -> None:
     airflow.states, airflow.refusals = ["failed"], [client_error(code)] * 9
-    with pytest.raises(CallRefusedError, match=code):
+    with pytest.raises(AwsCallError, match=code):
         asyncio.run(trigger.on_kill())
     assert len(airflow.refusals) == 9 - tries
 

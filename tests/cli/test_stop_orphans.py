@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import EMR_STEP, PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.cli import stop_orphans
+from airflow_sm_pipelines.errors import CallRefusedError
 from airflow_sm_pipelines.execution import orphans
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.orphans import Orphan

@@ -22,9 +22,10 @@ from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, AttemptBook
-from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.attempts import AttemptBook
+from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.semantics.ownership import (
     Verdict,
     is_orphan,
@@ -137,8 +138,8 @@ class TaskRow:
     store: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def epoch(self) -> str:
-        return f"{self.max_tries}/{RETRIES}"
+    def epoch(self) -> Epoch:
+        return Epoch(self.max_tries, RETRIES)
 
     @property
     def creator(self) -> tuple[Any, ...]:

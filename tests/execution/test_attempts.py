@@ -10,11 +10,12 @@ import pytest
 
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt, AttemptBook, same_try
-from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.attempts import AttemptBook
+from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
+from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-IDENTITY = StepIdentity("Train", Owner("blue", "dag", "run", "Train"), "abcdef012345", "3/3", 1)
+IDENTITY = StepIdentity("Train", Owner("blue", "dag", "run", "Train"), "abcdef012345", Epoch(3, 3), 1)
 
 
 @pytest.fixture
@@ -36,17 +37,12 @@ def test_the_record_of_a_step_that_was_a_callback_is_no_attempt(store: Any) -> N
     assert book_of(store).read() is None
 
 
-@pytest.mark.parametrize(("other", "same"), [("3/3", True), ("3/4", True), ("7/3", False), ("33/3", False)])
-def test_only_max_tries_tells_a_deferred_try_from_another(other: str, same: bool) -> None:
-    assert same_try("3/3", other) is same
-
-
 def test_an_attempt_is_durable_before_it_is_used(store: Any) -> None:
     attempt = book_of(store).open_next(None, NOW)
 
     assert Attempt(**store.get(RECORD_KEY)) == attempt == book_of(store).read()
     assert attempt.name == f"pipelines-abcdef012345-Train-{attempt.token}-0"
-    assert (attempt.epoch, attempt.failures, attempt.closed, attempt.submitted_at) == ("3/3", 0, False, "")
+    assert (attempt.epoch, attempt.failures, attempt.closed, attempt.submitted_at) == (Epoch(3, 3), 0, False, "")
     assert attempt.opened_at == "2026-01-02T03:04:05+00:00"
 
 
@@ -62,12 +58,12 @@ def test_a_next_attempt_keeps_the_token_and_the_time_of_the_first(store: Any) ->
 
 def test_a_cleared_task_draws_a_new_token(store: Any) -> None:
     first = book_of(store).open_next(None, NOW)
-    cleared = book_of(store, epoch="7/3")
+    cleared = book_of(store, epoch=Epoch(7, 3))
 
     assert not cleared.is_current(first)
     second = cleared.open_next(first, NOW)
     assert second.token != first.token
-    assert (second.epoch, second.failures) == ("7/3", 0)
+    assert (second.epoch, second.failures) == (Epoch(7, 3), 0)
 
 
 def test_a_closed_attempt_stays_closed(store: Any) -> None:
@@ -94,7 +90,7 @@ def test_every_name_of_the_step_is_found_by_the_stem(store: Any, prefix: str | N
     book = AttemptBook(store, IDENTITY, PROCESSING_JOB, lambda: prefix)
     first = book.open_next(None, NOW)
     second = book.open_next(first, NOW)
-    cleared = AttemptBook(store, dataclasses.replace(IDENTITY, epoch="7/3"), PROCESSING_JOB, lambda: prefix)
+    cleared = AttemptBook(store, dataclasses.replace(IDENTITY, epoch=Epoch(7, 3)), PROCESSING_JOB, lambda: prefix)
     third = cleared.open_next(second, NOW)
 
     assert all(cleared.leftover_stem() in attempt.name for attempt in (first, second, third))

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import LostAnswerError, invoke
 from airflow_sm_pipelines.aws.requests.messages import invocation
+from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
 from airflow_sm_pipelines.execution import connection as connection_module
-from airflow_sm_pipelines.execution.connection import AwsConnection, UnusableConnectionError
+from airflow_sm_pipelines.execution.connection import AwsConnection
 
 CONNECTIONS = [
     AwsConnection(),
@@ -45,14 +45,16 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[AwsConnection, str]]:
 
 @pytest.mark.parametrize("connection", CONNECTIONS, ids=repr)
 def test_a_connection_comes_back_from_a_triggers_json(connection: AwsConnection) -> None:
-    assert AwsConnection(**json.loads(json.dumps(connection.as_arguments()))) == connection
+    stored = json.loads(json.dumps(connection.as_arguments()))
+    assert AwsConnection.from_arguments(stored) == connection
+    assert AwsConnection.from_arguments({**stored, "added_later": 1}) == connection
 
 
 def test_there_is_one_client_for_each_connection_and_service(made: list[Any]) -> None:
     clients = [connection.client(service) for connection in CONNECTIONS for service in ("sagemaker", "s3")]
 
     assert len({id(client) for client in clients}) == len(made) == 8
-    assert AwsConnection(**CONNECTIONS[2].as_arguments()).client("s3") is CONNECTIONS[2].client("s3")
+    assert AwsConnection.from_arguments(CONNECTIONS[2].as_arguments()).client("s3") is CONNECTIONS[2].client("s3")
     assert len(made) == 8
 
 
@@ -69,6 +71,47 @@ def test_threads_share_the_client(made: list[Any]) -> None:
 
     assert len(made) == 1
     assert len({id(client) for client in clients}) == 1
+
+
+def test_a_connection_that_hangs_makes_no_other_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a triggerer, each of its triggers would."""
+    hangs, released = threading.Event(), threading.Event()
+
+    def new_client(self: AwsConnection, service: str) -> object:
+        if self == CONNECTIONS[0]:
+            hangs.set()
+            assert released.wait(30)
+        return object()
+
+    monkeypatch.setattr(AwsConnection, "_new_client", new_client)
+    hanging = threading.Thread(target=CONNECTIONS[0].client, args=("sagemaker",), daemon=True)
+    hanging.start()
+    assert hangs.wait(30)
+    found: list[Any] = []
+    other = threading.Thread(target=lambda: found.append(CONNECTIONS[1].client("sagemaker")), daemon=True)
+    other.start()
+    other.join(10)
+    made = len(found)
+    released.set()
+    for thread in (hanging, other):
+        thread.join()
+
+    assert made == 1
+
+
+def test_after_an_error_the_next_caller_makes_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Any] = [CallNotMadeError("no AWS credentials"), "client"]
+
+    def new_client(self: AwsConnection, service: str) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(AwsConnection, "_new_client", new_client)
+    with pytest.raises(CallNotMadeError):
+        CONNECTIONS[0].client("sagemaker")
+    assert CONNECTIONS[0].client("sagemaker") == "client"
 
 
 def test_the_client_follows_the_airflow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +191,7 @@ def test_what_is_wrong_with_a_connection_is_said_with_its_name_and_a_cure(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    with pytest.raises(UnusableConnectionError) as caught:
+    with pytest.raises(CallNotMadeError) as caught:
         connection.client("sagemaker")
 
     assert message in str(caught.value)
@@ -159,7 +202,7 @@ def test_a_service_that_the_installed_botocore_lacks_is_named(monkeypatch: pytes
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
 
-    with pytest.raises(UnusableConnectionError, match=r"botocore \d[\d.]+ does not know the service sagemaker2; .*pip"):
+    with pytest.raises(CallNotMadeError, match=r"botocore \d[\d.]+ does not know the service sagemaker2; .*pip"):
         AwsConnection(None, "eu-west-1").client("sagemaker2")
 
 
@@ -171,7 +214,7 @@ def test_an_unreachable_sts_is_an_outage_that_passes(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AIRFLOW_CONN_SM_ROLE", json.dumps(connection))
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         AwsConnection("sm_role").client("sagemaker")
 
     assert caught.value.code == "EndpointConnectionError"

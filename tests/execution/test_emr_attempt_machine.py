@@ -23,9 +23,10 @@ from airflow_sm_pipelines.aws.requests.emr import step_name
 from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, AttemptBook
-from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.attempts import AttemptBook
+from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.semantics.ownership import Verdict, is_orphan, verdict_of_trigger_kill
 
 RETRIES = 4
@@ -178,8 +179,8 @@ class TaskRow:
     store: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def epoch(self) -> str:
-        return f"{self.max_tries}/{RETRIES}"
+    def epoch(self) -> Epoch:
+        return Epoch(self.max_tries, RETRIES)
 
     def get(self, key: str) -> Any:
         return self.store.get(key)

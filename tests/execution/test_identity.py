@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.aws.requests.tags import Owner
-from airflow_sm_pipelines.execution.identity import StepIdentity, deployment_name, identify
+from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity, deployment_name, identify
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +100,16 @@ def test_the_deployment_is_by_default_told_by_the_address_of_the_api(monkeypatch
 
     assert names[0] == names[2] != names[1]
     assert len(names[0]) == 12
+
+
+@pytest.mark.parametrize(
+    ("other", "same"), [(Epoch(3, 3), True), (Epoch(3, 4), True), (Epoch(7, 3), False), (Epoch(33, 3), False)]
+)
+def test_only_max_tries_tells_a_deferred_try_from_another(other: Epoch, same: bool) -> None:
+    assert Epoch(3, 3).is_same_try(other) is same
+
+
+def test_an_epoch_comes_back_from_its_text() -> None:
+    assert Epoch.parse(str(Epoch(12, 3))) == Epoch(12, 3)
+    with pytest.raises(ValueError, match="not enough values"):
+        Epoch.parse("12")

@@ -7,16 +7,21 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
-from airflow_sm_pipelines.errors import StepFailedError, StepOutcomeUnknownError
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY, Attempt
+from airflow_sm_pipelines.errors import (
+    CallRefusedError,
+    CallUnansweredError,
+    StepFailedError,
+    StepOutcomeUnknownError,
+)
 from airflow_sm_pipelines.execution.identity import identify
-from airflow_sm_pipelines.execution.invocation import Invocation, OnUnknown
+from airflow_sm_pipelines.execution.invocation import Invocation
+from airflow_sm_pipelines.execution.records import RECORD_KEY, InvocationAttempt
+from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 
 DECLARED = [{"OutputName": "count", "OutputType": "Integer"}]
 GOOD = Answer('{"count": 3}', "", ("START", "counting", "END"))
-LOST = LostAnswerError("Invoke", "ReadTimeoutError", "timed out", "Step.SERVICE_FAULT", sent=False)
+LOST = LostAnswerError(CallUnansweredError("Invoke", "ReadTimeoutError", "timed out", "Step.SERVICE_FAULT"))
 
 
 class Worker:
@@ -54,8 +59,8 @@ class Worker:
         self.context["ti"].max_tries += 4
 
     @property
-    def record(self) -> Attempt:
-        return Attempt(**self.context["task_state_store"].get(RECORD_KEY))
+    def record(self) -> InvocationAttempt:
+        return InvocationAttempt(**self.context["task_state_store"].get(RECORD_KEY))
 
 
 @pytest.fixture(params=["retry", "fail"])
@@ -131,7 +136,7 @@ def test_fail_does_not_invoke_again_after_a_crash(failing: Worker) -> None:
 
 
 def test_a_lost_answer_is_a_service_fault_that_policies_retry(retrying: Worker) -> None:
-    with pytest.raises(StepFailedError, match="no answer of AWS to Invoke: ReadTimeoutError") as caught:
+    with pytest.raises(StepFailedError, match="AWS did not answer Invoke: ReadTimeoutError") as caught:
         retrying.try_once(LOST)
 
     assert caught.value.exception_type == "Step.SERVICE_FAULT"
@@ -139,7 +144,7 @@ def test_a_lost_answer_is_a_service_fault_that_policies_retry(retrying: Worker) 
 
 
 def test_a_lost_answer_fails_for_good_where_nothing_may_run_twice(failing: Worker) -> None:
-    with pytest.raises(StepOutcomeUnknownError, match="no answer of AWS to Invoke: ReadTimeoutError"):
+    with pytest.raises(StepOutcomeUnknownError, match="AWS did not answer Invoke: ReadTimeoutError"):
         failing.try_once(LOST)
     with pytest.raises(StepOutcomeUnknownError):
         failing.try_once(GOOD)

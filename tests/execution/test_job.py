@@ -15,11 +15,12 @@ from airflow_sm_pipelines.aws.jobs import Outcome
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
-from airflow_sm_pipelines.execution.attempts import Attempt, AttemptBook
-from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.attempts import AttemptBook
+from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.records import Attempt
 
-IDENTITY = StepIdentity("Train", Owner("blue", "dag", "run", "Train"), "abcdef012345", "3/3", 1)
+IDENTITY = StepIdentity("Train", Owner("blue", "dag", "run", "Train"), "abcdef012345", Epoch(3, 3), 1)
 
 
 class Clock:
@@ -127,7 +128,7 @@ def test_a_try_after_a_clear_stops_the_leftover_and_waits_for_its_end(
 
     monkeypatch.setattr(sagemaker, "stop_processing_job", stop)
     monkeypatch.setattr(clock, "pause", pause)
-    attempt, seen = make_run(epoch="7/3", try_number=2).claim()
+    attempt, seen = make_run(epoch=Epoch(7, 3), try_number=2).claim()
 
     assert (attempt.name != first.name, seen) == (True, None)
     assert len(clock.pauses) == 3
@@ -140,7 +141,7 @@ def test_a_leftover_that_is_stopping_already_is_waited_for(
     ends(sagemaker, first, "Stopping")
     monkeypatch.setattr(clock, "pause", lambda _: ends(sagemaker, first, "Stopped"))
 
-    make_run(epoch="7/3", try_number=2).claim()
+    make_run(epoch=Epoch(7, 3), try_number=2).claim()
 
     assert "StopProcessingJob" not in sagemaker.calls
     assert sagemaker.jobs[first.name]["ProcessingJobStatus"] == "Stopped"
@@ -204,7 +205,7 @@ def test_a_lost_record_is_made_up_for_by_the_tags(make_run: Any, start: Any, sag
     )
     context["task_state_store"].texts.clear()
 
-    make_run(epoch="7/3", try_number=2).claim()
+    make_run(epoch=Epoch(7, 3), try_number=2).claim()
 
     assert sagemaker.jobs[first.name]["ProcessingJobStatus"] == "Stopped"
     assert sagemaker.jobs[other]["ProcessingJobStatus"] == "InProgress"
@@ -219,7 +220,7 @@ def test_no_new_job_beside_a_leftover_that_cannot_be_stopped(
     sagemaker.faults[operation] = [client_error("ThrottlingException", "Rate exceeded") for _ in range(9)]
 
     with pytest.raises(StepFailedError, match=f"AWS refused {operation}: ThrottlingException: Rate exceeded") as caught:
-        make_run(epoch="7/3", try_number=2).claim()
+        make_run(epoch=Epoch(7, 3), try_number=2).claim()
 
     assert caught.value.exception_type == "Step.THROTTLING"
     assert context["task_state_store"].texts == {}

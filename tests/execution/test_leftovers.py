@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import EMR_SERVERLESS_APPLICATION, EMR_SERVERLESS_JOB
+from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers, remove_patiently
 
 
@@ -57,5 +57,5 @@ def test_a_kind_that_leaves_nothing_makes_no_call() -> None:
 def test_to_stop_orphans_a_refusal_is_the_news(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = CallRefusedError("StopApplication", "AccessDeniedException", "no", None)
     monkeypatch.setattr(jobs, "remove", Removal(True, refused))
-    with pytest.raises(CallRefusedError, match="StopApplication"):
+    with pytest.raises(AwsCallError, match="StopApplication"):
         remove_patiently(None, EMR_SERVERLESS_APPLICATION, "app/run", lambda _: None, 10)

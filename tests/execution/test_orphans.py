@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import EMR_STEP, PROCESSING_JOB, TRAINING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
+from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
 from airflow_sm_pipelines.execution import orphans
-from airflow_sm_pipelines.execution.connection import UnusableConnectionError
 from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.semantics.ownership import ABSENT
+from tests.airflow_database import Database
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +116,7 @@ def test_a_kind_that_aws_refuses_to_show_does_not_hide_the_others(
     connection.clients["sagemaker"] = Refusing(sagemaker, denied)
 
     assert found_and_told(connection) == (["job"], ["training-job: AccessDeniedException"])
-    with pytest.raises(CallRefusedError):
+    with pytest.raises(AwsCallError):
         list(find_orphans(connection, "blue"))
 
 
@@ -135,7 +136,7 @@ def test_a_service_that_the_connection_cannot_reach_does_not_hide_the_others(
     sagemaker.list_training_jobs = lambda **_: {}
     kinds = {"emr": EMR_STEP, "first": TRAINING_JOB, "second": PROCESSING_JOB}
     monkeypatch.setattr(orphans, "RESOURCE_KINDS", kinds)
-    client, unusable = connection.client, UnusableConnectionError("the installed botocore does not know emr")
+    client, unusable = connection.client, CallNotMadeError("the installed botocore does not know emr")
 
     def one_client(service: str) -> Any:
         if service == "emr":
@@ -171,3 +172,38 @@ def test_one_whose_tags_are_not_shown_does_not_hide_the_others_of_its_kind(
     sagemaker.list_tags = list_some_tags
 
     assert found_and_told(connection) == (["shown"], told)
+
+
+# -- what Airflow's database says --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+    from airflow_sm_pipelines.execution.airflow_internals import server
+
+    database = Database()
+    monkeypatch.setattr(server, "create_session", database.session)
+    return database
+
+
+@pytest.mark.filterwarnings("default")  # SQLAlchemy and Airflow warn of what Airflow itself uses
+@pytest.mark.parametrize(
+    ("record", "recorded_name"),
+    [
+        (None, None),
+        ({"epoch": "4/4", "token": "t", "failures": 0, "name": "job"}, "job"),
+        ({"epoch": "4/4", "name": "job", "type": "job", "added_later": 1}, "job"),
+        ("s3://bucket/where/a/custom/backend/keeps/it", "attempt"),
+    ],
+    ids=["none", "without a tag", "of a newer version", "kept elsewhere"],
+)
+def test_the_state_and_the_record_of_a_task_are_read(database: Database, record: Any, recorded_name: Any) -> None:
+    if record is not None:
+        database.put(RECORD_KEY, record)
+
+    assert orphans._task_facts(Owner("blue", "dag", "run", "Ask"), "attempt") == ("deferred", recorded_name)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_task_whose_run_was_deleted_is_absent(database: Database) -> None:
+    assert orphans._task_facts(Owner("blue", "dag", "another run", "Ask"), "attempt") == (ABSENT, None)

@@ -18,7 +18,7 @@ from airflow_sm_pipelines.errors import (
     StepOutcomeUnknownError,
     StepTimeoutError,
 )
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.retry_policy import StepRetryPolicy
 from airflow_sm_pipelines.semantics.retry import RetryRule
 

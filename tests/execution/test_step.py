@@ -20,6 +20,7 @@ from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.errors import (
+    CallNotMadeError,
     RequestError,
     StepError,
     StepFailedError,
@@ -28,10 +29,9 @@ from airflow_sm_pipelines.errors import (
     UndefinedReferenceError,
 )
 from airflow_sm_pipelines.execution import step_run
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
-from airflow_sm_pipelines.execution.connection import UnusableConnectionError
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobReference
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.step import JobStep, JobTask
 from airflow_sm_pipelines.execution.step_run import StepRun
@@ -238,7 +238,7 @@ def test_a_reference_to_nothing_names_step_argument_and_reference(make_task: Any
 def test_a_connection_that_cannot_be_used_fails_the_step_with_its_name(make_task: Any, context: Any) -> None:
     class Unusable:
         def client(self, service: str) -> Any:
-            raise UnusableConnectionError("no AWS region: Airflow connection 'aws_default' gives none")
+            raise CallNotMadeError("no AWS region: Airflow connection 'aws_default' gives none")
 
     task = make_task()
     task.connection = Unusable()

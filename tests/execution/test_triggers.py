@@ -14,8 +14,8 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.triggers.base import TriggerEvent
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
-from airflow_sm_pipelines.execution import killed_trigger, triggers
+from airflow_sm_pipelines.errors import AwsCallError
+from airflow_sm_pipelines.execution import triggers
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from airflow_sm_pipelines.semantics.ownership import ABSENT
@@ -67,11 +67,13 @@ def events_of(trigger: JobTrigger) -> list[Any]:
 
 def test_it_comes_back_from_what_airflow_stores(trigger: JobTrigger) -> None:
     path, arguments = trigger.serialize()
-    again = JobTrigger(**json.loads(json.dumps(arguments)))
+    stored = json.loads(json.dumps(arguments))
+    again = JobTrigger(**stored)
+    downgraded = JobTrigger(**{**stored, "added_later": 1})
 
     assert path == "airflow_sm_pipelines.execution.triggers.JobTrigger"
-    assert again.serialize() == trigger.serialize()
-    assert AwsConnection(**again.connection) == AwsConnection(None, "eu-west-1")
+    assert again.serialize() == downgraded.serialize() == trigger.serialize()
+    assert AwsConnection.from_arguments(again.connection) == AwsConnection(None, "eu-west-1")
 
 
 # -- run ---------------------------------------------------------------------------------------------------------------
@@ -262,7 +264,7 @@ def test_a_stop_that_is_refused_for_good_says_what_to_do(
 ) -> None:
     aws.faults["StopProcessingJob"] = [client_error(code, "no") for _ in range(9)]
 
-    with pytest.raises(CallRefusedError, match=code):
+    with pytest.raises(AwsCallError, match=code):
         killed("failed")
 
     assert aws.calls.count("StopProcessingJob") == tries
@@ -330,7 +332,7 @@ def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
         kill.cancel()
         await asyncio.gather(kill, return_exceptions=True)
         answered.set()
-        await asyncio.gather(*killed_trigger._running)
+        await asyncio.gather(*triggers._running)
 
     asyncio.run(scenario())
 
@@ -347,3 +349,28 @@ def test_a_mapped_task_is_asked_for_by_its_index(
         asyncio.run(trigger.on_kill())
 
     assert asked == [("d", "r", "t", -1), ("d", "r", "t", 4)]
+
+
+def test_cancelling_the_wait_does_not_cancel_the_work() -> None:
+    done: list[str] = []
+
+    async def scenario() -> None:
+        goes_on = asyncio.Event()
+
+        async def work() -> None:
+            done.append("look")
+            await goes_on.wait()
+            done.append("send")
+
+        waiting = asyncio.create_task(triggers.to_its_end(work()))
+        await asyncio.wait([waiting], timeout=0.01)
+        assert done == ["look"]
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert waiting.cancelled()
+        goes_on.set()
+        await asyncio.gather(*triggers._running)
+
+    asyncio.run(scenario())
+    assert done == ["look", "send"]
+    assert not triggers._running

@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.errors import RequestError, StepError, StepFailedError, UndefinedReferenceError
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.settings import Waiting
 from airflow_sm_pipelines.execution.xcoms import read_properties, read_status
 from airflow_sm_pipelines.operators.checks import ClarifyCheckOperator, QualityCheckOperator

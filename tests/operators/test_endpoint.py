@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_sm_pipelines.errors import StepError, StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution import step_run
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 
 pytestmark = pytest.mark.loopback
 

@@ -11,7 +11,7 @@ from airflow_sm_pipelines.aws.kinds import MODEL_CUSTOMIZATION_JOB
 from airflow_sm_pipelines.definition.paths import look_up, parse_path
 from airflow_sm_pipelines.errors import StepError, StepFailedError
 from airflow_sm_pipelines.execution import step_run
-from airflow_sm_pipelines.execution.attempts import RECORD_KEY
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 
 pytestmark = pytest.mark.loopback
 

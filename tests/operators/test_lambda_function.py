@@ -14,8 +14,8 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.errors import (
+    CallRefusedError,
     StepError,
     StepFailedError,
     StepInterruptedError,

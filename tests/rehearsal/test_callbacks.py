@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.callbacks import answers as callback_answers
+from airflow_sm_pipelines.callbacks import reception
 from airflow_sm_pipelines.callbacks import step as callback_step
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
@@ -45,8 +45,8 @@ def test_a_callback_cannot_be_stopped() -> None:
 def test_each_message_is_sent_and_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[Any] = []
     monkeypatch.setattr(callback_step, "send", lambda *_: events.append("sent") or "id")
-    monkeypatch.setattr(callback_answers, "step_of_token", {"t1": "A", "t2": "B"}.get)
-    monkeypatch.setattr(callback_answers, "take_answer", lambda token, answer: events.append((token, answer)))
+    monkeypatch.setattr(reception, "step_of_token", {"t1": "A", "t2": "B"}.get)
+    monkeypatch.setattr(reception, "take_answer", lambda token, answer: events.append((token, answer)))
     before = callback_step.send
 
     with callbacks_answered({"A": Answer(FAILURE, reason="no").as_json()}):

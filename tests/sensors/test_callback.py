@@ -13,6 +13,7 @@ from airflow_sm_pipelines.callbacks import step as callback_step
 from airflow_sm_pipelines.callbacks.required_action import answer_form
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import StepError
+from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.scope import TaskScope
 from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.sensors.callback import CallbackSensor
@@ -103,7 +104,7 @@ def test_a_kill_during_the_gate_is_noticed_before_anything_is_sent(
 ) -> None:
     sent: list[Any] = []
     monkeypatch.setattr(base, "pass_gate", lambda *_: sensor.on_kill())
-    monkeypatch.setattr(callback_step, "task_state", lambda *_: "failed")
+    monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     monkeypatch.setattr(callback_step, "send", lambda *call: sent.append(call))
     monkeypatch.setattr(TaskScope, "_arn", lambda *_: "arn")
     context["params"] = {"Url": URL["DefaultValue"]}
@@ -115,9 +116,9 @@ def test_a_kill_during_the_gate_is_noticed_before_anything_is_sent(
 
 def test_on_kill_wakes_the_waiting_step(sensor: CallbackSensor, calls: list[str], context: Any) -> None:
     sensor.execute(context)
-    assert not sensor.killed.is_set()
+    assert not sensor.kill_switch.is_flipped
     sensor.on_kill()
-    assert sensor.killed.is_set()
+    assert sensor.kill_switch.is_flipped
 
 
 def test_the_form_for_people_has_a_field_of_each_outputs_type(definition: Any) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, call_once
+from airflow_sm_pipelines.aws.calls import call, call_once
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import EMR_STEP, ResourceKind
 from airflow_sm_pipelines.aws.protocols import emr_steps
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
+from airflow_sm_pipelines.errors import AwsCallError
 
 _CLUSTER_ID = "j-"
 _ENDED = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
@@ -79,7 +80,7 @@ def _described(client: Any, kind: ResourceKind, reference: str) -> Mapping[str, 
     name = reference if reference.startswith(_CLUSTER_ID) else _find(client, kind, reference)
     try:
         return call(client, kind.describe, {"ClusterId": name})["Cluster"] if name else None
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return None
         raise

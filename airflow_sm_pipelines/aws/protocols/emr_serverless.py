@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
+from airflow_sm_pipelines.errors import AwsCallError
 
 _PAGE = 50
 _ON_THE_WAY = frozenset({"CREATING", "STARTING", "STOPPING"})
@@ -42,7 +43,7 @@ def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | No
         return None
     try:
         description = call(client, kind.describe, {"applicationId": application, "jobRunId": run})
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return None
         raise
@@ -70,7 +71,7 @@ def stop(client: Any, kind: ResourceKind, reference: str) -> bool:
     application, _, run = seen.reference.partition("/")
     try:
         call(client, kind.stop, {"applicationId": application, "jobRunId": run})
-    except CallRefusedError:  # it may have ended between the look and the call
+    except AwsCallError:  # it may have ended between the look and the call
         seen = observe(client, kind, seen.reference)
         if seen is None or seen.outcome is not Outcome.RUNNING:
             return False
@@ -140,7 +141,7 @@ def _located(client: Any, kind: ResourceKind, reference: str) -> tuple[str, str]
     try:
         runs = _pages(client, kind.list, {"applicationId": application, "maxResults": _PAGE}, "jobRuns")
         return application, next((str(one["id"]) for one in runs if _attempt_of(one.get("name", "")) == run), "")
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return application, ""
         raise
@@ -158,7 +159,7 @@ def _application(client: Any, reference: str) -> str:
 def _state(client: Any, application: str) -> str:
     try:
         return str(call(client, "GetApplication", {"applicationId": application})["application"]["state"])
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return _GONE
         raise

@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, call_once
+from airflow_sm_pipelines.aws.calls import call, call_once
 from airflow_sm_pipelines.aws.failures import EMR_RESOURCE_LIMIT, says_absent
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.kinds.emr import LIVE_CLUSTER_STATES
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
 from airflow_sm_pipelines.aws.requests.tags import tags_of_owner_text
+from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError
 
 _TOO_MANY = "Maximum number of active steps"
 _STEP_ID = "s-"
@@ -35,7 +36,7 @@ def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple
     cluster = request["JobFlowId"]
     try:
         answer = call_once(client, kind.create, request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if _TOO_MANY not in error.message:
             raise
         message = (
@@ -54,7 +55,7 @@ def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | No
         return None
     try:
         description = call(client, kind.describe, {"ClusterId": cluster, "StepId": step})["Step"]
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return None
         raise
@@ -130,7 +131,7 @@ def find_step(client: Any, kind: ResourceKind, cluster: str, attempt: str) -> Ma
     try:
         steps = pages(client, kind.list, {"ClusterId": cluster}, "Steps")
         return next((step for step in steps if attempt_of(step["Name"]) == attempt), None)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return None
         raise

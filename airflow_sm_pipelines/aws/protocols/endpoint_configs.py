@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, input_shape
+from airflow_sm_pipelines.aws.calls import call, input_shape
 from airflow_sm_pipelines.aws.failures import says_present
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.protocols.sagemaker import observe, running, stop, tags
+from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError
 
 # All but `create` is as for the other resources; that nothing is listed or stopped is in the row.
 __all__ = ["create", "differences", "observe", "running", "stop", "tags"]
@@ -25,7 +26,7 @@ def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple
     name = str(request[kind.name_member])
     try:
         call(client, kind.create, request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if not says_present(error.code, error.message):
             raise
         _require_same(client, kind, request, error)
@@ -33,7 +34,7 @@ def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple
     return True, name
 
 
-def _require_same(client: Any, kind: ResourceKind, request: Mapping[str, Any], refusal: CallRefusedError) -> None:
+def _require_same(client: Any, kind: ResourceKind, request: Mapping[str, Any], refusal: AwsCallError) -> None:
     found = call(client, kind.describe, {kind.name_member: request[kind.name_member]})
     members = [name for name in input_shape(client, kind.create).members if name not in _NOT_DESCRIBED]
     others = sorted(place for name in members for place in differences(request.get(name), found.get(name), name))

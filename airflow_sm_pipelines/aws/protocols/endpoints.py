@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, input_shape
+from airflow_sm_pipelines.aws.calls import call, input_shape
 from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds.hosting import ENDPOINT, INFERENCE_COMPONENT
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
@@ -22,9 +22,10 @@ from airflow_sm_pipelines.aws.protocols.endpoint_configs import differences
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
 from airflow_sm_pipelines.aws.protocols.sagemaker import observation_of, running, stop, tags
 from airflow_sm_pipelines.aws.requests.tags import owner_of
+from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
 
 # That nothing is listed or stopped is in the rows: what is deployed is the wanted product.
-__all__ = ["UnchangeableError", "create", "observe", "running", "stop", "tags"]
+__all__ = ["create", "observe", "running", "stop", "tags"]
 
 Description = Mapping[str, Any]
 
@@ -33,25 +34,6 @@ _BUSY = "in-progress"
 """In what AWS answers to a change of an endpoint that moves: "Cannot update in-progress endpoint" (public reports)."""
 # Assumed: these are the states in which it answers so, and they pass.
 _IN_MOTION = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-
-
-class UnchangeableError(CallRefusedError):
-    """What is there cannot become what is wanted; AWS was not asked.
-
-    Args:
-        operation: The operation that AWS would refuse.
-        message: Why, and what to do.
-    """
-
-    def __init__(self, operation: str, message: str) -> None:
-        super().__init__(operation, "", message, None, sent=False)
-
-    def __str__(self) -> str:
-        return self.message
-
-    def in_words(self) -> str:
-        """Return why."""
-        return self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +80,7 @@ def _created(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> boo
     """Create it; false if it has appeared since the look."""
     try:
         call(client, kind.create, request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_present(error.code, error.message):
             return False
         raise
@@ -109,7 +91,7 @@ def _changed(client: Any, operation: str, request: Mapping[str, Any]) -> bool:
     """Change or delete it; false if it moves already: by a call of ours whose answer was lost, or by somebody else."""
     try:
         call(client, operation, request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if _BUSY in error.message:
             return False
         raise
@@ -127,8 +109,8 @@ def _require_fixed(kind: ResourceKind, found: Description, request: Mapping[str,
     if others:
         name = request[kind.name_member]
         places = ", ".join(f"{other} {found.get(other)!r}, not {request[other]!r}" for other in others)
-        raise UnchangeableError(
-            how.update, f"the {kind.noun} {name} exists with {places}, which no update can change; give it another name"
+        raise CallNotMadeError(
+            f"the {kind.noun} {name} exists with {places}, which no update can change; give it another name"
         )
 
 
@@ -138,14 +120,13 @@ def _delete_own(client: Any, kind: ResourceKind, found: Description, request: Ma
     owner = owner_of(tags(client, kind, str(found[kind.arn_member])))
     if owner is None or owner != owner_of(list(request.get("Tags") or [])):
         reason = found.get("FailureReason") or "AWS gives no reason"
-        raise UnchangeableError(
-            how.update,
+        raise CallNotMadeError(
             f"the {kind.noun} {name} is {_FAILED} ({reason}), and this task did not create it in this run; AWS can "
             "only delete it: do so, then clear the task",
         )
     try:
         _changed(client, how.delete, {kind.name_member: name})
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if not says_absent(error.code, error.message):
             raise
 
@@ -167,7 +148,7 @@ def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | No
 def _describe(client: Any, kind: ResourceKind, name: str) -> Description | None:
     try:
         return call(client, kind.describe, {kind.name_member: name})
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return None
         raise

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call, input_shape
+from airflow_sm_pipelines.aws.calls import call, input_shape
 from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.protocols import sagemaker as sagemaker_resources
 from airflow_sm_pipelines.aws.protocols.observations import Observation
+from airflow_sm_pipelines.errors import AwsCallError
 
 
 def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple[bool, str]:
@@ -20,7 +21,7 @@ def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple
     reference = f"{request[kind.parent_member]}/{request[kind.name_member]}"
     try:
         call(client, kind.create, request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_present(error.code, error.message):
             return False, reference
         raise
@@ -31,7 +32,7 @@ def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | No
     """Look at it; see `airflow_sm_pipelines.aws.jobs.observe`."""
     try:
         description = call(client, kind.describe, _members(kind, reference))
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return None
         raise

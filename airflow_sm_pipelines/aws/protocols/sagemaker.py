@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
+from airflow_sm_pipelines.errors import AwsCallError
 
 
 def create(client: Any, kind: ResourceKind, request: Mapping[str, Any]) -> tuple[bool, str]:
     """Create it; see `airflow_sm_pipelines.aws.jobs.create`."""
     try:
         answer = call(client, kind.create, request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if not kind.named_by_service and says_present(error.code, error.message):
             return False, str(request[kind.name_member])
         raise
@@ -30,7 +31,7 @@ def observe(client: Any, kind: ResourceKind, reference: str) -> Observation | No
     """Look at it; see `airflow_sm_pipelines.aws.jobs.observe`."""
     try:
         description = call(client, kind.describe, {kind.name_member: reference})
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if says_absent(error.code, error.message):
             return None
         raise
@@ -80,7 +81,7 @@ def stop_running(kind: ResourceKind, look: Callable[[], Observation | None], ord
         Whether there was something to stop.
 
     Raises:
-        CallRefusedError: AWS refused a call, though the resource still runs.
+        AwsCallError: AWS refused a call, though the resource still runs.
     """
     seen = look()
     if seen is None or seen.outcome is not Outcome.RUNNING:
@@ -89,7 +90,7 @@ def stop_running(kind: ResourceKind, look: Callable[[], Observation | None], ord
         return True
     try:
         order()
-    except CallRefusedError:
+    except AwsCallError:
         # It may have ended, or begun to, between the look and the call; APIs differ in how they say so.
         seen = look()
         if seen is None or seen.outcome is not Outcome.RUNNING:
@@ -117,7 +118,7 @@ def summaries(
         among: Members of the List request that narrow it down further.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     wanted = {**(among or {}), **({"NameContains": name_contains} if name_contains else {})}
     for status in kind.running_states:

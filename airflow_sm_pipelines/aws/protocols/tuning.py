@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError, call
+from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
 from airflow_sm_pipelines.aws.protocols import sagemaker as sagemaker_resources
 from airflow_sm_pipelines.aws.protocols.observations import Observation, Outcome
 from airflow_sm_pipelines.aws.protocols.sagemaker import create, running, stop, tags
+from airflow_sm_pipelines.errors import AwsCallError
 
 __all__ = ["associate_trials", "best_training_jobs", "create", "observe", "running", "stop", "tags"]
 
@@ -49,7 +50,7 @@ def _training_job_reasons(client: Any, name: str) -> Iterator[str]:
                 yield f"{summary['TrainingJobName']}: {reason}"
             if len(told) == _MOST_REASONS:
                 return
-    except CallRefusedError as error:  # the failure of the tuning job is the news
+    except AwsCallError as error:  # the failure of the tuning job is the news
         yield f"(cannot read why its training jobs failed: {error.in_words()})"
 
 
@@ -63,7 +64,7 @@ def best_training_jobs(client: Any, description: Mapping[str, Any]) -> list[dict
         description: The Describe response of the tuning job, or the step's properties.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     order = "Descending" if _objective_type(description) == "Maximize" else "Ascending"
     wanted = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order}
@@ -99,7 +100,7 @@ def associate_trials(client: Any, tuning_job: str, trial: str) -> list[str]:
         The training jobs that have no trial component, and are not in the trial.
 
     Raises:
-        CallRefusedError: AWS refused a call.
+        AwsCallError: AWS refused a call.
     """
     left_out = []
     for summary in _training_jobs(client, tuning_job, {}):
@@ -107,7 +108,7 @@ def associate_trials(client: Any, tuning_job: str, trial: str) -> list[str]:
         request = {"TrialComponentName": f"{name}{_COMPONENT_SUFFIX}", "TrialName": trial}
         try:
             call(client, "AssociateTrialComponent", request)
-        except CallRefusedError as error:
+        except AwsCallError as error:
             if not says_absent(error.code, error.message):
                 raise
             left_out.append(name)

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart
 from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError
-from airflow_sm_pipelines.errors import RequestError, UndefinedReferenceError
+from airflow_sm_pipelines.errors import AwsCallError, RequestError, UndefinedReferenceError
 
 _MOST_KEYS = 1000
 """Keys that one DeleteObjects takes (API reference)."""
@@ -159,7 +158,7 @@ def _clean(start: StepStart, step: str, places: list[CleanupTarget], report: Cle
     for place in places:
         try:
             faults += yield from _delete(start, place, report)
-        except CallRefusedError as error:
+        except AwsCallError as error:
             exception_type = error.exception_type
             faults.append(f"{place.uri}: {error.in_words()}")
     if faults:

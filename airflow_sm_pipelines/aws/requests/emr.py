@@ -111,13 +111,8 @@ def cluster_request(arguments: Mapping[str, Any], attempt: str, tags: Tags) -> d
     return {
         **config,
         "Name": attempt,
-        "Instances": {
-            **_object(config.get("Instances"), "ClusterConfig.Instances"),
-            "KeepJobFlowAliveWhenNoSteps": False,
-        },
-        "Steps": [
-            {**_object(arguments["StepConfig"], "StepConfig"), "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}
-        ],
+        "Instances": {**instances, "KeepJobFlowAliveWhenNoSteps": False},
+        "Steps": [{**step, "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}],
         "Tags": [*(config.get("Tags") or []), *tags],
     }
 

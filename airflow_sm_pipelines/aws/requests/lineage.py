@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.failures import says_present
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Body, Calls, StepStart, unless
-from airflow_sm_pipelines.errors import RequestError, StepFailedError
+from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepFailedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ def lineage_calls(start: StepStart, recorded: RecordedLineage | None = None) -> 
             yield from _entity_calls(start, entity, request, recorded)
         for entry in associations:
             yield from _association_calls(start, entry, recorded)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         then = f"recorded until then: {recorded.in_words()}"
         raise StepFailedError.of_refusal(start.step, error, then=then) from error
 
@@ -175,7 +174,7 @@ def _entity_calls(start: StepStart, entity: LineageEntity, request: Body, record
     name = request.get(entity.name_member)
     try:
         answer = yield AwsCall("sagemaker", entity.create, request)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if not says_present(error.code, error.message):
             raise
         found = yield from _existing(entity, request)

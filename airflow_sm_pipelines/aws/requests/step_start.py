@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 from airflow_sm_pipelines.aws.s3_objects import split_uri
+from airflow_sm_pipelines.errors import AwsCallError
 
 Body: TypeAlias = Mapping[str, Any]
 """Members of a request or an answer, in the API's own names."""
@@ -115,11 +115,11 @@ def unless(refusal: Callable[[str, str], bool], call: AwsCall) -> Calls[Body | N
         The answer, ``None`` if the call was refused for that reason.
 
     Raises:
-        CallRefusedError: It was refused for another one.
+        AwsCallError: It was refused for another one.
     """
     try:
         return (yield call)
-    except CallRefusedError as error:
+    except AwsCallError as error:
         if refusal(error.code, error.message):
             return None
         raise

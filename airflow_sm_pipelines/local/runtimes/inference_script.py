@@ -40,7 +40,7 @@ class Context:
         self.request_headers: dict[str, str] = {}
 
     def get_request_header(self, name: str) -> str | None:
-        """Return a header of the current request."""
+        """A header of the current request."""
         return self.request_headers.get(name)
 
 
@@ -96,7 +96,7 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], context: Con
 
 
 def _response(result: Any, accept: str) -> tuple[bytes, str]:
-    """Return the body and content type; the functions may return both."""
+    """Body and content type; the functions may return both."""
     if isinstance(result, tuple) and len(result) == 2:
         result, accept = result
     if isinstance(result, str):
@@ -107,7 +107,7 @@ def _response(result: Any, accept: str) -> tuple[bytes, str]:
 
 
 def _default_input(data: Any, content_type: str) -> Any:
-    import numpy
+    import numpy  # scripts without the defaults need none
 
     kind = content_type.split(";", maxsplit=1)[0].strip()
     if kind == _JSON:

@@ -29,7 +29,7 @@ def main(base: Path, arguments: list[str]) -> int:
         ModuleNotFoundError: There is no papermill.
     """
     del arguments
-    import papermill  # type: ignore[import-not-found]
+    import papermill  # type: ignore[import-not-found]  # in the jobs' interpreter, not in ours
 
     # The variable's path is that of the container; in a sandbox without mounts the folder is elsewhere.
     source = base / "input" / "data" / Path(os.environ["SM_EXECUTION_INPUT_PATH"]).name

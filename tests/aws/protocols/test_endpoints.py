@@ -9,9 +9,10 @@ import pytest
 from botocore.stub import Stubber
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.jobs import CallRefusedError, Outcome
+from airflow_sm_pipelines.aws.jobs import Outcome
 from airflow_sm_pipelines.aws.kinds import ENDPOINT, INFERENCE_COMPONENT
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
+from airflow_sm_pipelines.errors import AwsCallError
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:endpoint/shop"
 COMPONENT_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:inference-component/adviser"
@@ -98,7 +99,7 @@ def test_an_update_that_is_refused_for_another_reason_is_an_error(answers: Stubb
     describes(answers, "InService")
     answers.add_client_error("update_endpoint", "ResourceLimitExceeded", "no more instances")
 
-    with pytest.raises(CallRefusedError) as caught:
+    with pytest.raises(AwsCallError) as caught:
         create(answers)
 
     assert caught.value.exception_type == "SageMaker.RESOURCE_LIMIT"
@@ -139,7 +140,7 @@ def test_a_failed_endpoint_of_others_is_left_to_them(answers: Stubber, tags: lis
     describes(answers, "Failed", FailureReason="no disk")
     answers.add_response("list_tags", {"Tags": tags})
 
-    with pytest.raises(CallRefusedError, match=r"Failed \(no disk\).*delete it: do so, then clear the task") as caught:
+    with pytest.raises(AwsCallError, match=r"Failed \(no disk\).*delete it: do so, then clear the task") as caught:
         create(answers)
 
     assert caught.value.exception_type is None
@@ -192,7 +193,7 @@ def test_an_endpoint_that_is_gone_is_not_there(answers: Stubber) -> None:
 def test_a_look_that_is_refused_is_an_error(answers: Stubber) -> None:
     answers.add_client_error("describe_endpoint", "AccessDeniedException", "no")
 
-    with pytest.raises(CallRefusedError, match="AccessDenied"):
+    with pytest.raises(AwsCallError, match="AccessDenied"):
         jobs.observe(answers.client, ENDPOINT, "shop/new")
 
 

@@ -10,8 +10,8 @@ from botocore.model import OperationNotFoundError
 from botocore.stub import Stubber
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.jobs import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import MODEL_CUSTOMIZATION_JOB as KIND
+from airflow_sm_pipelines.errors import AwsCallError
 
 REQUEST = {
     "JobName": "tune",
@@ -33,7 +33,7 @@ def test_a_job_that_is_refused_is_an_error(sagemaker_client: Any) -> None:
     with Stubber(sagemaker_client) as stubber:
         stubber.add_client_error("create_job", "ResourceLimitExceeded", "too many")
 
-        with pytest.raises(CallRefusedError, match="too many") as caught:
+        with pytest.raises(AwsCallError, match="too many") as caught:
             jobs.create(sagemaker_client, KIND, REQUEST)
 
     assert caught.value.exception_type == "SageMaker.RESOURCE_LIMIT"
@@ -60,5 +60,5 @@ def test_a_botocore_without_the_operations_cannot_look_for_them() -> None:
 
     client = SimpleNamespace(meta=SimpleNamespace(service_model=Model()))
 
-    with pytest.raises(CallRefusedError, match="has no operation ListJobs of sagemaker; install a newer one"):
+    with pytest.raises(AwsCallError, match="has no operation ListJobs of sagemaker; install a newer one"):
         list(jobs.running(client, KIND))

@@ -10,9 +10,9 @@ import pytest
 from botocore.stub import Stubber
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import TUNING_JOB
 from airflow_sm_pipelines.aws.protocols.tuning import associate_trials, best_training_jobs
+from airflow_sm_pipelines.errors import AwsCallError
 
 ROLE = "arn:aws:iam::123456789012:role/Pipeline"
 OTHER_ROLE = "arn:aws:iam::123456789012:role/Other"
@@ -143,5 +143,5 @@ def test_a_training_job_without_a_trial_component_is_told_and_the_others_are_put
 def test_a_refusal_to_put_them_there_is_told(api: Any) -> None:
     listed(api, summary("tune-1"))
     api.add_client_error("associate_trial_component", "AccessDeniedException", "not allowed")
-    with pytest.raises(CallRefusedError, match="not allowed"):
+    with pytest.raises(AwsCallError, match="not allowed"):
         associate_trials(api.client, "tune", "trial")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.check_jobs import (
@@ -19,7 +18,7 @@ from airflow_sm_pipelines.aws.requests.check_jobs import (
     with_baseline,
 )
 from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError
-from airflow_sm_pipelines.errors import UnfitRequestError
+from airflow_sm_pipelines.errors import AwsCallError, UnfitRequestError
 
 BASELINE = Baseline("s3://bucket/base/constraints.json", "s3://bucket/base/statistics.json")
 
@@ -197,7 +196,7 @@ def test_a_group_that_does_not_exist_has_no_versions(api: Any, previous: Any) ->
 
 def test_a_group_that_may_not_be_listed_is_an_error(api: Any, previous: Any) -> None:
     api.add_client_error("list_model_packages", "AccessDeniedException", "no")
-    with pytest.raises(CallRefusedError, match="AccessDenied"):
+    with pytest.raises(AwsCallError, match="AccessDenied"):
         previous()
 
 

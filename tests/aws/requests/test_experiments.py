@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
+from airflow_sm_pipelines.errors import AwsCallError
 
 NAMES = ("abalone", "abcdef012345")
 
@@ -35,7 +35,7 @@ def test_those_that_exist_are_reused(api: Any, in_trial: Any, perform: Any) -> N
 def test_a_refusal_is_not_hidden(api: Any, in_trial: Any, perform: Any) -> None:
     api.add_client_error("create_experiment", "AccessDeniedException", "no")
 
-    with pytest.raises(CallRefusedError, match="CreateExperiment: AccessDeniedException"):
+    with pytest.raises(AwsCallError, match="CreateExperiment: AccessDeniedException"):
         perform(trial_calls(in_trial), api.client)
 
 

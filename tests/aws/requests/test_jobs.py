@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.calls import CallRefusedError
 from airflow_sm_pipelines.aws.kinds import MODEL_PACKAGE, PROCESSING_JOB, RESOURCE_KINDS, TUNING_JOB
 from airflow_sm_pipelines.aws.requests.jobs import (
     job_calls,
@@ -15,6 +14,7 @@ from airflow_sm_pipelines.aws.requests.jobs import (
     tuning_calls,
     with_role,
 )
+from airflow_sm_pipelines.errors import AwsCallError
 
 ROLE, OTHER_ROLE = "arn:aws:iam::123456789012:role/Pipeline", "arn:aws:iam::123456789012:role/Other"
 GROUP = {"ModelPackageGroupName": "abalone"}
@@ -111,7 +111,7 @@ def test_a_group_that_somebody_else_has_just_made_is_there(api: Any, package: An
 def test_a_group_that_may_not_be_looked_at_is_an_error(api: Any, package: Any, perform: Any) -> None:
     api.add_client_error("describe_model_package_group", "AccessDeniedException", "no")
 
-    with pytest.raises(CallRefusedError, match="AccessDenied"):
+    with pytest.raises(AwsCallError, match="AccessDenied"):
         perform(model_package_calls(package), api.client)
 
 

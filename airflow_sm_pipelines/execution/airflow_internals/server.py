@@ -1,0 +1,277 @@
+"""What reads and writes Airflow's database: the API server, ``sm-pipelines stop-orphans``, a rehearsal.
+
+Importing this module takes seconds, so it is imported inside functions. There is no public interface by which a plugin
+answers a task; tests pin what is used here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from airflow._shared.state import TaskScope
+from airflow._shared.timezones import timezone
+from airflow.models.dagrun import DagRun
+from airflow.models.hitl import HITLDetail
+from airflow.models.task_state_store import TaskStateStoreModel
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import Trigger, handle_event_submit
+from airflow.models.variable import Variable
+from airflow.state import get_state_backend
+from airflow.triggers.base import TriggerEvent
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from sqlalchemy import event, insert, inspect, select
+from sqlalchemy.exc import IntegrityError
+
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.orm import Mapper, Session
+
+__all__ = [
+    "IntegrityError",
+    "Response",
+    "TaskRow",
+    "add_value",
+    "answer_required_action",
+    "call_on_response",
+    "create_tables",
+    "database_session",
+    "find_task_of_key",
+    "lock_task",
+    "read_variable",
+    "state_and_value",
+    "stored_values",
+    "wake",
+]
+
+
+@contextmanager
+def database_session() -> Iterator[Session]:
+    """Open a session of its own; it is committed at the end, or rolled back after an error."""
+    with create_session(scoped=False) as session:
+        yield session
+
+
+def create_tables() -> None:
+    """Create or upgrade the tables of Airflow's database."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+def read_variable(session: Session, key: str) -> str | None:
+    """Return the value of an Airflow variable that the database holds, ``None`` if there is none."""
+    variable = session.scalar(select(Variable).where(Variable.key == key))
+    return None if variable is None else str(variable.get_val())
+
+
+# -- task instances and their state store ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """Where a task instance stands in Airflow's tables.
+
+    Attributes:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Index within a mapped task, ``-1`` if it is not mapped.
+        dag_run_id: Key of the DAG run's row.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    dag_run_id: int
+
+    def is_in(self, model: Any) -> tuple[Any, ...]:
+        """Return the conditions that select this task instance's rows of a model."""
+        return (
+            model.dag_id == self.dag_id,
+            model.run_id == self.run_id,
+            model.task_id == self.task_id,
+            model.map_index == self.map_index,
+        )
+
+
+def find_task_of_key(session: Session, key: str) -> tuple[TaskRow, Json] | None:
+    """Return the task instance that has stored a value under a key, and the value; ``None`` if none has."""
+    found = session.scalar(select(TaskStateStoreModel).where(TaskStateStoreModel.key == key).limit(1))
+    if found is None:
+        return None
+    row = TaskRow(found.dag_id, found.run_id, found.task_id, found.map_index, found.dag_run_id)
+    return row, json.loads(found.value)
+
+
+def lock_task(session: Session, row: TaskRow) -> TaskInstance | None:
+    """Return a task instance, locked until the session ends; ``None`` if its run was deleted.
+
+    As in Airflow's own routes, the task is locked first and its required action after it.
+    """
+    ti_id = session.scalar(select(TaskInstance.id).where(*row.is_in(TaskInstance)))
+    return session.get(TaskInstance, ti_id, with_for_update={"of": TaskInstance}) if ti_id else None
+
+
+def stored_values(connection: Session | Connection, row: TaskRow, *keys: str) -> JsonObject:
+    """Return the values that a task instance has stored, of those keys that exist."""
+    store = TaskStateStoreModel
+    found = connection.execute(select(store.key, store.value).where(*row.is_in(store), store.key.in_(keys)))
+    return {key: json.loads(value) for key, value in found}
+
+
+def add_value(connection: Session | Connection, row: TaskRow, key: str, value: Json) -> None:
+    """Store a value under a new key of a task instance; it never expires.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: The key exists.
+    """
+    connection.execute(
+        insert(TaskStateStoreModel).values(
+            dag_run_id=row.dag_run_id,
+            dag_id=row.dag_id,
+            run_id=row.run_id,
+            task_id=row.task_id,
+            map_index=row.map_index,
+            key=key,
+            value=json.dumps(value),
+            updated_at=timezone.utcnow(),
+            expires_at=None,
+        )
+    )
+
+
+def state_and_value(dag_id: str, run_id: str, task_id: str, map_index: int, key: str) -> tuple[str | None, Json] | None:
+    """Return the state of a task instance and the value that it has stored under a key.
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Index within a mapped task, ``-1`` if it is not mapped.
+        key: The key.
+
+    Returns:
+        State and value; the value is ``None`` if there is none. ``None`` if the task instance does not exist.
+    """
+    scope = TaskScope(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    row = TaskRow(dag_id, run_id, task_id, map_index, dag_run_id=0)
+    with create_session() as session:
+        found = session.execute(select(TaskInstance.state).where(*row.is_in(TaskInstance))).first()
+        if found is None:
+            return None
+        stored = get_state_backend().get(scope, key, session=session)
+    return found.state, None if stored is None else json.loads(stored)
+
+
+# -- required actions --------------------------------------------------------------------------------------------------
+
+
+def answer_required_action(
+    session: Session, ti_id: UUID, *, user: Mapping[str, str], option: str, fields: JsonObject
+) -> None:
+    """Mark the required action of a task instance as answered, if there is one that is open.
+
+    Args:
+        session: A session in which the task instance is locked.
+        ti_id: Id of the task instance.
+        user: Who has answered: ``id`` and ``name``.
+        option: The chosen option.
+        fields: The fields of the form.
+    """
+    detail = session.scalar(select(HITLDetail).where(HITLDetail.ti_id == ti_id).with_for_update(of=HITLDetail))
+    if detail is not None and not detail.response_received:
+        detail.responded_by = dict(user)
+        detail.responded_at = timezone.utcnow()
+        detail.chosen_options = [option]
+        detail.params_input = fields
+        session.flush()
+
+
+def wake(session: Session, ti: TaskInstance, payload: JsonObject, quiet: timedelta) -> bool:
+    """Resume a deferred task as its trigger would, unless it was deferred only just now.
+
+    Args:
+        session: A session in which the task instance is locked.
+        ti: The task instance.
+        payload: The event's payload.
+        quiet: How long after its deferral a task is not resumed.
+
+    Returns:
+        Whether it was resumed.
+    """
+    if ti.state != TaskInstanceState.DEFERRED:
+        return False
+    deferred_at = session.scalar(select(Trigger.created_date).where(Trigger.id == ti.trigger_id))
+    if deferred_at is None or timezone.utcnow() - deferred_at < quiet:
+        return False
+    handle_event_submit(TriggerEvent(payload), task_instance=ti, session=session)  # type: ignore[no-untyped-call]
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What somebody has answered to a required action.
+
+    Attributes:
+        row: The task instance that asked.
+        state: Its state.
+        max_tries: Airflow's number of the same name.
+        user: Who answered: ``id`` and ``name``.
+        options: The chosen options.
+        fields: The fields of the form.
+    """
+
+    row: TaskRow
+    state: str | None
+    max_tries: int
+    user: Mapping[str, Any]
+    options: list[str]
+    fields: JsonObject
+
+
+_listeners: list[Callable[[Connection, Response], None]] = []
+
+
+def call_on_response(listener: Callable[[Connection, Response], None]) -> None:
+    """Call a function, in this process, in the transaction that stores a response to a required action.
+
+    Args:
+        listener: Gets the transaction's connection and the response. Registering it twice has no effect.
+    """
+    if listener not in _listeners:
+        _listeners.append(listener)
+    if not event.contains(HITLDetail, "after_update", _after_update):
+        event.listen(HITLDetail, "after_update", _after_update)
+
+
+def _after_update(mapper: Mapper[HITLDetail], connection: Connection, detail: HITLDetail) -> None:
+    if detail.responded_at is None or not inspect(detail).attrs.responded_at.history.has_changes():
+        return
+    ti = TaskInstance
+    found = connection.execute(
+        select(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.state, ti.max_tries, DagRun.id.label("dag_run_id"))
+        .join(DagRun, (DagRun.dag_id == ti.dag_id) & (DagRun.run_id == ti.run_id))
+        .where(ti.id == detail.ti_id)
+    ).first()
+    if found is None:
+        return
+    response = Response(
+        row=TaskRow(found.dag_id, found.run_id, found.task_id, found.map_index, found.dag_run_id),
+        state=found.state,
+        max_tries=found.max_tries,
+        user=detail.responded_by or {},
+        options=list(detail.chosen_options or []),
+        fields=dict(detail.params_input or {}),
+    )
+    for listener in _listeners:
+        listener(connection, response)
