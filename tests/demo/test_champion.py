@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.demo import champion as champion_demo
 from airflow_sm_pipelines.demo.champion import CHAMPION_DEMO
 from airflow_sm_pipelines.demo.examples import CHAMPION
+from airflow_sm_pipelines.preview.advice import warnings
 
 XCOMS: dict[str, Any] = {
     "DataQuality": {"CalculatedBaselineConstraints": "s3://b/constraints.json"},

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.advice import warnings
+from airflow_sm_pipelines.preview.advice import warnings
 
 
 def get(text):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.advice import warnings
+from airflow_sm_pipelines.preview.advice import warnings
 
 
 def get(text):
@@ -149,3 +149,9 @@ def test_steps_of_branches_and_bodies_are_warned_about_once_at_their_own_place(w
         "Steps[0].Arguments.IfSteps[0].Arguments.Environment.API_KEY",
         "Steps[1].Arguments.ForEachBody[0].Arguments.Environment.API_KEY",
     ]
+
+
+def test_warnings_are_offered_for_valid_pipelines(load, step):
+    assert warnings(load(step("A"))) == ()
+    [warning] = warnings(load(step("A", CacheConfig={"Enabled": True})))
+    assert warning.path == "Steps[0].CacheConfig"

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import JsonGet, is_join_without_key, parse_expression, references
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import Pipeline, StepPlan, Trigger
+from airflow_sm_pipelines.definition.models import Pipeline, Step, StepPlan, Trigger
 from airflow_sm_pipelines.definition.paths import format_path
-from airflow_sm_pipelines.definition.races import find_races
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
+from airflow_sm_pipelines.preview.races import find_races
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +142,17 @@ def _placeholders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarnin
         yield DefinitionWarning(path, message, "load the rendered definition")
 
 
-# Types whose request has to name a role.
-_TYPES_WITH_ROLE = frozenset({"Processing", "Training", "AutoML", "QualityCheck", "ClarifyCheck", "Job"})
-
-
 def _no_role(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """Warn about steps without the RoleArn that the published schema requires; they use the role of the DAG."""
-    bare = [plan.step for plan in plans if plan.step.type in _TYPES_WITH_ROLE and "RoleArn" not in plan.step.arguments]
+    bare = [plan.step for plan in plans if _takes_role(plan.step) and "RoleArn" not in plan.step.arguments]
     if bare:
         others = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
         message = f"no RoleArn in {bare[0].name}{others}: such steps use the role_arn of the DAG"
         yield DefinitionWarning(f"{bare[0].path}.Arguments", message, "pass role_arn=... to pipeline_dag")
+
+
+def _takes_role(step: Step) -> bool:
+    return CATALOG[step.type].role_member == "RoleArn"
 
 
 _SECRET_NAME = re.compile(
