@@ -15,7 +15,7 @@ from airflow_sm_pipelines.local.services.sagemaker.jobs.processing import proces
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.jobs.training import training_jobs
 from airflow_sm_pipelines.local.services.sagemaker.jobs.transform import transform_jobs
-from airflow_sm_pipelines.local.services.sagemaker.jobs.without_runtime import auto_ml_jobs, model_customization_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.without_runtime import jobs_without_runtime
 from airflow_sm_pipelines.local.services.sagemaker.registry.model_package_groups import ModelPackageGroups
 from airflow_sm_pipelines.local.services.sagemaker.registry.model_packages import ModelPackages
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
@@ -58,8 +58,7 @@ def sagemaker_operations(
     hosting: list[Operations] = [configs, endpoints, InferenceComponents(resources, tags, endpoints, models, stand_in)]
     lineage = Lineage(resources, tags, takes_any_arn=stand_in is not None)
     kinds = [
-        auto_ml_jobs(settings.no_runtime_advice),
-        model_customization_jobs(settings.no_runtime_advice),
+        *jobs_without_runtime(settings.no_runtime_advice),
         processing_jobs(experiments),
         transform_jobs(experiments, models, packages),
         tuning.kind(),

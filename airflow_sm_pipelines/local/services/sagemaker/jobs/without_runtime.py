@@ -31,6 +31,15 @@ _SECONDARY: Mapping[SecondaryStatus, str] = {
 _DEFAULT_METRICS = {"Regression": "MSE", "BinaryClassification": "F1", "MulticlassClassification": "Accuracy"}
 
 
+def jobs_without_runtime(advice: str) -> tuple[JobKind, ...]:
+    """Return all kinds of jobs that the local AWS cannot run.
+
+    Args:
+        advice: What their failure reasons add.
+    """
+    return auto_ml_jobs(advice), model_customization_jobs(advice)
+
+
 def auto_ml_jobs(advice: str) -> JobKind:
     """Return AutoML jobs as a kind of job.
 
