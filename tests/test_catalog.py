@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore import xform_name
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
@@ -20,6 +22,7 @@ from airflow_sm_pipelines.operators.base import JobOperator, StepOperator
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.preview.planned_calls import planned_calls
 from airflow_sm_pipelines.rehearsal.outcomes import OUTCOMES
+from airflow_sm_pipelines.rehearsal.stand_in.job_outputs import OUTPUTS
 
 TESTS = Path(__file__).parent
 DEFINITIONS = [
@@ -62,6 +65,45 @@ def test_a_resource_of_a_step_has_a_protocol_and_a_page(row: StepTypeRow) -> Non
 def test_outcomes_of_a_rehearsal_follow_from_the_row(row: StepTypeRow) -> None:
     waits = any(kind.status_member for kind in kinds_of(row)) and row.step_type != "RegisterModel"
     assert (row.step_type in OUTCOMES) == (waits or row.answered_by in (AnsweredBy.FUNCTION, AnsweredBy.PEOPLE))
+
+
+def test_every_job_of_sagemaker_has_its_outputs_in_a_rehearsal() -> None:
+    jobs_of_sagemaker = {
+        kind.create.removeprefix("Create")
+        for kind in RESOURCE_KINDS.values()
+        if kind.service == "sagemaker" and kind.stop
+    }
+    # The outputs of a tuning job are those of its training jobs.
+    assert jobs_of_sagemaker - {"HyperParameterTuningJob"} == OUTPUTS.keys(), "rehearsal/stand_in/job_outputs.py"
+
+
+@pytest.mark.loopback
+def test_the_local_aws_has_every_operation_of_every_resource() -> None:
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
+
+    missing = []
+    with LocalAws(sandbox="rewrite") as aws:
+        for kind in RESOURCE_KINDS.values():
+            client: Any = boto3.client(
+                kind.service,
+                endpoint_url=aws.endpoint_url,
+                region_name="us-west-2",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
+            )
+            for operation in filter(None, (kind.create, kind.describe, kind.stop, kind.list)):
+                shape = client.meta.service_model.operation_model(operation).input_shape
+                request = {name: "x" for name in shape.required_members if shape.members[name].type_name == "string"}
+                try:
+                    getattr(client, xform_name(operation))(**request)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] == "UnknownOperationException":
+                        missing.append(f"local/services: {kind.service}:{operation}")
+    assert missing == []
 
 
 @every_row
