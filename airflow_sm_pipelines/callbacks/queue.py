@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
@@ -96,7 +98,27 @@ def send(client: BaseClient, message: CallbackMessage, status: str, digest: str)
         AwsCallError: SQS refused the message, or did not answer.
     """
     wanted = messages.message(message.queue_url, message.body(status), digest)
-    return str(call(client, wanted.operation, as_sent(wanted))["MessageId"])
+    sqs_id = str(call(client, wanted.operation, as_sent(wanted))["MessageId"])
+    receiver = _receiver.get()
+    if receiver is not None:
+        receiver(message, status)
+    return sqs_id
+
+
+Receiver: TypeAlias = Callable[[CallbackMessage, str], None]
+"""Takes a message that was sent, and its status."""
+
+_receiver: ContextVar[Receiver | None] = ContextVar("receiver", default=None)
+
+
+@contextmanager
+def also_received_by(receiver: Receiver) -> Iterator[None]:
+    """While this is entered, hand each message that is sent here to a receiver, too: a rehearsal answers it at once."""
+    token = _receiver.set(receiver)
+    try:
+        yield
+    finally:
+        _receiver.reset(token)
 
 
 def queue_client(connection: AwsConnection, queue_url: str) -> BaseClient:

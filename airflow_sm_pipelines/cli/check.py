@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from airflow_sm_pipelines.definition.advice import DefinitionWarning, warnings
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
 
 Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning, ...]"
 

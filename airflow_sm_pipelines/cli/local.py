@@ -11,12 +11,15 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
+from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 DEFAULT_PORT = 4599
+
+_ADVICE = "`sm-pipelines rehearse` completes such a job with synthetic outputs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,40 +35,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sandbox",
         choices=SANDBOX_NAMES,
         default=defaults.sandbox,
-        help="how a job gets its own /opt/ml; auto takes the first that works here (default: %(default)s)",
+        help="how each job gets its own /opt/ml; auto uses the first that works on this machine (default: %(default)s)",
     )
     parser.add_argument("--region", default=defaults.region, help="AWS region (default: %(default)s)")
     parser.add_argument(
         "--python",
         metavar="INTERPRETER",
         default=defaults.python,
-        help="python and python3 inside jobs (default: %(default)s)",
+        help="the interpreter that jobs run as python and python3 (default: %(default)s)",
     )
     parser.add_argument(
         "--work-dir",
         metavar="DIR",
         type=Path,
         default=None,
-        help="keep the jobs' folders here (default: a temporary folder, removed at the end)",
+        help="keep the folders of jobs in this folder (default: a temporary folder, removed at the end)",
     )
     parser.add_argument(
         "--state",
         metavar="DIR",
         type=Path,
         default=None,
-        help="keep the state here, for the next start: all of SageMaker, functions of Lambda, "
-        "S3's buckets and the last version of each object. Logs and all else that is in other services are not kept; "
-        "a job that runs when the server dies is Failed at the next start (default: in memory)",
+        help="keep the state in this folder for the next start: all of SageMaker, Lambda functions and layers, S3 "
+        "buckets and the latest version of each object. Logs and the state of other services are not kept. A job that "
+        "is running when the server dies is Failed at the next start (default: in memory)",
     )
     parser.add_argument(
         "--rehearse",
         action="store_true",
-        help="run nothing: every job ends after a moment, with synthetic outputs of the right shape that say so",
+        help="do not run jobs: each ends after a moment, with labelled synthetic outputs of the right shape",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM, then stop the jobs; returns the exit code."""
+    """Serve until Ctrl-C or SIGTERM, then stop the jobs, and return the exit code."""
     with aws_settings_hidden():
         return _serve(args)
 
@@ -81,7 +84,9 @@ def _serve(args: argparse.Namespace) -> int:
         python=args.python,
         work_dir=args.work_dir,
         state_dir=args.state,
-        rehearsal=Rehearsal() if args.rehearse else None,
+        stand_in=Rehearsal() if args.rehearse else None,
+        version=__version__,
+        no_runtime_advice=_ADVICE,
     )
     try:
         with server.LocalAws(settings) as aws:
@@ -95,10 +100,10 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _import_server() -> ModuleType | None:
-    """The server's module, which needs the ``[local]`` extra; ``None`` after saying that it is missing."""
+    """Return the server's module, or print that its ``[local]`` extra is missing and return ``None``."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # moto says in several lines what the message below says in one
+            warnings.simplefilter("ignore")  # moto would print several lines before the message below
             from airflow_sm_pipelines.local.server import local_aws as server
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("airflow_sm_pipelines"):
@@ -112,7 +117,7 @@ def _import_server() -> ModuleType | None:
 
 
 def _print_environment(environment: dict[str, str], sandbox: str) -> None:
-    """What to paste into the shell whose programs are to use the local AWS."""
+    """Print the variables to paste into the shell whose programs should use the local AWS."""
     print(
         "# A local AWS for this machine only; jobs run as you, as processes "
         f"(sandbox: {sandbox}). Not a security boundary. Ctrl-C stops it."
@@ -123,7 +128,7 @@ def _print_environment(environment: dict[str, str], sandbox: str) -> None:
 
 
 def _wait_for_signal() -> None:
-    """Return at the first SIGINT or SIGTERM; a second SIGINT interrupts whatever comes after."""
+    """Wait for the first SIGINT or SIGTERM; a second SIGINT interrupts the clean-up."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     stop.wait()

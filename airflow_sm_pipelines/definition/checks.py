@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles
 from airflow_sm_pipelines.definition.models import Pipeline, Step
@@ -15,9 +14,6 @@ from airflow_sm_pipelines.definition.reference_checks import check_references, l
 from airflow_sm_pipelines.definition.step_types import TYPES_OUTSIDE_LOOPS
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError
-
-if TYPE_CHECKING:
-    from airflow_sm_pipelines.definition.advice import DefinitionWarning
 
 
 def check(pipeline: Pipeline) -> Iterator[DefinitionError]:
@@ -31,18 +27,6 @@ def check(pipeline: Pipeline) -> Iterator[DefinitionError]:
         steps.setdefault(step.name, step)
     for rule in _RULES:
         yield from rule(pipeline, steps)
-
-
-def warnings(pipeline: Pipeline) -> tuple[DefinitionWarning, ...]:
-    """Return the warnings about a valid pipeline.
-
-    Args:
-        pipeline: A pipeline that `load_pipeline` returned.
-    """
-    # Only the command line needs warnings; a task process does not load them.
-    from airflow_sm_pipelines.definition import advice
-
-    return advice.warnings(pipeline)
 
 
 def _unique_names(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:

@@ -17,7 +17,6 @@ from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.demo.airflow_api import ApiObject
 from airflow_sm_pipelines.demo.examples import CHAMPION, Demo, Stage, dags_folder
 from airflow_sm_pipelines.errors import AwsCallError
-from airflow_sm_pipelines.rehearsal.isolation import local_client
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -66,7 +65,7 @@ def _deploy_functions(client: BaseClient) -> None:
 def _review(stage: Stage, queue: str, done: threading.Event) -> None:
     """Answer the messages in the queue, as a company's handler would. Here, the error of a model decides."""
     sqs = stage.client("sqs")
-    sagemaker = local_client(stage.aws, "sagemaker", f"{stage.airflow.api.base_url}{_CALLBACK_PATH}")
+    sagemaker = stage.client("sagemaker", endpoint_url=f"{stage.airflow.api.base_url}{_CALLBACK_PATH}")
     while not done.is_set():
         try:
             received = call(sqs, "ReceiveMessage", {"QueueUrl": queue, "WaitTimeSeconds": _POLL_SECONDS})

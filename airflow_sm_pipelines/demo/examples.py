@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
-from airflow_sm_pipelines.rehearsal.isolation import local_client
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -174,9 +173,14 @@ class Stage:
     airflow: AirflowProcesses
     aws: LocalAws
 
-    def client(self, service: str) -> BaseClient:
-        """Return a boto3 client of the local AWS."""
-        return local_client(self.aws, service)
+    def client(self, service: str, *, endpoint_url: str | None = None) -> BaseClient:
+        """Return a boto3 client of the local AWS.
+
+        Args:
+            service: boto3's name of the service.
+            endpoint_url: Another address to send requests to.
+        """
+        return self.aws.client(service, endpoint_url=endpoint_url)
 
 
 @dataclass(frozen=True, slots=True)

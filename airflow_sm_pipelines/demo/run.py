@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, ApiObject
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
 from airflow_sm_pipelines.demo.champion import CHAMPION_DEMO
@@ -21,7 +22,6 @@ from airflow_sm_pipelines.demo.examples import Demo, Example, Stage, dags_folder
 from airflow_sm_pipelines.demo.progress import progress_display, progress_name, step_progress, tasks_in_order
 from airflow_sm_pipelines.demo.resources import RunJobs, RunResources
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
-from airflow_sm_pipelines.rehearsal.isolation import local_client
 
 _NEEDED = {
     "moto": "moto",
@@ -64,9 +64,9 @@ def start(example: Example, running: ExitStack, before_stop: Callable[[], None])
         from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
     home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="sm-pipelines-demo-")))
-    aws = running.enter_context(LocalAws())
+    aws = running.enter_context(LocalAws(version=__version__))
     bucket = str(example.load().parameter("Bucket").default)
-    s3 = local_client(aws, "s3")
+    s3 = aws.client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": aws.settings.region})
     upload_scripts(s3, example, bucket)
     print(f"The local AWS answers at {aws.endpoint_url} (jobs run as processes here, sandbox: {aws.sandbox}).")

@@ -10,19 +10,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.failures import exception_type_of_reason
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
+from airflow_sm_pipelines.aws.requests.step_start import Body
 from airflow_sm_pipelines.aws.requests.tags import owner_of
+from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
 from airflow_sm_pipelines.execution.records import Attempt
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE_IN_THE_WAY = 15.0
@@ -64,8 +70,8 @@ class JobRun:
         *,
         identity: StepIdentity,
         kind: ResourceKind,
-        client: Any,
-        logs_client: Callable[[], Any],
+        client: BaseClient,
+        logs_client: Callable[[], BaseClient],
         book: AttemptBook,
         pause: Callable[[float], None],
         log: Log,
@@ -127,7 +133,7 @@ class JobRun:
 
     # -- submit ----------------------------------------------------------------------------------------------------
 
-    def submit(self, attempt: Attempt, request: Mapping[str, Any]) -> Attempt:
+    def submit(self, attempt: Attempt, request: Body) -> Attempt:
         """Create the attempt's job; one that exists already is ours.
 
         Raises:
@@ -259,7 +265,7 @@ class JobRun:
         """Give the attempt up: the next try makes a new job."""
         self._book.close(attempt)
 
-    def properties(self, seen: Observation) -> dict[str, Any]:
+    def properties(self, seen: Observation) -> JsonObject:
         """Return the step's properties from the last look at its job."""
         return plain_properties(seen.description)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+from airflow_sm_pipelines.definition.json_values import Json
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class UnresolvedRequest:
@@ -16,13 +21,13 @@ class UnresolvedRequest:
         body: The request as the definition has it.
     """
 
-    def __init__(self, body: Any) -> None:
+    def __init__(self, body: Json) -> None:
         self.body = body
 
-    def resolve(self, context: Any) -> UnresolvedRequest:
+    def resolve(self, context: Context) -> UnresolvedRequest:
         """Return itself: nothing is rendered."""
         return self
 
-    def serialize(self) -> Any:
+    def serialize(self) -> Json:
         """Return what the UI shows until the step has resolved the request; runs in the DAG processor, too."""
         return self.body

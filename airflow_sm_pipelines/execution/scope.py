@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from airflow_sm_pipelines.aws.calls import call, read_object
@@ -28,6 +28,9 @@ from airflow_sm_pipelines.errors import (
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import own_map_index, read_properties
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 @contextmanager
@@ -67,7 +70,7 @@ class TaskScope:
     def __init__(
         self,
         settings: PipelineRunSettings,
-        context: Any,
+        context: Context,
         connection: AwsConnection,
         execution_id: str,
         job_names: Mapping[str, str] = MappingProxyType({}),

@@ -18,6 +18,7 @@ from airflow_sm_pipelines.aws.calls import input_shape
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, StepError, StepFailedError, StepInterruptedError
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.attempts import AttemptBook
@@ -42,7 +43,7 @@ class Defer(Protocol):
         """End the process until the trigger fires, then go on in the method."""
 
 
-def as_described(properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+def as_described(properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:
     """Return the request as a Describe response repeats it; right for most types.
 
     Args:
@@ -75,10 +76,10 @@ class JobTask:
     waiting: Waiting
     defer: Defer
     timeout: timedelta | None = None
-    show_request: Callable[[Any], None] = lambda _: None
+    show_request: Callable[[Json], None] = lambda _: None
     show_job: Callable[[JobReference], None] = lambda _: None
-    described_request: Callable[[Mapping[str, Any], Iterable[str]], dict[str, Any]] = as_described
-    complete_properties: Callable[[StepRun, dict[str, Any]], dict[str, Any]] = lambda _, properties: properties
+    described_request: Callable[[Mapping[str, Json], Iterable[str]], JsonObject] = as_described
+    complete_properties: Callable[[StepRun, JsonObject], JsonObject] = lambda _, properties: properties
 
 
 class JobStep:
@@ -107,7 +108,7 @@ class JobStep:
             timeout=task.timeout,
         )
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> JsonObject:
         """Create the step's job, or find the one that an earlier try has created, and follow it to its end."""
         with self._ending_as_told():
             attempt, seen = self._job.claim()
@@ -140,7 +141,7 @@ class JobStep:
                 self._job.abandon()
             raise given_up from killed
 
-    def resume(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def resume(self, event: Mapping[str, Json]) -> JsonObject:
         """Go on after a deferral; the trigger only wakes, what counts is what AWS says now.
 
         Args:
@@ -155,7 +156,7 @@ class JobStep:
                 self._defer(attempt)
             return self._conclude(attempt, seen)
 
-    def time_out(self) -> dict[str, Any]:
+    def time_out(self) -> JsonObject:
         """Stop the job of a deferral that took longer than ``execution_timeout``, unless it has ended meanwhile."""
         attempt = self._take(self._recorded())
         with self._ending_as_told():
@@ -171,20 +172,20 @@ class JobStep:
         named = None if kind.token_member else self._run.plan.step.arguments.get(kind.name_member)
         return None if named is None else str(self._run.resolve(named, f"Arguments.{kind.name_member}"))
 
-    def _request(self, attempt: Attempt) -> dict[str, Any]:
+    def _request(self, attempt: Attempt) -> JsonObject:
         start = self._run.start(AttemptName(attempt.name, attempt.token), self._task.kind)
         creation = self._run.perform(self._task.calls(start))
         if creation is None:
             raise TypeError(f"the calls of a {self._run.plan.step.type} step create nothing")
         return self._run.shaped(creation)
 
-    def _show_request(self, request: dict[str, Any]) -> None:
+    def _show_request(self, request: JsonObject) -> None:
         self._request_is_shown = True
         self._task.show_request(request)
 
     # -- the wait --------------------------------------------------------------------------------------------------
 
-    def _follow(self, attempt: Attempt, seconds: float | None, interval: float) -> dict[str, Any]:
+    def _follow(self, attempt: Attempt, seconds: float | None, interval: float) -> JsonObject:
         try:
             seen = self._job.wait(attempt, seconds, interval)
         except AirflowTaskTimeout:
@@ -237,7 +238,7 @@ class JobStep:
 
     # -- the outcome -----------------------------------------------------------------------------------------------
 
-    def _conclude(self, attempt: Attempt, seen: Observation) -> dict[str, Any]:
+    def _conclude(self, attempt: Attempt, seen: Observation) -> JsonObject:
         self._job.release(attempt)
         properties = self._job.properties(seen)
         if not self._request_is_shown:
@@ -256,7 +257,7 @@ class JobStep:
             raise StepError(self._run.step, error.message) from error
         return members
 
-    def _succeed(self, attempt: Attempt, properties: dict[str, Any]) -> dict[str, Any]:
+    def _succeed(self, attempt: Attempt, properties: JsonObject) -> JsonObject:
         try:
             return self._task.complete_properties(self._run, properties)
         except StepFailedError as error:

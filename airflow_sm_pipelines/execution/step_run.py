@@ -15,7 +15,7 @@ from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepSta
 from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepError, StepFailedError, UnfitRequestError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
@@ -28,6 +28,7 @@ from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from botocore.client import BaseClient
 
 _Result = TypeVar("_Result")
 _limits_count: ContextVar[bool] = ContextVar("limits_count", default=True)
@@ -90,7 +91,7 @@ class StepRun:
         self.identity: StepIdentity = identify(plan.step.name, context)
         self.step = self.identity.step
         self._scope = TaskScope(settings, context, connection, self.identity.execution_id)
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[str, BaseClient] = {}
 
     # -- values ----------------------------------------------------------------------------------------------------
 
@@ -127,7 +128,7 @@ class StepRun:
 
     # -- AWS -------------------------------------------------------------------------------------------------------
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str) -> BaseClient:
         """Return a boto3 client; the same one for each service.
 
         Raises:
@@ -194,7 +195,7 @@ class StepRun:
         except UnfitRequestError as error:
             raise RequestError(self.step, str(error)) from error
 
-    def shaped(self, wanted: AwsCall) -> dict[str, Any]:
+    def shaped(self, wanted: AwsCall) -> JsonObject:
         """Return a call's request in the API's own types.
 
         Raises:
@@ -205,7 +206,7 @@ class StepRun:
             raise RequestError.of_faults(self.step, f"the resolved request does not fit {wanted.operation}", faults)
         return request
 
-    def _shape(self, wanted: AwsCall) -> tuple[dict[str, Any], list[str]]:
+    def _shape(self, wanted: AwsCall) -> tuple[JsonObject, list[str]]:
         try:
             shape = input_shape(self.client(wanted.service), wanted.operation)
         except AwsCallError as error:
@@ -215,7 +216,7 @@ class StepRun:
     def _answer(self, wanted: AwsCall) -> Body:
         client, request = self.client(wanted.service), self.shaped(wanted)
         if wanted.operation == "GetObject":  # its answer is a stream, which may break off
-            return {"Body": read_object(client, request["Bucket"], request["Key"])}
+            return {"Body": read_object(client, str(request["Bucket"]), str(request["Key"]))}
         return call(client, wanted.operation, request)
 
     def _go_on(self, calls: Calls[_Result], wanted: AwsCall, error: AwsCallError) -> AwsCall:

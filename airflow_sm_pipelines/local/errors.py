@@ -1,4 +1,4 @@
-"""What a service answers instead of a result, and what the local AWS itself cannot do.
+"""Errors that a service answers, and errors of the local AWS itself.
 
 ::
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 
 class LocalAwsError(Exception):
-    """The local AWS cannot start or be used like this; the message says what to do."""
+    """An error of the local AWS itself: it cannot start or be used like this; the message says what to do."""
 
 
 class AwsError(Exception):
@@ -31,9 +31,9 @@ class AwsError(Exception):
 
 
 class ConnectionDropped(Exception):  # noqa: N818 - an instruction to the HTTP server, not a failure
-    """The connection is to be closed without an answer, because a fault rule says so."""
+    """An instruction of a fault rule to close the connection without an answer."""
 
 
 def validation_error(message: str) -> AwsError:
-    """The code for every request that is well-formed but not acceptable (AWS "Common Error Types")."""
+    """Return the error for a well-formed request that is not acceptable (AWS "Common Error Types")."""
     return AwsError("ValidationException", message)

@@ -1,12 +1,14 @@
-"""What can be set on a local AWS."""
+"""The settings of a local AWS."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.local.stand_in import StandIn
 
 HOST = "127.0.0.1"
 """The only address it ever binds: it runs commands for whoever can reach it."""
@@ -24,7 +26,7 @@ SECRET_ACCESS_KEY = "local"  # noqa: S105 - a placeholder; nothing verifies sign
 class LocalSettings:
     """Settings of one local AWS.
 
-    Args:
+    Attributes:
         port: TCP port on 127.0.0.1; 0 takes a free one.
         region: Region of `LocalAws.environment` and of calls that are not signed.
         sandbox: How a job gets its own ``/opt/ml``: ``namespace``, ``proot``, ``rewrite``, or ``auto`` for the
@@ -38,7 +40,9 @@ class LocalSettings:
             time. AWS gives 120 seconds.
         shutdown_grace_seconds: The same, when the local AWS itself stops.
         continuous_upload_seconds: Pause between two uploads of an output with ``S3UploadMode=Continuous``.
-        rehearsal: What jobs do instead of running; ``None`` runs them.
+        stand_in: What jobs do instead of running; ``None`` runs them.
+        version: The version that ``/_local/health`` tells.
+        no_runtime_advice: What the failure reason of a job adds for which the local AWS has no runtime.
     """
 
     port: int = 0
@@ -50,4 +54,6 @@ class LocalSettings:
     stop_grace_seconds: float = 120.0
     shutdown_grace_seconds: float = 2.0
     continuous_upload_seconds: float = 5.0
-    rehearsal: Rehearsal | None = None
+    stand_in: StandIn | None = None
+    version: str = ""
+    no_runtime_advice: str = ""

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import TaskDeferralTimeout
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.execution.airflow_internals.authoring import DEFAULT_RETRIES, retry_policy_argument
 from airflow_sm_pipelines.execution.connection import AwsConnection
@@ -111,18 +112,18 @@ class StepOperator(BaseOperator):
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
         self.kill_switch = KillSwitch()
 
-    def shown_request(self, plan: StepPlan) -> Any:
+    def shown_request(self, plan: StepPlan) -> Json:
         """Return the part of the definition that the UI shows as the step's request."""
         return plan.step.arguments
 
-    def execute(self, context: Context) -> Any:
+    def execute(self, context: Context) -> Json:
         """Run the step: its gate first, then what it is for; a kill counts from here on."""
         self.kill_switch = KillSwitch()
         with self._told_to_loop(context):
             pass_gate(self.plan, self.settings.task_ids, context)
             return self.act(self.step_run(context))
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+    def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
         with self._told_to_loop(context):
             return super().resume_execution(next_method, next_kwargs, context)
@@ -142,7 +143,7 @@ class StepOperator(BaseOperator):
         """Let the result of a ForEach know why one of its tasks failed."""
         return failure_published(context) if self.plan.step.body_of or self.plan.body_steps else nullcontext()
 
-    def act(self, run: StepRun) -> Any:
+    def act(self, run: StepRun) -> Json:
         """Do the step's work and return its properties.
 
         Args:
@@ -165,11 +166,11 @@ class JobOperator(StepOperator):
             raise TypeError(f"{type(self).__name__}: a {self.plan.step.type} step creates no resource")
         return kind
 
-    def act(self, run: StepRun) -> Any:
+    def act(self, run: StepRun) -> Json:
         """Run the job to its end, or defer; returns the job's properties."""
         return self._job_step(run).start()
 
-    def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+    def described_request(self, properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:
         """Return what the UI shows as the request, when another process has resolved and sent it.
 
         Args:
@@ -178,7 +179,7 @@ class JobOperator(StepOperator):
         """
         return {name: properties[name] for name in members if name in properties}
 
-    def complete_properties(self, run: StepRun, properties: dict[str, Any]) -> dict[str, Any]:
+    def complete_properties(self, run: StepRun, properties: JsonObject) -> JsonObject:
         """Return the properties that the step publishes; runs in the worker when the job has succeeded.
 
         Args:
@@ -190,11 +191,11 @@ class JobOperator(StepOperator):
         """
         return properties
 
-    def resume(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
+    def resume(self, context: Context, event: Mapping[str, Json] | None = None) -> Json:
         """Go on when the trigger has fired; runs in a new worker process."""
         return self._job_step(self.step_run(context)).resume(event or {})
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+    def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Stop a job that still runs if Airflow ended the deferral because ``execution_timeout`` has passed."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)

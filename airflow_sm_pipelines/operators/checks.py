@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.check_reports import UnreadableReportError, in_words, read_violations
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, VIOLATIONS_FILE, Baseline
@@ -20,6 +20,7 @@ from airflow_sm_pipelines.aws.requests.check_jobs import (
     previous_baseline,
     rule_of,
 )
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepFailedError, UnfitRequestError
 from airflow_sm_pipelines.operators.base import JobOperator
 
@@ -36,7 +37,7 @@ class CheckOperator(JobOperator):
 
     ui_color = "#e1dcf0"
 
-    def complete_properties(self, run: StepRun, properties: dict[str, Any]) -> dict[str, Any]:
+    def complete_properties(self, run: StepRun, properties: JsonObject) -> JsonObject:
         """Return the S3 URIs of the baselines, when the check has found no violation or may find some.
 
         Raises:
@@ -51,7 +52,7 @@ class CheckOperator(JobOperator):
                     "There is no previous baseline to carry over: BaselineUsedForDriftCheck… has no value in this run"
                 )
             calculated = CHECK_TYPES[str(members["CheckType"])].calculated_baseline(folder)
-            published = {
+            published: JsonObject = {
                 **_named("CalculatedBaseline", calculated),
                 **_named("BaselineUsedForDriftCheck", rule.published_baseline(previous, calculated)),
             }
@@ -66,9 +67,7 @@ class CheckOperator(JobOperator):
                 )
             return published
 
-    def _judge(
-        self, run: StepRun, report: str, *, fails: bool, job: Mapping[str, Any], published: dict[str, Any]
-    ) -> None:
+    def _judge(self, run: StepRun, report: str, *, fails: bool, job: Mapping[str, Json], published: JsonObject) -> None:
         created = datetime.fromisoformat(str(job["CreationTime"]))
         violations = read_violations(run.client("s3"), report, created)
         if violations is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.requests.cleanup import CleanupReport, cleanup_calls
+from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.xcoms import publish_properties, publish_status
 from airflow_sm_pipelines.operators.base import StepOperator
@@ -19,7 +20,7 @@ class CleanupOperator(StepOperator):
 
     ui_color = "#eeeeee"
 
-    def act(self, run: StepRun) -> dict[str, Any]:
+    def act(self, run: StepRun) -> JsonObject:
         """Delete, and return what was deleted, skipped and could not be deleted.
 
         Raises:

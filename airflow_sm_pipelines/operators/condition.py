@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.conditions import evaluate_conditions
 from airflow_sm_pipelines.definition.graph import StepPlan
@@ -26,7 +26,7 @@ class ConditionOperator(StepOperator, SkipMixin):
     ui_color = "#fff2cc"
     inherits_from_skipmixin = True
 
-    def shown_request(self, plan: StepPlan) -> Any:
+    def shown_request(self, plan: StepPlan) -> Json:
         """Show the conditions; the steps of the branches are tasks of their own."""
         return {"Conditions": plan.step.arguments.get("Conditions", [])}
 

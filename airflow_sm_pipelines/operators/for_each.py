@@ -56,7 +56,7 @@ class ForEachItemsOperator(StepOperator):
 
     ui_color = _COLOR
 
-    def shown_request(self, plan: StepPlan) -> Any:
+    def shown_request(self, plan: StepPlan) -> Json:
         """Show the items; the body steps are tasks of their own."""
         return {name: plan.step.arguments[name] for name in ("IterableItems", "MaxConcurrency")}
 
@@ -101,7 +101,7 @@ class ForEachTurnOperator(BaseOperator):
         """Let the iteration begin, or wait."""
         wait_for_turn(self, context, "resume")
 
-    def resume(self, context: Context, event: Mapping[str, Any] | None = None) -> None:
+    def resume(self, context: Context, event: Mapping[str, Json] | None = None) -> None:
         """Look again when the trigger has fired; runs in a new worker process."""
         wait_for_turn(self, context, "resume")
 
@@ -120,12 +120,12 @@ class ForEachResultOperator(StepOperator):
         super().__init__(trigger_rule="all_done", **kwargs)
         self.turn_task_id = turn_task_id
 
-    def shown_request(self, plan: StepPlan) -> Any:
+    def shown_request(self, plan: StepPlan) -> Json:
         """Show by what an iteration is selected."""
         selector = plan.step.arguments.get("Selector")
         return {} if selector is None else {"Selector": selector}
 
-    def execute(self, context: Context) -> Any:
+    def execute(self, context: Context) -> Json:
         """Sum the iterations up; the gate of the step was that of ``items``."""
         items = self._items(context)
         children = [

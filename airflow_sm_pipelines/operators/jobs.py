@@ -5,7 +5,7 @@ How each is created is a row of `airflow_sm_pipelines.catalog`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.kinds import (
     AUTO_ML_JOB,
@@ -22,10 +22,13 @@ from airflow_sm_pipelines.aws.kinds import (
 )
 from airflow_sm_pipelines.aws.properties import best_candidate_properties
 from airflow_sm_pipelines.aws.tuning_jobs import associate_trials, best_training_jobs
+from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError
 from airflow_sm_pipelines.operators.base import JobOperator
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
     from airflow_sm_pipelines.execution.step_run import StepRun
 
 
@@ -56,7 +59,7 @@ class TuningOperator(JobOperator):
 
     ui_color = TUNING_JOB.colour
 
-    def complete_properties(self, run: StepRun, properties: dict[str, Any]) -> dict[str, Any]:
+    def complete_properties(self, run: StepRun, properties: JsonObject) -> JsonObject:
         """Add the best training jobs, and put all of them into the pipeline's experiment."""
         client, name = run.client(TUNING_JOB.service), str(properties["HyperParameterTuningJobName"])
         try:
@@ -72,9 +75,9 @@ class TuningOperator(JobOperator):
         names = run.trial()
         if names is not None:
             self._join_trial(client, name, names[1])
-        return {**properties, "TrainingJobSummaries": best}
+        return {**properties, "TrainingJobSummaries": [*best]}
 
-    def _join_trial(self, client: Any, name: str, trial: str) -> None:
+    def _join_trial(self, client: BaseClient, name: str, trial: str) -> None:
         """Add the training jobs to a trial; a refusal is only logged: the models are worth more than their place."""
         try:
             left_out = associate_trials(client, name, trial)
@@ -98,9 +101,9 @@ class AutoMLOperator(JobOperator):
 
     ui_color = AUTO_ML_JOB.colour
 
-    def complete_properties(self, run: StepRun, properties: dict[str, Any]) -> dict[str, Any]:
+    def complete_properties(self, run: StepRun, properties: JsonObject) -> JsonObject:
         """Add ``BestCandidateProperties``."""
-        return {**properties, "BestCandidateProperties": best_candidate_properties(properties)}
+        return {**properties, "BestCandidateProperties": {**best_candidate_properties(properties)}}
 
 
 class ModelCustomizationJobOperator(JobOperator):

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow_sm_pipelines.aws.lambda_function import Answer, invoke
 from airflow_sm_pipelines.aws.requests.messages import function_and_event, invocation
 from airflow_sm_pipelines.definition.graph import StepPlan
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import (
     RequestError,
     StepError,
@@ -47,11 +48,11 @@ class LambdaOperator(StepOperator):
         # `StepOverrides` has refused other values, with a message for people.
         self.on_unknown = OnUnknown(on_unknown).value
 
-    def shown_request(self, plan: StepPlan) -> Any:
+    def shown_request(self, plan: StepPlan) -> Json:
         """Show what the call will hold."""
         return {"FunctionName": plan.step.members.get("FunctionArn"), "Payload": plan.step.arguments}
 
-    def act(self, run: StepRun) -> dict[str, Any]:
+    def act(self, run: StepRun) -> JsonObject:
         """Invoke the function and return its typed outputs; runs in the worker."""
         # It loads pydantic, and only a running task needs it.
         from airflow_sm_pipelines.execution.invocation import Invocation

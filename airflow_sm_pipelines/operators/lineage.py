@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.requests.lineage import RecordedLineage, lineage_calls
+from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.xcoms import publish_properties
 from airflow_sm_pipelines.operators.base import StepOperator
@@ -21,7 +22,7 @@ class LineageOperator(StepOperator):
 
     ui_color = "#d0e0d0"
 
-    def act(self, run: StepRun) -> dict[str, Any]:
+    def act(self, run: StepRun) -> JsonObject:
         """Record everything in the order of the definition's kinds: entities first, then associations."""
         recorded = RecordedLineage()
         try:

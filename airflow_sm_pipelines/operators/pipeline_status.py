@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
+from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.worker import task_states
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import read_status
@@ -56,7 +57,7 @@ class PipelineStatusOperator(BaseOperator):
             edge.upstream for plan in plans for edge in plan.edges if edge.trigger is not Trigger.COMPLETED
         )
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> JsonObject:
         """Name the failed steps; runs in the worker when all steps have ended."""
         ti = context["ti"]
         states = task_states(ti.dag_id, ti.run_id, list(self.steps_of_tasks))
@@ -70,7 +71,7 @@ class PipelineStatusOperator(BaseOperator):
         handled = self.waited_for.issuperset(failed)
         status = "CompletedWithFailures" if handled else "Failed"
         if handled and self.completed_with_failures == "success":
-            return {"Status": status, "FailedSteps": failed}
+            return {"Status": status, "FailedSteps": [*failed]}
         raise AirflowFailException(f"{status}: {', '.join(failed)} failed")
 
     def _has_not_begun(self, task_id: str, context: Context) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.local.rehearsal import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.callbacks.rules import Answer
@@ -34,20 +34,15 @@ def callbacks_answered(answers: Mapping[str, Mapping[str, Any]]) -> Iterator[Non
     Args:
         answers: `Answer` as plain JSON, by the name of the step; others succeed without outputs.
     """
-    from airflow_sm_pipelines.callbacks import step as callback_step
+    from airflow_sm_pipelines.aws.requests.messages import EXECUTING
+    from airflow_sm_pipelines.callbacks.queue import CallbackMessage, also_received_by
     from airflow_sm_pipelines.callbacks.reception import step_of_token, take_answer
     from airflow_sm_pipelines.callbacks.rules import SUCCESS, Answer
 
-    send = callback_step.send  # type: ignore[attr-defined]
+    def answer_message(message: CallbackMessage, status: str) -> None:
+        if status == EXECUTING:
+            answer = answers.get(step_of_token(message.token) or "")
+            take_answer(message.token, Answer(SUCCESS) if answer is None else Answer(**answer))
 
-    def send_and_answer(client: Any, message: Any, status: str, digest: str) -> str:
-        sqs_id = send(client, message, status, digest)
-        answer = answers.get(step_of_token(message.token) or "")
-        take_answer(message.token, Answer(SUCCESS) if answer is None else Answer(**answer))
-        return sqs_id
-
-    callback_step.send = send_and_answer  # type: ignore[attr-defined]
-    try:
+    with also_received_by(answer_message):
         yield
-    finally:
-        callback_step.send = send  # type: ignore[attr-defined]

@@ -81,7 +81,7 @@ def put_needs(sagemaker: BaseClient, s3: BaseClient, needs: CheckNeeds, note: st
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
-    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object
+    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object
 
     def put(uri: str, document: JsonObject) -> None:
         put_object(s3, SyntheticObject(uri, json.dumps({"rehearsal": note, **document}).encode()))

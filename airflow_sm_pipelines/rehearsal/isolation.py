@@ -5,12 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
-
-    from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 THIS_MACHINE = "127.0.0.1,localhost"
 
@@ -47,25 +41,3 @@ def _keep_only(environment: MutableMapping[str, str], names: Iterable[str]) -> N
     """Remove all other variables; the rest stays there all the time, since other threads may read it."""
     for name in environment.keys() - set(names):
         del environment[name]
-
-
-def local_client(aws: LocalAws, service: str, endpoint_url: str | None = None) -> BaseClient:
-    """Return a boto3 client of a local AWS.
-
-    Args:
-        aws: The local AWS.
-        service: boto3's name of the service.
-        endpoint_url: Another address to send requests to.
-    """
-    import boto3
-
-    variables = aws.environment()
-    session: Any = boto3.Session()
-    client: BaseClient = session.client(
-        service,
-        endpoint_url=endpoint_url or aws.endpoint_url,
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-    )
-    return client

@@ -10,7 +10,7 @@ from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
-from airflow_sm_pipelines.local.rehearsal import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 OUTCOME_FORMS = "completed, stopped, failed:REASON or, of a check, violation"
 """How outcomes are written."""

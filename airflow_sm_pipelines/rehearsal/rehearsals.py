@@ -28,7 +28,6 @@ from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.errors import RehearsalError
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import NOTE
 from airflow_sm_pipelines.preview.given_values import typed_parameters
 from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
 from airflow_sm_pipelines.rehearsal.choices import choose_branches
@@ -44,6 +43,7 @@ from airflow_sm_pipelines.rehearsal.run import (
     run_plan,
 )
 from airflow_sm_pipelines.rehearsal.scope import files_read
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
 from airflow_sm_pipelines.rehearsal.step_states import step_state
 
 if TYPE_CHECKING:

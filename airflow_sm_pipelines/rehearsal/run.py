@@ -11,20 +11,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import RehearsalError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal, Refusals, Rehearsal
 from airflow_sm_pipelines.rehearsal.callbacks import rehearsed_answer
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
-from airflow_sm_pipelines.rehearsal.isolation import local_client, without_settings
+from airflow_sm_pipelines.rehearsal.isolation import without_settings
 from airflow_sm_pipelines.rehearsal.process import EndedRun, Order
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal, Refusals
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -136,10 +137,10 @@ def run_plan(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
 
     refusals = Refusals()
     rehearsal = replace(plan.rehearsal(), refusals=refusals)
-    with LocalAws(rehearsal=rehearsal, sandbox="rewrite") as aws, closing(local_client(aws, "s3")) as s3:
+    with LocalAws(stand_in=rehearsal, sandbox="rewrite", version=__version__) as aws:
+        s3 = aws.client("s3")
         put_files(s3, plan.files)
-        with closing(local_client(aws, "sagemaker")) as sagemaker:
-            put_needs(sagemaker, s3, plan.checks, NOTE)
+        put_needs(aws.client("sagemaker"), s3, plan.checks, NOTE)
         ended = airflow.run(plan, aws.environment())
         if "refused" in ended:
             raise RehearsalError(ended["refused"])
@@ -154,7 +155,7 @@ def put_files(s3: BaseClient, files: Sequence[ReadFile]) -> None:
         s3: An S3 client of the local AWS.
         files: The files that the definition reads.
     """
-    from airflow_sm_pipelines.local.jobs.rehearsed_job import SyntheticObject, put_object
+    from airflow_sm_pipelines.rehearsal.stand_in.job_work import SyntheticObject, put_object
 
     for file in files:
         if not file.place.step:

@@ -42,7 +42,7 @@ class CallbackSensor(StepOperator):
         """Go on when the callback was answered; runs in a new worker process."""
         return self._callback_step(context).resume(event or {})
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+    def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """End the callback if Airflow ended the deferral because ``execution_timeout`` has passed.
 
         Returns:

@@ -7,9 +7,9 @@ Sensors by what they do: they wait without a worker slot. They do not inherit Ai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from airflow_sm_pipelines.aws.kinds import EMR_SERVERLESS_JOB, EMR_STEP
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.links import EmrConsoleLink
 from airflow_sm_pipelines.operators.base import JobOperator
 
@@ -24,7 +24,7 @@ class EmrStepSensor(JobOperator):
     operator_extra_links = (EmrConsoleLink(),)
     ui_color = EMR_STEP.colour
 
-    def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+    def described_request(self, properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:
         """Return the step as it was added; of a cluster of its own EMR tells no more than its id."""
         found = {"Name": properties.get("Name"), "ActionOnFailure": properties.get("ActionOnFailure")}
         step = {**found, "HadoopJarStep": properties.get("Config", {})}
@@ -40,6 +40,7 @@ class EmrServerlessJobSensor(JobOperator):
     operator_extra_links = (EmrConsoleLink(),)
     ui_color = EMR_SERVERLESS_JOB.colour
 
-    def described_request(self, properties: Mapping[str, Any], members: Iterable[str]) -> dict[str, Any]:
+    def described_request(self, properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:
         """Return what GetJobRun repeats of the StartJobRun request."""
-        return super().described_request(properties["jobRun"], members)
+        run = properties["jobRun"]
+        return super().described_request(run if isinstance(run, dict) else {}, members)

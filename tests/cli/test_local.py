@@ -12,8 +12,8 @@ import pytest
 
 from airflow_sm_pipelines.cli import local
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.settings import LocalSettings
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 pytestmark = pytest.mark.loopback
 
@@ -62,7 +62,7 @@ def test_jobs_are_rehearsed_if_asked_for(words, rehearsal, monkeypatch):
     seen = []
 
     def note(settings):
-        seen.append(settings.rehearsal)
+        seen.append(settings.stand_in)
         raise LocalAwsError("enough")
 
     monkeypatch.setattr(local, "_import_server", lambda: SimpleNamespace(LocalAws=note))

@@ -8,9 +8,9 @@ import pytest
 
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.errors import RehearsalError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
 from airflow_sm_pipelines.rehearsal import rehearsals
 from airflow_sm_pipelines.rehearsal.run import RehearsalResult
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
 
 ABALONE = str(Path(__file__).parents[1] / "golden" / "v2_abalone_full.json")
 RESULT = RehearsalResult(

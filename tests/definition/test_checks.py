@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.checks import warnings
-
 
 def get(text):
     return {"Get": text}
@@ -175,9 +173,3 @@ def test_a_condition_that_waits_for_a_step_of_its_own_branch_is_a_cycle(faults, 
 def test_a_loop_whose_body_waits_for_what_waits_for_the_loop_is_a_cycle(faults, step):
     loop = step("L", "ForEach", {"ForEachBody": [step("B", DependsOn=["A"])]})
     assert "circular dependency" in faults(loop, step("A", DependsOn=["L"]))["Steps[0]"]
-
-
-def test_warnings_are_offered_for_valid_pipelines(load, step):
-    assert warnings(load(step("A"))) == ()
-    [warning] = warnings(load(step("A", CacheConfig={"Enabled": True})))
-    assert warning.path == "Steps[0].CacheConfig"

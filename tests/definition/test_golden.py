@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.definition.checks import warnings
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.preview.advice import warnings
 from airflow_sm_pipelines.preview.graph import as_json
 
 GOLDEN = Path(__file__).parent.parent / "golden"

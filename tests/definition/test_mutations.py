@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.paths import parse_path
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PathSyntaxError
+from airflow_sm_pipelines.preview.advice import warnings
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
 from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope

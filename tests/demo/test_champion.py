@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.demo import champion as champion_demo
 from airflow_sm_pipelines.demo.champion import CHAMPION_DEMO
 from airflow_sm_pipelines.demo.examples import CHAMPION
+from airflow_sm_pipelines.preview.advice import warnings
 
 XCOMS: dict[str, Any] = {
     "DataQuality": {"CalculatedBaselineConstraints": "s3://b/constraints.json"},
@@ -149,9 +149,9 @@ def test_the_reviewer_goes_on_after_refusals(
             return {}
 
     monkeypatch.setattr(champion_demo, "_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(champion_demo, "local_client", lambda *_: SageMaker())
     api = SimpleNamespace(base_url="http://127.0.0.1:1")
-    stage: Any = SimpleNamespace(client=lambda _: queue, aws=None, airflow=SimpleNamespace(api=api))
+    clients = {"sqs": queue, "sagemaker": SageMaker()}
+    stage: Any = SimpleNamespace(client=lambda service, **_: clients[service], airflow=SimpleNamespace(api=api))
 
     champion_demo._review(stage, "queue", done)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.definition.advice import warnings
 from airflow_sm_pipelines.demo import examples
 from airflow_sm_pipelines.demo.examples import DIABETES, dags_folder, upload_scripts
+from airflow_sm_pipelines.preview.advice import warnings
 
 REPOSITORY = Path(__file__).parents[2]
 

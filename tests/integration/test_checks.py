@@ -12,8 +12,9 @@ import boto3
 import pytest
 
 from airflow_sm_pipelines.execution import connection
-from airflow_sm_pipelines.local.rehearsal import Outcome, Rehearsal
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 from tests.integration.conftest import Tried
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
@@ -34,7 +35,7 @@ def rehearsal() -> dict[str, Outcome]:
 @pytest.fixture(autouse=True)
 def rehearsing(aws: LocalAws, rehearsal: dict[str, Outcome], monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
     monkeypatch.setattr(connection, "_clients", {})  # those of another local AWS
-    with LocalAws(rehearsal=Rehearsal(outcomes=rehearsal, job_seconds=0.05), sandbox="rewrite") as rehearsing:
+    with LocalAws(stand_in=Rehearsal(outcomes=rehearsal, job_seconds=0.05), sandbox="rewrite") as rehearsing:
         for name, value in rehearsing.environment().items():
             monkeypatch.setenv(name, value)
         yield rehearsing

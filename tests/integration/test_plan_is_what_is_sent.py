@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.execution import connection
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.step_run import limits_left_to_aws
-from airflow_sm_pipelines.local.rehearsal import NOTE, Refusals
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.checks import put_needs
-from airflow_sm_pipelines.rehearsal.isolation import local_client
 from airflow_sm_pipelines.rehearsal.process import Order, run_dag
 from airflow_sm_pipelines.rehearsal.rehearsals import prepare
 from airflow_sm_pipelines.rehearsal.run import RehearsalPlan, put_files
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Refusals
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
 
@@ -88,10 +86,9 @@ def rehearse(recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         dag_file.write_text(dag_file.read_text() + NOTING)
         (tmp_path / "noting.py").write_text("")
         rehearsal = replace(plan.rehearsal(), refusals=Refusals())
-        with LocalAws(rehearsal=rehearsal, sandbox="rewrite") as aws, closing(local_client(aws, "s3")) as s3:
-            put_files(s3, plan.files)
-            with closing(local_client(aws, "sagemaker")) as sagemaker:
-                put_needs(sagemaker, s3, plan.checks, NOTE)
+        with LocalAws(stand_in=rehearsal, sandbox="rewrite") as aws:
+            put_files(aws.client("s3"), plan.files)
+            put_needs(aws.client("sagemaker"), aws.client("s3"), plan.checks, NOTE)
             for name, value in aws.environment().items():
                 monkeypatch.setenv(name, value)
             connection.forget_clients()

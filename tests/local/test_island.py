@@ -44,5 +44,11 @@ def test_the_island_does_not_know_airflow(path):
     assert [name for name in imported(path) if is_in(name, "airflow")] == []
 
 
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_the_island_does_not_know_what_is_done_with_it(path):
+    text = path.read_text().lower()
+    assert [word for word in ("rehears", "sm-pipelines:", "sm-pipelines ") if word in text] == []
+
+
 def test_only_rehearsal_demo_and_command_line_import_the_island():
     assert [path for path in OTHERS if any(is_in(name, ISLAND) for name in imported(path))] == []

@@ -105,10 +105,10 @@ class WatchedClient:
 @pytest.fixture(scope="module")
 def rehearsing_aws() -> Iterator[Any]:
     """A local AWS in which deployments take no time."""
-    from airflow_sm_pipelines.local.rehearsal import Rehearsal
     from airflow_sm_pipelines.local.server.local_aws import LocalAws
+    from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
-    with LocalAws(sandbox="rewrite", rehearsal=Rehearsal(job_seconds=0.03)) as aws:
+    with LocalAws(sandbox="rewrite", stand_in=Rehearsal(job_seconds=0.03)) as aws:
         yield aws
 
 

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.callbacks import reception
-from airflow_sm_pipelines.callbacks import step as callback_step
+from airflow_sm_pipelines.callbacks import queue, reception
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.local.rehearsal import Outcome
 from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered, rehearsed_answer
 from airflow_sm_pipelines.rehearsal.outcomes import OutcomeError, chosen_outcomes
 from airflow_sm_pipelines.rehearsal.rehearsals import prepare
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 DEFINITION = Path(__file__).parents[1] / "integration" / "definitions" / "callback.json"
 
@@ -44,14 +43,15 @@ def test_a_callback_cannot_be_stopped() -> None:
 
 def test_each_message_is_sent_and_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[Any] = []
-    monkeypatch.setattr(callback_step, "send", lambda *_: events.append("sent") or "id")
+    monkeypatch.setattr(queue, "call", lambda *_: events.append("sent") or {"MessageId": "id"})
     monkeypatch.setattr(reception, "step_of_token", {"t1": "A", "t2": "B"}.get)
     monkeypatch.setattr(reception, "take_answer", lambda token, answer: events.append((token, answer)))
-    before = callback_step.send
 
     with callbacks_answered({"A": Answer(FAILURE, reason="no").as_json()}):
         for token in ("t1", "t2"):
-            assert callback_step.send(None, CallbackMessage("q", token, "", None), "Executing", "digest") == "id"
+            assert queue.send(None, CallbackMessage("q", token, "", None), "Executing", "digest") == "id"
+        queue.send(None, CallbackMessage("q", "t1", "", None), "Stopping", "digest")
+    queue.send(None, CallbackMessage("q", "t1", "", None), "Executing", "digest")
 
-    assert events == ["sent", ("t1", Answer(FAILURE, reason="no")), "sent", ("t2", Answer(SUCCESS))]
-    assert callback_step.send is before
+    answered = ["sent", ("t1", Answer(FAILURE, reason="no")), "sent", ("t2", Answer(SUCCESS))]
+    assert events == [*answered, "sent", "sent"], "nobody answers a Stopping, nor a message after the rehearsal"

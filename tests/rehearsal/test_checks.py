@@ -8,11 +8,11 @@ import pytest
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.aws.requests.check_jobs import previous_baseline
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, needs_of_checks, put_needs
 from airflow_sm_pipelines.rehearsal.documents import FilePlace
 from airflow_sm_pipelines.rehearsal.scope import files_read
+from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
 CONFIG = "s3://bucket/cfg/analysis_config.json"
 
@@ -120,7 +120,7 @@ def test_a_file_that_a_check_calculates_can_be_read_and_chosen(definition, proce
 
 @pytest.fixture(scope="module")
 def clients():
-    with LocalAws(rehearsal=Rehearsal(), sandbox="rewrite") as aws:
+    with LocalAws(stand_in=Rehearsal(), sandbox="rewrite") as aws:
         environment = aws.environment()
         session = boto3.Session(
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.local.rehearsal import Outcome
 from airflow_sm_pipelines.rehearsal.outcomes import OUTCOMES, OutcomeError, chosen_outcomes
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ABALONE = load_pipeline(GOLDEN / "v2_abalone_full.json")

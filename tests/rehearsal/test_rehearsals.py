@@ -12,10 +12,10 @@ import pytest
 import airflow_sm_pipelines
 from airflow_sm_pipelines.errors import InvalidDefinitionError, RehearsalError
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome, Refusal
 from airflow_sm_pipelines.rehearsal import rehearsals as module
 from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
 from airflow_sm_pipelines.rehearsal.run import RehearsalPlan, RehearsalResult
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
 from tests.report_schemas import complain
 
 DEFINITION: dict[str, Any] = {

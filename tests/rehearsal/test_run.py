@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_sm_pipelines.errors import RehearsalError
-from airflow_sm_pipelines.local.rehearsal import NOTE, Outcome
 from airflow_sm_pipelines.rehearsal import run as rehearsal_run
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, FilePlace, ReadFile
 from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalPlan, run_plan
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome
 
 ANSWERING = """
 import json, os, sys

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_sm_pipelines.definition.checks import warnings
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
+from airflow_sm_pipelines.preview.advice import warnings
 
 pytestmark = pytest.mark.sdk
 

@@ -6,6 +6,7 @@ What differs between kinds is data here, as far as possible; the code that creat
 
 from __future__ import annotations
 
+from airflow_sm_pipelines.aws.kinds import emr, hosting, sagemaker
 from airflow_sm_pipelines.aws.kinds.emr import (
     EMR_CLUSTER,
     EMR_SERVERLESS_APPLICATION,
@@ -45,23 +46,5 @@ __all__ = [
     "ResourceKind",
 ]
 
-RESOURCE_KINDS: dict[str, ResourceKind] = {
-    kind.key: kind
-    for kind in (
-        PROCESSING_JOB,
-        TRAINING_JOB,
-        TRANSFORM_JOB,
-        MODEL,
-        MODEL_PACKAGE,
-        TUNING_JOB,
-        AUTO_ML_JOB,
-        ENDPOINT_CONFIG,
-        ENDPOINT,
-        INFERENCE_COMPONENT,
-        MODEL_CUSTOMIZATION_JOB,
-        EMR_STEP,
-        EMR_CLUSTER,
-        EMR_SERVERLESS_JOB,
-        EMR_SERVERLESS_APPLICATION,
-    )
-}
+RESOURCE_KINDS: dict[str, ResourceKind] = {kind.key: kind for kind in (*sagemaker.KINDS, *hosting.KINDS, *emr.KINDS)}
+"""All rows, by their keys."""

@@ -135,3 +135,11 @@ EMR_SERVERLESS_APPLICATION = replace(
         "emr-serverless:DeleteApplication",
     ),
 )
+
+KINDS = (
+    EMR_STEP,
+    EMR_CLUSTER,
+    EMR_SERVERLESS_JOB,
+    EMR_SERVERLESS_APPLICATION,
+)
+"""The rows of this module."""

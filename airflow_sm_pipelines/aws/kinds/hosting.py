@@ -106,3 +106,10 @@ INFERENCE_COMPONENT = ResourceKind(
         "sagemaker:ListTags",
     ),
 )
+
+KINDS = (
+    ENDPOINT_CONFIG,
+    ENDPOINT,
+    INFERENCE_COMPONENT,
+)
+"""The rows of this module."""

@@ -238,3 +238,15 @@ TUNING_JOB = ResourceKind(
         "iam:PassRole",
     ),
 )
+
+KINDS = (
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    MODEL,
+    MODEL_PACKAGE,
+    TUNING_JOB,
+    AUTO_ML_JOB,
+    MODEL_CUSTOMIZATION_JOB,
+)
+"""The rows of this module."""

@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _PREFIX = "sm-pipelines:"
+TASK_TAG = f"{_PREFIX}task"
+"""The tag whose value is the task id, which is the name of the step."""
+
 # AWS allows letters, spaces, digits and _.:/=+-@ in tag values, EMR Serverless only those of ASCII; "=" encloses an
 # escape.
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_ .:/+\-@]")

@@ -1,4 +1,4 @@
-"""What a job's container needs, whatever kind of job it is, and where it finds it on this machine."""
+"""The work of a job's container, whatever kind of job it is, and its place on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OPT_ML = "/opt/ml"
 
 
 class JobFailure(Exception):  # noqa: N818 - the job's, not ours
-    """The job ends Failed; the message is its failure reason.
+    """A failure of the job; the message is its failure reason.
 
     Reasons begin with the class that SageMaker uses: ``AlgorithmError`` (the container), ``ClientError`` (what
     the user gave), ``InternalServerError`` (the service).
@@ -22,9 +22,9 @@ class JobFailure(Exception):  # noqa: N818 - the job's, not ours
 
 @dataclass(frozen=True, slots=True)
 class S3Download:
-    """Objects to bring into the container before it starts.
+    """Objects to download into the container before it starts.
 
-    Args:
+    Attributes:
         name: Name of the input, for messages.
         uri: ``s3://bucket/key`` of one object, or of a prefix.
         path: Folder in the container, below ``/opt/ml``.
@@ -43,7 +43,7 @@ class S3Download:
 class Unpacking:
     """An archive that comes with an input, to be unpacked before the container starts.
 
-    Args:
+    Attributes:
         archive: The archive, or a folder to copy, in the container, below ``/opt/ml``.
         path: Folder in the container, below ``/opt/ml``.
     """
@@ -54,9 +54,9 @@ class Unpacking:
 
 @dataclass(frozen=True, slots=True)
 class S3Upload:
-    """A folder of the container to bring to S3.
+    """A folder of the container to upload to S3.
 
-    Args:
+    Attributes:
         name: Name of the output, for messages.
         path: Folder in the container, below ``/opt/ml``.
         uri: ``s3://bucket/prefix``.
@@ -71,9 +71,9 @@ class S3Upload:
 
 @dataclass(frozen=True, slots=True)
 class S3Archive:
-    """A folder of the container to bring to S3 as one gzip-compressed tar archive; not if nothing is in it.
+    """A folder of the container to upload to S3 as one gzip-compressed tar archive, unless it is empty.
 
-    Args:
+    Attributes:
         name: Name of the output, for messages.
         path: Folder in the container, below ``/opt/ml``.
         uri: ``s3://bucket/key`` of the archive.
@@ -85,7 +85,7 @@ class S3Archive:
 
 
 def reason_of_exit_code(_: JobFolder, exit_code: int) -> str:
-    """Why a job failed of which only the exit code is known.
+    """Return the failure reason of a job of which only the exit code is known.
 
     The text is that of the developer guide's example of a failed processing job (troubleshooting of processing jobs);
     older reports have "AlgorithmError: See job logs for more information".
@@ -97,7 +97,7 @@ def reason_of_exit_code(_: JobFolder, exit_code: int) -> str:
 class ContainerPlan:
     """One container's work.
 
-    Args:
+    Attributes:
         command: The command and its arguments.
         environment: What the job sets; the rest is in `JobSite`.
         downloads: Inputs.
@@ -130,7 +130,7 @@ class ContainerPlan:
 class JobFolder:
     """A job's files on this machine.
 
-    Args:
+    Attributes:
         root: The job's own folder.
     """
 
@@ -162,7 +162,7 @@ class JobFolder:
             folder.mkdir(parents=True)
 
     def locate(self, path: str) -> Path:
-        """Where a path of the container is on this machine.
+        """Return where a path of the container is on this machine.
 
         Raises:
             JobFailure: It is not below ``/opt/ml``, which is all that a job has of its own here.

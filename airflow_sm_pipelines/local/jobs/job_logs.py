@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+
+from botocore.client import BaseClient
+
+from airflow_sm_pipelines.local.documents import Document
 
 _BATCH_EVENTS = 1_000
 _LINE_BYTES = 250_000
@@ -13,7 +16,7 @@ _BATCH_BYTES = 900_000
 
 
 class JobLog:
-    """Turns a stream of bytes into log events, one for each line.
+    """A log stream that gets one event for each line of a stream of bytes.
 
     Args:
         logs: CloudWatch Logs client.
@@ -22,12 +25,14 @@ class JobLog:
         listener: Told every line.
     """
 
-    def __init__(self, logs: Any, group: str, stream: str, listener: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, logs: BaseClient, group: str, stream: str, listener: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._logs = logs
         self._listener = listener
         self._place = {"logGroupName": group, "logStreamName": stream}
         self._rest = b""
-        self._events: list[dict[str, Any]] = []
+        self._events: list[Document] = []
         self._size = 0
         for create, arguments in (
             (logs.create_log_group, {"logGroupName": group}),

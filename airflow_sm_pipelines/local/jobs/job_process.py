@@ -60,15 +60,15 @@ class JobProcess:
         return self._process.stdout.fileno()
 
     def terminate(self) -> None:
-        """SIGTERM to the command."""
+        """Send SIGTERM to the command."""
         self._tell(launcher.TERMINATE)
 
     def kill(self) -> None:
-        """SIGKILL to all processes of the job."""
+        """Send SIGKILL to all processes of the job."""
         self._tell(launcher.KILL)
 
     def wait(self) -> int:
-        """The exit code, when the job has ended; 128 + n after signal n."""
+        """Wait for the job's end and return its exit code; 128 + n after signal n."""
         code = self._process.wait()
         return code if code >= 0 else 128 - code
 

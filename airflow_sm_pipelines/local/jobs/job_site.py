@@ -1,4 +1,4 @@
-"""What all jobs of one local AWS share: clients, interpreter, sandbox, folders."""
+"""Everything that the jobs of one local AWS share: clients, interpreter, sandbox, folders."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import boto3
 import botocore.session
+from botocore.client import BaseClient
 from botocore.config import Config
 
 from airflow_sm_pipelines.local.errors import LocalAwsError
@@ -51,30 +51,38 @@ _NO_USER_SETTINGS = {
 
 
 class Clients:
-    """boto3 clients of the local AWS for its own use, one for each service and region.
+    """boto3 clients of a local AWS, one for each service and region.
 
     Args:
         endpoint_url: Where the local AWS listens.
         access_key_id: Marks its calls as its own.
+        max_attempts: How often a call is tried in all.
     """
 
-    def __init__(self, endpoint_url: str, access_key_id: str) -> None:
+    def __init__(self, endpoint_url: str, access_key_id: str, max_attempts: int = 1) -> None:
+        self._max_attempts = max_attempts
         self._endpoint_url = endpoint_url
-        self._session: Any = boto3.Session(
+        self._session = boto3.Session(
             aws_access_key_id=access_key_id,
             aws_secret_access_key=SECRET_ACCESS_KEY,
             aws_session_token="",
             botocore_session=botocore.session.Session(session_vars=_NO_USER_SETTINGS),
         )
         self._lock = threading.Lock()
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str], BaseClient] = {}
 
-    def get(self, service: str, region: str) -> Any:
-        """The client of a service in a region."""
+    def get(self, service: str, region: str, endpoint_url: str | None = None) -> BaseClient:
+        """Return the client of a service in a region.
+
+        Args:
+            service: boto3's name of the service.
+            region: The region.
+            endpoint_url: Another address that answers in place of the local AWS.
+        """
+        key = (service, region, endpoint_url or self._endpoint_url)
         with self._lock:  # creating clients is not thread-safe, using them is
-            key = (service, region)
             if key not in self._clients:
-                self._clients[key] = self._create(service, region)
+                self._clients[key] = self._create(*key)
             return self._clients[key]
 
     def close(self) -> None:
@@ -84,20 +92,20 @@ class Clients:
                 client.close()
             self._clients.clear()
 
-    def _create(self, service: str, region: str) -> Any:
+    def _create(self, service: str, region: str, endpoint_url: str) -> BaseClient:
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 1},
+            retries={"mode": "standard", "total_max_attempts": self._max_attempts},
             max_pool_connections=64,
             proxies={"none": ""},  # instead of those in this user's variables: loopback is reached directly
         )
-        return self._session.client(service, region_name=region, endpoint_url=self._endpoint_url, config=config)
+        return self._session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)
 
 
 @dataclass(frozen=True, slots=True)
 class JobSite:
-    """Where jobs run.
+    """The place where jobs run.
 
-    Args:
+    Attributes:
         settings: Settings of the local AWS.
         work_dir: Parent of all job folders.
         sandbox: How a job gets its own ``/opt/ml``.
@@ -181,7 +189,7 @@ class JobSite:
             raise LocalAwsError(f"{cannot}: {error}") from error
         if made.returncode != 0 or not (self._environment / "bin" / "python").exists():
             raise LocalAwsError(
-                f"{cannot}. It ended with exit code {made.returncode} and said: {made.stdout.strip()[-_TAIL:]}"
+                f"{cannot}. Its exit code is {made.returncode}, its output: {made.stdout.strip()[-_TAIL:]}"
             )
 
     def furnish(self, home: Path) -> None:
@@ -198,7 +206,7 @@ class JobSite:
         path.chmod(0o755)
 
     def environment(self, home: Path) -> dict[str, str]:
-        """The variables of every job, before its own.
+        """Return the variables of every job, before its own.
 
         Args:
             home: The job's home.

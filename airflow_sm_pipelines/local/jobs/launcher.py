@@ -33,9 +33,9 @@ _EXIT_SANDBOX, _EXIT_NOT_EXECUTABLE, _EXIT_NOT_FOUND, _EXIT_SIGNAL = 125, 126, 1
 
 @dataclass(frozen=True, slots=True)
 class LaunchOrder:
-    """What to launch.
+    """An order to launch a command.
 
-    Args:
+    Attributes:
         command: The command and its arguments.
         environment: All of its environment.
         directory: Its working directory.
@@ -52,12 +52,12 @@ class LaunchOrder:
     is_tracer: bool = False
 
     def to_line(self) -> bytes:
-        """The order as the launcher reads it."""
+        """Return the order as the launcher reads it."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
 def main() -> int:
-    """Read the order, launch, supervise; returns the exit code."""
+    """Read the order, launch, supervise, and return the exit code."""
     order = LaunchOrder(**json.loads(_read_line(0)))
     wakeup = _catch_signals()
     try:
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def _read_line(descriptor: int) -> bytes:
-    """One line without reading beyond it: what follows are signals for later."""
+    """Return one line without reading beyond it: what follows are signals for later."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(descriptor, 1)
@@ -88,7 +88,7 @@ def _read_line(descriptor: int) -> bytes:
 
 
 def _catch_signals() -> int:
-    """A descriptor that becomes readable when a child ends or the local AWS died."""
+    """Return a descriptor that becomes readable when a child ends or the local AWS died."""
     reader, writer = os.pipe()
     for end in (reader, writer):
         os.set_blocking(end, False)
@@ -99,7 +99,7 @@ def _catch_signals() -> int:
 
 
 def _start(order: LaunchOrder) -> int:
-    """Fork the command into a process group of its own; returns its process id."""
+    """Fork the command into a process group of its own, and return its process id."""
     launcher = os.getpid()
     pid = os.fork()
     if pid:
@@ -158,7 +158,7 @@ def _killed(command: int) -> int:
 
 
 def _kill_everyone(command: int) -> None:
-    """SIGKILL the command's group, then whatever children are left, until there are none."""
+    """Kill the command's group with SIGKILL, then all children that are left."""
     _kill(-command, signal.SIGKILL)
     while True:
         for pid in _children(os.getpid()):
@@ -170,14 +170,14 @@ def _kill_everyone(command: int) -> None:
 
 
 def _children(parent: int) -> list[int]:
-    """Children of a process, also adopted ones. Without /proc nobody is adopted, and the command's group is all."""
+    """Return the children of a process, adopted ones included. Without /proc there are no adopted ones."""
     if sys.platform != "linux":
         return []
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and _parent(name) == parent]
 
 
 def _parent(pid: str) -> int | None:
-    """Parent of a process: the second field after its name in parentheses, see proc(5)."""
+    """Return the parent of a process: the second field after its name in parentheses, see proc(5)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[1])

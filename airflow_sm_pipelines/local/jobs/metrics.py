@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """How a metric is found.
+    """A pattern that finds a metric.
 
-    Args:
+    Attributes:
         name: Name of the metric.
         pattern: Searched in every line; its first group is the value.
     """
@@ -25,7 +25,7 @@ class MetricDefinition:
 class MetricValue:
     """One value of a metric.
 
-    Args:
+    Attributes:
         name: Name of the metric.
         value: The number.
         time: When its line came, in UTC.
@@ -37,7 +37,7 @@ class MetricValue:
 
 
 class MetricReader:
-    """Finds the metrics of a job in its lines.
+    """A reader that finds the metrics of a job in its lines.
 
     Args:
         definitions: What to look for.
@@ -59,5 +59,5 @@ class MetricReader:
             self._last[definition.name] = MetricValue(definition.name, value, datetime.now(UTC))
 
     def values(self) -> tuple[MetricValue, ...]:
-        """The last value of each metric that was found, in the order of the definitions."""
+        """Return the last value of each metric that was found, in the order of the definitions."""
         return tuple(self._last[one.name] for one in self._definitions if one.name in self._last)

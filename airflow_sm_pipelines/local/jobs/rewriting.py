@@ -10,7 +10,7 @@ _REWRITTEN_FILES = frozenset({".py", ".sh", ".json"})
 
 
 def rewrite_text(text: str, opt_ml: Path) -> str:
-    """The text with the path ``/opt/ml`` replaced, but neither ``/opt/mlflow`` nor ``s3://bucket/opt/ml``."""
+    """Return the text with the path ``/opt/ml`` replaced, but neither ``/opt/mlflow`` nor ``s3://bucket/opt/ml``."""
     return _OPT_ML.sub(lambda _: str(opt_ml), text)
 
 

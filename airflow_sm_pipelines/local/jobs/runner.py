@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
+from botocore.client import BaseClient
+
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder, S3Archive, S3Upload
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_site import JobSite
 from airflow_sm_pipelines.local.jobs.metrics import MetricReader, MetricValue
-from airflow_sm_pipelines.local.jobs.rehearsed_job import RehearsedJob, metric_values, put_outputs, write_log
 from airflow_sm_pipelines.local.jobs.s3_transfer import OutputUploader, copy_or_unpack, download, upload_archive
 from airflow_sm_pipelines.local.jobs.supervision import StopRequest, Supervisor
 from airflow_sm_pipelines.local.server.faults import JobFault
@@ -29,9 +30,9 @@ _MESSAGE_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """How a job ended.
+    """The end of a job.
 
-    Args:
+    Attributes:
         stopped: It was stopped, by a request or by its time limit.
         timed_out: It was stopped by its time limit.
         failure_reason: Why it failed; ``None`` if it did not.
@@ -39,7 +40,7 @@ class JobResult:
         metrics: Last value of each metric that its output had.
     """
 
-    stopped: bool
+    stopped: bool = False
     timed_out: bool = False
     failure_reason: str | None = None
     exit_message: str | None = None
@@ -47,7 +48,7 @@ class JobResult:
 
 
 class JobPhase(Enum):
-    """What a job does."""
+    """A phase of a job."""
 
     DOWNLOADING = auto()
     """Its inputs come."""
@@ -58,40 +59,54 @@ class JobPhase(Enum):
 
 
 class JobEvents(Protocol):
-    """Who is told about a job's life, in the job's thread."""
+    """A listener to a job's life, called in the job's thread."""
 
     def entered(self, phase: JobPhase) -> None:
-        """It does something else now."""
+        """Handle that the job has entered a phase."""
 
     def stopping(self) -> None:
-        """It is being stopped because of its time limit."""
+        """Handle that the job is being stopped because of its time limit."""
 
     def ended(self, result: JobResult) -> None:
-        """It has ended; nothing of it runs any more."""
+        """Handle that the job has ended; nothing of it runs any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobAccess:
+    """The means of a job without a container.
+
+    Attributes:
+        stop: The request to end early.
+        entered: Tells that the job has entered a phase.
+        client: Returns the boto3 client of a service, in the job's region.
+    """
+
+    stop: StopRequest
+    entered: Callable[[JobPhase], None]
+    client: Callable[[str], BaseClient]
 
 
 @dataclass(frozen=True, slots=True)
 class OwnWork:
-    """What a job without a container does.
+    """The work of a job without a container.
 
-    Args:
-        run: Does it in the job's thread; ends early when it is asked to stop.
+    Attributes:
+        run: Does it in the job's thread; ends early when it is asked to stop; may raise `JobFailure`.
     """
 
-    run: Callable[[StopRequest], JobResult]
+    run: Callable[[JobAccess], JobResult]
 
 
 @dataclass(frozen=True, slots=True)
-class JobTask:
+class JobOrder:
     """A job to run.
 
-    Args:
+    Attributes:
         folder_name: Unique among all jobs of this local AWS.
         region: Region of its S3 and log calls.
         plan: Makes the plan of its container, or its own work; may raise `JobFailure`.
         events: Who is told.
         fault: What a fault rule wants of it.
-        rehearsed: Set if it is only rehearsed: nothing of the plan is done then.
     """
 
     folder_name: str
@@ -99,11 +114,10 @@ class JobTask:
     plan: Callable[[], ContainerPlan | OwnWork]
     events: JobEvents
     fault: JobFault = field(default_factory=JobFault)
-    rehearsed: RehearsedJob | None = None
 
 
 class Runner:
-    """Runs jobs of all kinds.
+    """A runner of jobs of all kinds.
 
     Args:
         site: Where they run.
@@ -115,8 +129,8 @@ class Runner:
         self._running: dict[str, tuple[threading.Thread, StopRequest]] = {}
         self._closed = False
 
-    def start(self, task: JobTask) -> None:
-        """Run a job in a thread of its own; returns at once.
+    def start(self, task: JobOrder) -> None:
+        """Start a job in a thread of its own.
 
         Raises:
             AwsError: ``ServiceUnavailable``, because the local AWS is stopping.
@@ -150,7 +164,7 @@ class Runner:
             if folder_name in self._running:
                 self._running[folder_name][1].set(grace_seconds)
 
-    def _run(self, task: JobTask, stop: StopRequest) -> None:
+    def _run(self, task: JobOrder, stop: StopRequest) -> None:
         try:
             result = self._result(task, stop)
         except Exception as error:
@@ -161,18 +175,17 @@ class Runner:
             stop.close()
         task.events.ended(result)
 
-    def _result(self, task: JobTask, stop: StopRequest) -> JobResult:
+    def _result(self, task: JobOrder, stop: StopRequest) -> JobResult:
         if stop.wait(task.fault.delay_seconds):
             return JobResult(stopped=True)
         folder = JobFolder(self._site.work_dir / task.folder_name)
         try:
             if task.fault.failure_reason is not None:
                 raise JobFailure(task.fault.failure_reason)
-            if task.rehearsed is not None:
-                return self._rehearse(task, task.rehearsed, stop)
             plan = task.plan()
             if isinstance(plan, OwnWork):
-                return plan.run(stop)
+                clients = self._site.clients
+                return plan.run(JobAccess(stop, task.events.entered, lambda name: clients.get(name, task.region)))
             return _Job(self._site, task, folder, plan, stop).run()
         except JobFailure as failure:
             return JobResult(stopped=False, failure_reason=str(failure))
@@ -180,24 +193,13 @@ class Runner:
             if self._site.settings.work_dir is None:
                 shutil.rmtree(folder.root, ignore_errors=True)
 
-    def _rehearse(self, task: JobTask, job: RehearsedJob, stop: StopRequest) -> JobResult:
-        clients = self._site.clients
-        task.events.entered(JobPhase.DOWNLOADING)
-        write_log(clients.get("logs", task.region), job.work, job.ending)
-        task.events.entered(JobPhase.RUNNING)
-        if stop.wait(job.ending.seconds) or job.ending.outcome.stopped:
-            return JobResult(stopped=True)
-        if job.ending.outcome.failure_reason is not None:
-            raise JobFailure(job.ending.outcome.failure_reason)
-        task.events.entered(JobPhase.UPLOADING)
-        put_outputs(clients.get("s3", task.region), job.work, job.ending)
-        return JobResult(stopped=False, metrics=metric_values(job.work))
-
 
 class _Job:
     """One job with a plan."""
 
-    def __init__(self, site: JobSite, task: JobTask, folder: JobFolder, plan: ContainerPlan, stop: StopRequest) -> None:
+    def __init__(
+        self, site: JobSite, task: JobOrder, folder: JobFolder, plan: ContainerPlan, stop: StopRequest
+    ) -> None:
         self._site = site
         self._task = task
         self._folder = folder
@@ -286,7 +288,7 @@ class _Job:
 
 
 def _read_message(folder: JobFolder) -> str | None:
-    """First 1 KB of the job's message; a job whose message is not UTF-8 fails (same page as `_MESSAGE_BYTES`)."""
+    """Return the first 1 KB of the job's message; one that is not UTF-8 fails the job (page of `_MESSAGE_BYTES`)."""
     path = folder.opt_ml / "output" / "message"
     if not path.is_file() or path.is_symlink():
         return None

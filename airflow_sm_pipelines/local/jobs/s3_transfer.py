@@ -1,4 +1,4 @@
-"""Bringing a job's inputs from S3 and its outputs to S3."""
+"""Downloads of a job's inputs from S3 and uploads of its outputs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.local.jobs.container import JobFailure, JobFolder, S3Archive, S3Download, S3Upload
@@ -19,7 +19,7 @@ _IGNORED_SUFFIX = ".sagemaker-ignored"
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``.
+    """Return the bucket and key of ``s3://bucket/key``.
 
     Raises:
         JobFailure: It is no S3 URI.
@@ -30,8 +30,8 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def exists(s3: Any, uri: str) -> bool:
-    """Whether there is an object at a URI, or below it."""
+def exists(s3: BaseClient, uri: str) -> bool:
+    """Tell whether there is an object at a URI, or below it."""
     bucket, prefix = split_uri(uri)
     try:
         return bool(s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"))
@@ -39,7 +39,7 @@ def exists(s3: Any, uri: str) -> bool:
         return False
 
 
-def download(s3: Any, source: S3Download, folder: JobFolder) -> None:
+def download(s3: BaseClient, source: S3Download, folder: JobFolder) -> None:
     """Bring the objects of one input into the job's folder.
 
     An object goes to ``<path>/<its last name>``; the objects below a prefix keep what follows the prefix. A prefix
@@ -62,7 +62,7 @@ def download(s3: Any, source: S3Download, folder: JobFolder) -> None:
         _download_object(s3, bucket, key, target / _relative_path(key, prefix), source)
 
 
-def _list_keys(s3: Any, bucket: str, prefix: str, source: S3Download) -> list[str]:
+def _list_keys(s3: BaseClient, bucket: str, prefix: str, source: S3Download) -> list[str]:
     try:
         pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
     except ClientError as error:
@@ -87,7 +87,7 @@ def _relative_path(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _download_object(s3: Any, bucket: str, key: str, path: Path, source: S3Download) -> None:
+def _download_object(s3: BaseClient, bucket: str, key: str, path: Path, source: S3Download) -> None:
     try:
         if ".." in path.parts:
             raise JobFailure(f"ClientError: input {source.name}: the key {key} leaves its folder")
@@ -125,7 +125,7 @@ def copy_or_unpack(source: Path, target: Path) -> None:
 
 
 def _harmless(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Files and folders of an archive; what Python's own filter refuses is refused."""
+    """Yield the files and folders of an archive, none of them outside of its folder."""
     for member in archive.getmembers():
         parts = Path(member.name).parts
         if ".." in parts or "/" in parts:
@@ -134,7 +134,7 @@ def _harmless(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
             yield member
 
 
-def upload_archive(s3: Any, output: S3Archive, folder: JobFolder) -> None:
+def upload_archive(s3: BaseClient, output: S3Archive, folder: JobFolder) -> None:
     """Upload a folder as one archive, unless it is empty.
 
     Raises:
@@ -151,7 +151,7 @@ def upload_archive(s3: Any, output: S3Archive, folder: JobFolder) -> None:
     _put_file(s3, path, bucket, key, output)
 
 
-def _put_file(s3: Any, path: Path, bucket: str, key: str, output: S3Upload | S3Archive) -> None:
+def _put_file(s3: BaseClient, path: Path, bucket: str, key: str, output: S3Upload | S3Archive) -> None:
     try:
         # put_object, not upload_file: that wraps the reason, and one machine's files need no multipart
         with path.open("rb") as file:
@@ -163,7 +163,7 @@ def _put_file(s3: Any, path: Path, bucket: str, key: str, output: S3Upload | S3A
 
 
 class OutputUploader:
-    """Uploads one output, each state of a file once.
+    """An uploader of one output; it uploads each state of a file once.
 
     Args:
         s3: S3 client.
@@ -171,7 +171,7 @@ class OutputUploader:
         folder: The job's folder.
     """
 
-    def __init__(self, s3: Any, output: S3Upload, folder: JobFolder) -> None:
+    def __init__(self, s3: BaseClient, output: S3Upload, folder: JobFolder) -> None:
         self._s3 = s3
         self._output = output
         self._root = folder.locate(output.path)

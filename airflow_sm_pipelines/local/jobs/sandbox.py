@@ -1,4 +1,4 @@
-"""Giving each job its own ``/opt/ml``: three ways, and the choice between them by trying.
+"""Sandboxes that give each job its own ``/opt/ml``: three kinds, and the choice between them by trying.
 
 ============  ==================================================  ============================================
 mode          needs                                               limits
@@ -29,9 +29,9 @@ from airflow_sm_pipelines.local.jobs.rewriting import rewrite_files, rewrite_tex
 
 @dataclass(frozen=True, slots=True)
 class SandboxedCommand:
-    """A command as it is to be started.
+    """A command that is ready to start in a sandbox.
 
-    Args:
+    Attributes:
         command: The command and its arguments.
         environment: The variables that the job sets.
         binds: Folders to show at other paths.
@@ -80,7 +80,7 @@ class NamespaceSandbox:
 
 
 class ProotSandbox:
-    """``proot`` translates paths in system calls."""
+    """A sandbox in which ``proot`` translates paths in system calls."""
 
     name = "proot"
 
@@ -99,7 +99,7 @@ class ProotSandbox:
 
 
 class RewriteSandbox:
-    """``/opt/ml`` is replaced in arguments, variables, scripts and JSON files."""
+    """A sandbox that replaces ``/opt/ml`` in arguments, variables, scripts and JSON files."""
 
     name = "rewrite"
 
@@ -117,13 +117,13 @@ SANDBOXES: Mapping[str, type[Sandbox]] = {kind.name: kind for kind in (Namespace
 
 
 def choose_sandbox(name: str) -> Sandbox:
-    """The sandbox of that name, or with ``auto`` the first that works here; each is tried.
+    """Return the sandbox of that name, or with ``auto`` the first that works here; each is tried.
 
     Raises:
         LocalAwsError: There is no such mode, or it does not work on this machine.
     """
     if name not in (*SANDBOXES, "auto"):
-        raise LocalAwsError(f"there is no sandbox {name!r}; there are auto, {', '.join(SANDBOXES)}")
+        raise LocalAwsError(f"unknown sandbox {name!r}; choose one of auto, {', '.join(SANDBOXES)}")
     complaints = []
     for kind in SANDBOXES.values() if name == "auto" else (SANDBOXES[name],):
         sandbox = kind()

@@ -1,4 +1,4 @@
-"""spark-submit on this machine, for work that was meant for a cluster.
+"""Runs spark-submit on this machine, for work that was meant for a cluster.
 
 It runs with ``--master local[2]`` instead of the cluster's YARN. The application's file is brought from S3 first: only
 EMR's Spark reads ``s3://`` by itself, and data behind such a URI is out of the reach of a Spark without EMR's files.
@@ -17,7 +17,7 @@ _FLAGS = frozenset({"--verbose", "-v", "--supervise"})
 
 
 def spark_submit(arguments: list[str]) -> tuple[tuple[str, ...], tuple[S3Download, ...]]:
-    """The command and its code.
+    """Return the command and its code.
 
     Args:
         arguments: ``spark-submit`` and its arguments, as they were meant for a cluster.
@@ -35,7 +35,7 @@ def spark_submit(arguments: list[str]) -> tuple[tuple[str, ...], tuple[S3Downloa
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The options that count here, and the application with its own arguments."""
+    """Return the options that count here, and the application with its own arguments."""
     options, rest = list[str](), list(arguments)
     while rest and rest[0].startswith("-"):
         name, has_value, _ = rest[0].partition("=")
@@ -47,10 +47,10 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def code_from(uri: str) -> S3Download:
-    """The download of one file of code."""
+    """Return the download of one file of code."""
     return S3Download("code", uri, _CODE)
 
 
 def place_of(uri: str) -> str:
-    """Where `code_from` puts a file, as the command sees it."""
+    """Return where `code_from` puts a file, as the command sees it."""
     return f"{_CODE}/{posixpath.basename(uri)}"

@@ -1,4 +1,4 @@
-"""Watching a running job: its output, its time limit, requests to stop it, uploads while it runs."""
+"""The supervision of a running job: its output, its time limit, requests to stop it, uploads while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _READ_BYTES = 65_536
 
 
 class StopRequest:
-    """Asks a job to stop, from any thread; may be waited for alone or together with a job's output."""
+    """A request to a job to stop, from any thread; one can wait for it alone or together with a job's output."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -44,7 +44,7 @@ class StopRequest:
         return self._event.wait(seconds)
 
     def fileno(self) -> int:
-        """For selectors: readable when somebody asked."""
+        """Return a file descriptor that becomes readable with the request, for selectors."""
         return self._reader.fileno()
 
     def drain(self) -> None:
@@ -59,9 +59,9 @@ class StopRequest:
 
 @dataclass(frozen=True, slots=True)
 class Supervisor:
-    """What to do while a job runs.
+    """The supervision of one running job.
 
-    Args:
+    Attributes:
         write: Takes output.
         flush: Called about twice a second.
         upload: Called every ``upload_seconds``.
@@ -80,7 +80,7 @@ class Supervisor:
     stopping: Callable[[], None]
 
     def watch(self, process: JobProcess, stop: StopRequest) -> int:
-        """Watch a job until all of its processes have ended; returns the command's exit code."""
+        """Watch a job until all of its processes have ended, and return the command's exit code."""
         timers = _Timers()
         timers.repeat(self.flush, _FLUSH_SECONDS)
         if self.upload_seconds is not None:

@@ -37,7 +37,7 @@ class DataProcessing:
         self._accept = accept.split(";", maxsplit=1)[0].strip() or self._content_type
 
     def filter_input(self, payload: bytes) -> bytes:
-        """What of a payload goes to the model."""
+        """Return the part of a payload that goes to the model."""
         if not self._input:
             return payload
         return _write(
@@ -45,7 +45,7 @@ class DataProcessing:
         )
 
     def join(self, payload: bytes, answer: bytes) -> bytes:
-        """What is written for a payload and its answer."""
+        """Return the output for a payload and its answer."""
         if not self._joins and not self._output:
             return answer
         answers = _read(answer, self._accept)
@@ -58,7 +58,7 @@ class DataProcessing:
 
 
 def _joined(record: Any, answer: Any) -> Any:
-    """CSV: the answer's columns follow; JSON: the answer is the member ``SageMakerOutput``."""
+    """Join a record and its answer: CSV appends columns, JSON adds the member ``SageMakerOutput``."""
     if isinstance(record, list) and isinstance(answer, list):
         return [*record, *answer]
     if isinstance(record, dict):
@@ -88,7 +88,7 @@ def _write(records: list[Any], content_type: str) -> bytes:
 
 
 def _parse_path(path: str) -> list[Any]:
-    """The steps of a path: members, or lists of positions and slices."""
+    """Return the steps of a path: members, or lists of positions and slices."""
     steps: list[Any] = []
     rest = path.strip()[1:]
     while rest:

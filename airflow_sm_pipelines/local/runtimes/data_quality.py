@@ -36,7 +36,7 @@ class DataQualityError(Exception):
 
 
 def main(base: Path, _: list[str]) -> int:
-    """Analyse ``dataset_source`` and write the results to ``output_path``; returns the exit code."""
+    """Analyse ``dataset_source`` and write the results to ``output_path``, and return the exit code."""
     try:
         message = _run(os.environ)
     except (DataQualityError, OSError, ValueError) as error:
@@ -86,7 +86,7 @@ def _has_header(environment: Mapping[str, str]) -> bool:
 
 
 def read_columns(folder: Path, has_header: bool) -> tuple[dict[str, list[str]], int]:
-    """The values of each column of all files in a folder, and the number of rows; an empty text is missing.
+    """Return the values of each column of all files in a folder, and the row count; empty text is missing.
 
     Raises:
         DataQualityError: There are no data, or rows of different length.
@@ -109,7 +109,7 @@ def read_columns(folder: Path, has_header: bool) -> tuple[dict[str, list[str]], 
 
 
 def check(columns: Mapping[str, list[str]], baseline: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """The violations of a baseline's constraints."""
+    """Yield the violations of a baseline's constraints."""
     expected = {str(one["name"]): one for one in baseline.get("features", ())}
     config = {**_MONITORING_CONFIG, **baseline.get("monitoring_config", {})}
     for name in expected.keys() - columns.keys():

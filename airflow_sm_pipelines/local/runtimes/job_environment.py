@@ -9,7 +9,7 @@ from airflow_sm_pipelines.local.runtimes.requirements import create_environment
 
 
 def main(base: Path, arguments: list[str]) -> int:
-    """Make the environment, in the folder that is named; returns the exit code."""
+    """Make the environment, in the folder that is named, and return the exit code."""
     del base
     [folder] = arguments
     # The local AWS sets no PYTHONPATH: if there is one, the interpreter is a script that sets it for Python.

@@ -100,7 +100,7 @@ def _end_in_time(base: Path, seconds: float) -> None:
 
 
 def _context(invocation: dict[str, Any]) -> Any:
-    """The handler's context object."""
+    """Return the handler's context object."""
     ends = time.monotonic() + float(invocation["timeout_seconds"])
     given = invocation["client_context"]
     client_context = None

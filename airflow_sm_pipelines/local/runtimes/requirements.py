@@ -28,7 +28,7 @@ def install_requirements(code: Path) -> None:
 
 
 def interpreter_for(code: Path, folder: Path) -> str:
-    """The interpreter for one of several folders of code: this one, or a new environment with what the folder requires.
+    """Return the interpreter for a folder of code: this one, or a new environment with its requirements.
 
     Args:
         code: Folder that may hold a ``requirements.txt``.
@@ -46,7 +46,7 @@ def interpreter_for(code: Path, folder: Path) -> str:
 
 
 def create_environment(folder: Path, more: Sequence[str] = ()) -> str:
-    """Make a virtual environment that sees what is installed for this interpreter; returns its interpreter.
+    """Make a virtual environment that sees what is installed for this interpreter, and return its interpreter.
 
     Only what is missing is downloaded into it, and nothing comes into this interpreter's own. It can be copied: it has
     none of the scripts that hold its path.

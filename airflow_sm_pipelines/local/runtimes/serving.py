@@ -51,7 +51,7 @@ def serve(arguments: list[str], load: Callable[[dict[str, Any]], Predictor]) -> 
 
 
 def _guarded(connection: Connection, function: Callable[[], Any]) -> Any:
-    """Result of a function; ``None`` after sending what it raised."""
+    """Return the result of a function; ``None`` after sending what it raised."""
     try:
         return function()
     except ServingError as error:

@@ -57,7 +57,7 @@ class ServingProcess:
         self._receive()  # that it is ready
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
-        """Body and content type of the answer to a request.
+        """Return the body and content type of the answer to a request.
 
         Raises:
             InvocationError: It did not answer, or not well.

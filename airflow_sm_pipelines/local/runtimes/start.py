@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def fail(base: Path, reason: str) -> int:
-    """Say why the job fails, in its log and where the service looks for it; returns the exit code."""
+    """Say why the job fails, in its log and where the service looks for it, and return the exit code."""
     print(reason, file=sys.stderr, flush=True)
     write_failure(base, reason)
     return 1

@@ -66,7 +66,7 @@ def _command(code: Path, program: str, words: list[str]) -> list[str]:
 
 
 def _run(command: list[str], directory: Path, variables: dict[str, str]) -> tuple[int, str]:
-    """Run a command, passing SIGTERM on; returns its exit code and its last error."""
+    """Run a command, passing SIGTERM on, and return its exit code and its last error."""
     with subprocess.Popen(command, cwd=directory, env=variables, stderr=subprocess.PIPE) as process:  # noqa: S603
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         tail = _Tail(process.stderr)
@@ -91,7 +91,7 @@ class _Tail(threading.Thread):
             self._kept = (self._kept + data)[-_TAIL_BYTES:]
 
     def error(self) -> str:
-        """The last line that names an exception and what follows it, else the last line."""
+        """Return the last line that names an exception and what follows it, else the last line."""
         self.join(timeout=1)  # a daemon of the script may hold the stream open
         lines = self._kept.decode(errors="replace").rstrip().splitlines()
         start = next((n for n in reversed(range(len(lines))) if _ERROR_LINE.match(lines[n])), len(lines) - 1)

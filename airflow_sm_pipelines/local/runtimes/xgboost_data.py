@@ -22,7 +22,7 @@ class DataError(Exception):
 
 
 def data_format(content_type: str) -> str:
-    """``csv`` or ``libsvm``.
+    """Return ``csv`` or ``libsvm``.
 
     Raises:
         DataError: The content type is another one.
@@ -34,7 +34,7 @@ def data_format(content_type: str) -> str:
 
 
 def read_channel(folder: Path, content_type: str, *, has_weights: bool) -> xgboost.DMatrix | None:
-    """All files of a channel as labelled data; ``None`` if there are none."""
+    """Return all files of a channel as labelled data; ``None`` if there are none."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".", "_")))
     texts = [path.read_text() for path in paths]
     if not any(text.strip() for text in texts):
@@ -52,7 +52,7 @@ def read_channel(folder: Path, content_type: str, *, has_weights: bool) -> xgboo
 
 
 def read_features(payload: bytes, content_type: str, columns: int) -> xgboost.DMatrix:
-    """The features of a request.
+    """Return the features of a request.
 
     Args:
         payload: Its body.
@@ -73,7 +73,7 @@ def read_features(payload: bytes, content_type: str, columns: int) -> xgboost.DM
 
 
 def parse_csv(text: str) -> Any:
-    """CSV without a header as an array of rows; an empty field is a missing value.
+    """Parse CSV without a header into an array of rows; an empty field is a missing value.
 
     Raises:
         DataError: A field is no number, or rows differ in length.
@@ -90,7 +90,7 @@ def parse_csv(text: str) -> Any:
 
 
 def parse_libsvm(text: str) -> tuple[Any, Any]:
-    """LIBSVM lines ``[label] index:value …`` as labels and rows, in which what is not said is missing.
+    """Parse LIBSVM lines ``[label] index:value …`` into labels and rows; unset fields are missing values.
 
     Raises:
         DataError: A word is no ``index:value``.

@@ -43,7 +43,7 @@ def _load(container: dict[str, Any]) -> Predictor:
 
 
 def _read_model(folder: Path) -> xgboost.Booster:
-    """The first file of the model: pickled, or saved by xgboost."""
+    """Return the first file of the model: pickled, or saved by xgboost."""
     path = next((path for path in sorted(folder.iterdir()) if path.is_file()), None)
     if path is None:
         raise ServingError(500, "the model artifact has no file", "ClientError: the model artifact has no file")

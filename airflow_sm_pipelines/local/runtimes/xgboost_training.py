@@ -59,7 +59,7 @@ def main(base: Path, arguments: list[str]) -> int:
 
 
 def _read_hyperparameters(texts: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters of xgboost, and those of the algorithm itself."""
+    """Return the parameters of xgboost, and those of the algorithm itself."""
     values = {name: _decode(text) for name, text in texts.items()}
     for name in values:
         if name in _REFUSED:
@@ -120,7 +120,7 @@ def _train(
 
 
 def _eval_metrics(own: dict[str, Any]) -> list[str]:
-    """The metrics that are asked for, and that of the tuning job's objective, ``validation:rmse``."""
+    """Return the metrics that are asked for, and that of the tuning job's objective, ``validation:rmse``."""
     asked = own.get("eval_metric", [])
     metrics = asked if isinstance(asked, list) else str(asked).split(",")
     objective = str(own.get("_tuning_objective_metric", "")).rpartition(":")[2]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from wsgiref.types import StartResponse
 
 from airflow_sm_pipelines.local.errors import AwsError, ConnectionDropped, LocalAwsError
 from airflow_sm_pipelines.local.server.call_log import CallLog, CallRecord
@@ -25,9 +25,9 @@ _LOST_ANSWER = frozenset({FaultAction.DROP_AFTER, FaultAction.KILL_CLIENT_AFTER}
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Routes one request; the request's ``wsgi.input`` must hold the whole body.
+    """The application that routes each request; its ``wsgi.input`` must hold the whole body.
 
-    Args:
+    Attributes:
         services: Our own services by signing name.
         fallback: The WSGI application of all other services.
         control: The endpoints under ``/_local/``.
@@ -45,7 +45,7 @@ class Application:
     default_region: str
     internal_access_key_id: str
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request.
 
         Raises:
@@ -86,7 +86,7 @@ class Application:
         return response
 
     def _under_fault(self, call: AwsCall, environ: Environ, rule: FaultRule | None) -> tuple[bool, Response | None]:
-        """Whether the call was executed, and its answer (``None``: the connection is dropped)."""
+        """Return whether the call was executed, and its answer (``None``: the connection is dropped)."""
         if rule is None:
             return True, self._execute(call, environ, None)
         if rule.job_fault is None:
@@ -123,7 +123,7 @@ class Application:
 
 
 def _is_foreign_page(environ: Environ) -> bool:
-    """Whether a browser sends this for a page that is not ours.
+    """Tell whether a browser sends the request for a page of another origin.
 
     Whoever may call CreateProcessingJob runs commands on this machine, and nothing verifies signatures: without this
     any web page that the user opens could do so. SDKs send no Origin.
@@ -133,7 +133,7 @@ def _is_foreign_page(environ: Environ) -> bool:
 
 
 def _with_length(response: Response) -> list[tuple[str, str]]:
-    """Headers with a Content-Length; an answer to HEAD brings that of the object."""
+    """Return the headers with a Content-Length; an answer to HEAD brings that of the object."""
     if any(name.lower() == "content-length" for name, _ in response.headers):
         return list(response.headers)
     return [*response.headers, ("Content-Length", str(len(response.body)))]

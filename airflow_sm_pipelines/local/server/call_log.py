@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.server.faults import FaultRule
 from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 
@@ -17,7 +17,7 @@ _KEPT = 50_000
 class CallRecord:
     """One call. No header and no body is kept, hence no credential.
 
-    Args:
+    Attributes:
         time: When it arrived, in seconds since the epoch.
         service: Signing name of the service.
         operation: Name of the operation.
@@ -57,7 +57,7 @@ class CallRecord:
         outcome: str,
         executed: bool,
     ) -> CallRecord:
-        """The record of a call and of what became of it."""
+        """Return the record of a call and of what became of it."""
         return cls(
             time=round(began, 6),
             service=call.service,
@@ -87,12 +87,12 @@ class CallLog:
             self._records.append(record)
 
     def records(self) -> list[CallRecord]:
-        """All that are kept."""
+        """Return all records that are kept."""
         with self._lock:
             return list(self._records)
 
-    def describe(self) -> list[dict[str, Any]]:
-        """All that are kept, as JSON."""
+    def describe(self) -> list[Document]:
+        """Return all records that are kept, as JSON."""
         return [asdict(record) for record in self.records()]
 
     def clear(self) -> None:

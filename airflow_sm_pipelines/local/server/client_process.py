@@ -1,4 +1,4 @@
-"""Which process owns the other end of a loopback connection (Linux: ``/proc/net/tcp`` and ``/proc/*/fd``)."""
+"""Finds the process at the other end of a loopback connection (Linux: ``/proc/net/tcp`` and ``/proc/*/fd``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TABLES = ("net/tcp", "net/tcp6")
 
 
 def kill_client(peer: tuple[str, int], server_port: int) -> list[int]:
-    """SIGKILL the processes that own the client's end of a connection to this server.
+    """Kill the processes that own the client's end of a connection to this server with SIGKILL.
 
     Args:
         peer: The client's address and port.
@@ -37,7 +37,7 @@ def kill_client(peer: tuple[str, int], server_port: int) -> list[int]:
 
 
 def find_owners(client_port: int, server_port: int) -> list[int]:
-    """Ids of this user's processes that hold the socket from ``client_port`` to ``server_port``."""
+    """Return the ids of this user's processes that hold the socket from ``client_port`` to ``server_port``."""
     inodes = {
         inode
         for table in _TABLES
@@ -49,7 +49,7 @@ def find_owners(client_port: int, server_port: int) -> list[int]:
 
 
 def _inodes(table: str, client_port: int, server_port: int) -> Iterator[str]:
-    """Inodes of sockets with these two ports; line format in proc(5)."""
+    """Yield inodes of sockets with these two ports; line format in proc(5)."""
     try:
         lines = (_PROC / table).read_text().splitlines()[1:]
     except FileNotFoundError:  # not Linux, or no IPv6

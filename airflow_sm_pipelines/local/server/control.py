@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.faults import FaultTable, parse_rules
 from airflow_sm_pipelines.local.wire.responses import Response, json_response
@@ -14,7 +14,7 @@ PREFIX = "/_local/"
 
 
 class ControlEndpoints:
-    """Answers requests below `PREFIX`.
+    """The endpoints below `PREFIX`.
 
     Args:
         faults: The rules in force.
@@ -22,7 +22,7 @@ class ControlEndpoints:
         health: Tells what ``GET /_local/health`` shows.
     """
 
-    def __init__(self, faults: FaultTable, calls: CallLog, health: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, faults: FaultTable, calls: CallLog, health: Callable[[], Document]) -> None:
         self._faults = faults
         self._calls = calls
         self._health = health

@@ -1,4 +1,4 @@
-"""Fault rules: what goes wrong with which calls, and how often.
+"""Fault rules: which calls fail, how, and how often.
 
 Rules are set by tests and users through ``/_local/faults``; each call takes at most one, the first in the order of
 setting that matches and is not used up.
@@ -14,11 +14,12 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 
 
 class FaultAction(StrEnum):
-    """What a rule does to a call."""
+    """An action of a fault rule."""
 
     ERROR = "error"
     """Answer an error instead of executing."""
@@ -38,9 +39,9 @@ class FaultAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobFault:
-    """What a fault rule wants of a job.
+    """A fault that a rule gives to a job.
 
-    Args:
+    Attributes:
         delay_seconds: Time before the job's command starts, or before the job fails.
         failure_reason: Why the job fails without running; ``None`` lets it run.
     """
@@ -53,7 +54,7 @@ class JobFault:
 class FaultRule:
     """One rule.
 
-    Args:
+    Attributes:
         service: Signing name of the service, e.g. ``sagemaker`` or ``s3``.
         operation: Regular expression that the whole operation name must match.
         action: What happens.
@@ -80,7 +81,7 @@ class FaultRule:
     reason: str = "InternalServerError: We encountered an internal error. Please try again."
 
     def applies(self, call: AwsCall) -> bool:
-        """Whether the call is one of those the rule is about."""
+        """Tell whether the rule applies to a call."""
         if call.service != self.service or not re.fullmatch(self.operation, call.operation):
             return False
         return all(
@@ -97,7 +98,7 @@ class FaultRule:
 
 
 class FaultTable:
-    """The rules in force, with how often each was met. Safe for use by many threads."""
+    """The rules in force and how often each was applied. Safe for use by many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -105,8 +106,8 @@ class FaultTable:
         self._rules: dict[int, FaultRule] = {}
         self._seen: dict[int, int] = {}
 
-    def add(self, rules: Iterable[FaultRule]) -> list[dict[str, Any]]:
-        """Put rules in force, after those that are; returns them as `describe` does."""
+    def add(self, rules: Iterable[FaultRule]) -> list[Document]:
+        """Put rules in force, after those that are, and return them as `describe` does."""
         with self._lock:
             numbers = []
             for rule in rules:
@@ -116,8 +117,8 @@ class FaultTable:
                 numbers.append(number)
             return [self._described(number) for number in numbers]
 
-    def describe(self) -> list[dict[str, Any]]:
-        """Rules as JSON, each with its ``id``, ``seen`` (matching calls) and ``hits`` (calls it acted on)."""
+    def describe(self) -> list[Document]:
+        """Return the rules as JSON with their ``id``, ``seen`` (matching calls) and ``hits`` (calls it acted on)."""
         with self._lock:
             return [self._described(number) for number in self._rules]
 
@@ -128,7 +129,7 @@ class FaultTable:
             self._seen.clear()
 
     def take(self, call: AwsCall) -> FaultRule | None:
-        """The rule that acts on this call, if any; counts the call."""
+        """Return the rule that acts on this call, if any; counts the call."""
         with self._lock:
             for number, rule in self._rules.items():
                 if not rule.applies(call):
@@ -139,7 +140,7 @@ class FaultTable:
                     return rule
         return None
 
-    def _described(self, number: int) -> dict[str, Any]:
+    def _described(self, number: int) -> Document:
         rule, seen = self._rules[number], self._seen[number]
         turns = max(0, seen - rule.after)
         hits = turns if rule.times is None else min(turns, rule.times)
@@ -184,7 +185,7 @@ def _parse_rule(entry: object, path: str, problems: list[str]) -> FaultRule | No
     return None if found else FaultRule(**{**entry, "action": FaultAction(entry["action"])})
 
 
-def _rule_problems(entry: Mapping[str, Any]) -> Iterable[str]:
+def _rule_problems(entry: Document) -> Iterable[str]:
     known = [field.name for field in fields(FaultRule)]
     for name in ("service", "operation", "action"):
         if name not in entry:
@@ -199,7 +200,7 @@ def _rule_problems(entry: Mapping[str, Any]) -> Iterable[str]:
     yield from _pattern_problems(entry)
 
 
-def _pattern_problems(entry: Mapping[str, Any]) -> Iterable[str]:
+def _pattern_problems(entry: Document) -> Iterable[str]:
     match = entry.get("match")
     patterns = {"operation": entry.get("operation", "")}
     if isinstance(match, dict):
@@ -212,7 +213,7 @@ def _pattern_problems(entry: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _member_text(members: Any, path: str) -> str | None:
-    """Text of a member, e.g. ``AppSpecification.ImageUri``; ``None`` if the request has none there."""
+    """Return the text of a member, e.g. ``AppSpecification.ImageUri``; ``None`` if the request has none there."""
     value = members
     for name in path.split("."):
         if not isinstance(value, Mapping) or name not in value:

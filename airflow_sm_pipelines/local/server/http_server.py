@@ -10,7 +10,7 @@ import io
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -23,7 +23,7 @@ _CLOSE_TIMEOUT_SECONDS = 5.0
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Serves one application on 127.0.0.1, each connection in a thread of its own.
+    """A server of one application on 127.0.0.1, with a thread for each connection.
 
     Args:
         port: TCP port; 0 takes a free one.
@@ -111,10 +111,10 @@ class _RequestHandler(BaseHTTPRequestHandler):
         """Keep quiet: calls are recorded by the application."""
 
     def version_string(self) -> str:
-        """The Server header."""
+        """Return the Server header."""
         return "sm-pipelines-local"
 
-    def _start_response(self, status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[..., Any]:
+    def _start_response(self, status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], int]:
         code, _, phrase = status.partition(" ")
         self.send_response(int(code), phrase)
         sent = {name.lower() for name, _ in headers}
@@ -130,8 +130,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         return self.rfile.read(length)
 
-    def _chunks(self) -> Any:
-        """Chunks of a body in chunked transfer coding (RFC 9112, section 7.1)."""
+    def _chunks(self) -> Iterator[bytes]:
+        """Yield chunks of a body in chunked transfer coding (RFC 9112, section 7.1)."""
         while size := int(self.rfile.readline().split(b";")[0], 16):
             yield self.rfile.read(size)
             self.rfile.readline()
@@ -139,7 +139,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             pass
 
     def _environ(self, body: bytes) -> Environ:
-        """The request as PEP 3333 wants it, with the body read and of known length."""
+        """Return the request as PEP 3333 wants it, with the body read and of known length."""
         target = self.path
         if not target.startswith("/"):  # a client that thinks of us as a proxy sends a whole URL (RFC 9112, 3.2.2)
             parts = urlsplit(target)

@@ -6,43 +6,44 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from botocore.client import BaseClient
 from moto import __version__ as moto_version
 from moto.server import DomainDispatcherApplication, create_backend_app
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
-from airflow_sm_pipelines.local.rehearsed_queues import RehearsedQueues
 from airflow_sm_pipelines.local.server.application import Application
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.control import ControlEndpoints
 from airflow_sm_pipelines.local.server.faults import FaultTable
 from airflow_sm_pipelines.local.server.http_server import HttpServer
-from airflow_sm_pipelines.local.services.emr.cluster_table import ClusterTable
-from airflow_sm_pipelines.local.services.emr.clusters import EmrClusters
-from airflow_sm_pipelines.local.services.emr_serverless.operations import EmrServerless
+from airflow_sm_pipelines.local.services.emr.service import EmrClusters
+from airflow_sm_pipelines.local.services.emr.table import ClusterTable
+from airflow_sm_pipelines.local.services.emr_serverless.service import EmrServerless
 from airflow_sm_pipelines.local.services.emr_serverless.table import ServerlessTable
 from airflow_sm_pipelines.local.services.lambda_functions.service import lambda_operations
-from airflow_sm_pipelines.local.services.lambda_functions.table import LambdaStore
-from airflow_sm_pipelines.local.services.sagemaker.job_table import JobTable
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.service import sagemaker_operations
-from airflow_sm_pipelines.local.services.sagemaker.store import Store
+from airflow_sm_pipelines.local.services.sagemaker.stored_forms import JOBS
 from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST, SECRET_ACCESS_KEY, LocalSettings
 from airflow_sm_pipelines.local.state.moto_state import MotoState
 from airflow_sm_pipelines.local.state.s3_state import StoredS3
-from airflow_sm_pipelines.local.state.state_file import StateFile
+from airflow_sm_pipelines.local.state.state_file import StateFile, collection
 from airflow_sm_pipelines.local.wire.json_service import JsonService, Service
 from airflow_sm_pipelines.local.wire.rest_json_service import RestJsonService
 from airflow_sm_pipelines.local.wire.wsgi_call import WsgiApp
+
+_USER_ATTEMPTS = 5
+"""How often a client for users tries a call, as boto3 does by default."""
 
 _POLL_SECONDS = 0.2
 """How long stopping may wait for the thread that accepts connections."""
@@ -86,8 +87,20 @@ class LocalAws:
         """
         return self._parts.sandbox.name
 
+    def client(self, service: str, *, endpoint_url: str | None = None) -> BaseClient:
+        """Return a boto3 client of this local AWS; it is closed when this stops.
+
+        Args:
+            service: boto3's name of the service.
+            endpoint_url: Another address that answers in place of this one.
+
+        Raises:
+            LocalAwsError: It is not running.
+        """
+        return self._parts.clients.get(service, self.settings.region, endpoint_url)
+
     def environment(self) -> dict[str, str]:
-        """Variables with which any AWS SDK talks to this local AWS.
+        """Return the variables with which any AWS SDK talks to this local AWS.
 
         Raises:
             LocalAwsError: It is not running.
@@ -98,10 +111,10 @@ class LocalAws:
         """Choose the sandbox and begin to serve.
 
         Raises:
-            LocalAwsError: The port is taken, the sandbox or the interpreter does not work, or it runs already.
+            LocalAwsError: The port is taken, the sandbox or the interpreter does not work, or it is already running.
         """
         if self._running is not None:
-            raise LocalAwsError(f"this local AWS runs already, at {self.endpoint_url}")
+            raise LocalAwsError(f"this local AWS is already running at {self.endpoint_url}")
         with ExitStack() as resources:
             self._running = _start(self.settings, resources)
             self._resources = resources.pop_all()
@@ -131,22 +144,24 @@ class LocalAws:
 class _Running:
     server: HttpServer
     sandbox: Sandbox
+    clients: Clients
 
 
 def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     """Build all parts and start serving; ``resources`` closes them in the reverse order."""
+    stand_in = settings.stand_in
     sandbox = choose_sandbox(settings.sandbox)
     work_dir = _work_dir(settings, resources)
     moto = DomainDispatcherApplication(create_backend_app)
     resources.enter_context(MotoState(moto))
-    store, functions, fallback = _open_store(settings, moto, resources)
-    jobs, faults, calls = JobTable(store.jobs), FaultTable(), CallLog()
+    file, fallback = _open_state(settings, moto, resources)
+    jobs, faults, calls = JobTable(collection(file, "jobs", JOBS)), FaultTable(), CallLog()
     services: dict[str, Service] = {}
 
-    def health() -> Mapping[str, Any]:
+    def health() -> Document:
         return {
             "status": "ok",
-            "version": version("airflow-sm-pipelines"),
+            "version": settings.version,
             "moto": moto_version,
             "sandbox": sandbox.name,
             "jobs": jobs.count(),
@@ -155,7 +170,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     internal_access_key_id = f"local-jobs-{secrets.token_hex(8)}"
     application = Application(
         services=services,
-        fallback=RehearsedQueues(fallback, settings.region) if settings.rehearsal else fallback,
+        fallback=stand_in.other_services(fallback, settings.region) if stand_in else fallback,
         control=ControlEndpoints(faults, calls, health),
         faults=faults,
         calls=calls,
@@ -169,31 +184,39 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
     site.create_commands()
     runner = Runner(site)
-    refusals = settings.rehearsal.refusals if settings.rehearsal else None
-    services["sagemaker"] = JsonService(
-        "sagemaker", sagemaker_operations(store, jobs, clients, runner, settings.rehearsal), refusals
-    )
-    emr = EmrClusters(ClusterTable(), clients, runner, settings.rehearsal)
-    services["elasticmapreduce"] = JsonService("emr", emr.operations(), refusals)
-    serverless = EmrServerless(ServerlessTable(), runner, settings.rehearsal)
-    services["emr-serverless"] = RestJsonService("emr-serverless", serverless.operations(), refusals)
-    services["lambda"] = RestJsonService("lambda", lambda_operations(functions, site))
+    services |= _services(file, jobs, site, runner)
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)
     resources.callback(runner.close)  # first: ending jobs still upload and log
-    return _Running(server, sandbox)
+    user_clients = Clients(endpoint_url, ACCESS_KEY_ID, _USER_ATTEMPTS)
+    resources.callback(user_clients.close)
+    return _Running(server, sandbox, user_clients)
 
 
-def _open_store(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[Store, LambdaStore, WsgiApp]:
-    """Where things are kept, and the application of all services but our own."""
+def _services(file: StateFile | None, jobs: JobTable, site: JobSite, runner: Runner) -> dict[str, Service]:
+    """Return our own services by signing name."""
+    clients, settings, stand_in = site.clients, site.settings, site.settings.stand_in
+    emr = EmrClusters(ClusterTable(), clients, runner, stand_in)
+    serverless = EmrServerless(ServerlessTable(), runner, stand_in)
+    sagemaker = sagemaker_operations(file, jobs, clients, runner, settings)
+    return {
+        "sagemaker": JsonService("sagemaker", sagemaker, stand_in),
+        "elasticmapreduce": JsonService("emr", emr.operations(), stand_in),
+        "emr-serverless": RestJsonService("emr-serverless", serverless.operations(), stand_in),
+        "lambda": RestJsonService("lambda", lambda_operations(file, site)),
+    }
+
+
+def _open_state(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[StateFile | None, WsgiApp]:
+    """Return the state file, if there is one, and the application of all services but our own."""
     if settings.state_dir is None:
-        return Store(), LambdaStore(), moto
+        return None, moto
     file = StateFile(settings.state_dir)
     resources.callback(file.close)
     s3 = StoredS3(moto, file)
     s3.restore()
-    return Store.of_file(file), LambdaStore.of_file(file), s3
+    return file, s3
 
 
 def _work_dir(settings: LocalSettings, resources: ExitStack) -> Path:
@@ -208,7 +231,7 @@ def _listen(port: int, application: Application) -> HttpServer:
         return HttpServer(port, application)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise LocalAwsError(f"cannot listen on {HOST}:{port}: {reason}; another port is given by --port") from error
+        raise LocalAwsError(f"cannot listen on {HOST}:{port}: {reason}; choose another port with --port") from error
 
 
 def _environment(endpoint_url: str, region: str) -> dict[str, str]:

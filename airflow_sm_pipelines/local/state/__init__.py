@@ -1,1 +1,1 @@
-"""What the local AWS remembers: moto's state in memory, and the state file that outlives the process."""
+"""The state of the local AWS: moto's in memory, and the state file that outlives the process."""

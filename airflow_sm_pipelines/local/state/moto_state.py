@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 
 class MotoState:
-    """While any of these is entered in a process, moto keeps its state; the first one begins with none.
+    """A guard of moto's state, which lives while any guard of the process is entered; the first one begins with none.
 
     Args:
         application: moto's WSGI application.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 from urllib.parse import parse_qs
+from wsgiref.types import StartResponse
 from xml.etree import ElementTree
 
 from airflow_sm_pipelines.local.errors import LocalAwsError
@@ -57,7 +57,7 @@ class StoredS3:
             )
             self._replay(environ, f"object s3://{bucket}/{key}")
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, and write down what it has changed."""
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if scope is None or environ["REQUEST_METHOD"] in ("GET", "HEAD"):
@@ -110,6 +110,6 @@ def _kept(response: Response) -> list[tuple[str, str]]:
 
 
 def _keys(body: bytes) -> list[str]:
-    """Keys of a DeleteObjects request."""
+    """Return the keys of a DeleteObjects request."""
     document = ElementTree.fromstring(body)  # noqa: S314 - moto has accepted it, and it is the user's own
     return [element.text or "" for element in document.iter() if element.tag.rpartition("}")[2] == "Key"]

@@ -1,4 +1,4 @@
-"""What outlives the process: one SQLite file with named collections of JSON documents, and of S3 objects.
+"""The state that outlives the process: one SQLite file with named collections of JSON documents and of S3 objects.
 
 Every change is written before the call that made it is answered. Without a file there are plain dictionaries instead,
 and nothing outlives the process.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import LocalAwsError
 
 _FILE_NAME = "local-aws.sqlite"
@@ -32,9 +33,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class RecordForm(Generic[Key, Value]):
-    """How the entries of a collection are written.
+    """The stored form of a collection's entries.
 
-    Args:
+    Attributes:
         write_key: The key as a text.
         read_key: The reverse.
         write: The value as plain JSON.
@@ -45,6 +46,10 @@ class RecordForm(Generic[Key, Value]):
     read_key: Callable[[str], Key]
     write: Callable[[Value], Any]
     read: Callable[[Key, Any], Value]
+
+
+DOCUMENTS: RecordForm[str, Document] = RecordForm(str, str, dict, lambda _, document: document)
+"""Collections whose entries are plain JSON already."""
 
 
 class StateFile:
@@ -77,12 +82,14 @@ class StateFile:
         self._connection.execute("PRAGMA synchronous = NORMAL")  # survives the process, not a loss of power
         [found] = self._connection.execute("PRAGMA user_version").fetchone()
         if found not in (0, _FORMAT):
-            raise LocalAwsError(f"{self._path} has format {found}; this version reads {_FORMAT}: take another folder")
+            raise LocalAwsError(
+                f"{self._path} has format {found}; this version reads format {_FORMAT}; choose another folder"
+            )
         self._connection.executescript(_TABLES)
         self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
     def execute(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run one statement, all or nothing; returns its rows."""
+        """Run one statement, all or nothing, and return its rows."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
@@ -134,3 +141,14 @@ class StoredRecords(MutableMapping[Key, Value]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def collection(file: StateFile | None, name: str, form: RecordForm[Key, Value]) -> MutableMapping[Key, Value]:
+    """Return a collection, which is kept in memory only if there is no file.
+
+    Args:
+        file: The state file, if there is one.
+        name: Name of the collection.
+        form: How its entries are written.
+    """
+    return {} if file is None else StoredRecords(file, name, form)

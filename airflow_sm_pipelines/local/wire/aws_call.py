@@ -1,4 +1,4 @@
-"""What an HTTP request means as a call of AWS: service, region, operation, members."""
+"""The meaning of an HTTP request as an AWS call: service, region, operation, members."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 from urllib.parse import parse_qs
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.wire.rest_members import RestRequest, read_rest_members
 from airflow_sm_pipelines.local.wire.rest_operations import find_rest_operation
 
@@ -29,7 +29,7 @@ _CREDENTIAL_SCOPE = re.compile(r"(?P<key>[^/=\s]+)/\d{8}/(?P<region>[^/]*)/(?P<s
 class AwsCall:
     """One request, seen as a call of an AWS operation.
 
-    Args:
+    Attributes:
         request_id: Drawn here; the answer carries it.
         invocation_id: The SDK's own identifier, the same for all its retries of one call; may be empty.
         service: Signing name from the credential scope, e.g. ``sagemaker`` or ``s3``; empty if not signed.
@@ -48,7 +48,7 @@ class AwsCall:
     region: str
     operation: str
     protocol: str
-    members: Mapping[str, Any] | None
+    members: Document | None
     access_key_id: str
     peer: tuple[str, int]
 
@@ -61,7 +61,7 @@ class AwsCall:
         return None
 
 
-def read_call(environ: Mapping[str, Any], default_region: str) -> AwsCall:
+def read_call(environ: Document, default_region: str) -> AwsCall:
     """Read a WSGI request whose ``wsgi.input`` holds the whole body; the input is rewound."""
     key, region, service = _credential_scope(environ)
     operation, protocol, members = _operation(environ, service)
@@ -78,8 +78,8 @@ def read_call(environ: Mapping[str, Any], default_region: str) -> AwsCall:
     )
 
 
-def read_body(environ: Mapping[str, Any]) -> bytes:
-    """The whole body, leaving the input rewound for whoever reads it next."""
+def read_body(environ: Document) -> bytes:
+    """Return the whole body, leaving the input rewound for whoever reads it next."""
     stream: BytesIO = environ["wsgi.input"]
     stream.seek(0)
     body = stream.read()
@@ -87,7 +87,7 @@ def read_body(environ: Mapping[str, Any]) -> bytes:
     return body
 
 
-def _credential_scope(environ: Mapping[str, Any]) -> tuple[str, str, str]:
+def _credential_scope(environ: Document) -> tuple[str, str, str]:
     """Access key, region and service of a signed request (SigV4, in the header or in a presigned URL)."""
     query = parse_qs(environ.get("QUERY_STRING", ""))
     places = (environ.get("HTTP_AUTHORIZATION", ""), *query.get("X-Amz-Credential", ()))
@@ -97,7 +97,7 @@ def _credential_scope(environ: Mapping[str, Any]) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _operation(environ: Mapping[str, Any], service: str) -> tuple[str, str, Mapping[str, Any] | None]:
+def _operation(environ: Document, service: str) -> tuple[str, str, Document | None]:
     method = environ["REQUEST_METHOD"]
     path = environ.get("PATH_INFO", "/").encode("latin-1").decode(errors="replace")  # PEP 3333
     if target := environ.get("HTTP_X_AMZ_TARGET", ""):
@@ -113,7 +113,7 @@ def _operation(environ: Mapping[str, Any], service: str) -> tuple[str, str, Mapp
     return f"{method} {path}", "rest-json", {}
 
 
-def _rest_operation(environ: Mapping[str, Any], service: str, path: str) -> tuple[str, str, Mapping[str, Any] | None]:
+def _rest_operation(environ: Document, service: str, path: str) -> tuple[str, str, Document | None]:
     protocol, query = REST_PROTOCOLS[service], environ.get("QUERY_STRING", "")
     headers = {name[5:].lower().replace("_", "-"): environ[name] for name in environ if name.startswith("HTTP_")}
     found = find_rest_operation(service, environ["REQUEST_METHOD"], path, query, frozenset(headers))
@@ -126,7 +126,7 @@ def _rest_operation(environ: Mapping[str, Any], service: str, path: str) -> tupl
     return operation, protocol, read_rest_members(service, operation, request)
 
 
-def _json_object(body: bytes) -> dict[str, Any] | None:
+def _json_object(body: bytes) -> Document | None:
     try:
         document = json.loads(body or b"{}")
     except ValueError:

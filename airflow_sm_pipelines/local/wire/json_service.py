@@ -1,4 +1,4 @@
-"""A service in the AWS JSON 1.1 protocol, driven by botocore's model of it."""
+"""Services in the AWS JSON 1.1 protocol, driven by botocore's models."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import botocore.session
+from botocore.model import Shape
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
-from airflow_sm_pipelines.local.rehearsal import Refusals
 from airflow_sm_pipelines.local.server.faults import JobFault
+from airflow_sm_pipelines.local.stand_in import StandIn, owner_of_request
 from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 from airflow_sm_pipelines.local.wire.completion import completed
 from airflow_sm_pipelines.local.wire.responses import Response, error_response, json_1_1_response
@@ -20,9 +22,9 @@ from airflow_sm_pipelines.local.wire.validation import validate_request
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What an operation knows besides its request.
+    """The context of a request.
 
-    Args:
+    Attributes:
         region: Region that the request was signed for.
         job_fault: What a fault rule wants of the job that this request creates.
     """
@@ -31,7 +33,7 @@ class RequestContext:
     job_fault: JobFault | None = None
 
 
-Operation = Callable[[RequestContext, Mapping[str, Any]], Mapping[str, Any]]
+Operation = Callable[[RequestContext, Document], Document]
 """One operation: context and valid request in, result out; refuses with `AwsError`."""
 
 
@@ -39,7 +41,7 @@ class Operations(Protocol):
     """A part of a service."""
 
     def operations(self) -> Mapping[str, Operation]:
-        """Its operations by name."""
+        """Return the operations by name."""
 
 
 class Service(Protocol):
@@ -55,14 +57,14 @@ class JsonService:
     Args:
         name: The service's name in botocore.
         operations: Functions by operation name; every other operation of the service is refused.
-        refusals: Where values are noted that the service would refuse; without it they are refused.
+        stand_in: What may accept values that the service would refuse, if there is one.
     """
 
-    def __init__(self, name: str, operations: Mapping[str, Operation], refusals: Refusals | None = None) -> None:
+    def __init__(self, name: str, operations: Mapping[str, Operation], stand_in: StandIn | None = None) -> None:
         self._model = botocore.session.get_session().get_service_model(name)
         self._name = name
         self._operations = operations
-        self._refusals = refusals
+        self._stand_in = stand_in
 
     def answer(self, call: AwsCall, context: RequestContext) -> Response:
         """Check the request against the model, run the operation, give the answer the model's form."""
@@ -82,13 +84,14 @@ class JsonService:
         members = self._checked(call.operation, model.input_shape, call.members)
         return serialize(model.output_shape, operation(context, members))
 
-    def _checked(self, operation: str, shape: Any, members: Mapping[str, Any]) -> Mapping[str, Any]:
-        refusals = self._refusals
-        if refusals is None:
+    def _checked(self, operation: str, shape: Shape, members: Document) -> Document:
+        stand_in = self._stand_in
+        if stand_in is None or not stand_in.accepts_invalid_requests:
             validate_request(shape, members)
             return members
-        validate_request(shape, members, lambda reason: refusals.note_request(members, operation, reason))
-        complete: Mapping[str, Any] = completed(shape, members)
+        owner = owner_of_request(stand_in, members)
+        validate_request(shape, members, lambda reason: stand_in.note(owner, operation, reason))
+        complete: Document = completed(shape, members, stand_in.placeholder)
         return complete
 
     def _not_implemented(self, operation: str) -> AwsError:

@@ -32,7 +32,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 @cache
 def _category_ranges(name: str) -> str:
-    """Inside of a character class with every character of a Unicode category, e.g. ``L`` or ``Z``."""
+    """Return the ranges of a Unicode category, e.g. ``L`` or ``Z``, for use in a character class."""
     if name == "Alnum":  # Java's POSIX class: ASCII only
         return "a-zA-Z0-9"
     points = (point for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point))[0] == name)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 from xml.sax.saxutils import escape
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 
 
@@ -16,7 +16,7 @@ from airflow_sm_pipelines.local.errors import AwsError
 class Response:
     """One HTTP answer.
 
-    Args:
+    Attributes:
         http_status: Status code.
         body: The whole body.
         headers: Header names and values, in order; the HTTP server adds Content-Length.
@@ -36,19 +36,19 @@ class Response:
 
 
 def json_response(document: object, http_status: int = 200) -> Response:
-    """An answer of the control endpoints."""
+    """Return an answer of the control endpoints."""
     body = json.dumps(document, indent=1).encode() + b"\n"
     return Response(http_status, body, (("Content-Type", "application/json"),))
 
 
-def json_1_1_response(document: Mapping[str, Any], request_id: str) -> Response:
-    """A result in the AWS JSON 1.1 protocol."""
+def json_1_1_response(document: Document, request_id: str) -> Response:
+    """Return a result in the AWS JSON 1.1 protocol."""
     body = json.dumps(document).encode()
     return Response(200, body, _json_headers("application/x-amz-json-1.1", request_id))
 
 
 def error_response(error: AwsError, protocol: str, request_id: str) -> Response:
-    """An error in the form of the protocol that the request used.
+    """Return an error in the form of the protocol that the request used.
 
     Args:
         error: Code, message and HTTP status.
@@ -100,7 +100,7 @@ def _cbor_error(error: AwsError, request_id: str) -> _Form:
 
 
 def _cbor_text(text: str) -> bytes:
-    """A CBOR text string (RFC 8949, major type 3) with a four-byte length."""
+    """Return a CBOR text string (RFC 8949, major type 3) with a four-byte length."""
     raw = text.encode()
     return b"\x7a" + len(raw).to_bytes(4, "big") + raw
 

@@ -1,11 +1,13 @@
-"""A service in the AWS REST-JSON protocol, driven by botocore's model of it."""
+"""Services in the AWS REST-JSON protocol, driven by botocore's models."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
+from botocore.model import OperationModel
+
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 from airflow_sm_pipelines.local.wire.json_service import JsonService, RequestContext
@@ -28,7 +30,7 @@ class RestJsonService(JsonService):
         return _response(model, result, call.request_id)
 
 
-def _response(model: Any, result: Mapping[str, Any], request_id: str) -> Response:
+def _response(model: OperationModel, result: Document, request_id: str) -> Response:
     members = model.output_shape.members if model.output_shape is not None else {}
     payload = model.output_shape.serialization.get("payload") if model.output_shape is not None else None
     status = int(model.http.get("responseCode", 200))

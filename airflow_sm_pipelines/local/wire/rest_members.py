@@ -10,13 +10,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import botocore.session
+from botocore.model import ServiceModel, Shape
+
+from airflow_sm_pipelines.local.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
 class RestRequest:
     """A request as it came.
 
-    Args:
+    Attributes:
         path_members: Values in the path, by their names there.
         query_string: Undecoded query.
         headers: Values by name, in lower case.
@@ -29,7 +32,7 @@ class RestRequest:
     body: bytes
 
 
-def read_rest_members(service: str, operation: str, request: RestRequest) -> dict[str, Any] | None:
+def read_rest_members(service: str, operation: str, request: RestRequest) -> Document | None:
     """Return the members of a request, or ``None`` if its body is no JSON object.
 
     A body that is one member as a whole comes as text. A member that the model does not know stays under its name.
@@ -56,11 +59,11 @@ def read_rest_members(service: str, operation: str, request: RestRequest) -> dic
 
 
 @cache
-def _model(service: str) -> Any:
+def _model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)
 
 
-def _outside_of_the_body(shape: Any, request: RestRequest) -> Iterator[tuple[str, Any]]:
+def _outside_of_the_body(shape: Shape, request: RestRequest) -> Iterator[tuple[str, Any]]:
     query = parse_qs(request.query_string, keep_blank_values=True)
     for name, member in shape.members.items():
         wire_name = member.serialization.get("name", name)
@@ -73,12 +76,12 @@ def _outside_of_the_body(shape: Any, request: RestRequest) -> Iterator[tuple[str
                 yield name, _typed(member, request.headers[wire_name.lower()])
 
 
-def _of_query(shape: Any, values: Sequence[str]) -> Any:
+def _of_query(shape: Shape, values: Sequence[str]) -> Any:
     return [_typed(shape.member, value) for value in values] if shape.type_name == "list" else _typed(shape, values[0])
 
 
-def _typed(shape: Any, text: str) -> Any:
-    """A value of a query or header in its own type; one that has another comes as text, which validation refuses."""
+def _typed(shape: Shape, text: str) -> Any:
+    """Return a value of a query or header in its own type, or as text if it has another (refused later)."""
     match shape.type_name:
         case "boolean" if text in ("true", "false"):
             return text == "true"
@@ -87,7 +90,7 @@ def _typed(shape: Any, text: str) -> Any:
     return text
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def _object(body: bytes) -> Document | None:
     try:
         document = json.loads(body or b"{}")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Names of operations in REST protocols, where only method, path and query tell them.
+"""The names of operations in REST protocols, from method, path and query.
 
 The rules come from the ``http`` traits in botocore's service models, so that a fault rule or an assertion can say
 ``PutObject`` although no request carries that word.
@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import botocore.session
+from botocore.model import ServiceModel
+
+from airflow_sm_pipelines.local.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class _Request:
 def find_rest_operation(
     service: str, method: str, path: str, query_string: str, headers: Set[str] = frozenset()
 ) -> tuple[str, Mapping[str, str]] | None:
-    """Name and path members of the operation that a REST request calls, or ``None``.
+    """Return the name and path members of the operation that a REST request calls, or ``None``.
 
     Args:
         service: Name of the service in botocore.
@@ -65,7 +67,7 @@ def find_rest_operation(
 
 @cache
 def _routes(service: str) -> tuple[_Route, ...]:
-    """All routes of a service, the most specific first."""
+    """Return all routes of a service, the most specific first."""
     model = botocore.session.get_session().get_service_model(service)
     routes = [_route(model, name) for name in model.operation_names]
     return tuple(sorted(routes, key=_generality))
@@ -76,7 +78,7 @@ def _generality(route: _Route) -> tuple[int, int, int, int, str]:
     return -len(route.query), -len(route.required), -len(route.headers), -literal, route.operation
 
 
-def _route(model: Any, name: str) -> _Route:
+def _route(model: ServiceModel, name: str) -> _Route:
     operation = model.operation_model(name)
     template, _, query = operation.http["requestUri"].partition("?")
     members = operation.input_shape.members if operation.input_shape else {}
@@ -91,8 +93,8 @@ def _route(model: Any, name: str) -> _Route:
     )
 
 
-def _names_at(location: str, members: Mapping[str, Any], required: Iterable[str]) -> Iterator[str]:
-    """Wire names of the required members that stand at a location of the request."""
+def _names_at(location: str, members: Document, required: Iterable[str]) -> Iterator[str]:
+    """Yield wire names of the required members that stand at a location of the request."""
     for member in required:
         serialization = members[member].serialization
         if serialization.get("location") == location:
@@ -100,7 +102,7 @@ def _names_at(location: str, members: Mapping[str, Any], required: Iterable[str]
 
 
 def _path_pattern(template: str) -> re.Pattern[str]:
-    """A path template such as ``/{Bucket}/{Key+}`` as a pattern; a final slash is optional."""
+    """Return a path template such as ``/{Bucket}/{Key+}`` as a pattern; a final slash is optional."""
     pattern = ""
     for piece in re.split(r"(\{[^}]+\})", unquote(template).rstrip("/")):
         if piece.startswith("{"):

@@ -1,13 +1,16 @@
-"""A result in the JSON form of botocore's model of it."""
+"""Serialization of results to JSON, driven by botocore's models."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from botocore.model import Shape
 
-def serialize(shape: Any, value: Any) -> Any:
+from airflow_sm_pipelines.local.documents import Document
+
+
+def serialize(shape: Shape, value: Any) -> Any:
     """Turn a result into what the JSON protocols send.
 
     Args:
@@ -34,5 +37,5 @@ def serialize(shape: Any, value: Any) -> Any:
     return value
 
 
-def _members(shape: Any, value: Mapping[str, Any]) -> dict[str, Any]:
+def _members(shape: Shape, value: Document) -> Document:
     return {name: serialize(shape.members[name], item) for name, item in value.items() if item is not None}

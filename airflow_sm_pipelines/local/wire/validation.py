@@ -1,4 +1,4 @@
-"""A request against botocore's model of it, with the messages that AWS gives.
+"""Validation of requests against botocore's models, with AWS's own messages.
 
 AWS documents the constraints (they are the model) and the error code; the texts are those that its services answer.
 Two things are stricter or guessed, and marked so below: members that the model does not know, and their text.
@@ -6,9 +6,12 @@ Two things are stricter or guessed, and marked so below: members that the model 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Any
 
+from botocore.model import Shape
+
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.wire.patterns import compile_pattern
 
@@ -19,7 +22,7 @@ Violation = tuple[str, str]
 _UNKNOWN = "Member must be one of the members of the request"
 
 
-def validate_request(shape: Any, request: object, tolerate: Callable[[str], None] | None = None) -> None:
+def validate_request(shape: Shape, request: object, tolerate: Callable[[str], None] | None = None) -> None:
     """Check a request against its input shape.
 
     Args:
@@ -43,13 +46,13 @@ def validate_request(shape: Any, request: object, tolerate: Callable[[str], None
     tolerate(message)
 
 
-def _check(shape: Any, value: object, path: str) -> Iterator[Violation]:
+def _check(shape: Shape, value: object, path: str) -> Iterator[Violation]:
     _require_json_type(shape, value, path)
     if check := _CHECKS.get(shape.type_name):
         yield from check(shape, value, path)
 
 
-def _check_structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Violation]:
+def _check_structure(shape: Shape, value: Document, path: str) -> Iterator[Violation]:
     for name in shape.required_members:
         if value.get(name) is None:
             yield f"Value null at '{_join(path, name)}'", "Member must not be null"
@@ -61,13 +64,13 @@ def _check_structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterato
             yield from _check(shape.members[name], inner, _join(path, name))
 
 
-def _check_list(shape: Any, value: list[Any], path: str) -> Iterator[Violation]:
+def _check_list(shape: Shape, value: list[object], path: str) -> Iterator[Violation]:
     yield from _check_size(shape, value, path)
     for number, item in enumerate(value, start=1):
         yield from _check(shape.member, item, f"{path}.{number}.member")
 
 
-def _check_map(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Violation]:
+def _check_map(shape: Shape, value: Document, path: str) -> Iterator[Violation]:
     yield from _check_size(shape, value, path)
     for key, item in value.items():
         for kind, inner, text in (("keys", shape.key, key), ("value", shape.value, item)):
@@ -75,7 +78,7 @@ def _check_map(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Viol
                 yield _at(shape, value, path), f"Map {kind} must satisfy constraint: [{', '.join(broken)}]"
 
 
-def _check_string(shape: Any, value: str, path: str) -> Iterator[Violation]:
+def _check_string(shape: Shape, value: str, path: str) -> Iterator[Violation]:
     yield from _check_size(shape, value, path)
     where = _at(shape, value, path)
     pattern = shape.metadata.get("pattern")
@@ -85,15 +88,15 @@ def _check_string(shape: Any, value: str, path: str) -> Iterator[Violation]:
         yield where, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
 
 
-def _check_size(shape: Any, value: Any, path: str) -> Iterator[Violation]:
+def _check_size(shape: Shape, value: Sized, path: str) -> Iterator[Violation]:
     yield from _check_limits(shape, value, path, len(value), "length")
 
 
-def _check_number(shape: Any, value: Any, path: str) -> Iterator[Violation]:
+def _check_number(shape: Shape, value: float, path: str) -> Iterator[Violation]:
     yield from _check_limits(shape, value, path, value, "value")
 
 
-def _check_limits(shape: Any, value: Any, path: str, measure: float, noun: str) -> Iterator[Violation]:
+def _check_limits(shape: Shape, value: object, path: str, measure: float, noun: str) -> Iterator[Violation]:
     where = _at(shape, value, path)
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if high is not None and measure > high:
@@ -102,7 +105,7 @@ def _check_limits(shape: Any, value: Any, path: str, measure: float, noun: str) 
         yield where, f"Member must have {noun} greater than or equal to {low}"
 
 
-_CHECKS: Mapping[str, Callable[[Any, Any, str], Iterator[Violation]]] = {
+_CHECKS: Mapping[str, Callable[[Shape, Any, str], Iterator[Violation]]] = {
     "structure": _check_structure,
     "list": _check_list,
     "map": _check_map,
@@ -115,19 +118,19 @@ _CHECKS: Mapping[str, Callable[[Any, Any, str], Iterator[Violation]]] = {
 
 
 def _join(path: str, name: str) -> str:
-    """AWS names members by their Java field: first letter in lower case."""
+    """Return the path of a member; AWS names members by their Java field: first letter in lower case."""
     field = name[:1].lower() + name[1:]
     return f"{path}.{field}" if path else field
 
 
-def _at(shape: Any, value: object, path: str) -> str:
+def _at(shape: Shape, value: object, path: str) -> str:
     if shape.metadata.get("sensitive"):
         return f"Value at '{path}'"
     return f"Value '{_java(value)}' at '{path}'"
 
 
 def _java(value: object) -> str:
-    """A value as AWS's Java services print it."""
+    """Return a value as AWS's Java services print it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
@@ -162,7 +165,7 @@ _TOKENS: Mapping[type, str] = {
 }
 
 
-def _require_json_type(shape: Any, value: object, path: str) -> None:
+def _require_json_type(shape: Shape, value: object, path: str) -> None:
     allowed = _JSON_TYPES[shape.type_name]
     if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
         return

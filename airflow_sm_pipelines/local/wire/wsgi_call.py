@@ -7,18 +7,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST
 from airflow_sm_pipelines.local.wire.responses import Response
 
-Environ = dict[str, Any]
-WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Environ = WSGIEnvironment
+WsgiApp = WSGIApplication
 
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"]*#)?([^\"]+)\"")
 
 
 def call_wsgi(application: WsgiApp, environ: Environ) -> Response:
-    """The whole answer of a WSGI application."""
+    """Return the whole answer of a WSGI application."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     written: list[bytes] = []
 
@@ -49,7 +50,7 @@ def _error_code(http_status: int, body: bytes) -> str | None:
 def s3_environ(
     method: str, path: str, region: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
 ) -> Environ:
-    """A request to S3 as WSGI has it.
+    """Return a request to S3 as WSGI has it.
 
     Args:
         method: HTTP method.
@@ -84,6 +85,6 @@ def s3_environ(
 
 
 def underscored_metadata(names: Iterable[str]) -> dict[str, str]:
-    """S3 metadata headers whose underscores WSGI would lose, for moto, which asks for them under this name."""
+    """Return the S3 metadata headers whose underscores WSGI would lose, under the names that moto reads."""
     metadata = (name for name in names if "_" in name and name.lower().startswith("x-amz-meta-"))
     return {f"HTTP_{name.upper().replace('-', '_')}": name for name in metadata}

@@ -63,8 +63,8 @@ def test_an_interpreter_that_does_not_exist_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        ("#!/bin/sh\necho too old; exit 3\n", "exit code 3 and said: too old$"),
-        ("#!/bin/sh\necho too old\n", "exit code 0 and said: too old$"),
+        ("#!/bin/sh\necho too old; exit 3\n", "exit code is 3, its output: too old$"),
+        ("#!/bin/sh\necho too old\n", "exit code is 0, its output: too old$"),
         ("no program", "Exec format error"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, S3Upload
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
-from airflow_sm_pipelines.local.jobs.runner import JobResult, JobTask, Runner
+from airflow_sm_pipelines.local.jobs.runner import JobOrder, JobResult, Runner
 from airflow_sm_pipelines.local.jobs.sandbox import RewriteSandbox
 from airflow_sm_pipelines.local.server.faults import JobFault
 from airflow_sm_pipelines.local.settings import LocalSettings
@@ -51,7 +51,7 @@ def plan_of(*command, **members):
 
 def start(runner, plan, fault=JobFault(), name="job"):  # noqa: B008 - it is frozen
     events = Events()
-    runner.start(JobTask(name, "us-west-2", plan, events, fault))
+    runner.start(JobOrder(name, "us-west-2", plan, events, fault))
     return events
 
 

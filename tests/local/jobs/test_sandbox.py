@@ -119,7 +119,7 @@ def test_a_sandbox_asked_for_by_name_is_not_replaced(monkeypatch):
 
 
 def test_an_unknown_name_lists_those_that_exist():
-    with pytest.raises(LocalAwsError, match="no sandbox 'docker'; there are auto, namespace, proot, rewrite"):
+    with pytest.raises(LocalAwsError, match="unknown sandbox 'docker'; choose one of auto, namespace, proot, rewrite"):
         choose_sandbox("docker")
 
 

@@ -110,12 +110,23 @@ def test_the_region_can_be_set(open_workbench):
         assert ":eu-central-1:" in bench.create("somewhere", ["true"])
 
 
-def test_health_tells_version_sandbox_and_jobs(bench):
-    bench.run("healthy", ["true"])
-    health = bench.control("GET", "health")
-    assert (health["status"], health["sandbox"]) == ("ok", bench.aws.sandbox)
-    assert health["version"]
-    assert health["jobs"]["Completed"] >= 1
+def test_its_clients_need_no_settings_and_may_be_led_elsewhere(bench, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "of-the-user")
+    s3 = bench.aws.client("s3")
+    assert s3 is bench.aws.client("s3")
+    assert (s3.meta.region_name, s3.meta.endpoint_url) == (bench.aws.settings.region, bench.aws.endpoint_url)
+    assert "test-bucket" in [one["Name"] for one in s3.list_buckets()["Buckets"]]
+    elsewhere = bench.aws.client("s3", endpoint_url="http://127.0.0.1:1")
+    assert elsewhere.meta.endpoint_url == "http://127.0.0.1:1"
+
+
+def test_health_tells_version_sandbox_and_jobs(open_workbench):
+    with open_workbench(version="1.2.3") as bench:
+        bench.run("healthy", ["true"])
+        health = bench.control("GET", "health")
+        assert (health["status"], health["sandbox"]) == ("ok", bench.aws.sandbox)
+    assert health["version"] == "1.2.3"
+    assert health["jobs"]["Completed"] == 1
 
 
 def test_a_new_server_starts_empty_although_motos_state_is_the_process():
@@ -158,7 +169,7 @@ def test_a_missing_interpreter_is_told_and_nothing_keeps_running():
 
 
 def test_it_cannot_be_started_twice(bench):
-    with pytest.raises(LocalAwsError, match="runs already"):
+    with pytest.raises(LocalAwsError, match="is already running at http"):
         bench.aws.start()
 
 

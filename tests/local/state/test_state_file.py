@@ -56,7 +56,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
     connection = sqlite3.connect(tmp_path / "local-aws.sqlite")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(LocalAwsError, match="has format 99; this version reads 1: take another folder"):
+    with pytest.raises(LocalAwsError, match="has format 99; this version reads format 1; choose another folder"):
         StateFile(tmp_path)
 
 

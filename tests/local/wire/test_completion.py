@@ -18,13 +18,13 @@ def shape_of(operation):
 )
 def test_nothing_that_is_required_is_missing(operation):
     told = []
-    validate_request(shape_of(operation), completed(shape_of(operation), {}), told.append)
+    validate_request(shape_of(operation), completed(shape_of(operation), {}, "rehearsal"), told.append)
     assert "must not be null" not in "".join(told)
 
 
 def test_what_is_there_stays_and_inner_structures_are_completed():
     request = {"EndpointConfigName": "mine", "ProductionVariants": [{"ModelName": "m"}], "Tags": None}
-    assert completed(shape_of("CreateEndpointConfig"), request) == {
+    assert completed(shape_of("CreateEndpointConfig"), request, "rehearsal") == {
         "EndpointConfigName": "mine",
         "ProductionVariants": [{"ModelName": "m", "VariantName": "rehearsal"}],
     }
@@ -32,4 +32,4 @@ def test_what_is_there_stays_and_inner_structures_are_completed():
 
 def test_a_complete_request_is_left_alone():
     request = {"EndpointConfigName": "mine", "ProductionVariants": [{"VariantName": "v"}], "Tags": []}
-    assert completed(shape_of("CreateEndpointConfig"), request) == request
+    assert completed(shape_of("CreateEndpointConfig"), request, "rehearsal") == request

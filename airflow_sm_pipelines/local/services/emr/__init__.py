@@ -1,1 +1,1 @@
-"""Amazon EMR: clusters that are only a list of steps, and steps that really run here as processes."""
+"""Amazon EMR: clusters that are only lists of steps, and steps that run as processes of this machine."""

@@ -1,11 +1,9 @@
-"""What EMR says about clusters and steps."""
+"""Descriptions and summaries of clusters and steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from airflow_sm_pipelines.local.services.emr.cluster_table import Cluster, Step
+from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.services.emr.table import Cluster, EmrStep
 
 _ECHOED = (
     "LogUri",
@@ -24,8 +22,8 @@ _ECHOED = (
 """Members of a RunJobFlow request that DescribeCluster repeats."""
 
 
-def describe_cluster(cluster: Cluster) -> dict[str, Any]:
-    """``Cluster`` of DescribeCluster."""
+def describe_cluster(cluster: Cluster) -> Document:
+    """Return ``Cluster`` of DescribeCluster."""
     request, instances = cluster.request, cluster.request["Instances"]
     return {
         **summarize_cluster(cluster),
@@ -38,8 +36,8 @@ def describe_cluster(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def summarize_cluster(cluster: Cluster) -> dict[str, Any]:
-    """A summary of ListClusters."""
+def summarize_cluster(cluster: Cluster) -> Document:
+    """Return a summary of ListClusters."""
     ending = cluster.ending
     reason = {"Code": ending.code, "Message": ending.message} if ending else {}
     return {
@@ -59,14 +57,14 @@ def summarize_cluster(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def describe_step(cluster: Cluster, step: Step) -> dict[str, Any]:
-    """``Step`` of DescribeStep."""
+def describe_step(cluster: Cluster, step: EmrStep) -> Document:
+    """Return ``Step`` of DescribeStep."""
     role = {"ExecutionRoleArn": step.role} if step.role else {}
     return {**summarize_step(cluster, step), **role}
 
 
-def summarize_step(cluster: Cluster, step: Step) -> dict[str, Any]:
-    """A summary of ListSteps."""
+def summarize_step(cluster: Cluster, step: EmrStep) -> Document:
+    """Return a summary of ListSteps."""
     runs = step.config["HadoopJarStep"]
     return {
         "Id": step.id,
@@ -91,13 +89,13 @@ def summarize_step(cluster: Cluster, step: Step) -> dict[str, Any]:
     }
 
 
-def log_uri(cluster: Cluster, step: Step) -> str | None:
-    """Where the output of a step goes (EMR management guide, "View log files"); ``None`` without a LogUri."""
+def log_uri(cluster: Cluster, step: EmrStep) -> str | None:
+    """Return where the output of a step goes (EMR management guide, "View log files"); ``None`` without a LogUri."""
     folder = cluster.request.get("LogUri")
     return f"{folder.rstrip('/')}/{cluster.id}/steps/{step.id}/stdout.gz" if folder else None
 
 
-def _failure(cluster: Cluster, step: Step) -> Mapping[str, Any] | None:
+def _failure(cluster: Cluster, step: EmrStep) -> Document | None:
     if not step.failure_reason:
         return None
     return {"Reason": step.failure_reason, "LogFile": log_uri(cluster, step)}

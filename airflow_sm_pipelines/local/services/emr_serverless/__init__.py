@@ -1,1 +1,1 @@
-"""Amazon EMR Serverless: applications, and job runs that are rehearsed, or run by a Spark that is installed here."""
+"""Amazon EMR Serverless: applications, and job runs, which a Spark that is installed here runs."""

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 
@@ -23,10 +23,10 @@ LIVE_RUNS = frozenset({"SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "CANCELLI
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class ServerlessApplication:
     """One application at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         id: Its id.
         region: Its region.
         request: The CreateApplication request.
@@ -38,7 +38,7 @@ class Application:
 
     id: str
     region: str
-    request: Mapping[str, Any]
+    request: Document
     entered: str
     created: datetime
     updated: datetime
@@ -58,10 +58,10 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class JobRun:
+class ServerlessRun:
     """One job run at one moment; times are in UTC.
 
-    Args:
+    Attributes:
         id: Its id.
         application: Its application's id.
         region: Its region.
@@ -77,7 +77,7 @@ class JobRun:
     id: str
     application: str
     region: str
-    request: Mapping[str, Any]
+    request: Document
     state: str
     created: datetime
     updated: datetime
@@ -97,12 +97,12 @@ class ServerlessTable:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._applications: dict[str, Application] = {}
-        self._runs: dict[str, JobRun] = {}
-        self._tokens: dict[tuple[str, ...], tuple[Mapping[str, Any], str]] = {}
+        self._applications: dict[str, ServerlessApplication] = {}
+        self._runs: dict[str, ServerlessRun] = {}
+        self._tokens: dict[tuple[str, ...], tuple[Document, str]] = {}
 
     def count(self) -> dict[str, int]:
-        """How many job runs there are in each state."""
+        """Return how many job runs there are in each state."""
         with self._lock:
             states = [run.state for run in self._runs.values()]
         return {state: states.count(state) for state in sorted(set(states))}
@@ -110,8 +110,8 @@ class ServerlessTable:
     # -- applications ----------------------------------------------------------------------------------------------
 
     def create_application(
-        self, region: str, request: Mapping[str, Any], state: str = "CREATING", application_id: str = ""
-    ) -> Application:
+        self, region: str, request: Document, state: str = "CREATING", application_id: str = ""
+    ) -> ServerlessApplication:
         """Add an application, or return the one that was made for the same token.
 
         Raises:
@@ -123,13 +123,13 @@ class ServerlessTable:
                 return self._applications[known]
             now = datetime.now(UTC)
             name = application_id or _new_id()
-            application = Application(name, region, request, state, now, now, tags=request.get("tags", {}))
+            application = ServerlessApplication(name, region, request, state, now, now, tags=request.get("tags", {}))
             self._applications[name] = application
             self._tokens[token] = (request, name)
             return application
 
-    def application(self, region: str, application_id: str) -> Application:
-        """An application as it is now.
+    def application(self, region: str, application_id: str) -> ServerlessApplication:
+        """Return an application as it is now.
 
         Raises:
             AwsError: ``ResourceNotFoundException``: there is none.
@@ -141,12 +141,12 @@ class ServerlessTable:
         return found
 
     def has_application(self, region: str, application_id: str) -> bool:
-        """Whether there is such an application."""
+        """Tell whether there is such an application."""
         with self._lock:
             return application_id in self._applications and self._applications[application_id].region == region
 
-    def applications(self, region: str) -> list[Application]:
-        """All applications of a region, the newest first."""
+    def applications(self, region: str) -> list[ServerlessApplication]:
+        """Return all applications of a region, the newest first."""
         with self._lock:
             found = [one for one in self._applications.values() if one.region == region]
         return found[::-1]
@@ -168,7 +168,7 @@ class ServerlessTable:
 
     # -- job runs --------------------------------------------------------------------------------------------------
 
-    def start_run(self, region: str, request: Mapping[str, Any]) -> tuple[bool, JobRun]:
+    def start_run(self, region: str, request: Document) -> tuple[bool, ServerlessRun]:
         """Add a job run, or return the one that was started for the same token; whether it is new.
 
         Raises:
@@ -184,13 +184,13 @@ class ServerlessTable:
             if application.state in ("CREATED", "STOPPED"):
                 self.move(region, application.id, frozenset({"CREATED", "STOPPED"}), "STARTING")
             now, tags = datetime.now(UTC), request.get("tags", {})
-            run = JobRun(_new_id(), application.id, region, request, "SUBMITTED", now, now, tags=tags)
+            run = ServerlessRun(_new_id(), application.id, region, request, "SUBMITTED", now, now, tags=tags)
             self._runs[run.id] = run
             self._tokens[token] = (request, run.id)
             return True, run
 
-    def run(self, region: str, application_id: str, run_id: str) -> JobRun:
-        """A job run as it is now.
+    def run(self, region: str, application_id: str, run_id: str) -> ServerlessRun:
+        """Return a job run as it is now.
 
         Raises:
             AwsError: ``ResourceNotFoundException``: there is none.
@@ -201,8 +201,8 @@ class ServerlessTable:
             raise _not_found(f"Job run {run_id} of application {application_id} does not exist")
         return found
 
-    def runs(self, region: str, application_id: str, states: frozenset[str] = frozenset()) -> list[JobRun]:
-        """Job runs of an application, the newest first, all or those in some states."""
+    def runs(self, region: str, application_id: str, states: frozenset[str] = frozenset()) -> list[ServerlessRun]:
+        """Return the job runs of an application, the newest first, all or those in some states."""
         with self._lock:
             found = [
                 run
@@ -229,7 +229,7 @@ class ServerlessTable:
     # -- tags ------------------------------------------------------------------------------------------------------
 
     def tags(self, arn: str) -> Mapping[str, str]:
-        """The tags of an application or a job run.
+        """Return the tags of an application or a job run.
 
         Raises:
             AwsError: ``ResourceNotFoundException``: there is neither.
@@ -240,20 +240,23 @@ class ServerlessTable:
         """Replace the tags of an application or a job run."""
         with self._lock:
             found = self._tagged(arn)
-            if isinstance(found, Application):
+            if isinstance(found, ServerlessApplication):
                 self._applications[found.id] = replace(found, tags=tags)
             else:
                 self._runs[found.id] = replace(found, tags=tags)
 
-    def _tagged(self, arn: str) -> Application | JobRun:
+    def _tagged(self, arn: str) -> ServerlessApplication | ServerlessRun:
         with self._lock:
-            everything: list[Application | JobRun] = [*self._applications.values(), *self._runs.values()]
+            everything: list[ServerlessApplication | ServerlessRun] = [
+                *self._applications.values(),
+                *self._runs.values(),
+            ]
         found = next((one for one in everything if one.arn == arn), None)
         if found is None:
             raise _not_found(f"Resource {arn} does not exist")
         return found
 
-    def _known(self, token: tuple[str, ...], request: Mapping[str, Any]) -> str:
+    def _known(self, token: tuple[str, ...], request: Document) -> str:
         before, name = self._tokens.get(token, (request, ""))
         if before != request:
             raise AwsError("ConflictException", "The client token was used for a different request", 409)

@@ -6,17 +6,16 @@ import base64
 import binascii
 import io
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import ClientError
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 
 
-def read_code(clients: Clients, region: str, source: Mapping[str, Any]) -> bytes:
+def read_code(clients: Clients, region: str, source: Document) -> bytes:
     """Return the archive that a request brings, or names in S3.
 
     Args:
@@ -66,7 +65,7 @@ def _decoded(text: str) -> bytes:
         raise AwsError("SerializationException", f"ZipFile is not base64: {error}") from error
 
 
-def _object(clients: Clients, region: str, source: Mapping[str, Any]) -> bytes:
+def _object(clients: Clients, region: str, source: Document) -> bytes:
     place = {"Bucket": source["S3Bucket"], "Key": source["S3Key"]}
     if version := source.get("S3ObjectVersion"):
         place["VersionId"] = version

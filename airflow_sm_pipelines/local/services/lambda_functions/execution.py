@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from botocore.client import BaseClient
+
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_process import JobProcess
 from airflow_sm_pipelines.local.jobs.job_site import RUNTIME_COMMAND, JobSite
@@ -32,9 +34,9 @@ _START_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class InvocationResult:
-    """How an invocation ended.
+    """The result of an invocation.
 
-    Args:
+    Attributes:
         payload: What the handler returned as JSON text, or its error.
         is_error: Whether it is an error.
         log_tail: The last 4 KB of its log.
@@ -46,7 +48,7 @@ class InvocationResult:
 
 
 class HandlerProcesses:
-    """Runs handlers.
+    """A runner of handlers.
 
     Args:
         site: What all processes of the local AWS share.
@@ -56,7 +58,7 @@ class HandlerProcesses:
         self._site = site
 
     def run(
-        self, function: FunctionVersion, layers: list[bytes], event: str, client_context: Mapping[str, Any] | None
+        self, function: FunctionVersion, layers: list[bytes], event: str, client_context: Document | None
     ) -> InvocationResult:
         """Run a handler to its end, or until its time is over.
 
@@ -74,7 +76,7 @@ class HandlerProcesses:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _run(
-        self, invocation: _Invocation, layers: list[bytes], event: str, client_context: Mapping[str, Any] | None
+        self, invocation: _Invocation, layers: list[bytes], event: str, client_context: Document | None
     ) -> InvocationResult:
         folder, configuration = invocation.folder, invocation.function.configuration
         for archive in layers:
@@ -96,7 +98,7 @@ class HandlerProcesses:
         return InvocationResult(payload, is_error, log.tail)
 
     def _environment(self, invocation: _Invocation) -> dict[str, str]:
-        """The variables that Lambda sets (developer guide, "Defined runtime environment variables")."""
+        """Return the variables that Lambda sets (developer guide, "Defined runtime environment variables")."""
         configuration, layers = invocation.function.configuration, invocation.layers
         own: Mapping[str, str] = configuration.get("Environment", {}).get("Variables", {})
         base = self._site.environment(invocation.folder / "home")
@@ -132,8 +134,8 @@ class _Invocation:
         self.log_group = f"/aws/lambda/{function.reference.name}"
         self.log_stream = f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{request_id.replace('-', '')}"
 
-    def described(self, client_context: Mapping[str, Any] | None) -> dict[str, Any]:
-        """What the runtime makes the handler's context object of."""
+    def described(self, client_context: Document | None) -> Document:
+        """Return the values of the handler's context object, for the runtime."""
         return {
             "aws_request_id": self.request_id,
             "function_name": self.function.reference.name,
@@ -147,7 +149,7 @@ class _Invocation:
         }
 
     def result(self, exit_code: int, *, in_time: bool) -> tuple[str, bool]:
-        """Payload, and whether it is an error."""
+        """Return the payload, and whether it is an error."""
         try:
             document = json.loads((self.folder / "result.json").read_text())
         except (FileNotFoundError, ValueError):
@@ -170,9 +172,9 @@ class _Invocation:
 
 
 class _Log:
-    """What the handler prints, between the lines of the platform: to CloudWatch Logs, and its end to the caller."""
+    """The handler's output between the platform's lines: all of it in CloudWatch Logs, its end for the caller."""
 
-    def __init__(self, logs: Any, invocation: _Invocation) -> None:
+    def __init__(self, logs: BaseClient, invocation: _Invocation) -> None:
         self._invocation = invocation
         self._log = JobLog(logs, invocation.log_group, invocation.log_stream)
         self.tail = b""

@@ -8,8 +8,8 @@ import re
 import threading
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.services.lambda_functions.code import read_code
@@ -30,13 +30,13 @@ class Layers:
         clients: Clients of the local AWS itself.
     """
 
-    def __init__(self, documents: MutableMapping[str, Mapping[str, Any]], clients: Clients) -> None:
+    def __init__(self, documents: MutableMapping[str, Document], clients: Clients) -> None:
         self._documents = documents
         self._clients = clients
         self._lock = threading.Lock()
 
     def operations(self) -> Mapping[str, Operation]:
-        """Its operations by name."""
+        """Return the operations by name."""
         return {
             "PublishLayerVersion": self._publish,
             "GetLayerVersion": self._get,
@@ -44,7 +44,7 @@ class Layers:
         }
 
     def archives(self, arns: list[str]) -> list[bytes]:
-        """The archives of some layer versions, in the order of the ARNs.
+        """Return the archives of some layer versions, in the order of the ARNs.
 
         Raises:
             AwsError: One does not exist.
@@ -52,7 +52,7 @@ class Layers:
         return [self._archive(arn) for arn in arns]
 
     def size(self, arn: str) -> int:
-        """Size of a layer version's archive in bytes.
+        """Return the size of a layer version's archive in bytes.
 
         Raises:
             AwsError: It does not exist.
@@ -67,7 +67,7 @@ class Layers:
             raise AwsError("InvalidParameterValueException", f"Layer version {arn} does not exist.")
         return base64.b64decode(version["code"])
 
-    def _publish(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _publish(self, context: RequestContext, request: Document) -> Document:
         code = read_code(self._clients, context.region, request["Content"])
         name = _name(request)
         key, layer_arn = f"{context.region}/{name}", f"arn:aws:lambda:{context.region}:{ACCOUNT_ID}:layer:{name}"
@@ -94,15 +94,15 @@ class Layers:
             }
         return shown
 
-    def _get(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _get(self, context: RequestContext, request: Document) -> Document:
         document = self._documents.get(f"{context.region}/{_name(request)}", {"versions": {}})
         version = document["versions"].get(str(request["VersionNumber"]))
         if version is None:
             raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)
-        shown: Mapping[str, Any] = version["shown"]
+        shown: Document = version["shown"]
         return shown
 
-    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _delete(self, context: RequestContext, request: Document) -> Document:
         key = f"{context.region}/{_name(request)}"
         with self._lock:
             if document := self._documents.get(key):
@@ -113,7 +113,7 @@ class Layers:
         return {}
 
 
-def _name(request: Mapping[str, Any]) -> str:
+def _name(request: Document) -> str:
     found = _NAME.fullmatch(request["LayerName"])
     if found is None:
         raise AwsError("InvalidParameterValueException", f"{request['LayerName']} is no name and no ARN of a layer")

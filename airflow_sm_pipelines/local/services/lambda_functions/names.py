@@ -1,4 +1,4 @@
-"""How callers name a function: by name, ARN or partial ARN, each with or without a version or alias."""
+"""References to functions: by name, ARN or partial ARN, each with or without a version or alias."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FunctionReference:
-    """A function, and which version of it is meant.
+    """A reference to a version of a function.
 
-    Args:
+    Attributes:
         region: AWS region.
         name: Name of the function.
         qualifier: A version or an alias; empty if the caller names none.
@@ -45,7 +45,7 @@ class FunctionReference:
         return f"{arn}:{self.qualifier}" if self.qualifier else arn
 
     def not_found(self) -> AwsError:
-        """The answer to a caller who means a function, version or alias that is not there."""
+        """Return the error for a function, version or alias that does not exist."""
         return AwsError("ResourceNotFoundException", f"Function not found: {self.arn}", 404)
 
 

@@ -1,4 +1,4 @@
-"""The functions and layers that there are: plain JSON documents, changed as wholes."""
+"""The table of functions: plain JSON documents, changed as wholes."""
 
 from __future__ import annotations
 
@@ -8,42 +8,20 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.services.lambda_functions.names import LATEST, FunctionReference
-from airflow_sm_pipelines.local.services.sagemaker.stored_forms import DOCUMENTS
-from airflow_sm_pipelines.local.state.state_file import StateFile, StoredRecords
-
-
-@dataclass(frozen=True, slots=True)
-class LambdaStore:
-    """Where functions and layers are kept; in memory by default.
-
-    Args:
-        functions: Documents with ``versions`` (configuration and code by version), ``aliases``, ``tags``.
-        layers: Documents with the layer's versions.
-    """
-
-    functions: MutableMapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    layers: MutableMapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    @classmethod
-    def of_file(cls, file: StateFile) -> LambdaStore:
-        """The collections of a file."""
-        return cls(
-            functions=StoredRecords(file, "lambda_functions", DOCUMENTS),
-            layers=StoredRecords(file, "lambda_layers", DOCUMENTS),
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionVersion:
     """One version of a function, as it is invoked.
 
-    Args:
+    Attributes:
         reference: How the caller has named it.
         version: The version that this means.
         configuration: Its configuration, as the API shows it.
@@ -52,7 +30,7 @@ class FunctionVersion:
 
     reference: FunctionReference
     version: str
-    configuration: Mapping[str, Any]
+    configuration: Document
     code: bytes
 
 
@@ -63,14 +41,14 @@ class FunctionTable:
         documents: Where they are kept.
     """
 
-    def __init__(self, documents: MutableMapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, documents: MutableMapping[str, Document]) -> None:
         self._documents = documents
         self._lock = threading.RLock()
 
     def create(
-        self, reference: FunctionReference, configuration: Mapping[str, Any], code: bytes, tags: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Add a function; returns its configuration.
+        self, reference: FunctionReference, configuration: Document, code: bytes, tags: Mapping[str, str]
+    ) -> Document:
+        """Add a function, and return its configuration.
 
         Raises:
             AwsError: There is one of that name.
@@ -84,7 +62,7 @@ class FunctionTable:
             return _shown(latest)
 
     def find(self, reference: FunctionReference) -> FunctionVersion:
-        """The version that a reference means.
+        """Return the version that a reference means.
 
         Raises:
             AwsError: It is not there.
@@ -98,8 +76,8 @@ class FunctionTable:
             code = base64.b64decode(found["code"])
             return FunctionVersion(reference, version or LATEST, _shown(found), code)
 
-    def document(self, reference: FunctionReference) -> Mapping[str, Any]:
-        """The whole document of a function.
+    def document(self, reference: FunctionReference) -> Document:
+        """Return the whole document of a function.
 
         Raises:
             AwsError: It is not there.
@@ -120,10 +98,8 @@ class FunctionTable:
             yield document
             self._documents[reference.key] = document
 
-    def update(
-        self, reference: FunctionReference, changes: Mapping[str, Any], code: bytes | None = None
-    ) -> Mapping[str, Any]:
-        """Change configuration and, if given, code of the latest version; returns its configuration.
+    def update(self, reference: FunctionReference, changes: Document, code: bytes | None = None) -> Document:
+        """Change configuration and, if given, code of the latest version, and return its configuration.
 
         Raises:
             AwsError: The function is not there.
@@ -135,7 +111,7 @@ class FunctionTable:
             document["versions"] = {**document["versions"], LATEST: changed}
         return _shown(changed)
 
-    def publish(self, reference: FunctionReference) -> Mapping[str, Any]:
+    def publish(self, reference: FunctionReference) -> Document:
         """Make a version of what is latest; the last one, if it is the same. Returns its configuration.
 
         Raises:
@@ -169,16 +145,14 @@ class FunctionTable:
                 rest = {name: one for name, one in document["versions"].items() if name != reference.qualifier}
                 document["versions"] = rest
 
-    def all_of(self, region: str) -> list[Mapping[str, Any]]:
-        """The latest configurations of a region, by name."""
+    def all_of(self, region: str) -> list[Document]:
+        """Return the latest configurations of a region, by name."""
         with self._lock:
             keys = sorted(key for key in self._documents if key.startswith(f"{region}/"))
             return [_shown(self._documents[key]["versions"][LATEST]) for key in keys]
 
 
-def _version(
-    reference: FunctionReference, version: str, configuration: Mapping[str, Any], code: bytes
-) -> dict[str, Any]:
+def _version(reference: FunctionReference, version: str, configuration: Document, code: bytes) -> Document:
     arn = FunctionReference(reference.region, reference.name, "" if version == LATEST else version).arn
     own = {
         "FunctionName": reference.name,
@@ -197,11 +171,11 @@ def _version(
 _OF_THE_VERSION = frozenset({"FunctionArn", "Version", "LastModified", "RevisionId"})
 
 
-def _content(version: Mapping[str, Any]) -> tuple[Any, ...]:
+def _content(version: Document) -> tuple[Any, ...]:
     configuration = {name: v for name, v in version["configuration"].items() if name not in _OF_THE_VERSION}
     return configuration, version["code"]
 
 
-def _shown(version: Mapping[str, Any]) -> Mapping[str, Any]:
-    configuration: Mapping[str, Any] = version["configuration"]
+def _shown(version: Document) -> Document:
+    configuration: Document = version["configuration"]
     return configuration

@@ -7,65 +7,63 @@ from collections.abc import Mapping
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import exists
-from airflow_sm_pipelines.local.rehearsal import Rehearsal
-from airflow_sm_pipelines.local.services.sagemaker.auto_ml_jobs import auto_ml_jobs
-from airflow_sm_pipelines.local.services.sagemaker.endpoint_configs import EndpointConfigs
-from airflow_sm_pipelines.local.services.sagemaker.endpoints import Endpoints
-from airflow_sm_pipelines.local.services.sagemaker.experiments import Experiments
-from airflow_sm_pipelines.local.services.sagemaker.inference_components import InferenceComponents
-from airflow_sm_pipelines.local.services.sagemaker.job_operations import JobOperations
-from airflow_sm_pipelines.local.services.sagemaker.job_table import JobTable
-from airflow_sm_pipelines.local.services.sagemaker.lineage import Lineage
-from airflow_sm_pipelines.local.services.sagemaker.model_customization_jobs import model_customization_jobs
-from airflow_sm_pipelines.local.services.sagemaker.model_package_groups import ModelPackageGroups
-from airflow_sm_pipelines.local.services.sagemaker.model_packages import ModelPackages
-from airflow_sm_pipelines.local.services.sagemaker.models import Models
-from airflow_sm_pipelines.local.services.sagemaker.processing_jobs import processing_jobs
-from airflow_sm_pipelines.local.services.sagemaker.resource_table import ResourceTable
-from airflow_sm_pipelines.local.services.sagemaker.store import Store
-from airflow_sm_pipelines.local.services.sagemaker.tags import Tags
-from airflow_sm_pipelines.local.services.sagemaker.training_jobs import training_jobs
-from airflow_sm_pipelines.local.services.sagemaker.transform_jobs import transform_jobs
-from airflow_sm_pipelines.local.services.sagemaker.trial_components import TrialComponents
-from airflow_sm_pipelines.local.services.sagemaker.tuning_jobs import TuningJobs
+from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoint_configs import EndpointConfigs
+from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoints import Endpoints
+from airflow_sm_pipelines.local.services.sagemaker.hosting.inference_components import InferenceComponents
+from airflow_sm_pipelines.local.services.sagemaker.jobs.operations import JobOperations
+from airflow_sm_pipelines.local.services.sagemaker.jobs.processing import processing_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
+from airflow_sm_pipelines.local.services.sagemaker.jobs.training import training_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.transform import transform_jobs
+from airflow_sm_pipelines.local.services.sagemaker.jobs.without_runtime import jobs_without_runtime
+from airflow_sm_pipelines.local.services.sagemaker.registry.model_package_groups import ModelPackageGroups
+from airflow_sm_pipelines.local.services.sagemaker.registry.model_packages import ModelPackages
+from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceTable
+from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
+from airflow_sm_pipelines.local.services.sagemaker.stored_forms import RESOURCES
+from airflow_sm_pipelines.local.services.sagemaker.tracking.experiments import Experiments
+from airflow_sm_pipelines.local.services.sagemaker.tracking.lineage import Lineage
+from airflow_sm_pipelines.local.services.sagemaker.tracking.trial_components import TrialComponents
+from airflow_sm_pipelines.local.services.sagemaker.tuning.operations import TuningJobs
+from airflow_sm_pipelines.local.settings import LocalSettings
+from airflow_sm_pipelines.local.state.state_file import DOCUMENTS, StateFile, collection
 from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 
 
 def sagemaker_operations(
-    store: Store, jobs: JobTable, clients: Clients, runner: Runner, rehearsal: Rehearsal | None = None
+    file: StateFile | None, jobs: JobTable, clients: Clients, runner: Runner, settings: LocalSettings
 ) -> Mapping[str, Operation]:
-    """The operations by name.
+    """Return the operations by name.
 
     Args:
-        store: Where everything is kept.
-        jobs: All jobs of the store.
+        file: Where everything is kept; ``None`` keeps it in memory.
+        jobs: All jobs.
         clients: Clients of the local AWS itself.
         runner: Runs the jobs.
-        rehearsal: Set if the jobs are rehearsed: then no model data needs to be there, either.
+        settings: Settings of the local AWS.
     """
-    resources = ResourceTable(store.resources)
-    tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), store.tags)
+    stand_in = settings.stand_in
+    resources = ResourceTable(collection(file, "resources", RESOURCES))
+    tags = Tags(lambda arn: jobs.arn_exists(arn) or resources.arn_exists(arn), collection(file, "tags", DOCUMENTS))
     experiments = Experiments(resources, tags)
     components = TrialComponents(jobs, resources, experiments)
-    models = Models(
-        resources, tags, lambda region, uri: rehearsal is not None or exists(clients.get("s3", region), uri)
-    )
+    models = Models(resources, tags, lambda region, uri: stand_in is not None or exists(clients.get("s3", region), uri))
     groups = ModelPackageGroups(resources, tags)
-    packages = ModelPackages(resources, groups, tags, store.client_tokens)
-    training = JobOperations(training_jobs(experiments), jobs, tags, runner, rehearsal)
-    tuning = TuningJobs(jobs, training, rehearsal)
-    configs = EndpointConfigs(resources, tags, models, rehearsal)
-    endpoints = Endpoints(resources, tags, configs, rehearsal)
-    hosting: list[Operations] = [configs, endpoints, InferenceComponents(resources, tags, endpoints, models, rehearsal)]
-    lineage = Lineage(resources, tags, takes_any_arn=rehearsal is not None)
+    packages = ModelPackages(resources, groups, tags, collection(file, "client_tokens", DOCUMENTS))
+    training = JobOperations(training_jobs(experiments), jobs, tags, runner, stand_in)
+    tuning = TuningJobs(jobs, training, stand_in)
+    configs = EndpointConfigs(resources, tags, models, stand_in)
+    endpoints = Endpoints(resources, tags, configs, stand_in)
+    hosting: list[Operations] = [configs, endpoints, InferenceComponents(resources, tags, endpoints, models, stand_in)]
+    lineage = Lineage(resources, tags, takes_any_arn=stand_in is not None)
     kinds = [
-        auto_ml_jobs(),
-        model_customization_jobs(),
+        *jobs_without_runtime(settings.no_runtime_advice),
         processing_jobs(experiments),
         transform_jobs(experiments, models, packages),
         tuning.kind(),
     ]
     parts: list[Operations] = [tags, experiments, models, groups, packages, training, tuning, components]
     parts += [*hosting, lineage]
-    parts += [JobOperations(kind, jobs, tags, runner, rehearsal) for kind in kinds]
+    parts += [JobOperations(kind, jobs, tags, runner, stand_in) for kind in kinds]
     return {name: operation for part in parts for name, operation in part.operations().items()}

@@ -1,15 +1,14 @@
-"""How jobs, resources and tags are written into the state file."""
+"""The stored forms of jobs and resources in the state file."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from airflow_sm_pipelines.local.services.sagemaker.job_table import Job, JobStatus, Metric, SecondaryStatus, Transition
-from airflow_sm_pipelines.local.services.sagemaker.resource_key import ResourceKey
-from airflow_sm_pipelines.local.services.sagemaker.resource_table import Resource
+from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.jobs.metrics import MetricValue
+from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus, SecondaryStatus, Transition
+from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey
 from airflow_sm_pipelines.local.state.state_file import RecordForm
 
 
@@ -29,7 +28,7 @@ def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _write_job(job: Job) -> dict[str, Any]:
+def _write_job(job: Job) -> Document:
     return {
         "request": dict(job.request),
         "status": job.status.value,
@@ -45,7 +44,7 @@ def _write_job(job: Job) -> dict[str, Any]:
     }
 
 
-def _read_job(key: ResourceKey, document: Mapping[str, Any]) -> Job:
+def _read_job(key: ResourceKey, document: Document) -> Job:
     return Job(
         key=key,
         request=document["request"],
@@ -61,13 +60,13 @@ def _read_job(key: ResourceKey, document: Mapping[str, Any]) -> Job:
             for status, start, end in document["transitions"]
         ),
         metrics=tuple(
-            Metric(name, value, datetime.fromisoformat(moment)) for name, value, moment in document["metrics"]
+            MetricValue(name, value, datetime.fromisoformat(moment)) for name, value, moment in document["metrics"]
         ),
         origin=document.get("origin", {}),  # state files of earlier versions have none
     )
 
 
-def _write_resource(resource: Resource) -> dict[str, Any]:
+def _write_resource(resource: Resource) -> Document:
     return {
         "members": dict(resource.members),
         "creation_time": _text(resource.creation_time),
@@ -75,7 +74,7 @@ def _write_resource(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _read_resource(key: ResourceKey, document: Mapping[str, Any]) -> Resource:
+def _read_resource(key: ResourceKey, document: Document) -> Resource:
     return Resource(
         key=key,
         members=document["members"],
@@ -86,5 +85,3 @@ def _read_resource(key: ResourceKey, document: Mapping[str, Any]) -> Resource:
 
 JOBS: RecordForm[ResourceKey, Job] = RecordForm(_write_key, _read_key, _write_job, _read_job)
 RESOURCES: RecordForm[ResourceKey, Resource] = RecordForm(_write_key, _read_key, _write_resource, _read_resource)
-DOCUMENTS: RecordForm[str, Mapping[str, Any]] = RecordForm(str, str, dict, lambda _, document: document)
-"""Collections whose entries are plain JSON already."""

@@ -1,0 +1,1 @@
+"""The containers of jobs: requests as commands, files and variables."""

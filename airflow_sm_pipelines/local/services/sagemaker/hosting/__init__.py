@@ -1,0 +1,1 @@
+"""Endpoints, their configurations and inference components. Nothing is behind them."""

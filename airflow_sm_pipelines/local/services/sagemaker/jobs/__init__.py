@@ -1,0 +1,1 @@
+"""Jobs of all kinds: their operations and states."""

@@ -1,0 +1,1 @@
+"""The common parts of all SageMaker resources: keys, the table, listing, tags."""

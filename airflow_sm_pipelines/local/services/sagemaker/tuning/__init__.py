@@ -1,0 +1,1 @@
+"""Tuning jobs and their trials."""
