@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from airflow_sm_pipelines.aws import jobs
+from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.failures import exception_type_of_reason
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
-from airflow_sm_pipelines.aws.requests.step_start import Body
 from airflow_sm_pipelines.aws.requests.tags import owner_of
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError, StepTimeoutError
