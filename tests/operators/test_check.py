@@ -423,7 +423,7 @@ def test_a_job_without_an_output_is_refused_before_it_runs(
 ) -> None:
     step = {"Name": "Check", "Type": "QualityCheck", "CheckType": "DATA_QUALITY", "Arguments": processing_arguments}
     task = make_tasks({**step, "SkipCheck": True})["Check"]
-    with pytest.raises(RequestError, match="one output in S3, ProcessingOutputConfig has none"):
+    with pytest.raises(RequestError, match="one output in S3, but ProcessingOutputConfig has none"):
         task.execute(context)
     assert sagemaker.requests == []
 

@@ -147,7 +147,7 @@ def test_a_cluster_that_takes_no_steps_is_named_with_its_state(run: Any, emr: An
 
 
 def test_an_unknown_cluster_is_named(run: Any, emr: Any) -> None:
-    with pytest.raises(StepFailedError, match=r"cannot look at cluster j-NONE: .*Cluster id 'j-NONE' is not valid"):
+    with pytest.raises(StepFailedError, match=r"cannot describe cluster j-NONE: .*Cluster id 'j-NONE' is not valid"):
         run(on("j-NONE", "true"))
 
 

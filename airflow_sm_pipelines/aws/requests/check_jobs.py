@@ -215,7 +215,7 @@ def output_folder(request: Body) -> str:
     folders = list(_output_folders(request))
     if len(folders) != 1:
         found = ", ".join(folders) or "none"
-        raise UnfitRequestError(f"a check writes its results into one output in S3, ProcessingOutputConfig has {found}")
+        raise UnfitRequestError(f"a check needs exactly one output in S3, but ProcessingOutputConfig has {found}")
     return folders[0]
 
 
@@ -236,7 +236,7 @@ def _with_model_name(start: StepStart, request: Body, model: str) -> Calls[Body]
     inputs = list(request.get("ProcessingInputs") or ())
     place = next((index for index, entry in enumerate(inputs) if entry.get("InputName") == _ANALYSIS_CONFIG), None)
     if place is None:
-        raise UnfitRequestError(f"ProcessingInputs has no {_ANALYSIS_CONFIG}, into which the model's name belongs")
+        raise UnfitRequestError(f"ProcessingInputs has no {_ANALYSIS_CONFIG}, which must name the model")
     original = _s3_uri(inputs[place])
     if not original.endswith(".json"):
         original = f"{original.rstrip('/')}/{_CONFIG_FILE}"
@@ -259,7 +259,7 @@ def _with_model(body: bytes, uri: str, model: str) -> bytes:
         raise UnfitRequestError(f"{uri} is not a JSON document: {error}") from error
     predictor = config.setdefault("predictor", {}) if isinstance(config, dict) else None
     if not isinstance(predictor, dict):
-        raise UnfitRequestError(f"{uri} is no analysis configuration: an object with an object `predictor`")
+        raise UnfitRequestError(f"{uri} is not an analysis configuration: it or its `predictor` is not an object")
     predictor["model_name"] = model
     return json.dumps(config).encode()
 

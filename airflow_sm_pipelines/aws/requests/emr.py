@@ -34,12 +34,12 @@ def emr_calls(start: StepStart) -> Calls[AwsCall]:
 
 def _require_live(start: StepStart, cluster: str) -> Calls[None]:
     """Make sure that the cluster accepts steps (developer guide, "EMR step"): EMR's own refusal is less clear."""
-    purpose = f"look at cluster {cluster}"
+    purpose = f"describe cluster {cluster}"
     answer = yield AwsCall("emr", "DescribeCluster", {"ClusterId": cluster}, purpose)
     status = answer["Cluster"]["Status"]
     if status["State"] not in LIVE_CLUSTER_STATES:
         why = status.get("StateChangeReason", {}).get("Message", "")
-        message = f"cluster {cluster} is {status['State']}{f' ({why})' if why else ''}, and takes no steps then"
+        message = f"cluster {cluster} is {status['State']}{f' ({why})' if why else ''}, and accepts no steps"
         hint = f"a step needs a cluster that is {', '.join(LIVE_CLUSTER_STATES)}"
         raise StepFailedError(start.step, f"{message}; {hint}")
 
@@ -60,7 +60,7 @@ def _application(request: Body) -> Calls[str]:
     config = application_request(
         _object(request["ApplicationConfig"], "ApplicationConfig"), request["clientToken"], request["Tags"]
     )
-    answer = yield AwsCall("emr-serverless", "CreateApplication", config, "make its application")
+    answer = yield AwsCall("emr-serverless", "CreateApplication", config, "create its application")
     return str(answer["applicationId"])
 
 

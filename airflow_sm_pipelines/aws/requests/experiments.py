@@ -27,7 +27,7 @@ def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
     if names is None:
         return None
     experiment, trial = names
-    purpose = f"make experiment {experiment} and trial {trial}"
+    purpose = f"create experiment {experiment} and trial {trial}"
     for operation, request in (
         ("CreateExperiment", {"ExperimentName": experiment}),
         ("CreateTrial", {"ExperimentName": experiment, "TrialName": trial}),

@@ -112,7 +112,7 @@ def _group_calls(start: StepStart, name: str) -> Calls[None]:
     """Create a model package group unless it exists."""
 
     def call(operation: str) -> AwsCall:
-        return AwsCall("sagemaker", operation, {"ModelPackageGroupName": name}, "make its model package group")
+        return AwsCall("sagemaker", operation, {"ModelPackageGroupName": name}, "create its model package group")
 
     if (yield from unless(says_absent, call("DescribeModelPackageGroup"))) is None and (
         yield from unless(says_present, call("CreateModelPackageGroup"))

@@ -42,7 +42,7 @@ def test_a_refusal_is_not_hidden(api: Any, in_trial: Any, perform: Any) -> None:
 def test_a_call_says_what_it_is_for_and_what_to_do(in_trial: Any) -> None:
     first = next(trial_calls(in_trial))
 
-    assert first.purpose == "make experiment abalone and trial abcdef012345"
+    assert first.purpose == "create experiment abalone and trial abcdef012345"
     assert "sagemaker:CreateTrial" in first.advice
 
 
