@@ -86,27 +86,27 @@ class _Operand(NamedTuple):
 def _decision(condition: Json, scope: Scope, path: Path) -> _Decision:
     """Evaluate all operands of a condition, and return the comparison of them."""
     members = condition if isinstance(condition, dict) else {}
-    kind = str(members["Type"])
-    return _DECISIONS[kind](kind, members, scope, path)
+    condition_type = str(members["Type"])
+    return _DECISIONS[condition_type](condition_type, members, scope, path)
 
 
-def _comparison(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+def _comparison(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     left, right = (_operand(condition[name], scope, (*path, name)) for name in ("LeftValue", "RightValue"))
-    return lambda: _compare(kind, left, right, path)
+    return lambda: _compare(condition_type, left, right, path)
 
 
-def _membership(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+def _membership(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     query = _operand(condition["QueryValue"], scope, (*path, "QueryValue"))
     elements = [_operand(one, scope, (*path, "Values", i)) for i, one in enumerate(_list(condition["Values"]))]
     return lambda: any(_is_same(query, element) for element in elements)
 
 
-def _negation(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+def _negation(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     negated = _decision(condition["Condition"], scope, (*path, "Condition"))
     return lambda: not negated()
 
 
-def _disjunction(kind: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
+def _disjunction(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     conditions = _list(condition["Conditions"])
     alternatives = [_decision(one, scope, (*path, "Conditions", index)) for index, one in enumerate(conditions)]
     return lambda: any(alternative() for alternative in alternatives)
@@ -134,20 +134,21 @@ def _operand(operand: Json, scope: Scope, path: Path) -> _Operand:
     return _Operand(value, isinstance(expression, Reference) and expression.is_outcome)
 
 
-def _compare(kind: str, left_operand: _Operand, right_operand: _Operand, path: Path) -> bool:
+def _compare(condition_type: str, left_operand: _Operand, right_operand: _Operand, path: Path) -> bool:
     left, right = _pair(left_operand, right_operand)
     left_type, right_type = _type_of(left), _type_of(right)
     if left_type != right_type:
         raise IncomparableError(
-            f"{kind} requires values of the same type, not {left_type} ({describe(left)}) and {right_type}"
+            f"{condition_type} requires values of the same type, not {left_type} ({describe(left)}) and {right_type}"
             f" ({describe(right)})",
             format_path(path),
         )
-    if kind != "Equals" and left_type not in _ORDERED_TYPES:
+    if condition_type != "Equals" and left_type not in _ORDERED_TYPES:
         raise IncomparableError(
-            f"{kind} requires numbers or strings, not {describe(left)} and {describe(right)}", format_path(path)
+            f"{condition_type} requires numbers or strings, not {describe(left)} and {describe(right)}",
+            format_path(path),
         )
-    return _COMPARISONS[kind](left, right)
+    return _COMPARISONS[condition_type](left, right)
 
 
 def _is_same(query: _Operand, element: _Operand) -> bool:
@@ -198,17 +199,21 @@ def condition_faults(conditions: Json) -> Iterator[tuple[Path, str, str]]:
 
 
 def _faults_of(condition: JsonObject) -> Iterator[tuple[Path, str, str]]:
-    kind = condition.get("Type")
-    members = CONDITION_MEMBERS.get(kind) if isinstance(kind, str) else None
+    condition_type = condition.get("Type")
+    members = CONDITION_MEMBERS.get(condition_type) if isinstance(condition_type, str) else None
     if members is None:
         yield _unknown_type(condition)
         return
     for name in condition:
         if name not in ("Type", *members):
-            yield (name,), f"{kind} has no member {name!r}; it has {list_names(members)}", did_you_mean(name, members)
+            yield (
+                (name,),
+                f"{condition_type} has no member {name!r}; it has {list_names(members)}",
+                did_you_mean(name, members),
+            )
     for name in members:
         if name not in condition:
-            yield (), f"{kind} requires {name!r}", ""
+            yield (), f"{condition_type} requires {name!r}", ""
         else:
             yield from _faults_of_member(name, condition[name])
 
@@ -231,14 +236,18 @@ def _faults_of_operand(path: Path, value: Json) -> Iterator[tuple[Path, str, str
 
 
 def _unknown_type(condition: JsonObject) -> tuple[Path, str, str]:
-    kind = condition.get("Type")
-    if not isinstance(kind, str):
-        found = f"Type is {describe(kind)}" if "Type" in condition else f"Type is missing in {describe(condition)}"
+    condition_type = condition.get("Type")
+    if not isinstance(condition_type, str):
+        found = (
+            f"Type is {describe(condition_type)}"
+            if "Type" in condition
+            else f"Type is missing in {describe(condition)}"
+        )
         return (
             (),
             f"a condition requires a Type, one of {list_names(CONDITION_MEMBERS)}; {found}",
             did_you_mean("Type", condition),
         )
     # The SDK's classes are called ConditionEquals and so on; some write these names into definitions.
-    hint = _INSTEAD.get(kind) or did_you_mean(kind.removeprefix("Condition"), CONDITION_MEMBERS)
-    return ("Type",), f"unknown condition type {kind!r}; the types are {list_names(CONDITION_MEMBERS)}", hint
+    hint = _INSTEAD.get(condition_type) or did_you_mean(condition_type.removeprefix("Condition"), CONDITION_MEMBERS)
+    return ("Type",), f"unknown condition type {condition_type!r}; the types are {list_names(CONDITION_MEMBERS)}", hint

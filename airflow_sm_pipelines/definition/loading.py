@@ -61,16 +61,16 @@ def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults:
         return "<text>", source.lstrip("\ufeff")
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source), _read_file(Path(base_folder or "", source), faults)
-    kind = type(source)
+    source_type = type(source)
     if hasattr(source, "definition") and hasattr(source, "steps"):
-        message = f"{kind.__module__}.{kind.__name__} is a Pipeline object of the SageMaker SDK, not a definition"
+        message = f"{source_type.__module__}.{source_type.__name__} is a Pipeline object of the SageMaker SDK, not a definition"
         hint = (
             "creating its definition may upload code: run `sm-pipelines export MODULE:NAME -o FILE` and load that file"
         )
         faults.add("", message, hint)
     else:
-        faults.add("", f"expected a path, JSON text or a dict, found a Python {kind.__name__}")
-    return f"<{kind.__name__}>", ""
+        faults.add("", f"expected a path, JSON text or a dict, found a Python {source_type.__name__}")
+    return f"<{source_type.__name__}>", ""
 
 
 def _read_file(path: Path, faults: Faults) -> str:

@@ -143,32 +143,36 @@ def _read_parameter(value: Json, path: str, faults: Faults) -> Parameter | None:
             f"{name!r} is not a valid parameter name: use 1 to 256 letters, digits, hyphens or underscores",
         )
     declared, description = members.get("Type", "String"), members.get("Description")
-    kind = str(declared)
+    parameter_type = str(declared)
     values = members.get("EnumValues")
     allowed = None
     if isinstance(values, list):
-        typed = (_typed(entry, kind, f"{path}.EnumValues[{i}]", faults) for i, entry in enumerate(values))
+        typed = (_typed(entry, parameter_type, f"{path}.EnumValues[{i}]", faults) for i, entry in enumerate(values))
         allowed = tuple(entry for entry in typed if not isinstance(entry, Missing))
         if not values:
             faults.add(f"{path}.EnumValues", "EnumValues needs at least one value")
     default: str | int | float | bool | Missing = MISSING
     if "DefaultValue" in members:
-        default = _typed(members["DefaultValue"], kind, f"{path}.DefaultValue", faults)
+        default = _typed(members["DefaultValue"], parameter_type, f"{path}.DefaultValue", faults)
     if allowed and default is not MISSING and default not in allowed:
         hint = did_you_mean(str(default), [str(entry) for entry in allowed])
         faults.add(f"{path}.DefaultValue", f"{describe(members['DefaultValue'])} is not one of EnumValues", hint)
-    return Parameter(name, kind, default, allowed, description if isinstance(description, str) else None, path)
+    return Parameter(
+        name, parameter_type, default, allowed, description if isinstance(description, str) else None, path
+    )
 
 
-def _typed(value: Json, kind: str, path: str, faults: Faults) -> str | int | float | bool | Missing:
-    right_type = isinstance(value, _PYTHON_TYPES[kind]) and (kind == "Boolean" or not isinstance(value, bool))
+def _typed(value: Json, parameter_type: str, path: str, faults: Faults) -> str | int | float | bool | Missing:
+    right_type = isinstance(value, _PYTHON_TYPES[parameter_type]) and (
+        parameter_type == "Boolean" or not isinstance(value, bool)
+    )
     try:
         if right_type:
-            return Parameter("", kind).coerce(value)
+            return Parameter("", parameter_type).coerce(value)
     except ParameterValueError:
         pass
     if is_expression(value):
         faults.add(path, "a parameter value must be a literal, not an expression")
     else:
-        faults.add(path, f"expected a value of type {kind}, found {describe(value)}")
+        faults.add(path, f"expected a value of type {parameter_type}, found {describe(value)}")
     return MISSING

@@ -16,7 +16,7 @@ from airflow_sm_pipelines.definition.suggestions import nearest
 from airflow_sm_pipelines.errors import DefinitionError
 
 
-class Kind(NamedTuple):
+class Values(NamedTuple):
     """The values that a member may have.
 
     Attributes:
@@ -33,13 +33,13 @@ class Member(NamedTuple):
 
     Attributes:
         name: Its name.
-        kind: Its values.
+        values: The values that it may hold.
         required: It must be there.
         nullable: ``null`` is allowed, too.
     """
 
     name: str
-    kind: Kind
+    values: Values
     required: bool = False
     nullable: bool = False
 
@@ -48,19 +48,19 @@ def _is_number(value: Json) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def one_of(*values: str) -> Kind:
-    """Return the kind of a member that holds one of a few strings."""
-    return Kind(f"one of {list_names(values)}", lambda value: isinstance(value, str) and value in values)
+def one_of(*values: str) -> Values:
+    """Return the values of a member that holds one of a few strings."""
+    return Values(f"one of {list_names(values)}", lambda value: isinstance(value, str) and value in values)
 
 
-def text_up_to(length: int) -> Kind:
-    """Return the kind of a string of at most ``length`` characters."""
-    return Kind(f"a string of at most {length} characters", lambda v: isinstance(v, str) and len(v) <= length)
+def text_up_to(length: int) -> Values:
+    """Return the values of a string of at most ``length`` characters."""
+    return Values(f"a string of at most {length} characters", lambda v: isinstance(v, str) and len(v) <= length)
 
 
-def whole_number_in(low: int, high: int) -> Kind:
+def whole_number_in(low: int, high: int) -> Values:
     """Return the kind of an integer between two bounds, both allowed."""
-    return Kind(f"an integer from {low} to {high}", lambda value: _is_whole_number_in(value, low, high))
+    return Values(f"an integer from {low} to {high}", lambda value: _is_whole_number_in(value, low, high))
 
 
 def _is_whole_number_in(value: Json, low: int, high: int) -> bool:
@@ -68,15 +68,15 @@ def _is_whole_number_in(value: Json, low: int, high: int) -> bool:
     return isinstance(value, (int, float)) and _is_number(value) and value % 1 == 0 and low <= value <= high
 
 
-ANY = Kind("a value", lambda _: True)
-STRING = Kind("a string", lambda value: isinstance(value, str))
-BOOLEAN = Kind("true or false", lambda value: isinstance(value, bool))
-NUMBER = Kind("a number", _is_number)
-LIST = Kind("a list", lambda value: isinstance(value, list))
-OBJECT = Kind("an object", lambda value: isinstance(value, dict))
-STRING_OR_EXPRESSION = Kind("a string or an expression", lambda v: isinstance(v, str) or is_expression(v))
-LIST_OR_EXPRESSION = Kind("a list or an expression", lambda v: isinstance(v, list) or is_expression(v))
-BOOLEAN_OR_EXPRESSION = Kind("true, false or an expression", lambda v: isinstance(v, bool) or is_expression(v))
+ANY = Values("a value", lambda _: True)
+STRING = Values("a string", lambda value: isinstance(value, str))
+BOOLEAN = Values("true or false", lambda value: isinstance(value, bool))
+NUMBER = Values("a number", _is_number)
+LIST = Values("a list", lambda value: isinstance(value, list))
+OBJECT = Values("an object", lambda value: isinstance(value, dict))
+STRING_OR_EXPRESSION = Values("a string or an expression", lambda v: isinstance(v, str) or is_expression(v))
+LIST_OR_EXPRESSION = Values("a list or an expression", lambda v: isinstance(v, list) or is_expression(v))
+BOOLEAN_OR_EXPRESSION = Values("true, false or an expression", lambda v: isinstance(v, bool) or is_expression(v))
 
 
 def is_name(text: str, longest: int) -> bool:
@@ -129,7 +129,7 @@ def read_members(
 
 
 def _is_accepted(member: Member, held: Json, path: str, faults: Faults) -> bool:
-    if member.kind.accepts(held) or (member.nullable and held is None):
+    if member.values.accepts(held) or (member.nullable and held is None):
         return True
-    faults.add(format_path((member.name,), path), f"expected {member.kind.expected}, found {describe(held)}")
+    faults.add(format_path((member.name,), path), f"expected {member.values.expected}, found {describe(held)}")
     return False

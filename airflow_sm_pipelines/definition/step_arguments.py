@@ -76,19 +76,19 @@ def check_output_parameters(value: Json, path: str, faults: Faults) -> None:
 
 
 def read_references(
-    row: StepType | None, kind: str, arguments: JsonObject, own: JsonObject, path: str, faults: Faults
+    row: StepType | None, step_type: str, arguments: JsonObject, own: JsonObject, path: str, faults: Faults
 ) -> Iterator[tuple[Path, Reference]]:
     """Yield each reference of a step with its path from the step; nested steps are excluded.
 
     Args:
         row: The step's type, ``None`` when it is unknown.
-        kind: The type as written.
+        step_type: The type as written.
         arguments: Its Arguments.
         own: Its own members at step level.
         path: JSON path of the step.
         faults: Where malformed expressions are recorded.
     """
-    nested = NESTED_STEPS.get(kind, ())
+    nested = NESTED_STEPS.get(step_type, ())
     searched: JsonObject = {name: value for name, value in arguments.items() if name not in nested}
     payload = row is not None and row.payload
     searches: list[tuple[JsonObject, bool]] = [({"Arguments": searched}, payload), (own, False)]

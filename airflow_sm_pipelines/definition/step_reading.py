@@ -25,8 +25,8 @@ from airflow_sm_pipelines.definition.shapes import (
     OBJECT,
     STRING,
     Faults,
-    Kind,
     Member,
+    Values,
     is_name,
     one_of,
     read_members,
@@ -78,7 +78,7 @@ _CACHE_CONFIG = (
     Member("Enabled", BOOLEAN, required=True),
     Member(
         "ExpireAfter",
-        Kind(
+        Values(
             "an ISO 8601 duration such as 30d or PT1H",
             lambda v: isinstance(v, str) and _is_duration(v),
         ),
@@ -101,10 +101,10 @@ def read_steps(values: list[Json], faults: Faults) -> tuple[Step, ...]:
     while pending:
         value, path, branch, body_of = pending.pop()
         members = _read_step_members(value, path, faults)
-        name, kind = members.get("Name"), members.get("Type")
+        name, step_type = members.get("Name"), members.get("Type")
         arguments = members.get("Arguments")
-        if isinstance(kind, str) and isinstance(arguments, dict):
-            pending += _nested_steps(kind, arguments, path, name if isinstance(name, str) else None)
+        if isinstance(step_type, str) and isinstance(arguments, dict):
+            pending += _nested_steps(step_type, arguments, path, name if isinstance(name, str) else None)
         if isinstance(name, str):
             steps.append(_read_step(members, name, path, branch, body_of, faults))
     return tuple(steps)
@@ -118,9 +118,9 @@ def _located(values: list[Json], path: str, branch: Branch | None, body_of: str 
     return [(value, f"{path}[{index}]", branch, body_of) for index, value in enumerate(values)][::-1]
 
 
-def _nested_steps(kind: str, arguments: JsonObject, path: str, name: str | None) -> list[_Located]:
+def _nested_steps(step_type: str, arguments: JsonObject, path: str, name: str | None) -> list[_Located]:
     nested: list[_Located] = []
-    for member in reversed(NESTED_STEPS.get(kind, ())):
+    for member in reversed(NESTED_STEPS.get(step_type, ())):
         values = arguments.get(member)
         if isinstance(values, list):
             side = {"IfSteps": "if", "ElseSteps": "else"}.get(member)
@@ -130,8 +130,8 @@ def _nested_steps(kind: str, arguments: JsonObject, path: str, name: str | None)
 
 
 @cache
-def _shape(kind: str) -> tuple[Member, ...]:
-    row = STEP_TYPES[kind]
+def _shape(step_type: str) -> tuple[Member, ...]:
+    row = STEP_TYPES[step_type]
     shape = [*_COMMON, Member("Arguments", OBJECT, required=not row.payload, nullable=row.payload), *row.members]
     if row.retry_exceptions:
         shape.append(Member("RetryPolicies", LIST))
@@ -143,26 +143,28 @@ def _shape(kind: str) -> tuple[Member, ...]:
 
 
 def _read_step_members(value: Json, path: str, faults: Faults) -> JsonObject:
-    kind = value.get("Type") if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind in STEP_TYPES:
-        article = "an" if kind[0] in "AE" else "a"
-        return read_members(value, path, _shape(kind), faults, noun=f"{article} {kind} step")
-    if isinstance(kind, str):
-        _note_unknown_type(kind, path, faults)
+    step_type = value.get("Type") if isinstance(value, dict) else None
+    if isinstance(step_type, str) and step_type in STEP_TYPES:
+        article = "an" if step_type[0] in "AE" else "a"
+        return read_members(value, path, _shape(step_type), faults, noun=f"{article} {step_type} step")
+    if isinstance(step_type, str):
+        _note_unknown_type(step_type, path, faults)
     # Without a known type, it is unknown which members are allowed.
     return read_members(value, path, _COMMON, faults, noun="a step", is_open=True)
 
 
-def _note_unknown_type(kind: str, path: str, faults: Faults) -> None:
-    if kind in TYPES_WITHOUT_PUBLIC_SYNTAX:
+def _note_unknown_type(step_type: str, path: str, faults: Faults) -> None:
+    if step_type in TYPES_WITHOUT_PUBLIC_SYNTAX:
         message = (
-            f"{kind} steps are not supported: the API's metadata mentions them, but AWS has not published their "
+            f"{step_type} steps are not supported: the API's metadata mentions them, but AWS has not published their "
             "definition syntax"
         )
         faults.append(UnsupportedStepTypeError(f"{path}.Type", message))
     else:
-        hint = did_you_mean(kind, STEP_TYPES)
-        faults.add(f"{path}.Type", f"unknown step type {kind!r}; the step types are {list_names(STEP_TYPES)}", hint)
+        hint = did_you_mean(step_type, STEP_TYPES)
+        faults.add(
+            f"{path}.Type", f"unknown step type {step_type!r}; the step types are {list_names(STEP_TYPES)}", hint
+        )
 
 
 def _read_step(
@@ -171,8 +173,8 @@ def _read_step(
     if not is_name(name, _LONGEST_NAME):
         message = f"{name!r} is not a valid step name: use 1 to 64 letters, digits, hyphens or underscores"
         faults.add(f"{path}.Name", message, "DisplayName may contain any text")
-    kind = str(members.get("Type", ""))
-    row = STEP_TYPES.get(kind)
+    step_type = str(members.get("Type", ""))
+    row = STEP_TYPES.get(step_type)
     held = members.get("Arguments")
     arguments = held if isinstance(held, dict) else {}
     own = {member.name: members[member.name] for member in row.members if member.name in members} if row else {}
@@ -182,7 +184,7 @@ def _read_step(
         check_output_parameters(own["OutputParameters"], f"{path}.OutputParameters", faults)
     return Step(
         name=name,
-        type=kind,
+        type=step_type,
         arguments=arguments,
         members=own,
         display_name=cast("str | None", members.get("DisplayName")),
@@ -194,7 +196,7 @@ def _read_step(
         path=path,
         branch=branch,
         body_of=body_of,
-        references=tuple(read_references(row, kind, arguments, own, path, faults)),
+        references=tuple(read_references(row, step_type, arguments, own, path, faults)),
     )
 
 

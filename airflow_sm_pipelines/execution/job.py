@@ -277,8 +277,10 @@ class JobRun:
         last = self._last_log_lines(attempt.reference)
         if last:
             lines += ["last lines of its log:", *(f"    {line}" for line in last)]
-        kind = exception_type_of_reason(seen.reason)
-        return self._failure("\n".join(lines), attempt.reference, None if kind in self._kind.unretried else kind)
+        exception_type = exception_type_of_reason(seen.reason)
+        return self._failure(
+            "\n".join(lines), attempt.reference, None if exception_type in self._kind.unretried else exception_type
+        )
 
     def _last_log_lines(self, name: str) -> list[str]:
         try:

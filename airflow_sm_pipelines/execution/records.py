@@ -188,17 +188,17 @@ class RetryCounts:
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
-def read_record(kind: type[_Record], stored: object) -> _Record:
+def read_record(record_type: type[_Record], stored: object) -> _Record:
     """Return a record from its stored JSON value.
 
     Args:
-        kind: A pydantic dataclass.
+        record_type: A pydantic dataclass.
         stored: What this or another version has stored.
 
     Raises:
         pydantic.ValidationError: A member that has no default is absent, or a member is of another type.
     """
-    record: _Record = _adapter(kind).validate_python(stored)
+    record: _Record = _adapter(record_type).validate_python(stored)
     return record
 
 

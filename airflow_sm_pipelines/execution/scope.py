@@ -56,7 +56,7 @@ def step_errors(step: str, place: str) -> Iterator[None]:
         raise StepFailedError.of_refusal(step, error, purpose=f"evaluate {place} now") from error
 
 
-class TaskScope:
+class StepScope:
     """A `airflow_sm_pipelines.definition.expressions.Scope` over Airflow's task context.
 
     Args:
@@ -83,9 +83,9 @@ class TaskScope:
         self._documents: dict[str, Json] = {}
         self._items: list[Json] | None = None
 
-    def of_job(self, job_names: Mapping[str, str]) -> TaskScope:
+    def of_job(self, job_names: Mapping[str, str]) -> StepScope:
         """Return this scope with the variables that name the step's own job; documents are read once for both."""
-        scope = TaskScope(self._settings, self._context, self._connection, self._execution_id, job_names)
+        scope = StepScope(self._settings, self._context, self._connection, self._execution_id, job_names)
         scope._documents = self._documents
         return scope
 
@@ -199,7 +199,7 @@ class TaskScope:
         return start.astimezone(UTC).isoformat()
 
 
-_EXECUTION_VARIABLES: dict[str, Callable[[TaskScope], str]] = {
+_EXECUTION_VARIABLES: dict[str, Callable[[StepScope], str]] = {
     "PipelineName": lambda scope: scope._settings.name,
     "PipelineArn": lambda scope: scope._arn(),
     "PipelineExecutionId": lambda scope: scope._execution_id,

@@ -21,7 +21,7 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
 from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
@@ -90,13 +90,13 @@ class StepRun:
         self.kill_switch = kill_switch or KillSwitch()
         self.identity: StepIdentity = identify(plan.step.name, context)
         self.step = self.identity.step
-        self._scope = TaskScope(settings, context, connection, self.identity.execution_id)
+        self._scope = StepScope(settings, context, connection, self.identity.execution_id)
         self._clients: dict[str, BaseClient] = {}
 
     # -- values ----------------------------------------------------------------------------------------------------
 
     @property
-    def scope(self) -> TaskScope:
+    def scope(self) -> StepScope:
         """Where the expressions of the step find their values."""
         return self._scope
 

@@ -57,9 +57,9 @@ class Race:
 
 
 class _Made(NamedTuple):
-    """Something that a step creates: its kind is a member's name, or ``S3``."""
+    """Something that a step creates: ``resource`` is the member that names it, or ``S3``."""
 
-    kind: str
+    resource: str
     text: str
     step: str
 
@@ -71,22 +71,22 @@ def find_races(plans: Sequence[StepPlan]) -> Iterator[Race]:
     seen: set[tuple[str, str]] = set()
     for plan in plans:
         user = plan.step
-        for path, kind, text in _used_by(user):
+        for path, resource, text in _used_by(user):
             for thing in made:
                 pair = (user.name, thing.step)
                 unordered = user.name not in ancestors[thing.step] and thing.step not in ancestors[user.name]
-                if thing.step != user.name and unordered and pair not in seen and _is_same(kind, text, thing):
+                if thing.step != user.name and unordered and pair not in seen and _is_same(resource, text, thing):
                     seen.add(pair)
                     yield _race(format_path(path, f"{user.path}.Arguments"), thing)
 
 
 def _race(path: str, thing: _Made) -> Race:
     shown = thing.text.replace(_MARK, "")
-    if thing.kind == "S3":
+    if thing.resource == "S3":
         hint = f"add {thing.step} to DependsOn, or reference its output instead of repeating the URI"
         return Race(path, f"the output {shown!r}", thing.step, hint)
-    hint = f'write {{"Get": "Steps.{thing.step}.{thing.kind}"}}'
-    return Race(path, f"the {thing.kind} {shown!r}", thing.step, hint)
+    hint = f'write {{"Get": "Steps.{thing.step}.{thing.resource}"}}'
+    return Race(path, f"the {thing.resource} {shown!r}", thing.step, hint)
 
 
 def _ancestors(plans: Sequence[StepPlan]) -> Mapping[str, set[str]]:
@@ -135,10 +135,10 @@ def _used_by(step: Step) -> Iterator[tuple[Path, str, str]]:
             yield path, "S3", text.rstrip("/")
 
 
-def _is_same(kind: str, text: str, thing: _Made) -> bool:
-    if kind != thing.kind:
+def _is_same(resource: str, text: str, thing: _Made) -> bool:
+    if resource != thing.resource:
         return False
-    return text == thing.text or (kind == "S3" and text.startswith(f"{thing.text}/"))
+    return text == thing.text or (resource == "S3" and text.startswith(f"{thing.text}/"))
 
 
 _MARK = "\0"

@@ -30,16 +30,16 @@ def typed_outputs(declared: Sequence[Mapping[str, object]], returned: Mapping[st
     missing: list[str] = []
     faults: list[str] = []
     for entry in declared:
-        name, kind = str(entry["OutputName"]), str(entry.get("OutputType") or "String")
+        name, output_type = str(entry["OutputName"]), str(entry.get("OutputType") or "String")
         value = returned.get(name)
         if value is None:
             missing.append(name)
             continue
         try:
-            outputs[name] = Parameter(name, kind).coerce(_text(value) if kind == "String" else value)
+            outputs[name] = Parameter(name, output_type).coerce(_text(value) if output_type == "String" else value)
         except ParameterValueError:
             faults.append(
-                f"the output {name!r} is declared as {kind} ({TYPE_IN_WORDS[kind]}), but is {describe_value(value)}"
+                f"the output {name!r} is declared as {output_type} ({TYPE_IN_WORDS[output_type]}), but is {describe_value(value)}"
             )
     if missing:
         noun, verb = ("output", "was") if len(missing) == 1 else ("outputs", "were")

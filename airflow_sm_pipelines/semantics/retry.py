@@ -94,8 +94,8 @@ class Retry:
 def rules_of(policies: Iterable[RetryPolicy]) -> tuple[RetryRule, ...]:
     """Return the rules of a step: its policies in order, then the service's default for what they do not name."""
     rules = [_rule(policy) for policy in policies]
-    named = {kind for rule in rules for kind in rule.exception_types}
-    default = frozenset(kind for kind in _DEFAULT_TYPES if kind not in named)
+    named = {exception_type for rule in rules for exception_type in rule.exception_types}
+    default = frozenset(exception_type for exception_type in _DEFAULT_TYPES if exception_type not in named)
     return (*rules, RetryRule(default)) if default else tuple(rules)
 
 

@@ -33,7 +33,7 @@ from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
-from airflow_sm_pipelines.execution.scope import TaskScope
+from airflow_sm_pipelines.execution.scope import StepScope
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
@@ -153,7 +153,7 @@ def world(context: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
     connection.clients["sqs"] = world
     connection.region_name = "eu-west-1"
     monkeypatch.setattr(callback_step, "ask_people", world.ask)
-    monkeypatch.setattr(TaskScope, "_arn", lambda *_: ARN)
+    monkeypatch.setattr(StepScope, "_arn", lambda *_: ARN)
     use_key(monkeypatch, Fernet.generate_key())
     yield world
     tokens = {message["token"] for message in world.messages}

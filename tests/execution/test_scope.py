@@ -12,7 +12,7 @@ import pytest
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import EvaluationError, StepFailedError
-from airflow_sm_pipelines.execution.scope import TaskScope, step_errors
+from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 
 PARAMETERS = [
@@ -46,11 +46,11 @@ def make_scope(context: Any, connection: Any, definition: Any, processing_argume
         "PropertyFiles": [{"PropertyFileName": "Report", "OutputName": "report", "FilePath": "report.json"}],
     }
 
-    def make(job_names: dict[str, str] | None = None, **members: Any) -> TaskScope:
+    def make(job_names: dict[str, str] | None = None, **members: Any) -> StepScope:
         pipeline = load_pipeline(definition(process, **{"Parameters": PARAMETERS, **members}))
         # The task is called otherwise than the step: nothing may mix them up.
         settings = PipelineRunSettings(pipeline, "Abalone", {"Process": "task-of-process"})
-        return TaskScope(settings, context, connection, "abcdef012345", job_names or {})
+        return StepScope(settings, context, connection, "abcdef012345", job_names or {})
 
     return make
 
@@ -292,9 +292,9 @@ def make_loop_scope(context: Any, ti: Any, connection: Any, definition: Any, pro
     ti.task_id = "g.Second"
     ti.published_by("g.Each.items", ITEMS)
 
-    def make(index: int) -> TaskScope:
+    def make(index: int) -> StepScope:
         ti.map_index = index
-        return TaskScope(settings, context, connection, "abcdef012345", {})
+        return StepScope(settings, context, connection, "abcdef012345", {})
 
     return make
 
