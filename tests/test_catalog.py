@@ -56,7 +56,7 @@ def test_every_resource_belongs_to_a_type() -> None:
 @every_row
 def test_a_resource_of_a_step_has_a_protocol_and_a_page(row: StepTypeRow) -> None:
     for kind in kinds_of(row):
-        assert jobs._protocol(kind), f"aws/jobs.py: protocol {kind.protocol}"
+        assert kind.protocol in jobs.PROTOCOLS, f"aws/jobs.py: protocol {kind.protocol}"
         assert kind.console_path, "aws/kinds: console_path"
         assert kind.iam_actions, "aws/kinds: iam_actions"
 

@@ -13,8 +13,8 @@ def test_they_are_those_of_the_language() -> None:
     language: set[str] = set()
     for step_type in ("QualityCheck", "ClarifyCheck"):
         [member] = [member for member in STEP_TYPES[step_type].members if member.name == "CheckType"]
-        language |= {name for name in CHECK_TYPES if member.kind.accepts(name)}
-        assert not member.kind.accepts("DATA_DRIFT")
+        language |= {name for name in CHECK_TYPES if member.values.accepts(name)}
+        assert not member.values.accepts("DATA_DRIFT")
     assert language == set(CHECK_TYPES)
 
 
