@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import NoReturn
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
-from airflow.triggers.base import BaseTrigger
 
 from airflow_sm_pipelines.aws.requests.messages import EXECUTING, STOPPING
 from airflow_sm_pipelines.callbacks.attempts import CallbackBook
@@ -34,7 +33,6 @@ from airflow_sm_pipelines.callbacks.rules import (
     new_callback_token,
 )
 from airflow_sm_pipelines.callbacks.trigger import CallbackTrigger
-from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import (
     AwsCallError,
@@ -45,60 +43,33 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
-from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.job import Log
-from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.records import CallbackAttempt
-from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
-from airflow_sm_pipelines.execution.step_run import StepRun
+from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
 from airflow_sm_pipelines.execution.xcoms import publish_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
 _SETTLE_INTERVAL = 2.0
 _FIRST_PAUSE = 0.5
-
-
-class CallbackTask(Protocol):
-    """What a step needs of its sensor, `airflow_sm_pipelines.sensors.callback.CallbackSensor`."""
-
-    plan: StepPlan
-    settings: PipelineRunSettings
-    connection: AwsConnection
-    request: object
-    kill_switch: KillSwitch
-    waiting: Waiting
-    execution_timeout: timedelta | None
-
-    @property
-    def log(self) -> Log:
-        """The task's log."""
-
-    def defer(self, *, trigger: BaseTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:
-        """End the process until the trigger fires, then go on in the method."""
 
 
 class CallbackStep:
     """One try of a Callback step's task.
 
     Args:
-        sensor: The task's sensor.
-        context: Airflow's task context.
+        task: The task.
+        run: The try.
         now: The present time in UTC.
     """
 
     def __init__(
-        self, sensor: CallbackTask, context: Context, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, task: WaitingTask, run: StepRun, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._sensor = sensor
-        self._context = context
+        self._task = task
+        self._run = run
         self._now = now
-        self._step = sensor.plan.step
-        self._run = StepRun(sensor.plan, sensor.settings, sensor.connection, context, sensor.log, sensor.kill_switch)
-        self._name = self._run.step  # in a ForEach with the iteration
-        self._book = CallbackBook(state_store(context), self._step.name, self._run.identity.epoch)
+        self._step = run.plan.step
+        self._name = run.step  # in a ForEach with the iteration
+        self._book = CallbackBook(state_store(run.context), self._step.name, run.identity.epoch)
         self._attempt: CallbackAttempt | None = None
 
     def start(self) -> JsonObject:
@@ -131,7 +102,7 @@ class CallbackStep:
         try:
             self._take(attempt, unseal(attempt.sealed))  # for what the UI shows
         except NoSealError as error:
-            self._sensor.log.warning("The message cannot be shown: %s", error)
+            self._run.log.warning("The message cannot be shown: %s", error)
         answer = self._book.answer(attempt)
         if answer is not None:
             return self._conclude(attempt, answer)
@@ -155,7 +126,7 @@ class CallbackStep:
         """Return the attempt that this try works on, written down, and its message."""
         self._require_readable_store()
         try:
-            attempt, message = self._book.claim(self._resolved, self._stop_leftover, self._sensor.log, self._now())
+            attempt, message = self._book.claim(self._resolved, self._stop_leftover, self._run.log, self._now())
         except NoSealError as error:
             raise StepError(self._name, str(error)) from error
         return self._take(attempt, message)
@@ -179,7 +150,7 @@ class CallbackStep:
 
         mask_secret(message.token)  # whatever logs the message, e.g. botocore's debug log
         self._attempt = attempt
-        self._sensor.request = message.shown()
+        self._task.show_request(message.shown())
         return attempt, message
 
     def _recorded(self) -> CallbackAttempt:
@@ -197,7 +168,7 @@ class CallbackStep:
 
     def _resolved(self) -> CallbackMessage:
         message = resolve_message(self._run, new_callback_token())
-        if self._sensor.kill_switch.is_flipped:  # e.g. in the gate
+        if self._run.kill_switch.is_flipped:  # e.g. in the gate
             self._end(None)
         return message
 
@@ -206,7 +177,7 @@ class CallbackStep:
         if attempt.sent_at:
             return attempt
         # First: an answer to the message completes the required action.
-        ask_people(self._context["ti"].id, self._step, message)
+        ask_people(self._run.context["ti"].id, self._step, message)
         self._say(EXECUTING, message, attempt)
         sent = replace(attempt, sent_at=self._now().isoformat())
         self._attempt = sent
@@ -214,17 +185,17 @@ class CallbackStep:
 
     def _say(self, status: str, message: CallbackMessage, attempt: CallbackAttempt) -> None:
         try:
-            client = queue_client(self._sensor.connection, message.queue_url)
+            client = queue_client(self._run.connection, message.queue_url)
             sqs_id = send(client, message, status, attempt.digest)
         except AwsCallError as error:
             raise StepFailedError.of_refusal(self._name, error) from error
-        self._sensor.log.info("Sent the message %s to %s (SQS message %s)", status, message.queue_url, sqs_id)
+        self._run.log.info("Sent the message %s to %s (SQS message %s)", status, message.queue_url, sqs_id)
 
     # -- the wait --------------------------------------------------------------------------------------------------
 
     def _wait(self, attempt: CallbackAttempt) -> Answer | None:
         """Look for the answer until it is there, or, if the task can be deferred, for a short while."""
-        waiting = self._sensor.waiting
+        waiting = self._task.waiting
         longest = _SETTLE_INTERVAL if waiting.deferrable else waiting.poll_interval
         pause, waited = min(_FIRST_PAUSE, longest), 0.0
         while True:
@@ -240,7 +211,7 @@ class CallbackStep:
 
     def _pause(self, attempt: CallbackAttempt, seconds: float) -> None:
         """Wait, unless Airflow tells the process to end: then its task's state says what becomes of the callback."""
-        if self._sensor.kill_switch.wait(seconds):
+        if self._run.kill_switch.wait(seconds):
             self._end(attempt)
 
     def _end(self, attempt: CallbackAttempt | None) -> NoReturn:
@@ -256,7 +227,7 @@ class CallbackStep:
         raise StepInterruptedError(self._name, "the worker was told to end; the callback stays open")
 
     def _remaining(self, attempt: CallbackAttempt) -> timedelta | None:
-        timeout = self._sensor.execution_timeout
+        timeout = self._task.timeout
         if timeout is None:
             return None
         return max(datetime.fromisoformat(attempt.sent_at) + timeout - self._now(), timedelta(0))
@@ -264,12 +235,12 @@ class CallbackStep:
     def _defer(self, attempt: CallbackAttempt) -> JsonObject:
         remaining = self._remaining(attempt)
         if remaining != timedelta(0):
-            self._sensor.defer(
+            self._task.defer(
                 trigger=CallbackTrigger(
                     sealed=attempt.sealed,
                     digest=attempt.digest,
-                    connection=self._sensor.connection.as_arguments(),
-                    poll_interval=self._sensor.waiting.poll_interval,
+                    connection=self._run.connection.as_arguments(),
+                    poll_interval=self._task.waiting.poll_interval,
                 ),
                 method_name="resume",
                 timeout=remaining,
@@ -287,7 +258,7 @@ class CallbackStep:
 
     def _time_out(self) -> JsonObject:
         if self._attempt is None:
-            timeout = self._sensor.execution_timeout
+            timeout = self._task.timeout
             raise StepTimeoutError(self._name, f"no message was sent within execution_timeout ({timeout})")
         return self._conclude(self._attempt, self._last_answer(self._attempt))
 
@@ -311,7 +282,7 @@ class CallbackStep:
         except StepFailedError:
             self._book.write(attempt)
             raise
-        timeout = self._sensor.execution_timeout
+        timeout = self._task.timeout
         raise StepTimeoutError(
             self._name,
             f"nobody answered the callback within execution_timeout ({timeout}); the message {STOPPING} was sent",
@@ -319,7 +290,7 @@ class CallbackStep:
 
     def _conclude(self, attempt: CallbackAttempt, answer: Answer) -> JsonObject:
         by = f"{answer.person}, in Airflow" if answer.person else "a handler, over the API"
-        self._sensor.log.info("Answered by %s: %s", by, answer.outcome)
+        self._run.log.info("Answered by %s: %s", by, answer.outcome)
         if answer.outcome == FAILURE:
             self._fail(attempt, answer.reason or "the answer gives no reason")
         try:
@@ -329,5 +300,5 @@ class CallbackStep:
 
     def _fail(self, attempt: CallbackAttempt, reason: str) -> NoReturn:
         self._book.close(attempt)
-        publish_status(self._context, StepStatus.FAILED)
+        publish_status(self._run.context, StepStatus.FAILED)
         raise StepFailedError(self._name, reason)

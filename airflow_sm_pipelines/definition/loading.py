@@ -63,7 +63,8 @@ def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults:
         return os.fspath(source), _read_file(Path(base_folder or "", source), faults)
     source_type = type(source)
     if hasattr(source, "definition") and hasattr(source, "steps"):
-        message = f"{source_type.__module__}.{source_type.__name__} is a Pipeline object of the SageMaker SDK, not a definition"
+        name = f"{source_type.__module__}.{source_type.__name__}"
+        message = f"{name} is a Pipeline object of the SageMaker SDK, not a definition"
         hint = (
             "creating its definition may upload code: run `sm-pipelines export MODULE:NAME -o FILE` and load that file"
         )

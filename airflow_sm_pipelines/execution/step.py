@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
@@ -26,21 +26,13 @@ from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.kill_switch import KilledError
 from airflow_sm_pipelines.execution.links import JobReference
 from airflow_sm_pipelines.execution.records import Attempt
-from airflow_sm_pipelines.execution.settings import Waiting
-from airflow_sm_pipelines.execution.step_run import AttemptName, StepRun
+from airflow_sm_pipelines.execution.step_run import AttemptName, StepRun, WaitingTask
 from airflow_sm_pipelines.execution.triggers import JobTrigger
 from airflow_sm_pipelines.execution.xcoms import publish_properties, publish_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 _STATUS = {Outcome.FAILED: StepStatus.FAILED, Outcome.STOPPED: StepStatus.STOPPED}
 _SETTLE_INTERVAL = 2.0
-
-
-class Defer(Protocol):
-    """Airflow's ``BaseOperator.defer``."""
-
-    def __call__(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> NoReturn:
-        """End the process until the trigger fires, then go on in the method."""
 
 
 def as_described(properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:
@@ -53,17 +45,13 @@ def as_described(properties: Mapping[str, Json], members: Iterable[str]) -> Json
     return {name: properties[name] for name in members if name in properties}
 
 
-@dataclass(frozen=True, slots=True)
-class JobTask:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobTask(WaitingTask):
     """What the path needs of the operator whose task it runs.
 
     Attributes:
         kind: The row of the resource that the step creates.
         calls: The builder of the calls that create it.
-        waiting: How the worker waits.
-        defer: Airflow's ``defer``.
-        timeout: The task's ``execution_timeout``.
-        show_request: Takes the request that the UI is to show.
         show_job: Takes the job that the task's links are to lead to.
         described_request: Returns the request that the Describe response shows, when another process has sent it.
             Takes the properties and the members of the Create request.
@@ -73,10 +61,6 @@ class JobTask:
 
     kind: ResourceKind
     calls: Callable[[StepStart], Calls[AwsCall | None]]
-    waiting: Waiting
-    defer: Defer
-    timeout: timedelta | None = None
-    show_request: Callable[[Json], None] = lambda _: None
     show_job: Callable[[JobReference], None] = lambda _: None
     described_request: Callable[[Mapping[str, Json], Iterable[str]], JsonObject] = as_described
     complete_properties: Callable[[StepRun, JsonObject], JsonObject] = lambda _, properties: properties

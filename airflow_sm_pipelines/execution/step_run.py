@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from airflow_sm_pipelines.aws.calls import Body, call, input_shape, read_object
 from airflow_sm_pipelines.aws.kinds import ResourceKind
@@ -22,12 +23,13 @@ from airflow_sm_pipelines.execution.identity import StepIdentity, identify
 from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
-from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
     from botocore.client import BaseClient
 
 _Result = TypeVar("_Result")
@@ -55,6 +57,30 @@ class AttemptName:
 
     name: str = ""
     token: str = ""
+
+
+class Defer(Protocol):
+    """Airflow's ``BaseOperator.defer``."""
+
+    def __call__(self, *, trigger: BaseTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:
+        """End the process until the trigger fires, then go on in the method."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingTask:
+    """What the path of a step that waits needs of the operator whose task it runs.
+
+    Attributes:
+        waiting: How the worker waits.
+        defer: Airflow's ``defer``.
+        timeout: The task's ``execution_timeout``.
+        show_request: Takes the request that the UI is to show.
+    """
+
+    waiting: Waiting
+    defer: Defer
+    timeout: timedelta | None = None
+    show_request: Callable[[Json], None] = lambda _: None
 
 
 class StepRun:
@@ -235,7 +261,3 @@ class StepRun:
         owner = self.identity.owner
         state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
         return verdict_of_worker_kill(state) is Verdict.STOP, state
-
-
-Properties = Mapping[str, Any]
-"""What a step publishes: the Describe response of its resource as plain JSON."""

@@ -39,7 +39,8 @@ def typed_outputs(declared: Sequence[Mapping[str, object]], returned: Mapping[st
             outputs[name] = Parameter(name, output_type).coerce(_text(value) if output_type == "String" else value)
         except ParameterValueError:
             faults.append(
-                f"the output {name!r} is declared as {output_type} ({TYPE_IN_WORDS[output_type]}), but is {describe_value(value)}"
+                f"the output {name!r} is declared as {output_type} ({TYPE_IN_WORDS[output_type]}), "
+                f"but is {describe_value(value)}"
             )
     if missing:
         noun, verb = ("output", "was") if len(missing) == 1 else ("outputs", "were")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskDeferralTimeout
@@ -36,11 +37,11 @@ class CallbackSensor(StepOperator):
 
     def act(self, run: StepRun) -> JsonObject:
         """Send the message and wait for the answer, or defer; returns the typed outputs."""
-        return self._callback_step(run.context).start()
+        return self._callback_step(run).start()
 
     def resume(self, context: Context, event: Mapping[str, Json] | None = None) -> JsonObject:
         """Go on when the callback was answered; runs in a new worker process."""
-        return self._callback_step(context).resume(event or {})
+        return self._callback_step(self.step_run(context)).resume(event or {})
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """End the callback if Airflow ended the deferral because ``execution_timeout`` has passed.
@@ -52,10 +53,17 @@ class CallbackSensor(StepOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             with self._told_to_loop(context):
-                return self._callback_step(context).time_out()
+                return self._callback_step(self.step_run(context)).time_out()
 
-    def _callback_step(self, context: Context) -> CallbackStep:
+    def _callback_step(self, run: StepRun) -> CallbackStep:
         # Only a running task needs it, and DAG files are parsed far more often than tasks run.
         from airflow_sm_pipelines.callbacks.step import CallbackStep
+        from airflow_sm_pipelines.execution.step_run import WaitingTask
 
-        return CallbackStep(self, context)
+        task = WaitingTask(
+            waiting=self.waiting,
+            defer=self.defer,
+            timeout=self.execution_timeout,
+            show_request=partial(setattr, self, "request"),
+        )
+        return CallbackStep(task, run)

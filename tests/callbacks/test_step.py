@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -35,6 +36,7 @@ from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.scope import StepScope
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
 from airflow_sm_pipelines.execution.xcoms import read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 from tests.conftest import FakeStore
@@ -141,6 +143,17 @@ class FakeSensor:
     execution_timeout: timedelta | None = None
     log: Any = field(default_factory=lambda: logging.getLogger("callback"))
 
+    def step(self, context: Any, *now: Callable[[], datetime]) -> CallbackStep:
+        """A try of the task."""
+        task = WaitingTask(
+            waiting=self.waiting,
+            defer=self.defer,
+            timeout=self.execution_timeout,
+            show_request=partial(setattr, self, "request"),
+        )
+        run = StepRun(self.plan, self.settings, self.connection, context, self.log, self.kill_switch)
+        return CallbackStep(task, run, *now)
+
     def defer(self, *, trigger: CallbackTrigger, method_name: str, timeout: timedelta | None = None) -> NoReturn:
         raise DeferredError(trigger, method_name, timeout)
 
@@ -195,7 +208,7 @@ def task_state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
 
 def parked(sensor: FakeSensor, context: Any) -> DeferredError:
     with pytest.raises(DeferredError) as caught:
-        CallbackStep(sensor, context).start()
+        sensor.step(context).start()
     return caught.value
 
 
@@ -231,10 +244,10 @@ def test_the_arguments_may_be_any_json(make_sensor: Any, context: Any, world: Wo
 def test_a_queue_that_is_no_text_is_a_clear_error(make_sensor: Any, context: Any, world: World) -> None:
     sensor = make_sensor(SqsQueueUrl={"Get": "Parameters.Number"})
     with pytest.raises(StepError, match="SqsQueueUrl: must be the URL of a queue, but is 5"):
-        CallbackStep(sensor, context).start()
+        sensor.step(context).start()
     context["params"] = {}
     with pytest.raises(UndefinedReferenceError, match="SqsQueueUrl"):
-        CallbackStep(sensor, context).start()
+        sensor.step(context).start()
     assert world.effects == []
 
 
@@ -246,7 +259,7 @@ def test_without_a_fernet_key_no_token_is_drawn(
 
     monkeypatch.setattr(queue, "_fernet", refuse)
     with pytest.raises(StepError, match="fernet_key is empty"):
-        CallbackStep(make_sensor(), context).start()
+        make_sensor().step(context).start()
     assert world.effects == []
 
 
@@ -256,7 +269,7 @@ def test_a_refusal_of_the_queue_has_its_retry_type_and_keeps_the_token(
     answer = {"Error": {"Code": "RequestThrottled", "Message": "slow"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     world.error = ClientError(answer, "SendMessage")  # type: ignore[arg-type]
     with pytest.raises(StepFailedError) as caught:
-        CallbackStep(make_sensor(), context).start()
+        make_sensor().step(context).start()
     assert caught.value.exception_type == "Step.THROTTLING"
     digest = world.get(RECORD_KEY)["digest"]
 
@@ -270,7 +283,7 @@ def test_a_state_store_that_the_api_server_cannot_read_is_refused(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__WORKERS__STATE_STORE_BACKEND", "some.Backend")
     with pytest.raises(StepError, match=r"state_store_backend is some\.Backend"):
-        CallbackStep(make_sensor(), context).start()
+        make_sensor().step(context).start()
     assert world.effects == []
 
 
@@ -294,7 +307,7 @@ def test_wherever_a_worker_dies_one_token_is_live_and_its_answer_counts(
 ) -> None:
     world.dies_at = (number, after)
     with pytest.raises(CrashError):
-        CallbackStep(make_sensor(), context).start()
+        make_sensor().step(context).start()
     world.dies_at = None
     before = list(world.messages)
     parked(make_sensor(), context)
@@ -309,7 +322,7 @@ def test_wherever_a_worker_dies_one_token_is_live_and_its_answer_counts(
     assert world.asked
 
     world.answer(token, GOOD)
-    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
+    assert make_sensor().step(context).resume({}) == TYPED
 
 
 def test_an_answer_between_two_tries_is_used_and_nothing_is_sent_again(
@@ -317,11 +330,11 @@ def test_an_answer_between_two_tries_is_used_and_nothing_is_sent_again(
 ) -> None:
     world.dies_at = (3, True)
     with pytest.raises(CrashError):
-        CallbackStep(make_sensor(), context).start()
+        make_sensor().step(context).start()
     world.answer(world.messages[0]["token"], GOOD)
     world.dies_at = None
 
-    assert CallbackStep(make_sensor(), context).start() == TYPED
+    assert make_sensor().step(context).start() == TYPED
     assert len(world.messages) == 1
 
 
@@ -357,7 +370,7 @@ def test_a_cleared_task_that_was_answered_says_nothing_of_the_old_token(
 ) -> None:
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], GOOD)
-    CallbackStep(make_sensor(), context).resume({})
+    make_sensor().step(context).resume({})
     ti.max_tries += 1
     parked(make_sensor(), context)
     assert world.statuses() == ["Executing", "Executing"]
@@ -369,7 +382,7 @@ def test_a_cleared_task_that_was_answered_says_nothing_of_the_old_token(
 def test_the_worker_looks_for_an_answer_before_it_parks(make_sensor: Any, context: Any, world: World) -> None:
     sensor = make_sensor()
     sensor.kill_switch.at_wait = lambda _: world.answer(world.messages[0]["token"], GOOD)
-    assert CallbackStep(sensor, context).start() == TYPED
+    assert sensor.step(context).start() == TYPED
     assert len(sensor.kill_switch.waits) == 1
 
 
@@ -382,7 +395,7 @@ def test_without_deferral_the_worker_waits(make_sensor: Any, context: Any, world
             world.answer(world.messages[0]["token"], GOOD)
 
     sensor.kill_switch.at_wait = answer
-    assert CallbackStep(sensor, context).start() == TYPED
+    assert sensor.step(context).start() == TYPED
     assert max(sensor.kill_switch.waits) == 3
 
 
@@ -390,7 +403,7 @@ def test_waking_without_an_answer_parks_again(make_sensor: Any, context: Any, wo
     parked(make_sensor(), context)
     sensor = make_sensor()
     with pytest.raises(DeferredError) as again:
-        CallbackStep(sensor, context).resume({})
+        sensor.step(context).resume({})
     assert again.value.method_name == "resume"
     assert world.statuses() == ["Executing"]
     assert sensor.request["MessageBody"]["arguments"] == world.messages[0]["arguments"], "shown after a resume, too"
@@ -400,7 +413,7 @@ def test_a_failure_is_the_steps_failure_and_closes_the_attempt(make_sensor: Any,
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], Answer(FAILURE, reason="InternalServerError: no"))
     with pytest.raises(StepFailedError) as caught:
-        CallbackStep(make_sensor(), context).resume({})
+        make_sensor().step(context).resume({})
     assert str(caught.value) == "Step Step: InternalServerError: no"
     assert caught.value.exception_type is None, "the handler's own words are no retry type"
     assert read_status(context, "Step") is StepStatus.FAILED
@@ -424,7 +437,7 @@ def test_wrong_outputs_are_a_clear_error(
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], Answer(SUCCESS, outputs))
     with pytest.raises(StepFailedError, match="the answer is not what the step declares") as caught:
-        CallbackStep(make_sensor(), context).resume({})
+        make_sensor().step(context).resume({})
     assert complaint in str(caught.value)
 
 
@@ -432,7 +445,7 @@ def test_what_a_person_types_is_taken_with_its_type(make_sensor: Any, context: A
     parked(make_sensor(), context)
     typed = {"approved": True, "rows": 12, "FailureReason": "not needed"}
     world.answer(world.messages[0]["token"], Answer(SUCCESS, typed, person="Ada"))
-    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
+    assert make_sensor().step(context).resume({}) == TYPED
 
 
 def test_an_answer_is_taken_also_by_a_worker_without_the_key(
@@ -441,7 +454,7 @@ def test_an_answer_is_taken_also_by_a_worker_without_the_key(
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], GOOD)
     use_key(monkeypatch, Fernet.generate_key())
-    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
+    assert make_sensor().step(context).resume({}) == TYPED
 
 
 def test_an_answer_counts_also_if_the_number_of_retries_was_edited_meanwhile(
@@ -450,7 +463,7 @@ def test_an_answer_counts_also_if_the_number_of_retries_was_edited_meanwhile(
     parked(make_sensor(), context)
     world.answer(world.messages[0]["token"], GOOD)
     ti.task.retries += 1
-    assert CallbackStep(make_sensor(), context).resume({}) == TYPED
+    assert make_sensor().step(context).resume({}) == TYPED
 
 
 def test_after_such_a_resume_a_dead_worker_gives_the_token_up_no_more(
@@ -459,9 +472,9 @@ def test_after_such_a_resume_a_dead_worker_gives_the_token_up_no_more(
     parked(make_sensor(), context)
     ti.task.retries += 1
     with pytest.raises(DeferredError):
-        CallbackStep(make_sensor(), context).resume({})
+        make_sensor().step(context).resume({})
     world.answer(world.messages[0]["token"], GOOD)
-    assert CallbackStep(make_sensor(), context).start() == TYPED
+    assert make_sensor().step(context).start() == TYPED
     assert {message["token"] for message in world.messages} == {world.messages[0]["token"]}
 
 
@@ -471,9 +484,9 @@ def test_an_answer_that_the_api_server_has_not_kept_is_a_clear_error(
 ) -> None:
     parked(make_sensor(), context)
     with pytest.raises(StepError, match="the answer was not kept: install airflow-sm-pipelines where Airflow's API"):
-        CallbackStep(make_sensor(), context).resume(event)
+        make_sensor().step(context).resume(event)
     world.answer(world.messages[0]["token"], GOOD)
-    assert CallbackStep(make_sensor(), context).resume(event) == TYPED
+    assert make_sensor().step(context).resume(event) == TYPED
 
 
 # -- ends without an answer --------------------------------------------------------------------------------------------
@@ -486,7 +499,7 @@ def test_ending_the_task_in_its_worker_says_stopping(
     sensor, task_state["state"] = make_sensor(), state
     sensor.kill_switch.flipped_at_wait = 1
     with pytest.raises(StepError, match="the message Stopping was sent"):
-        CallbackStep(sensor, context).start()
+        sensor.step(context).start()
     assert world.statuses() == ["Executing", "Stopping"]
     assert world.messages[0]["token"] == world.messages[1]["token"]
 
@@ -497,7 +510,7 @@ def test_a_worker_that_is_told_to_end_leaves_the_callback_open(
     sensor = make_sensor()
     sensor.kill_switch.flipped_at_wait = 1
     with pytest.raises(StepInterruptedError):
-        CallbackStep(sensor, context).start()
+        sensor.step(context).start()
     assert world.statuses() == ["Executing"]
     parked(make_sensor(), context)
     assert world.statuses() == ["Executing"], "the next try has nothing to send"
@@ -510,7 +523,7 @@ def test_a_kill_before_the_message_was_sent_sends_nothing(
     sensor, task_state["state"] = make_sensor(), state
     sensor.kill_switch.flip()
     with pytest.raises(error, match="no message was sent"):
-        CallbackStep(sensor, context).start()
+        sensor.step(context).start()
     assert world.effects == []
 
 
@@ -523,7 +536,7 @@ def test_a_timeout_in_the_worker_says_stopping(make_sensor: Any, context: Any, w
 
     sensor.kill_switch.at_wait = time_out
     with pytest.raises(StepTimeoutError, match="nobody answered the callback within execution_timeout"):
-        CallbackStep(sensor, context).start()
+        sensor.step(context).start()
     assert world.statuses() == ["Executing", "Stopping"]
     assert world.get(RECORD_KEY)["closed"]
 
@@ -533,13 +546,13 @@ def test_a_deferral_ends_with_the_timeout(make_sensor: Any, context: Any, world:
     sensor = make_sensor()
     sensor.execution_timeout = timedelta(seconds=60)
     with pytest.raises(DeferredError) as caught:
-        CallbackStep(sensor, context, lambda: start).start()
+        sensor.step(context, lambda: start).start()
     assert caught.value.timeout == timedelta(seconds=60)
     with pytest.raises(DeferredError) as again:
-        CallbackStep(sensor, context, lambda: start + timedelta(seconds=45)).resume({})
+        sensor.step(context, lambda: start + timedelta(seconds=45)).resume({})
     assert again.value.timeout == timedelta(seconds=15)
     with pytest.raises(StepTimeoutError):
-        CallbackStep(sensor, context).time_out()
+        sensor.step(context).time_out()
     assert world.statuses() == ["Executing", "Stopping"]
 
 
@@ -548,10 +561,10 @@ def test_an_answer_that_was_taken_counts_also_after_the_timeout(make_sensor: Any
     sensor = make_sensor()
     sensor.execution_timeout = timedelta(seconds=60)
     with pytest.raises(DeferredError):
-        CallbackStep(sensor, context, lambda: start).start()
+        sensor.step(context, lambda: start).start()
     world.answer(world.messages[0]["token"], GOOD)
 
-    late = CallbackStep(sensor, context, lambda: start + timedelta(seconds=90))
+    late = sensor.step(context, lambda: start + timedelta(seconds=90))
     before = list(world.effects)
     assert late.time_out() == TYPED
     assert world.effects == before, "nothing is sent, and the attempt never looks closed"
@@ -568,7 +581,7 @@ def test_an_answer_in_the_very_moment_of_the_timeout_counts(
         return close(book, attempt)
 
     monkeypatch.setattr(CallbackBook, "close", answered_meanwhile)
-    assert CallbackStep(make_sensor(), context).time_out() == TYPED
+    assert make_sensor().step(context).time_out() == TYPED
     assert world.statuses() == ["Executing"]
     assert not world.get(RECORD_KEY)["closed"], "a try after a crash finds the answer"
 
@@ -582,10 +595,10 @@ def test_a_timeout_whose_message_is_refused_is_left_to_the_next_try(
     answer = {"Error": {"Code": "RequestThrottled", "Message": "slow"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     world.error = ClientError(answer, "SendMessage")  # type: ignore[arg-type]
     with pytest.raises(StepFailedError, match="slow"):
-        CallbackStep(sensor, context).time_out()
+        sensor.step(context).time_out()
 
     world.error = None
-    late = CallbackStep(sensor, context, lambda: datetime.now(UTC) + timedelta(seconds=90))
+    late = sensor.step(context, lambda: datetime.now(UTC) + timedelta(seconds=90))
     with pytest.raises(StepTimeoutError):
         late.start()
     assert world.statuses() == ["Executing", "Stopping"]
@@ -601,4 +614,4 @@ def test_the_trigger_knows_the_token_only_sealed(make_sensor: Any, context: Any,
 
 def test_a_lost_record_is_a_clear_error(make_sensor: Any, context: Any, world: World) -> None:
     with pytest.raises(StepError, match="attempt record is gone"):
-        CallbackStep(make_sensor(), context).resume({})
+        make_sensor().step(context).resume({})
