@@ -207,7 +207,7 @@ def test_an_unreachable_aws_is_a_service_fault_and_retried_as_the_policy_says(
         assert error.exception_type == "Step.SERVICE_FAULT"
         assert f'Could not connect to the endpoint URL: "http://127.0.0.1:{port}/"' in str(error)
         # From the second try on it looks first whether the job is there.
-        assert re.match("Step A: no answer of AWS to (Create|Describe)ProcessingJob: EndpointConnection", str(error))
+        assert re.match("Step A: AWS did not answer (Create|Describe)ProcessingJob: EndpointConnection", str(error))
 
 
 def test_when_aws_is_back_the_job_gets_the_name_that_was_written_down_first(

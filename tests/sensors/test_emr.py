@@ -166,7 +166,7 @@ def test_an_answer_lost_on_the_way_is_not_asked_for_again_in_the_same_try(
 ) -> None:
     fault(aws, "AddJobFlowSteps", "drop_after")
 
-    with pytest.raises(StepFailedError, match="no answer of AWS to AddJobFlowSteps") as caught:
+    with pytest.raises(StepFailedError, match="AWS did not answer AddJobFlowSteps") as caught:
         run(on(cluster, "true"))
 
     assert caught.value.exception_type == "Step.SERVICE_FAULT"
@@ -332,7 +332,7 @@ def test_a_cluster_that_does_not_come_to_its_step_says_why(run: Any, emr: Any) -
 def test_a_cluster_whose_answer_was_lost_is_found_by_its_name(run: Any, aws: LocalAws, emr: Any) -> None:
     fault(aws, "RunJobFlow", "drop_after")
     before = len(clusters(emr))
-    with pytest.raises(StepFailedError, match="no answer of AWS to RunJobFlow"):
+    with pytest.raises(StepFailedError, match="AWS did not answer RunJobFlow"):
         run(own("true"))
 
     run(own("true"))

@@ -188,7 +188,7 @@ def test_an_unknown_application_is_named(run: Any, serverless: Any) -> None:
 
 def test_a_run_whose_answers_were_lost_is_one_run(run: Any, aws: LocalAws, serverless: Any, application: str) -> None:
     fault(aws, "StartJobRun", "drop_after")
-    with pytest.raises(StepFailedError, match="no answer of AWS to StartJobRun"):
+    with pytest.raises(StepFailedError, match="AWS did not answer StartJobRun"):
         run({**job("true"), "ApplicationId": application})
     control(aws, "DELETE", "faults")
 
