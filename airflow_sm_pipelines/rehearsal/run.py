@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import RehearsalError
-from airflow_sm_pipelines.rehearsal.callbacks import rehearsed_answer
+from airflow_sm_pipelines.rehearsal.callbacks import planned_answer
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
 from airflow_sm_pipelines.rehearsal.isolation import without_settings
@@ -93,7 +93,7 @@ class RehearsalPlan:
         """Return the answers to Callback steps, by the name of the step. Names of other steps do no harm."""
         outputs = self.rehearsal().outputs
         names = {*outputs, *self.outcomes}
-        return {name: rehearsed_answer(outputs.get(name, {}), self.outcomes.get(name)).as_json() for name in names}
+        return {name: planned_answer(outputs.get(name, {}), self.outcomes.get(name)) for name in names}
 
     def write_dag_file(self, folder: Path) -> Path:
         """Write the DAG file to a folder and return its path."""

@@ -11,7 +11,7 @@ from airflow_sm_pipelines.callbacks import queue, reception
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered, rehearsed_answer
+from airflow_sm_pipelines.rehearsal.callbacks import answer_of, callbacks_answered, planned_answer
 from airflow_sm_pipelines.rehearsal.outcomes import OutcomeError, chosen_outcomes
 from airflow_sm_pipelines.rehearsal.rehearsals import prepare
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
@@ -21,7 +21,7 @@ DEFINITION = Path(__file__).parents[1] / "integration" / "definitions" / "callba
 
 def test_a_callback_is_answered_with_outputs_of_the_declared_types() -> None:
     plan = prepare(load_pipeline(DEFINITION), DEFINITION).plan
-    assert Answer(**plan.callback_answers()["Measure"]) == Answer(SUCCESS, {"rows": 1, "mean": 1.0})
+    assert answer_of(plan.callback_answers()["Measure"]) == Answer(SUCCESS, {"rows": 1, "mean": 1.0})
 
 
 def test_a_value_is_chosen_by_the_user() -> None:
@@ -32,8 +32,8 @@ def test_a_value_is_chosen_by_the_user() -> None:
 
 def test_a_failure_is_chosen_by_the_user() -> None:
     plan = prepare(load_pipeline(DEFINITION), DEFINITION, outcomes={"Measure": "failed:nobody there"}).plan
-    assert Answer(**plan.callback_answers()["Measure"]) == Answer(FAILURE, reason="nobody there")
-    assert rehearsed_answer({"rows": 1}, Outcome()) == Answer(SUCCESS, {"rows": 1})
+    assert answer_of(plan.callback_answers()["Measure"]) == Answer(FAILURE, reason="nobody there")
+    assert answer_of(planned_answer({"rows": 1}, Outcome())) == Answer(SUCCESS, {"rows": 1})
 
 
 def test_a_callback_cannot_be_stopped() -> None:
@@ -47,7 +47,7 @@ def test_each_message_is_sent_and_answered(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(reception, "step_of_token", {"t1": "A", "t2": "B"}.get)
     monkeypatch.setattr(reception, "take_answer", lambda token, answer: events.append((token, answer)))
 
-    with callbacks_answered({"A": Answer(FAILURE, reason="no").as_json()}):
+    with callbacks_answered({"A": planned_answer({}, Outcome(failure_reason="no"))}):
         for token in ("t1", "t2"):
             assert queue.send(None, CallbackMessage("q", token, "", None), "Executing", "digest") == "id"
         queue.send(None, CallbackMessage("q", "t1", "", None), "Stopping", "digest")
