@@ -121,11 +121,11 @@ CATALOG: dict[str, StepTypeRow] = {
         ),
         StepTypeRow(
             "Cleanup",
-            "operators.cleanup.CleanupOperator",
+            "operators.without_job.CleanupOperator",
             calls="aws.requests.cleanup.cleanup_calls",
             answered_by=AnsweredBy.NOBODY,
         ),
-        StepTypeRow("Condition", "operators.condition.ConditionOperator", calls="", answered_by=AnsweredBy.NOBODY),
+        StepTypeRow("Condition", "operators.control_flow.ConditionOperator", calls="", answered_by=AnsweredBy.NOBODY),
         StepTypeRow(
             "EMR",
             "sensors.emr.EmrStepSensor",
@@ -144,7 +144,7 @@ CATALOG: dict[str, StepTypeRow] = {
         ),
         StepTypeRow("Endpoint", "operators.jobs.EndpointOperator", ENDPOINT),
         StepTypeRow("EndpointConfig", "operators.jobs.EndpointConfigOperator", ENDPOINT_CONFIG),
-        StepTypeRow("Fail", "operators.fail.FailOperator", calls="", answered_by=AnsweredBy.NOBODY),
+        StepTypeRow("Fail", "operators.control_flow.FailOperator", calls="", answered_by=AnsweredBy.NOBODY),
         StepTypeRow("ForEach", "operators.for_each.ForEachItemsOperator", calls="", answered_by=AnsweredBy.NOBODY),
         StepTypeRow("InferenceComponent", "operators.jobs.InferenceComponentOperator", INFERENCE_COMPONENT),
         StepTypeRow("Job", "operators.jobs.ModelCustomizationJobOperator", MODEL_CUSTOMIZATION_JOB),
@@ -156,7 +156,7 @@ CATALOG: dict[str, StepTypeRow] = {
         ),
         StepTypeRow(
             "Lineage",
-            "operators.lineage.LineageOperator",
+            "operators.without_job.LineageOperator",
             calls="aws.requests.lineage.lineage_calls",
             answered_by=AnsweredBy.NOBODY,
         ),

@@ -8,6 +8,7 @@ show which check's baseline goes into which member.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,49 @@ CHECK_TYPES = {
 
 VIOLATIONS_FILE = "constraint_violations.json"
 """The report of a check, beside the new baseline; all check types have the same name for it."""
+
+
+# -- which baseline is used for what: the developer guide's table under "Baseline calculation and registration" --------
+
+
+class BaselineSource(Enum):
+    """The source of ``BaselineUsedForDriftCheck…``."""
+
+    PREVIOUS = "the previous baseline"
+    CALCULATED = "the newly calculated baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRule:
+    """One row of the table.
+
+    Attributes:
+        checks_drift: Whether the data are checked against the previous baseline, which is then required.
+        published: Which baseline the step publishes as ``BaselineUsedForDriftCheck…``.
+    """
+
+    checks_drift: bool
+    published: BaselineSource
+
+    @property
+    def carries_over(self) -> bool:
+        """Tell whether the step publishes the previous baseline without checking the data against it."""
+        return not self.checks_drift and self.published is BaselineSource.PREVIOUS
+
+    def published_baseline(self, previous: Baseline, calculated: Baseline) -> Baseline:
+        """Return the baseline that the step publishes as ``BaselineUsedForDriftCheck…``; it may be empty."""
+        return calculated if self.published is BaselineSource.CALCULATED else previous
+
+
+_TABLE = {
+    # (SkipCheck, RegisterNewBaseline)
+    (False, False): CheckRule(checks_drift=True, published=BaselineSource.PREVIOUS),
+    (False, True): CheckRule(checks_drift=True, published=BaselineSource.CALCULATED),
+    (True, False): CheckRule(checks_drift=False, published=BaselineSource.PREVIOUS),
+    (True, True): CheckRule(checks_drift=False, published=BaselineSource.CALCULATED),
+}
+
+
+def check_rule(*, skip_check: bool, register_new_baseline: bool) -> CheckRule:
+    """Return the row of the table for a step's two flags."""
+    return _TABLE[skip_check, register_new_baseline]

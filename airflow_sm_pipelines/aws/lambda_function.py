@@ -66,7 +66,7 @@ class LostAnswerError(AwsCallError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FunctionAnswer:
     """The answer of a function.
 
     Attributes:
@@ -99,7 +99,7 @@ class Answer:
         return ": ".join(str(part) for part in parts if part) or f"{self.error}, without a message"
 
 
-def invoke(client: BaseClient, invocation: AwsCall) -> Answer:
+def invoke(client: BaseClient, invocation: AwsCall) -> FunctionAnswer:
     """Invoke a function and wait for its answer.
 
     Args:
@@ -119,7 +119,7 @@ def invoke(client: BaseClient, invocation: AwsCall) -> Answer:
         if not _may_have_run(error):
             raise
         raise LostAnswerError(error) from error
-    return Answer(payload, str(answer.get("FunctionError") or ""), _lines(answer.get("LogResult")))
+    return FunctionAnswer(payload, str(answer.get("FunctionError") or ""), _lines(answer.get("LogResult")))
 
 
 def _may_have_run(error: AwsCallError) -> bool:

@@ -16,11 +16,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from airflow_sm_pipelines.aws.requests.messages import STOPPING
+from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage, NoSealError, seal, unseal
 from airflow_sm_pipelines.callbacks.rules import Answer, digest_of
 from airflow_sm_pipelines.execution.airflow_internals.worker import StateStore
 from airflow_sm_pipelines.execution.identity import Epoch
-from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.execution.records import (
     RECORD_KEY,
     STORED,

@@ -9,8 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.errors import StepError
-from airflow_sm_pipelines.execution.airflow_internals.worker import task_states
-from airflow_sm_pipelines.execution.task_states import mapped_task_states
+from airflow_sm_pipelines.execution.airflow_internals.worker import mapped_task_states, task_states
 from airflow_sm_pipelines.execution.xcoms import own_map_index, read_properties, read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep, needs_gate, unmet_edges
 

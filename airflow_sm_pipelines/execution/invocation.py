@@ -12,15 +12,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
+from airflow_sm_pipelines.aws.lambda_function import FunctionAnswer, LostAnswerError
 from airflow_sm_pipelines.aws.requests.messages import custom_context
 from airflow_sm_pipelines.aws.requests.names import new_token, resource_name
+from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import describe_value
 from airflow_sm_pipelines.errors import AwsCallError, OutputParametersError, StepFailedError, StepOutcomeUnknownError
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.identity import StepIdentity
-from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.execution.records import (
     OUTPUTS_KEY,
     RECORD_KEY,
@@ -68,7 +68,9 @@ class Invocation:
         self._log = log
         self._now = now
 
-    def run(self, declared: Sequence[Mapping[str, Json]], invoke: Callable[[Mapping[str, str]], Answer]) -> JsonObject:
+    def run(
+        self, declared: Sequence[Mapping[str, Json]], invoke: Callable[[Mapping[str, str]], FunctionAnswer]
+    ) -> JsonObject:
         """Invoke the function, or take what it answered to an earlier try; returns the typed outputs.
 
         Args:
@@ -160,7 +162,7 @@ class Invocation:
 
     # -- its outcome -------------------------------------------------------------------------------------------------
 
-    def _outputs(self, declared: Sequence[Mapping[str, Json]], answer: Answer) -> JsonObject:
+    def _outputs(self, declared: Sequence[Mapping[str, Json]], answer: FunctionAnswer) -> JsonObject:
         if answer.error:
             raise self._failure(
                 self._with_log(f"the function {self._function} failed: {answer.failure()}", answer.log_tail)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import Body
@@ -18,6 +18,7 @@ from airflow_sm_pipelines.aws.failures import exception_type_of_reason
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
+from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.aws.requests.tags import owner_of
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError, StepTimeoutError
@@ -35,19 +36,6 @@ _LONGEST_PAUSE_IN_THE_WAY = 15.0
 _VISIBLE_WITHIN = timedelta(seconds=60)
 _REMOVAL_PATIENCE = 180.0
 _PATIENCE_OF_A_KILL = 30.0
-
-
-class Log(Protocol):
-    """What we use of a logger: Airflow's, or one of the standard library."""
-
-    def info(self, message: str, /, *arguments: Any) -> Any:
-        """Log a message with ``%``-arguments."""
-
-    def warning(self, message: str, /, *arguments: Any) -> Any:
-        """Log a warning with ``%``-arguments."""
-
-    def error(self, message: str, /, *arguments: Any) -> Any:
-        """Log an error with ``%``-arguments."""
 
 
 class JobRun:

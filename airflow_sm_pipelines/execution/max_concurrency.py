@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_sm_pipelines.execution.airflow_internals.worker import is_dag_test, own_task
-from airflow_sm_pipelines.execution.task_states import mapped_task_states
+from airflow_sm_pipelines.execution.airflow_internals.worker import is_dag_test, mapped_task_states, own_task
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.execution.xcoms import own_map_index
 from airflow_sm_pipelines.semantics.for_each import ended_iterations, ends_awaited

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 from airflow_sm_pipelines.aws.calls import Body, call, input_shape, read_object
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.shaping import shape_request
-from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
+from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, Log, StepStart
 from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepError, StepFailedError, UnfitRequestError
+from airflow_sm_pipelines.execution.airflow_internals.worker import task_state
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
-from airflow_sm_pipelines.execution.job import Log
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
-from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
 
 if TYPE_CHECKING:

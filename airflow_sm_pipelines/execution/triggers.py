@@ -22,16 +22,15 @@ from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError
-from airflow_sm_pipelines.execution.airflow_internals.worker import own_task
+from airflow_sm_pipelines.execution.airflow_internals.worker import own_task, task_state
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
-from airflow_sm_pipelines.execution.task_states import task_state
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-    from airflow_sm_pipelines.execution.job import Log
+    from airflow_sm_pipelines.aws.requests.step_start import Log
 
 QUIET_SECONDS = 10.0
 """No event in a trigger's first seconds: Airflow 3.3.2 fails a task that is queued again before the scheduler has

@@ -21,7 +21,6 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
-from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES, StepRetryPolicy
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
@@ -58,6 +57,29 @@ def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | No
         backoff = rules[0].backoff_rate if rules[0].backoff_rate > 1 else 0.0
         return {"retry_delay": timedelta(seconds=rules[0].interval), "retry_exponential_backoff": backoff}
     return {"retry_delay": _ADOPTION_DELAY}
+
+
+class UnresolvedRequest:
+    """Text from a definition that Airflow must not render.
+
+    Airflow renders template fields before ``execute()``: Jinja would eat braces, and a reference into a branch that
+    was not taken would fail the task before its gate could skip it. An object with a ``resolve`` method is taken as
+    it is; the step resolves the request itself and puts it in this object's place.
+
+    Args:
+        body: The request as the definition has it.
+    """
+
+    def __init__(self, body: Json) -> None:
+        self.body = body
+
+    def resolve(self, context: Context) -> UnresolvedRequest:
+        """Return itself: nothing is rendered."""
+        return self
+
+    def serialize(self) -> Json:
+        """Return what the UI shows until the step has resolved the request; runs in the DAG processor, too."""
+        return self.body
 
 
 class StepOperator(BaseOperator):

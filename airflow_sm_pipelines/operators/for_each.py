@@ -24,8 +24,8 @@ from airflow_sm_pipelines.errors import (
     StepError,
     StepFailedError,
 )
+from airflow_sm_pipelines.execution.airflow_internals.worker import mapped_task_states, task_state
 from airflow_sm_pipelines.execution.max_concurrency import wait_for_turn
-from airflow_sm_pipelines.execution.task_states import mapped_task_states, task_state
 from airflow_sm_pipelines.execution.xcoms import (
     publish_properties,
     publish_status,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.lambda_function import Answer, invoke
+from airflow_sm_pipelines.aws.lambda_function import FunctionAnswer, invoke
 from airflow_sm_pipelines.aws.requests.messages import function_and_event, invocation
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -71,7 +71,7 @@ class LambdaOperator(StepOperator):
             log=self.log,
         )
 
-        def invoke_once(custom: Mapping[str, str]) -> Answer:
+        def invoke_once(custom: Mapping[str, str]) -> FunctionAnswer:
             return self._wait_for(run, lambda: invoke(client, invocation(function, event, custom)))
 
         return {"OutputParameters": record.run(declared, invoke_once)}
@@ -82,7 +82,7 @@ class LambdaOperator(StepOperator):
         except UnfitRequestError as error:
             raise RequestError(run.step, str(error)) from error
 
-    def _wait_for(self, run: StepRun, call: Callable[[], Answer]) -> Answer:
+    def _wait_for(self, run: StepRun, call: Callable[[], FunctionAnswer]) -> FunctionAnswer:
         """Make a call in a thread, so that this one sees when Airflow wants the task to end."""
         try:
             return run.kill_switch.wait_for(call)

@@ -125,10 +125,13 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
 class _Silence:
     """A log that nobody reads."""
 
-    def info(self, message: str, /, *arguments: Any) -> None:
+    def info(self, message: str, /, *arguments: object) -> None:
         """Say nothing."""
 
-    def warning(self, message: str, /, *arguments: Any) -> None:
+    def warning(self, message: str, /, *arguments: object) -> None:
+        """Say nothing."""
+
+    def error(self, message: str, /, *arguments: object) -> None:
         """Say nothing."""
 
 

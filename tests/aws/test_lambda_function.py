@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError, invoke
+from airflow_sm_pipelines.aws.lambda_function import FunctionAnswer, LostAnswerError, invoke
 from airflow_sm_pipelines.aws.requests.messages import invocation
 from airflow_sm_pipelines.errors import AwsCallError
 
@@ -52,7 +52,7 @@ def test_the_event_is_sent_as_it_is_and_the_answer_is_waited_for(event: Any) -> 
         "InvocationType": "RequestResponse",
         "LogType": "Tail",
     }
-    assert answer == Answer('{"x": 1}', "", ("START", "hé", "END"))
+    assert answer == FunctionAnswer('{"x": 1}', "", ("START", "hé", "END"))
     assert answer.value() == {"x": 1}
 
 

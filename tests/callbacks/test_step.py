@@ -33,11 +33,11 @@ from airflow_sm_pipelines.errors import (
 from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.records import RECORD_KEY
-from airflow_sm_pipelines.execution.request import UnresolvedRequest
 from airflow_sm_pipelines.execution.scope import StepScope
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
 from airflow_sm_pipelines.execution.xcoms import read_status
+from airflow_sm_pipelines.operators.base import UnresolvedRequest
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 from tests.conftest import FakeStore
 

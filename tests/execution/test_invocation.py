@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.lambda_function import Answer, LostAnswerError
+from airflow_sm_pipelines.aws.lambda_function import FunctionAnswer, LostAnswerError
 from airflow_sm_pipelines.errors import (
     CallRefusedError,
     CallUnansweredError,
@@ -20,7 +20,7 @@ from airflow_sm_pipelines.execution.records import RECORD_KEY, InvocationAttempt
 from airflow_sm_pipelines.execution.retry_policy import OnUnknown
 
 DECLARED = [{"OutputName": "count", "OutputType": "Integer"}]
-GOOD = Answer('{"count": 3}', "", ("START", "counting", "END"))
+GOOD = FunctionAnswer('{"count": 3}', "", ("START", "counting", "END"))
 LOST = LostAnswerError(CallUnansweredError("Invoke", "ReadTimeoutError", "timed out", "Step.SERVICE_FAULT"))
 
 
@@ -32,8 +32,8 @@ class Worker:
         self.on_unknown = OnUnknown(on_unknown)
         self.contexts: list[dict[str, str]] = []
 
-    def try_once(self, does: Answer | Exception | None, declared: Any = DECLARED) -> dict[str, Any]:
-        def invoke(custom: Any) -> Answer:
+    def try_once(self, does: FunctionAnswer | Exception | None, declared: Any = DECLARED) -> dict[str, Any]:
+        def invoke(custom: Any) -> FunctionAnswer:
             self.contexts.append(dict(custom))
             if does is None:
                 raise KeyboardInterrupt
@@ -79,12 +79,12 @@ def failing(context: dict[str, Any]) -> Worker:
 
 
 def test_the_outputs_are_typed(either: Worker) -> None:
-    assert either.try_once(Answer('{"count": "3", "more": []}', "", ())) == {"count": 3}
+    assert either.try_once(FunctionAnswer('{"count": "3", "more": []}', "", ())) == {"count": 3}
 
 
 def test_without_declared_outputs_it_does_not_matter_what_is_returned(either: Worker) -> None:
     for payload in ("null", "[1]", "no json", ""):
-        assert either.try_once(Answer(payload, "", ()), declared=[]) == {}
+        assert either.try_once(FunctionAnswer(payload, "", ()), declared=[]) == {}
         either.clear()
 
 
@@ -161,7 +161,9 @@ def test_a_refused_call_may_be_repeated(either: Worker) -> None:
 
 def test_a_failed_function_may_be_invoked_again(either: Worker) -> None:
     """A retry that the user asked for: that the function failed is known."""
-    error = Answer('{"errorType": "ValueError", "errorMessage": "bad"}', "Unhandled", ("START", "[ERROR] ValueError"))
+    error = FunctionAnswer(
+        '{"errorType": "ValueError", "errorMessage": "bad"}', "Unhandled", ("START", "[ERROR] ValueError")
+    )
     with pytest.raises(StepFailedError) as caught:
         either.try_once(error)
 
@@ -184,7 +186,7 @@ def test_a_failed_function_may_be_invoked_again(either: Worker) -> None:
 )
 def test_an_answer_without_the_declared_outputs_fails_the_step(either: Worker, payload: str, message: str) -> None:
     with pytest.raises(StepFailedError, match=message):
-        either.try_once(Answer(payload, "", ()))
+        either.try_once(FunctionAnswer(payload, "", ()))
 
     assert either.record.closed
 
@@ -201,7 +203,7 @@ def test_a_cleared_task_invokes_again(either: Worker) -> None:
     either.try_once(GOOD)
     either.clear()
 
-    assert either.try_once(Answer('{"count": 4}', "", ())) == {"count": 4}
+    assert either.try_once(FunctionAnswer('{"count": 4}', "", ())) == {"count": 4}
     first, second = either.contexts
     assert first["token"] != second["token"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-from airflow_sm_pipelines.execution.task_states import mapped_task_states, task_state, task_states
+from airflow_sm_pipelines.execution.airflow_internals.worker import mapped_task_states, task_state, task_states
 from airflow_sm_pipelines.semantics.ownership import ABSENT
 
 

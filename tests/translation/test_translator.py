@@ -22,8 +22,7 @@ from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.errors import InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
-from airflow_sm_pipelines.operators.condition import ConditionOperator
-from airflow_sm_pipelines.operators.fail import FailOperator
+from airflow_sm_pipelines.operators.control_flow import ConditionOperator, FailOperator
 from airflow_sm_pipelines.operators.jobs import ProcessingOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 from airflow_sm_pipelines.translation import translator

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from airflow_sm_pipelines.aws.calls import Body
-from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckType
+from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckRule, CheckType, check_rule
 from airflow_sm_pipelines.aws.failures import says_absent
-from airflow_sm_pipelines.aws.requests.check_rules import CheckRule, check_rule
 from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError

@@ -44,13 +44,16 @@ Calls: TypeAlias = Generator[AwsCall, Body, _Result]
 
 
 class Log(Protocol):
-    """The part of a logger that builders use."""
+    """What the package uses of a logger: Airflow's, or one of the standard library."""
 
     def info(self, message: str, /, *arguments: object) -> object:
         """Log a message with ``%``-arguments."""
 
     def warning(self, message: str, /, *arguments: object) -> object:
         """Log a warning with ``%``-arguments."""
+
+    def error(self, message: str, /, *arguments: object) -> object:
+        """Log an error with ``%``-arguments."""
 
 
 @dataclass(frozen=True, slots=True)

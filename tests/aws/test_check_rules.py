@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_sm_pipelines.aws.check_types import Baseline
-from airflow_sm_pipelines.aws.requests.check_rules import Source, check_rule
+from airflow_sm_pipelines.aws.check_types import Baseline, BaselineSource, check_rule
 
 PREVIOUS = Baseline("s3://bucket/previous/constraints.json", "s3://bucket/previous/statistics.json")
 CALCULATED = Baseline("s3://bucket/new/constraints.json", "s3://bucket/new/statistics.json")
@@ -44,5 +43,5 @@ def test_only_a_skipped_check_that_registers_nothing_merely_hands_the_previous_b
 
 def test_without_a_previous_baseline_there_is_none_to_carry_over() -> None:
     rule = check_rule(skip_check=True, register_new_baseline=False)
-    assert rule.published is Source.PREVIOUS
+    assert rule.published is BaselineSource.PREVIOUS
     assert not rule.published_baseline(Baseline(), CALCULATED)

@@ -1,12 +1,13 @@
-"""The Condition step."""
+"""The steps that decide how a run goes on: Condition and Fail. They ask nothing of AWS but what their values need."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow_sm_pipelines.definition.conditions import evaluate_conditions
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.errors import PipelineFailStepError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import SkipMixin
 from airflow_sm_pipelines.execution.scope import step_errors
 from airflow_sm_pipelines.execution.xcoms import publish_properties
@@ -43,3 +44,15 @@ class ConditionOperator(StepOperator, SkipMixin):
         # Skipping ends the task by an exception, after which Airflow pushes no return value.
         publish_properties(run.context, {"Outcome": outcome})
         self.skip(run.context["ti"], [self.dag.get_task(self.settings.first_task_id(step)) for step in unchosen])
+
+
+class FailOperator(StepOperator):
+    """Fails with the definition's own message; other running steps go on, the DAG run ends failed."""
+
+    ui_color = "#f8cecc"
+
+    def act(self, run: StepRun) -> NoReturn:
+        """Resolve the message and fail with it; never retried."""
+        message = run.resolve(run.plan.step.arguments.get("ErrorMessage", ""), "ErrorMessage")
+        self.request = {"ErrorMessage": message}
+        raise PipelineFailStepError(run.step, str(message) or "the definition gives no message")
