@@ -149,7 +149,8 @@ def _step_text(planned: PlannedStep) -> str:
     if plan.step.cache_config:
         lines.append(f"  cache: {_cache_text(plan.step.cache_config)}")
     for call in planned.calls:
-        lines += [f"  {call.service}:{call.operation}", _indented(call.request)]
+        condition = f" (only if {call.only_if})" if call.only_if else ""
+        lines += [f"  {call.service}:{call.operation}{condition}", _indented(call.request)]
     if not planned.calls:
         lines += ["  evaluated without an AWS call of its own", _indented(planned.arguments)]
     if planned.members:

@@ -424,6 +424,14 @@ def test_text(write, capsys):
     assert out.endswith("  fault: CreateProcessingJob: Nope: the API knows no such member\n\n1 fault\n")
 
 
+def test_text_says_which_calls_depend_on_what_is_there(write, capsys):
+    definition = {"Steps": [{"Name": "R", "Type": "RegisterModel", "Arguments": {"ModelPackageGroupName": "g"}}]}
+    assert main(["plan", write("p.json", definition)]) == 0
+    out = capsys.readouterr().out
+    assert "  sagemaker:CreateModelPackageGroup (only if it does not exist)\n" in out
+    assert "  sagemaker:CreateModelPackage\n" in out
+
+
 def test_airflow_is_not_imported(write):
     definition = write("p.json", {"Steps": [call("A", {})]})
     script = (

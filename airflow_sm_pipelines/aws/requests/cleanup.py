@@ -181,7 +181,8 @@ def _delete(start: StepStart, place: CleanupTarget, report: CleanupReport) -> Ca
     for first in range(0, len(keys), _MOST_KEYS):
         batch = keys[first : first + _MOST_KEYS]
         entries = {"Objects": [{"Key": key} for key in batch], "Quiet": True}
-        answer = yield AwsCall("s3", "DeleteObjects", {"Bucket": place.bucket, "Delete": entries})
+        request = {"Bucket": place.bucket, "Delete": entries}
+        answer = yield AwsCall("s3", "DeleteObjects", request, only_if="it exists")
         left = {error["Key"]: f"{error.get('Code')}: {error.get('Message')}" for error in answer.get("Errors", ())}
         for key in batch:
             uri = f"s3://{place.bucket}/{key}"

@@ -110,11 +110,8 @@ def package_request(request: Body) -> Body:
 
 def _group_calls(start: StepStart, name: str) -> Calls[None]:
     """Create a model package group unless it exists."""
-
-    def call(operation: str) -> AwsCall:
-        return AwsCall("sagemaker", operation, {"ModelPackageGroupName": name}, "create its model package group")
-
-    if (yield from unless(says_absent, call("DescribeModelPackageGroup"))) is None and (
-        yield from unless(says_present, call("CreateModelPackageGroup"))
-    ) is not None:
+    request, purpose = {"ModelPackageGroupName": name}, "create its model package group"
+    look = AwsCall("sagemaker", "DescribeModelPackageGroup", request, purpose)
+    creation = AwsCall("sagemaker", "CreateModelPackageGroup", request, purpose, only_if="it does not exist")
+    if (yield from unless(says_absent, look)) is None and (yield from unless(says_present, creation)) is not None:
         start.log.info("Created model package group %s", name)

@@ -30,6 +30,7 @@ class AwsCall:
         purpose: What the call is for, as the end of a sentence that begins with "cannot"; ``""`` if the operation says
             enough.
         advice: What the user can do if AWS refuses the call; ``""`` if there is nothing special.
+        only_if: What a look before it must have shown, such as "it does not exist"; ``""`` if the call is always made.
     """
 
     service: str
@@ -37,6 +38,7 @@ class AwsCall:
     request: Body
     purpose: str = ""
     advice: str = ""
+    only_if: str = ""
 
 
 Calls: TypeAlias = Generator[AwsCall, Body, _Result]
