@@ -94,7 +94,7 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
     except (ParameterValueError, OutcomeError, ChosenValueError) as error:
         return _complain(str(error), WRONG_USAGE), None
     try:
-        report = report_of(prepared, rehearsals.run(prepared.plan))
+        report = report_of(prepared, rehearsals.run(prepared.scenario))
     except RehearsalError as error:
         return _complain(str(error), 1), None
     return (0 if report.succeeded else 1), report

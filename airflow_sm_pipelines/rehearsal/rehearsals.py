@@ -37,10 +37,10 @@ from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes
 from airflow_sm_pipelines.rehearsal.placeholders import choose_items, items_of_parameters, rehearsal_parameters
 from airflow_sm_pipelines.rehearsal.run import (
     RehearsalAirflow,
-    RehearsalPlan,
     RehearsalResult,
+    RehearsalScenario,
     dag_id_of,
-    run_plan,
+    run_scenario,
 )
 from airflow_sm_pipelines.rehearsal.scope import files_read
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
@@ -120,10 +120,10 @@ class Rehearsals:
         """Rehearse a definition; arguments and errors are those of the function `rehearse`."""
         pipeline = load_pipeline(source)
         prepared = prepare(pipeline, self._file_of(source), parameters=parameters, outcomes=outcomes, values=values)
-        return report_of(prepared, self.run(prepared.plan))
+        return report_of(prepared, self.run(prepared.scenario))
 
-    def run(self, plan: RehearsalPlan) -> RehearsalResult:
-        """Run a plan.
+    def run(self, scenario: RehearsalScenario) -> RehearsalResult:
+        """Run a scenario.
 
         Raises:
             RehearsalError: The rehearsal could not be carried out.
@@ -132,7 +132,7 @@ class Rehearsals:
         try:
             with aws_settings_hidden(), python_warnings.catch_warnings():
                 python_warnings.simplefilter("ignore")  # moto's, which are not about the definition
-                return run_plan(plan, airflow)
+                return run_scenario(scenario, airflow)
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("airflow_sm_pipelines"):
                 raise
@@ -159,17 +159,17 @@ class Rehearsals:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRehearsal:
-    """A plan with what its report says beside its result.
+    """A scenario with what its report says beside its result.
 
     Attributes:
         pipeline: The definition.
-        plan: What is run.
+        scenario: What is run.
         placeholders: Names of the parameters that have a placeholder for a value.
         notes: What the rehearsal cannot show, and which values it changed.
     """
 
     pipeline: Pipeline
-    plan: RehearsalPlan
+    scenario: RehearsalScenario
     placeholders: Sequence[str]
     notes: Sequence[str]
 
@@ -205,8 +205,8 @@ def prepare(
     notes += choose_branches(pipeline, scope, files, fixed)
     chosen = scope.parameter_values()
     checks, remarks = needs_of_checks(pipeline, chosen)
-    plan = RehearsalPlan(file, chosen, files, chosen_outcomes(pipeline, outcomes or {}), checks)
-    return PreparedRehearsal(pipeline, plan, placeholders, [*notes, *remarks])
+    scenario = RehearsalScenario(file, chosen, files, chosen_outcomes(pipeline, outcomes or {}), checks)
+    return PreparedRehearsal(pipeline, scenario, placeholders, [*notes, *remarks])
 
 
 def _assignments(values: Values | None) -> Iterable[str]:
@@ -219,16 +219,16 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
     """Return the report of a rehearsal that has ended."""
     from airflow_sm_pipelines.rehearsal import report
 
-    plan = prepared.plan
+    scenario = prepared.scenario
     return report.RehearsalReport(
         file=prepared.pipeline.source,
         state="succeeded" if result.state == "success" else "failed",
         note=NOTE,
-        parameters=dict(plan.parameters),
+        parameters=dict(scenario.parameters),
         placeholders=list(prepared.placeholders),
         values=[
             report.RehearsedValue(name=format_path(path, file.names[0]), value=value)
-            for file in plan.files
+            for file in scenario.files
             for path, value in file.values.items()
         ],
         steps=[_step_report(step, result) for step in prepared.pipeline.steps],

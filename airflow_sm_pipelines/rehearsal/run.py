@@ -1,4 +1,4 @@
-"""Runs a plan: on an Airflow in a process and a folder of its own, and a local AWS whose jobs compute nothing."""
+"""Runs a scenario: on an Airflow in a process and a folder of its own, and a local AWS whose jobs compute nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def dag_id_of(file: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RehearsalPlan:
+class RehearsalScenario:
     """What to run, and what the local AWS does for it.
 
     Attributes:
@@ -122,11 +122,11 @@ class RehearsalResult:
     refusals: Sequence[Refusal] = ()
 
 
-def run_plan(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
-    """Run a plan on a local AWS of its own; needs the ``[local]`` extra.
+def run_scenario(scenario: RehearsalScenario, airflow: RehearsalAirflow) -> RehearsalResult:
+    """Run a scenario on a local AWS of its own; needs the ``[local]`` extra.
 
     Args:
-        plan: The plan.
+        scenario: The scenario.
         airflow: The Airflow that runs it.
 
     Raises:
@@ -136,12 +136,12 @@ def run_plan(plan: RehearsalPlan, airflow: RehearsalAirflow) -> RehearsalResult:
     from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
     refusals = Refusals()
-    rehearsal = replace(plan.rehearsal(), refusals=refusals)
+    rehearsal = replace(scenario.rehearsal(), refusals=refusals)
     with LocalAws(stand_in=rehearsal, sandbox="rewrite", version=__version__) as aws:
         s3 = aws.client("s3")
-        put_files(s3, plan.files)
-        put_needs(aws.client("sagemaker"), s3, plan.checks, NOTE)
-        ended = airflow.run(plan, aws.environment())
+        put_files(s3, scenario.files)
+        put_needs(aws.client("sagemaker"), s3, scenario.checks, NOTE)
+        ended = airflow.run(scenario, aws.environment())
         if "refused" in ended:
             raise RehearsalError(ended["refused"])
         objects = synthetic_objects(s3)
@@ -191,7 +191,7 @@ def airflow_settings(home: Path, dags_folder: Path) -> dict[str, str]:
 class RehearsalAirflow:
     """An Airflow that only runs ``dag.test()``: one process for any number of DAGs, one after the other.
 
-    It is started for the first plan, and once: the start takes far longer than a rehearsal.
+    It is started for the first scenario, and once: the start takes far longer than a rehearsal.
 
     Attributes:
         home: Its folder, which is removed at the end.
@@ -208,11 +208,11 @@ class RehearsalAirflow:
         """The file that Airflow's output goes to."""
         return self.home / "airflow.log"
 
-    def run(self, plan: RehearsalPlan, aws: Mapping[str, str]) -> EndedRun:
-        """Run a plan's DAG and return what `airflow_sm_pipelines.rehearsal.process.run_dag` returns.
+    def run(self, scenario: RehearsalScenario, aws: Mapping[str, str]) -> EndedRun:
+        """Run a scenario's DAG and return what `airflow_sm_pipelines.rehearsal.process.run_dag` returns.
 
         Args:
-            plan: The plan.
+            scenario: The scenario.
             aws: Environment variables that lead to its local AWS.
 
         Raises:
@@ -223,8 +223,8 @@ class RehearsalAirflow:
         self._runs += 1
         if self._process is None:
             self._process = self._start(dags)
-        dag_file = plan.write_dag_file(dags)
-        order = Order(str(dag_file), str(result), dict(aws), dict(plan.parameters), plan.callback_answers())
+        dag_file = scenario.write_dag_file(dags)
+        order = Order(str(dag_file), str(result), dict(aws), dict(scenario.parameters), scenario.callback_answers())
         try:
             answered = _ask(self._process, json.dumps(asdict(order)))
         finally:

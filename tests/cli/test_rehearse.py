@@ -24,28 +24,28 @@ RESULT = RehearsalResult(
 
 @pytest.fixture
 def rehearsed(monkeypatch):
-    """The plans that would be run; each ends with `RESULT`."""
-    plans = []
+    """The scenarios that would be run; each ends with `RESULT`."""
+    scenarios = []
 
-    def note(plan, airflow):
-        plans.append(plan)
+    def note(scenario, airflow):
+        scenarios.append(scenario)
         return RESULT
 
-    monkeypatch.setattr(rehearsals, "run_plan", note)
-    return plans
+    monkeypatch.setattr(rehearsals, "run_scenario", note)
+    return scenarios
 
 
 def test_outcomes_parameters_and_values_reach_the_plan(rehearsed):
     outcomes = ("--outcome", "AbaloneTrain=failed:AlgorithmError: a=b", "AbaloneEval=stopped")
     values = ("--value", "AbaloneEval.EvaluationReport.regression_metrics.mse.value=9")
     main(["rehearse", ABALONE, *outcomes, *values, "--parameters", "MseThreshold=3"])
-    [plan] = rehearsed
-    assert plan.outcomes == {
+    [scenario] = rehearsed
+    assert scenario.outcomes == {
         "AbaloneTrain": Outcome(failure_reason="AlgorithmError: a=b"),
         "AbaloneEval": Outcome(stopped=True),
     }
-    assert plan.parameters["MseThreshold"] == 3.0
-    documents = plan.rehearsal().files["AbaloneEval"]["evaluation"]
+    assert scenario.parameters["MseThreshold"] == 3.0
+    documents = scenario.rehearsal().files["AbaloneEval"]["evaluation"]
     assert documents == {"evaluation.json": {"rehearsal": NOTE, "regression_metrics": {"mse": {"value": 9}}}}
 
 
@@ -102,7 +102,7 @@ def test_sigterm_ends_a_rehearsal_in_order(monkeypatch):
 
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(rehearsals, "RehearsalAirflow", Airflow)
-    monkeypatch.setattr(rehearsals, "run_plan", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(rehearsals, "run_scenario", lambda *_: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(SystemExit) as caught:
         main(["rehearse", ABALONE])
     assert caught.value.code == 143
@@ -128,10 +128,10 @@ def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys
 
 
 def test_a_refused_definition_is_told_as_the_translator_tells_it(monkeypatch, capsys):
-    def refuse(plan, airflow):
+    def refuse(scenario, airflow):
         raise RehearsalError("step Wait is of type Callback")
 
-    monkeypatch.setattr(rehearsals, "run_plan", refuse)
+    monkeypatch.setattr(rehearsals, "run_scenario", refuse)
     assert main(["rehearse", ABALONE]) == 1
     assert capsys.readouterr().err == "sm-pipelines rehearse: step Wait is of type Callback\n"
 

@@ -21,7 +21,7 @@ from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.checks import put_needs
 from airflow_sm_pipelines.rehearsal.process import Order, run_dag
 from airflow_sm_pipelines.rehearsal.rehearsals import prepare
-from airflow_sm_pipelines.rehearsal.run import RehearsalPlan, put_files
+from airflow_sm_pipelines.rehearsal.run import RehearsalScenario, put_files
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Refusals
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
@@ -81,18 +81,18 @@ def rehearse(recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     config.write_text("[default]\nparameter_validation = false\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
 
-    def run(plan: RehearsalPlan) -> set[str]:
-        dag_file = plan.write_dag_file(tmp_path)
+    def run(scenario: RehearsalScenario) -> set[str]:
+        dag_file = scenario.write_dag_file(tmp_path)
         dag_file.write_text(dag_file.read_text() + NOTING)
         (tmp_path / "noting.py").write_text("")
-        rehearsal = replace(plan.rehearsal(), refusals=Refusals())
+        rehearsal = replace(scenario.rehearsal(), refusals=Refusals())
         with LocalAws(stand_in=rehearsal, sandbox="rewrite") as aws:
-            put_files(aws.client("s3"), plan.files)
-            put_needs(aws.client("sagemaker"), aws.client("s3"), plan.checks, NOTE)
+            put_files(aws.client("s3"), scenario.files)
+            put_needs(aws.client("sagemaker"), aws.client("s3"), scenario.checks, NOTE)
             for name, value in aws.environment().items():
                 monkeypatch.setenv(name, value)
             connection.forget_clients()
-            order = Order(str(dag_file), "", aws.environment(), dict(plan.parameters), plan.callback_answers())
+            order = Order(str(dag_file), "", aws.environment(), dict(scenario.parameters), scenario.callback_answers())
             with limits_left_to_aws():
                 ended = run_dag(order)
         connection.forget_clients()
@@ -114,11 +114,11 @@ for task in dag.tasks:
 """
 
 
-def planned_calls(file: Path, plan: RehearsalPlan, capsys: pytest.CaptureFixture[str]) -> dict[str, list[Any]]:
+def planned_calls(file: Path, scenario: RehearsalScenario, capsys: pytest.CaptureFixture[str]) -> dict[str, list[Any]]:
     """What the command prints, by step: operation and request of each call."""
     given = [
         f"{name}={json.dumps(value) if isinstance(value, (dict, list, bool)) else value}"
-        for name, value in plan.parameters.items()
+        for name, value in scenario.parameters.items()
     ]
     capsys.readouterr()
     assert main(["plan", str(file), "--format", "json", *(["--parameters", *given] if given else [])]) == 0
@@ -195,9 +195,9 @@ def test_a_plan_is_what_is_sent(
 ) -> None:
     pipeline = load_pipeline(file)
     prepared = prepare(pipeline, file)
-    planned = planned_calls(file, prepared.plan, capsys)
+    planned = planned_calls(file, prepared.scenario, capsys)
 
-    ended = rehearse(prepared.plan)
+    ended = rehearse(prepared.scenario)
 
     compared = 0
     for step in pipeline.steps:

@@ -44,7 +44,7 @@ def rehearsed(rehearsals: Rehearsals) -> Rehearsed:
     """Rehearses a file, and returns how it ended."""
 
     def run(file: Path, **chosen: Any) -> dict[str, Any]:
-        return asdict(rehearsals.run(prepare(load_pipeline(file), file, **chosen).plan))
+        return asdict(rehearsals.run(prepare(load_pipeline(file), file, **chosen).scenario))
 
     return run
 

@@ -20,19 +20,19 @@ DEFINITION = Path(__file__).parents[1] / "integration" / "definitions" / "callba
 
 
 def test_a_callback_is_answered_with_outputs_of_the_declared_types() -> None:
-    plan = prepare(load_pipeline(DEFINITION), DEFINITION).plan
-    assert answer_of(plan.callback_answers()["Measure"]) == Answer(SUCCESS, {"rows": 1, "mean": 1.0})
+    scenario = prepare(load_pipeline(DEFINITION), DEFINITION).scenario
+    assert answer_of(scenario.callback_answers()["Measure"]) == Answer(SUCCESS, {"rows": 1, "mean": 1.0})
 
 
 def test_a_value_is_chosen_by_the_user() -> None:
     chosen = {"Measure.OutputParameters.rows": 99}
-    plan = prepare(load_pipeline(DEFINITION), DEFINITION, values=chosen).plan
-    assert plan.callback_answers()["Measure"]["outputs"]["rows"] == 99
+    scenario = prepare(load_pipeline(DEFINITION), DEFINITION, values=chosen).scenario
+    assert scenario.callback_answers()["Measure"]["outputs"]["rows"] == 99
 
 
 def test_a_failure_is_chosen_by_the_user() -> None:
-    plan = prepare(load_pipeline(DEFINITION), DEFINITION, outcomes={"Measure": "failed:nobody there"}).plan
-    assert answer_of(plan.callback_answers()["Measure"]) == Answer(FAILURE, reason="nobody there")
+    scenario = prepare(load_pipeline(DEFINITION), DEFINITION, outcomes={"Measure": "failed:nobody there"}).scenario
+    assert answer_of(scenario.callback_answers()["Measure"]) == Answer(FAILURE, reason="nobody there")
     assert answer_of(planned_answer({"rows": 1}, Outcome())) == Answer(SUCCESS, {"rows": 1})
 
 

@@ -14,7 +14,7 @@ from airflow_sm_pipelines.errors import InvalidDefinitionError, RehearsalError
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.rehearsal import rehearsals as module
 from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
-from airflow_sm_pipelines.rehearsal.run import RehearsalPlan, RehearsalResult
+from airflow_sm_pipelines.rehearsal.run import RehearsalResult, RehearsalScenario
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
 from tests.report_schemas import complain
 
@@ -43,18 +43,18 @@ TASKS = {"Ask": "success", "Each.items": "success", "Work-0": "success", "Work-1
 
 
 @pytest.fixture
-def plans(monkeypatch: pytest.MonkeyPatch) -> list[RehearsalPlan]:
-    """The plans that are run; each ends alike."""
-    noted: list[RehearsalPlan] = []
+def scenarios(monkeypatch: pytest.MonkeyPatch) -> list[RehearsalScenario]:
+    """The scenarios that are run; each ends alike."""
+    noted: list[RehearsalScenario] = []
 
-    def run(plan: RehearsalPlan, _airflow: object) -> RehearsalResult:
-        assert json.loads(plan.file.read_text()) == DEFINITION
-        noted.append(plan)
+    def run(scenario: RehearsalScenario, _airflow: object) -> RehearsalResult:
+        assert json.loads(scenario.file.read_text()) == DEFINITION
+        noted.append(scenario)
         reasons = {"Work-1": "no luck", "Each.result": "1 of 2 iterations failed"}
         refusals = [Refusal("", "CreateBucket", "no")]
         return RehearsalResult("failed", TASKS, reasons, {"Ask": ["s3://b/k"]}, refusals)
 
-    monkeypatch.setattr(module, "run_plan", run)
+    monkeypatch.setattr(module, "run_scenario", run)
     return noted
 
 
@@ -64,7 +64,9 @@ def test_the_package_offers_it() -> None:
 
 
 @pytest.mark.parametrize("form", ["file", "text", "dict"])
-def test_a_definition_comes_as_a_file_a_text_or_a_dict(plans: list[RehearsalPlan], tmp_path: Path, form: str) -> None:
+def test_a_definition_comes_as_a_file_a_text_or_a_dict(
+    scenarios: list[RehearsalScenario], tmp_path: Path, form: str
+) -> None:
     file = tmp_path / "p.json"
     file.write_text(json.dumps(DEFINITION))
     sources = {"file": str(file), "text": f"\ufeff {json.dumps(DEFINITION)}", "dict": DEFINITION}
@@ -73,11 +75,11 @@ def test_a_definition_comes_as_a_file_a_text_or_a_dict(plans: list[RehearsalPlan
     report = rehearse(sources[form])
 
     assert report.file == names[form]
-    assert plans[0].dag_id == ("p" if form == "file" else "pipeline")
-    assert plans[0].file.exists() is (form == "file"), "the folder of Airflow is removed"
+    assert scenarios[0].dag_id == ("p" if form == "file" else "pipeline")
+    assert scenarios[0].file.exists() is (form == "file"), "the folder of Airflow is removed"
 
 
-def test_the_report_says_how_everything_ended(plans: list[RehearsalPlan]) -> None:
+def test_the_report_says_how_everything_ended(scenarios: list[RehearsalScenario]) -> None:
     report = rehearse(DEFINITION)
 
     assert not report.succeeded
@@ -89,7 +91,7 @@ def test_the_report_says_how_everything_ended(plans: list[RehearsalPlan]) -> Non
         report.step("Wrok")
 
 
-def test_the_json_of_the_report_has_iterations_only_where_there_are_some(plans: list[RehearsalPlan]) -> None:
+def test_the_json_of_the_report_has_iterations_only_where_there_are_some(scenarios: list[RehearsalScenario]) -> None:
     document = rehearse(DEFINITION).as_json()
 
     assert document == {
@@ -124,7 +126,7 @@ def test_the_json_of_the_report_has_iterations_only_where_there_are_some(plans: 
     assert complain("rehearse", [document]) == []
 
 
-def test_parameters_outcomes_and_values_are_chosen(plans: list[RehearsalPlan]) -> None:
+def test_parameters_outcomes_and_values_are_chosen(scenarios: list[RehearsalScenario]) -> None:
     report = rehearse(
         DEFINITION,
         parameters={"Size": "7", "Word": "x"},
@@ -135,10 +137,10 @@ def test_parameters_outcomes_and_values_are_chosen(plans: list[RehearsalPlan]) -
     assert report.parameters == {"Size": 7, "Word": "x"}
     assert report.placeholders == []
     assert report.values[0].value == 5
-    assert plans[0].outcomes == {"Ask": Outcome(failure_reason="nobody there")}
+    assert scenarios[0].outcomes == {"Ask": Outcome(failure_reason="nobody there")}
 
 
-def test_a_text_stays_a_text_though_it_reads_like_a_number(plans: list[RehearsalPlan]) -> None:
+def test_a_text_stays_a_text_though_it_reads_like_a_number(scenarios: list[RehearsalScenario]) -> None:
     assert rehearse(DEFINITION, values={"Ask.OutputParameters.n": "5"}).values[0].value == "5"
     assert rehearse(DEFINITION, values=["Ask.OutputParameters.n=5"]).values[0].value == 5
 
@@ -153,13 +155,15 @@ def test_a_text_stays_a_text_though_it_reads_like_a_number(plans: list[Rehearsal
         ({"values": {"Ask.OutputParameters.m": 1}}, "reads no 'm' of Ask.OutputParameters"),
     ],
 )
-def test_what_does_not_exist_is_a_value_error(plans: list[RehearsalPlan], chosen: dict[str, Any], message: str) -> None:
+def test_what_does_not_exist_is_a_value_error(
+    scenarios: list[RehearsalScenario], chosen: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         rehearse(DEFINITION, **chosen)
-    assert plans == []
+    assert scenarios == []
 
 
-def test_a_broken_definition_and_a_missing_file_are_errors_as_everywhere(plans: list[RehearsalPlan]) -> None:
+def test_a_broken_definition_and_a_missing_file_are_errors_as_everywhere(scenarios: list[RehearsalScenario]) -> None:
     with pytest.raises(InvalidDefinitionError):
         rehearse({"Steps": []})
     with pytest.raises(FileNotFoundError):
@@ -182,7 +186,7 @@ def test_what_is_missing_is_a_rehearsal_error(monkeypatch: pytest.MonkeyPatch, e
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(module, "run_plan", fail)
+    monkeypatch.setattr(module, "run_scenario", fail)
     with pytest.raises(RehearsalError, match=message):
         rehearse(DEFINITION)
 
@@ -191,7 +195,7 @@ def test_a_fault_of_ours_is_not_taken_for_a_missing_package(monkeypatch: pytest.
     def fail(*_: object) -> None:
         raise ModuleNotFoundError("no", name="airflow_sm_pipelines.nothing")
 
-    monkeypatch.setattr(module, "run_plan", fail)
+    monkeypatch.setattr(module, "run_scenario", fail)
     with pytest.raises(ModuleNotFoundError):
         rehearse(DEFINITION)
 
@@ -204,7 +208,7 @@ def test_the_users_aws_settings_are_hidden_for_the_time_of_a_rehearsal(monkeypat
         seen.append("AWS_PROFILE" in os.environ)
         return RehearsalResult("success", {}, {}, {})
 
-    monkeypatch.setattr(module, "run_plan", look)
+    monkeypatch.setattr(module, "run_scenario", look)
     with Rehearsals() as rehearsals:
         assert rehearsals.rehearse(DEFINITION).succeeded
         assert os.environ["AWS_PROFILE"] == "production"

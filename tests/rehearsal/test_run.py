@@ -9,7 +9,7 @@ import pytest
 from airflow_sm_pipelines.errors import RehearsalError
 from airflow_sm_pipelines.rehearsal import run as rehearsal_run
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, FilePlace, ReadFile
-from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalPlan, run_plan
+from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalScenario, run_scenario
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome
 
 ANSWERING = """
@@ -45,25 +45,25 @@ def test_the_local_aws_is_told_outcomes_outputs_and_the_files_that_steps_write()
     written = ReadFile(FilePlace("Evaluate", "out", "a/b.json"), ["Evaluate.Report"], {("mse",): 1})
     elsewhere = ReadFile(FilePlace("", "", "s3://b/x.json"), ["s3://b/x.json"], {("x",): 1})
     outputs = ReadFile(FilePlace("Ask", OUTPUTS, ""), ["Ask.OutputParameters"], {("sure",): True})
-    plan = RehearsalPlan(Path("p.json"), {}, [written, elsewhere, outputs], {"Train": Outcome(stopped=True)})
-    assert plan.rehearsal().outcomes == {"Train": Outcome(stopped=True)}
-    assert plan.rehearsal().files == {"Evaluate": {"out": {"a/b.json": {"rehearsal": NOTE, "mse": 1}}}}
-    assert plan.rehearsal().outputs == {"Ask": {"sure": True}}
+    scenario = RehearsalScenario(Path("p.json"), {}, [written, elsewhere, outputs], {"Train": Outcome(stopped=True)})
+    assert scenario.rehearsal().outcomes == {"Train": Outcome(stopped=True)}
+    assert scenario.rehearsal().files == {"Evaluate": {"out": {"a/b.json": {"rehearsal": NOTE, "mse": 1}}}}
+    assert scenario.rehearsal().outputs == {"Ask": {"sure": True}}
 
 
 def test_a_file_name_becomes_an_id_that_airflow_allows(tmp_path):
-    plan = RehearsalPlan(Path("my pipeline\u00e9's.json"), {})
-    assert plan.dag_id == "my_pipeline__s"
-    text = plan.write_dag_file(tmp_path).read_text()
+    scenario = RehearsalScenario(Path("my pipeline\u00e9's.json"), {})
+    assert scenario.dag_id == "my_pipeline__s"
+    text = scenario.write_dag_file(tmp_path).read_text()
     compile(text, "dag", "exec")
-    assert repr(str(plan.file.absolute())) in text
+    assert repr(str(scenario.file.absolute())) in text
 
 
 def test_one_airflow_runs_one_plan_after_the_other_each_with_its_own_aws(process):
     process(ANSWERING)
     with RehearsalAirflow() as airflow:
         answers = [
-            airflow.run(RehearsalPlan(Path(f"{name}.json"), {"N": name}), {"AWS_ENDPOINT_URL": f"http://{name}"})
+            airflow.run(RehearsalScenario(Path(f"{name}.json"), {"N": name}), {"AWS_ENDPOINT_URL": f"http://{name}"})
             for name in ("a", "b")
         ]
         home = airflow.log.parent
@@ -77,7 +77,7 @@ def test_one_airflow_runs_one_plan_after_the_other_each_with_its_own_aws(process
 def test_when_airflow_breaks_its_log_is_named_and_kept(process):
     process(BROKEN)
     with RehearsalAirflow() as airflow, pytest.raises(RehearsalError, match="exit code 3; its log is ") as caught:
-        airflow.run(RehearsalPlan(Path("p.json"), {}), {})
+        airflow.run(RehearsalScenario(Path("p.json"), {}), {})
     log = Path(str(caught.value).rpartition(" ")[2])
     assert log.read_bytes() == b"a traceback"
     shutil.rmtree(log.parent)
@@ -87,4 +87,4 @@ def test_when_airflow_breaks_its_log_is_named_and_kept(process):
 def test_a_definition_that_cannot_become_a_dag_is_refused_with_the_reasons():
     airflow = SimpleNamespace(run=lambda *_: {"refused": "Steps[0]: is of type X, which this version cannot run"})
     with pytest.raises(RehearsalError, match="is of type X, which this version cannot run"):
-        run_plan(RehearsalPlan(Path("p.json"), {}), airflow)
+        run_scenario(RehearsalScenario(Path("p.json"), {}), airflow)

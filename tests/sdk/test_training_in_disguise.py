@@ -17,7 +17,7 @@ import boto3
 import pytest
 
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
-from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalPlan
+from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalScenario
 from tests.sdk.test_sdk_against_local_aws import SDK_CONFIGURATION, SDK_PYTHON
 
 pytestmark = pytest.mark.sdk
@@ -43,7 +43,7 @@ class Exported:
     def run(self, **parameters: Any) -> dict[str, Any]:
         """Run it with ``dag.test()`` in a process of its own: no rehearsal, the jobs run."""
         defaults = {entry["Name"]: entry.get("DefaultValue") for entry in self.definition["Parameters"]}
-        return self.airflow.run(RehearsalPlan(self.file, {**defaults, **parameters}), self.aws.environment())
+        return self.airflow.run(RehearsalScenario(self.file, {**defaults, **parameters}), self.aws.environment())
 
     def client(self, service: str) -> Any:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
