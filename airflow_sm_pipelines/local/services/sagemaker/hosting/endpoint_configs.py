@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
+from airflow_sm_pipelines.local.services.sagemaker.resources.creation import create_as_requested
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import resource_listing
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
@@ -67,9 +68,7 @@ class EndpointConfigs:
             if "ModelName" in variant:
                 with tolerating(self._stand_in, owner_of_request(self._stand_in, request), "CreateEndpointConfig"):
                     self._models.get(context.region, variant["ModelName"])
-        members = {name: value for name, value in request.items() if name != "Tags"}
-        self._resources.create(key, members, refusal)
-        self._tags.put(key.arn, request.get("Tags", ()))
+        create_as_requested(self._resources, self._tags, key, request, refusal)
         return {"EndpointConfigArn": key.arn}
 
     def _describe(self, context: RequestContext, request: Document) -> Document:

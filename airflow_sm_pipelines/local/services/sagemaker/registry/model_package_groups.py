@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
+from airflow_sm_pipelines.local.services.sagemaker.resources.creation import create_as_requested
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import resource_listing
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
@@ -63,11 +64,9 @@ class ModelPackageGroups:
 
     def _create(self, context: RequestContext, request: Document) -> Document:
         key = ResourceKey(_KIND, context.region, request["ModelPackageGroupName"])
-        members = {name: value for name, value in request.items() if name != "Tags"}
         # The text is the one that the Python SDK looks for when it creates a missing group.
         refusal = validation_error(f"Model Package Group already exists: {key.arn}")
-        self._resources.create(key, members, refusal)
-        self._tags.put(key.arn, request.get("Tags", ()))
+        create_as_requested(self._resources, self._tags, key, request, refusal)
         return {"ModelPackageGroupArn": key.arn}
 
     def _describe(self, context: RequestContext, request: Document) -> Document:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
+from airflow_sm_pipelines.local.services.sagemaker.resources.creation import create_as_requested
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import resource_listing
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
@@ -59,9 +60,7 @@ class Models:
             raise validation_error("; ".join(problems))
         for container in containers_of(request):
             self._check_data(context.region, container)
-        members = {name: value for name, value in request.items() if name != "Tags"}
-        self._resources.create(key, members, refusal)
-        self._tags.put(key.arn, request.get("Tags", ()))
+        create_as_requested(self._resources, self._tags, key, request, refusal)
         return {"ModelArn": key.arn}
 
     def _check_data(self, region: str, container: Document) -> None:

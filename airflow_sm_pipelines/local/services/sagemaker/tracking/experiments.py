@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError, validation_error
+from airflow_sm_pipelines.local.services.sagemaker.resources.creation import create_as_requested
 from airflow_sm_pipelines.local.services.sagemaker.resources.listing import Listing, sortable, utc
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource, ResourceKey, ResourceTable
 from airflow_sm_pipelines.local.services.sagemaker.resources.tags import Tags
@@ -74,9 +75,7 @@ class Experiments:
             f"{noun} names must be unique within an AWS account and region. {noun} with name ({key.name}) already "
             "exists."
         )
-        members = {name: value for name, value in request.items() if name != "Tags"}
-        self._resources.create(key, members, refusal)
-        self._tags.put(key.arn, request.get("Tags", ()))
+        create_as_requested(self._resources, self._tags, key, request, refusal)
         return key.arn
 
     def _describe_experiment(self, context: RequestContext, request: Document) -> Document:
