@@ -21,9 +21,18 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.definition.loading import load_pipeline
     from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
     from airflow_sm_pipelines.translation.folder import load_pipelines
+    from airflow_sm_pipelines.translation.maintenance import stop_orphans_dag
     from airflow_sm_pipelines.translation.translator import pipeline_dag, pipeline_task_group
 
-__all__ = ["Rehearsals", "load_pipeline", "load_pipelines", "pipeline_dag", "pipeline_task_group", "rehearse"]
+__all__ = [
+    "Rehearsals",
+    "load_pipeline",
+    "load_pipelines",
+    "pipeline_dag",
+    "pipeline_task_group",
+    "rehearse",
+    "stop_orphans_dag",
+]
 
 _HOME = {
     "Rehearsals": "airflow_sm_pipelines.rehearsal.rehearsals",
@@ -32,6 +41,7 @@ _HOME = {
     "pipeline_dag": "airflow_sm_pipelines.translation.translator",
     "pipeline_task_group": "airflow_sm_pipelines.translation.translator",
     "rehearse": "airflow_sm_pipelines.rehearsal.rehearsals",
+    "stop_orphans_dag": "airflow_sm_pipelines.translation.maintenance",
 }
 
 

@@ -30,6 +30,7 @@
       + PipelineFailStepError         a Fail step was reached; the message is the definition's own
     x UnfitRequestError               no request can be made from what a step says; becomes a `RequestError`
       + NoObjectUriError              aws: a text is not the URI of an S3 object
+    x SweepError                      a sweep could not find or stop every orphan
     x UnreadableReportError           aws: the report of a check step is malformed
     x KilledError                     execution: the task was killed while it waited
     x NoSealError                     callbacks: the Fernet key is missing or has changed
@@ -369,6 +370,10 @@ class StepOutcomeUnknownError(StepError):
 
 class PipelineFailStepError(StepError):
     """A Fail step was reached; the message is the definition's own."""
+
+
+class SweepError(SageMakerPipelinesError):
+    """A sweep could not find or stop every resource that no live task owns."""
 
 
 class RehearsalError(SageMakerPipelinesError):

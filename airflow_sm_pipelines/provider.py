@@ -30,8 +30,8 @@ def get_provider_info() -> dict[str, Any]:
                     "deployment": {
                         "description": (
                             "Name of this Airflow deployment. It is part of every execution id and a tag of every "
-                            "AWS resource. Set it when two deployments share an AWS account and region; by default "
-                            "it is derived from [api] base_url."
+                            "AWS resource. By default it is a random id, which the scheduler keeps in the Airflow "
+                            "variable sm_pipelines_deployment. Two deployments must not have the same name."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

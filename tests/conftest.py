@@ -30,6 +30,8 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_airflow_home, ignore_errors=True)
 
 
+INSTALLATION = "0123456789ab-01234567"
+_SUITES_WITH_AIRFLOW = {"integration", "e2e", "sdk"}
 _SUITES_WITH_A_NETWORK = {"loopback", "integration", "e2e", "sdk"}
 
 
@@ -39,6 +41,13 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if _SUITES_WITH_A_NETWORK.isdisjoint(mark.name for mark in request.node.iter_markers()):
         monkeypatch.setattr(socket.socket, "listen", _refuse)
         monkeypatch.setattr(socket.socket, "connect", _refuse)
+
+
+@pytest.fixture(autouse=True)
+def _registered_installation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give tests without a real Airflow the variable that its scheduler makes."""
+    if _SUITES_WITH_AIRFLOW.isdisjoint(mark.name for mark in request.node.iter_markers()):
+        monkeypatch.setenv("AIRFLOW_VAR_SM_PIPELINES_DEPLOYMENT", INSTALLATION)
 
 
 def _refuse(*_: Any) -> None:

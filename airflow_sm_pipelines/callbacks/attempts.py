@@ -24,7 +24,9 @@ from airflow_sm_pipelines.execution.identity import Epoch
 from airflow_sm_pipelines.execution.records import (
     RECORD_KEY,
     STORED,
+    Attempt,
     CallbackAttempt,
+    InvocationAttempt,
     as_stored,
     read_attempt,
     read_record,
@@ -91,6 +93,10 @@ class CallbackBook:
         if last is None or last.closed or not self._epoch.is_same_try(last.epoch):
             return None
         return last if last.epoch == self._epoch else self.write(replace(last, epoch=self._epoch))
+
+    def is_of_another_step(self) -> bool:
+        """Tell whether there is a record, but not of a callback: the step was of another type."""
+        return isinstance(read_attempt(self._store.get(RECORD_KEY)), (Attempt, InvocationAttempt))
 
     def is_open(self, attempt: CallbackAttempt) -> bool:
         """Tell whether an attempt is of this epoch and not over."""

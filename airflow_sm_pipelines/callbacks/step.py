@@ -6,6 +6,7 @@ of the plugin, or a person); waking the task is only a hint to look there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,9 +44,10 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
+from airflow_sm_pipelines.execution.recorded_job import superseded_step_error
 from airflow_sm_pipelines.execution.records import CallbackAttempt
 from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
-from airflow_sm_pipelines.execution.xcoms import publish_status
+from airflow_sm_pipelines.execution.xcoms import publish_attempt, publish_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 _SETTLE_INTERVAL = 2.0
@@ -81,6 +83,7 @@ class CallbackStep:
         """
         try:
             attempt, message = self._claim()
+            publish_attempt(self._run.context, attempt.digest)
             answer = self._book.answer(attempt)
             if answer is None:
                 attempt = self._send(attempt, message)
@@ -155,6 +158,8 @@ class CallbackStep:
 
     def _recorded(self) -> CallbackAttempt:
         attempt = self._book.read_parked()
+        if attempt is None and self._book.is_of_another_step():
+            raise superseded_step_error(state_store(self._run.context), self._name, self._run.log, time.sleep)
         if attempt is None:
             raise StepError(
                 self._name,
@@ -241,6 +246,7 @@ class CallbackStep:
                     digest=attempt.digest,
                     connection=self._run.connection.as_arguments(),
                     poll_interval=self._task.waiting.poll_interval,
+                    published=True,
                 ),
                 method_name="resume",
                 timeout=remaining,

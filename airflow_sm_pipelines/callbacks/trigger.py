@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws.requests.messages import STOPPING
@@ -19,6 +20,7 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import is_action_an
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import (
     QUIET_SECONDS,
+    OwnState,
     own_state,
     settled_state,
     to_its_end,
@@ -39,17 +41,26 @@ class CallbackTrigger(BaseTrigger):
         digest: Digest of the token.
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.
+        published: Whether the task has published the digest as its attempt; older versions do not.
         newer: What a newer version has stored beside these.
     """
 
     def __init__(
-        self, *, sealed: str, digest: str, connection: JsonObject, poll_interval: float, **newer: Json
+        self,
+        *,
+        sealed: str,
+        digest: str,
+        connection: JsonObject,
+        poll_interval: float,
+        published: bool = False,
+        **newer: Json,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.sealed = sealed
         self.digest = digest
         self.connection = connection
         self.poll_interval = poll_interval
+        self.published = published
 
     def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments; they are stored unencrypted, and hold the token only sealed."""
@@ -60,6 +71,7 @@ class CallbackTrigger(BaseTrigger):
                 "digest": self.digest,
                 "connection": self.connection,
                 "poll_interval": self.poll_interval,
+                "published": self.published,
             },
         )
 
@@ -87,13 +99,13 @@ class CallbackTrigger(BaseTrigger):
         await try_until_done(self._stop, self.log, f"send the message {STOPPING}", otherwise)
         self.log.info("Sent the message %s: the task is %s", STOPPING, state)
 
-    def _state_unless_answered(self) -> str | None:
+    def _state_unless_answered(self) -> OwnState:
         # An answered task may have ended before its state is asked for.
-        return _ANSWERED if self._is_answered() else own_state(self)
+        if self._is_answered():
+            return OwnState(_ANSWERED, is_owned=True)
+        return own_state(self, self.digest if self.published else "")
 
     def _is_answered(self) -> bool:
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
         try:
             return is_action_answered(own_task(self).id)
         except AirflowRuntimeError as error:  # the task has another id since its retry, its run was deleted …

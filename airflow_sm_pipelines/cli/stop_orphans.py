@@ -6,8 +6,6 @@ import argparse
 import os
 import sys
 
-from airflow_sm_pipelines.aws.failures import says_denied
-from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.errors import AwsCallError
 
 
@@ -30,41 +28,27 @@ def run(args: argparse.Namespace) -> int:
     # As Airflow's own commands do, so that connections are read from its database.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     from airflow_sm_pipelines.execution.connection import AwsConnection
-    from airflow_sm_pipelines.execution.identity import deployment_name
-    from airflow_sm_pipelines.execution.orphans import find_orphans, stop_orphan
+    from airflow_sm_pipelines.execution.identity import DEPLOYMENT_VARIABLE
+    from airflow_sm_pipelines.execution.installation import registered_deployment
+    from airflow_sm_pipelines.execution.orphans import facts_of_database
+    from airflow_sm_pipelines.execution.sweep import Sweep
 
-    connection, deployment = AwsConnection(args.aws_conn_id or None, args.region), deployment_name()
-    try:
-        connection.client("sagemaker")  # fails once, if there are no credentials or no region
-    except AwsCallError as error:
-        print(f"sm-pipelines stop-orphans: {error}", file=sys.stderr)
+    deployment = registered_deployment()
+    if deployment is None:
+        _warn(
+            f"this Airflow has no variable {DEPLOYMENT_VARIABLE}, so it owns no jobs; its scheduler makes the variable"
+        )
         return 1
-    found, told = 0, set()
-
-    def refused(what: str, kind: ResourceKind, error: AwsCallError) -> None:
-        if (key := (what, error.operation, error.code)) not in told:
-            told.add(key)
-            print(f"sm-pipelines stop-orphans: {what}: {error.in_words()}{_remedy(kind, error)}", file=sys.stderr)
-
-    def hidden(kind: ResourceKind, error: AwsCallError) -> None:
-        refused(f"cannot look at every {kind.noun}", kind, error)
-
-    for orphan in find_orphans(connection, deployment, hidden):
-        found += 1
-        owner, name = orphan.owner, f"{orphan.kind.noun} {orphan.name}"
-        print(f"{name}: task {owner.task_id} of run {owner.run_id} of {owner.dag_id} is {orphan.state}")
-        try:
-            if not args.dry_run and stop_orphan(connection, orphan):
-                print("  stopped")
-        except AwsCallError as error:
-            refused(f"cannot stop {name}", orphan.kind, error)
-    print(f"{found} orphan{'' if found == 1 else 's'} of deployment {deployment}")
-    return 1 if told else 0
+    sweep = Sweep(print, _warn)
+    try:
+        sweep.run(
+            AwsConnection(args.aws_conn_id or None, args.region), deployment, facts_of_database, dry_run=args.dry_run
+        )
+    except AwsCallError as error:
+        _warn(str(error))
+        return 1
+    return 1 if sweep.faults else 0
 
 
-def _remedy(kind: ResourceKind, error: AwsCallError) -> str:
-    """Return which permission to grant, if one is missing."""
-    if not says_denied(error.code):
-        return ""
-    action = next((one for one in kind.iam_actions if one.endswith(f":{error.operation}")), "")
-    return f" (allow {action} to the connection's role or user)" if action else ""
+def _warn(what: str) -> None:
+    print(f"sm-pipelines stop-orphans: {what}", file=sys.stderr)

@@ -8,15 +8,16 @@ lives in Airflow's task state store, which outlives the worker. Its rules:
 - The record is written before the first Create. Killed before it: nothing was created. Killed after it: the next
   try looks for the recorded name and adopts the resource, or creates it under that same name.
 - A record of another epoch means that a human cleared the task: its resource is stopped, never adopted.
-- An attempt is closed when its resource has ended badly; the next try creates the next one.
+- An attempt is closed when its resource has ended badly; the next try creates the next one if a retry was granted. A
+  try may also begin because Airflow did not hear how the last one ended: it reports the same failure again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.names import name_stem, new_token, resource_name
@@ -26,6 +27,8 @@ from airflow_sm_pipelines.execution.records import (
     COUNTS_KEY,
     RECORD_KEY,
     Attempt,
+    CallbackAttempt,
+    InvocationAttempt,
     RetryCounts,
     as_stored,
     read_attempt,
@@ -34,6 +37,9 @@ from airflow_sm_pipelines.execution.records import (
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+_NO_CONNECTION: Mapping[str, Any] = {}
 
 
 class AttemptBook:
@@ -45,6 +51,7 @@ class AttemptBook:
         kind: The kind of resource the step creates.
         prefix: Returns the name that the definition gives to the resource, ``None`` if it gives none; the service
             takes it as a prefix, so do we, unless the kind's name is verbatim. Asked only when a name is made.
+        connection: Fields of the `AwsConnection` with which the resource is created.
     """
 
     def __init__(
@@ -53,11 +60,13 @@ class AttemptBook:
         identity: StepIdentity,
         kind: ResourceKind,
         prefix: Callable[[], str | None] = lambda: None,
+        connection: Mapping[str, Any] = _NO_CONNECTION,
     ) -> None:
         self._store = store
         self._identity = identity
         self._kind = kind
         self._prefix = prefix
+        self._connection = dict(connection)
 
     def read(self) -> Attempt | None:
         """Return the last attempt that was written down, of whatever epoch; ``None`` if it was not of a job."""
@@ -103,11 +112,38 @@ class AttemptBook:
             )
         )
         reference = "" if self._kind.named_by_service else name
-        return self.write(Attempt(self._identity.epoch, token, failures, name, reference, opened_at))
+        return self.write(
+            Attempt(
+                self._identity.epoch,
+                token,
+                failures,
+                name,
+                reference,
+                opened_at,
+                kind=self._kind.key,
+                connection=self._connection,
+            )
+        )
 
     def close(self, attempt: Attempt) -> Attempt:
         """Write down that an attempt has ended badly, so that the next try makes a new resource."""
         return self.write(replace(attempt, closed=True))
+
+    def is_of_this_kind(self, attempt: Attempt) -> bool:
+        """Tell whether an attempt is of the step's present type: the definition may have changed since."""
+        return attempt.kind in ("", self._kind.key)
+
+    def is_of_another_step(self) -> bool:
+        """Tell whether there is a record, but not of a job: the step was a Lambda or Callback step."""
+        return isinstance(read_attempt(self._store.get(RECORD_KEY)), (InvocationAttempt, CallbackAttempt))
+
+    def is_followed(self, attempt: Attempt) -> bool:
+        """Tell whether another attempt follows this one: it has failed, and a retry was granted."""
+        if not attempt.closed:
+            return False
+        stored = self._store.get(COUNTS_KEY)
+        counts = None if stored is None else read_record(RetryCounts, stored)
+        return counts is not None and counts.epoch == attempt.epoch and counts.after in (None, attempt.failures)
 
     def may_have_lost_record(self, last: Attempt | None) -> bool:
         """Tell whether an earlier epoch may have left a resource whose record was discarded by a clear."""
@@ -137,6 +173,7 @@ class RetryBook:
         if counts is None or counts.epoch != self._epoch or len(counts.granted) != rules:
             counts = RetryCounts(self._epoch, (0,) * rules)
         self._counts = counts
+        self._attempt = read_attempt(self._store.get(RECORD_KEY))
 
     @property
     def granted(self) -> tuple[int, ...]:
@@ -150,7 +187,7 @@ class RetryBook:
 
     def elapsed(self) -> float:
         """Return the seconds since the epoch's first attempt, 0 before there is one."""
-        attempt = read_attempt(self._store.get(RECORD_KEY))
+        attempt = self._attempt
         if attempt is None or attempt.epoch != self._epoch or not attempt.opened_at:
             return 0.0
         return (datetime.now(UTC) - datetime.fromisoformat(attempt.opened_at)).total_seconds()
@@ -162,12 +199,13 @@ class RetryBook:
             rule: The rule's index.
         """
         granted = self._counts.granted
-        self._write(replace(self._counts, granted=(*granted[:rule], granted[rule] + 1, *granted[rule + 1 :])))
+        self._write(granted=(*granted[:rule], granted[rule] + 1, *granted[rule + 1 :]))
 
     def grant_unmatched(self) -> None:
         """Count a retry after a failure that no rule matches."""
-        self._write(replace(self._counts, unmatched=self._counts.unmatched + 1))
+        self._write(unmatched=self._counts.unmatched + 1)
 
-    def _write(self, counts: RetryCounts) -> None:
-        self._store.set(COUNTS_KEY, as_stored(counts))
-        self._counts = counts
+    def _write(self, **counted: Any) -> None:
+        after = self._attempt.failures if isinstance(self._attempt, (Attempt, InvocationAttempt)) else -1
+        self._counts = replace(self._counts, after=after, **counted)
+        self._store.set(COUNTS_KEY, as_stored(self._counts))

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
+from airflow_sm_pipelines.execution.airflow_internals.worker import connection_exists
 
 if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
     from botocore.client import BaseClient
 
 _USUAL_CONNECTION = "aws_default"
@@ -58,6 +60,7 @@ class AwsConnection:
 
         Raises:
             CallNotMadeError: The connection, the region or the credentials are missing or wrong.
+            airflow.sdk.exceptions.AirflowRuntimeError: Airflow's API server was away when it was asked.
             AwsCallError: The call for the role's credentials was refused.
         """
         key = (repr(self), service)
@@ -69,17 +72,12 @@ class AwsConnection:
             return kept.client
 
     def _new_client(self, service: str) -> BaseClient:
-        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
         from botocore.config import Config
 
         with self._faults(service), refusals("AssumeRole"):
-            hook: AwsGenericHook[Any] = AwsGenericHook(
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-                verify=self.verify,
-                config=Config(**self.botocore_config) if self.botocore_config else None,
-                client_type=service,
-            )
+            hook = self._hook(service)
+            while self.aws_conn_id is not None and not hook.conn_config and connection_exists(self.aws_conn_id):
+                hook = self._hook(service)  # an outage of Airflow's API server hid it
             # The hook goes on with the worker's own credentials then: those may be for another account.
             if self.aws_conn_id not in (None, _USUAL_CONNECTION) and not hook.conn_config:
                 raise CallNotMadeError(
@@ -93,6 +91,18 @@ class AwsConnection:
                     "worker's environment credentials that boto3 finds"
                 )
             return client
+
+    def _hook(self, service: str) -> AwsGenericHook[Any]:
+        from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+        from botocore.config import Config
+
+        return AwsGenericHook(
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            config=Config(**self.botocore_config) if self.botocore_config else None,
+            client_type=service,
+        )
 
     @contextmanager
     def _faults(self, service: str) -> Iterator[None]:

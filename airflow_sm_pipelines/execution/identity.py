@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,15 @@ from airflow.sdk.configuration import conf
 
 from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.tags import Owner
+from airflow_sm_pipelines.errors import StepError
+from airflow_sm_pipelines.execution.airflow_internals.worker import airflow_variable, is_dag_test, set_airflow_variable
 from airflow_sm_pipelines.semantics.for_each import child_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+DEPLOYMENT_VARIABLE = "sm_pipelines_deployment"
+"""The Airflow variable that holds the id of the installation; the scheduler makes it when it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +78,81 @@ class StepIdentity:
     try_number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Which Airflow this is.
+
+    Attributes:
+        name: ``[sm_pipelines] deployment``; by default the id of the installation.
+        installation: Id of the installation, which tells two deployments of the same name apart; empty if there is
+            none.
+    """
+
+    name: str
+    installation: str
+
+
 def identify(step: str, context: Context) -> StepIdentity:
-    """Read the identity of a step from a task's context; runs in the worker."""
+    """Read the identity of a step from a task's context; runs in the worker.
+
+    Raises:
+        StepError: The deployment has no name.
+    """
     ti, dag_run = context["ti"], context["dag_run"]
-    deployment, map_index = deployment_name(), -1 if ti.map_index is None else ti.map_index
+    map_index = -1 if ti.map_index is None else ti.map_index
+    name = step if map_index < 0 else child_name(step, map_index)
+    deployment = own_deployment(name)
     return StepIdentity(
-        step=step if map_index < 0 else child_name(step, map_index),
-        owner=Owner(deployment, ti.dag_id, ti.run_id, ti.task_id, map_index),
-        execution_id=execution_id(deployment, ti.dag_id, ti.run_id, dag_run.run_after.isoformat()),
+        step=name,
+        owner=Owner(deployment.name, ti.dag_id, ti.run_id, ti.task_id, map_index, deployment.installation),
+        execution_id=execution_id(deployment.name, ti.dag_id, ti.run_id, dag_run.run_after.isoformat()),
         epoch=Epoch(ti.max_tries, ti.task.retries or 0),
         try_number=ti.try_number,
     )
 
 
-def deployment_name() -> str:
-    """Return ``[sm_pipelines] deployment``, or a name derived from the address of the Airflow API."""
-    configured = conf.get("sm_pipelines", "deployment", fallback="")
-    if configured:
-        return str(configured)
-    address = conf.get("api", "base_url", fallback="")
-    return hashlib.sha256(str(address).encode()).hexdigest()[:12]
+def deployment_of(installation: str | None) -> Deployment | None:
+    """Return the deployment with an installation's id, ``None`` if it has no name.
+
+    Args:
+        installation: The value of the Airflow variable `DEPLOYMENT_VARIABLE`, ``None`` if there is none.
+    """
+    name = str(conf.get("sm_pipelines", "deployment", fallback="") or "") or installation
+    return Deployment(name, installation or "") if name else None
+
+
+def new_installation_id(database: str) -> str:
+    """Draw the id of an installation; it ends with `database_mark`.
+
+    Args:
+        database: Where Airflow's database is.
+    """
+    return f"{secrets.token_hex(6)}-{database_mark(database)}"
+
+
+def database_mark(database: str) -> str:
+    """Return a short digest of a database's address: a copy of the database elsewhere is another installation."""
+    return hashlib.sha256(database.encode()).hexdigest()[:8]
+
+
+def own_deployment(step: str) -> Deployment:
+    """Return the deployment of the running task; runs in the worker.
+
+    Args:
+        step: Name of the step, for the error.
+
+    Raises:
+        StepError: The deployment has no name.
+    """
+    installation = airflow_variable(DEPLOYMENT_VARIABLE)
+    if installation is None and is_dag_test():  # no scheduler has started with this database
+        installation = new_installation_id("dag.test")
+        set_airflow_variable(DEPLOYMENT_VARIABLE, installation)
+    deployment = deployment_of(installation)
+    if deployment is None:
+        raise StepError(
+            step,
+            f"this Airflow deployment has no name: its scheduler has not made the variable {DEPLOYMENT_VARIABLE}; "
+            "restart the scheduler with airflow-sm-pipelines installed, or set [sm_pipelines] deployment",
+        )
+    return deployment

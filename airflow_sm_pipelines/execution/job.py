@@ -49,6 +49,7 @@ class JobRun:
         book: The attempt record.
         pause: Waits some seconds, or raises if the process is told to end.
         log: Where to say what happens.
+        end_former: Stops the job of the last attempt, if the step was of another type then; returns what became of it.
         timeout: How long a job may take from its creation; ``None`` for no limit.
         now: The present time in UTC.
     """
@@ -63,6 +64,7 @@ class JobRun:
         book: AttemptBook,
         pause: Callable[[float], None],
         log: Log,
+        end_former: Callable[[], str] = lambda: "",
         timeout: timedelta | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -73,6 +75,7 @@ class JobRun:
         self._book = book
         self._pause = pause
         self._log = log
+        self._end_former = end_former
         self._timeout = timeout
         self._now = now
         self._last_status = ""
@@ -86,9 +89,16 @@ class JobRun:
             The attempt, and its job if a try before this one has created it already.
         """
         last = self._book.read()
-        if last is not None and self._book.is_current(last) and not last.closed:
-            seen = self._look(last.reference) if last.reference else None
-            return (replace(last, reference=seen.reference) if seen and seen.reference else last), seen
+        if last is not None and not self._book.is_of_this_kind(last):
+            self._log.info("The step had another type when its last attempt was made; %s", self._end_former())
+            return self._book.open_next(None, self._now()), None
+        if last is not None and self._book.is_current(last):
+            seen = self._look(last.reference) if last.reference and not self._book.is_followed(last) else None
+            if not last.closed:
+                return (replace(last, reference=seen.reference) if seen and seen.reference else last), seen
+            if seen is not None:
+                # Airflow did not hear of its failure: its API server was away, or the worker died.
+                return last, seen
         # A closed attempt's job has ended, or was told to stop and takes its time.
         if last is not None and last.reference and (last.closed or not self._book.is_current(last)):
             self._stop_leftover(last.reference)
@@ -110,7 +120,8 @@ class JobRun:
         """Find running jobs of this very task whose record Airflow discarded."""
         stem = self._book.leftover_stem()
         for name, arn in self._listed(stem):
-            if owner_of(self._tags(arn)) == self._identity.owner:
+            owner = owner_of(self._tags(arn))
+            if owner is not None and owner.is_same_task(self._identity.owner):
                 yield name
 
     def _listed(self, stem: str) -> list[tuple[str, str]]:

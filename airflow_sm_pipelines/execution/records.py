@@ -70,9 +70,13 @@ class Attempt(_NamedAttempt):
         opened_at: When the epoch's first attempt was opened, ISO 8601 in UTC; retry policies expire from here.
         closed: Whether the resource is known to have ended badly, or to have been refused.
         submitted_at: When the resource was created, ISO 8601 in UTC; empty until AWS has accepted it.
+        kind: Key of its row in `airflow_sm_pipelines.aws.kinds`; empty if an older version has written the record.
+        connection: Fields of the `AwsConnection` that it was created with; ``None`` if the kind is not known.
         type: The tag.
     """
 
+    kind: str = ""
+    connection: dict[str, JsonValue] | None = None
     type: Literal["job"] = "job"
 
 
@@ -175,11 +179,14 @@ class RetryCounts:
         epoch: The epoch they were granted in.
         granted: Number of each of the step's retry policies.
         unmatched: Number of failures that no policy matched.
+        after: The attempt after which the last retry was granted, by its number of earlier failures; ``None`` if an
+            older version has granted it, and did not write that down.
     """
 
     epoch: StoredEpoch
     granted: tuple[int, ...] = ()
     unmatched: int = 0
+    after: int | None = None
 
 
 # -- reading and writing -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from airflow.sdk.exceptions import TaskDeferralError
+from airflow.sdk.exceptions import AirflowRuntimeError, TaskDeferralError
 
 from airflow_sm_pipelines.errors import PipelineFailStepError, StepInterruptedError, StepOutcomeUnknownError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import RetryDecision, RetryPolicy
@@ -25,6 +25,12 @@ _NEVER_RETRIED = {
     StepOutcomeUnknownError: "it is unknown whether the work was done, and it must not be done twice",
 }
 """Why these errors are not retried, whatever the policies say."""
+
+_OF_AIRFLOW = {
+    (StepInterruptedError, TaskDeferralError): "the worker or triggerer stopped",
+    (AirflowRuntimeError,): "Airflow's API server did not do what the task asked of it",
+}
+"""What these errors say about Airflow, not about the step: they use up spare retries, and no policy counts them."""
 
 
 class OnUnknown(StrEnum):
@@ -58,8 +64,9 @@ class StepRetryPolicy(RetryPolicy):
         for error, reason in _NEVER_RETRIED.items():
             if isinstance(exception, error):
                 return RetryDecision.fail(reason)
-        if isinstance(exception, (StepInterruptedError, TaskDeferralError)):
-            return RetryDecision.retry(reason="the worker or triggerer stopped; the next try continues from there")
+        for errors, reason in _OF_AIRFLOW.items():
+            if isinstance(exception, errors):
+                return RetryDecision.retry(reason=f"{reason}; the next try continues from there")
         if context is None:
             raise ValueError("a step's retry policy needs the task's context, with which Airflow calls it")
         # It loads pydantic, and DAG files import this module.

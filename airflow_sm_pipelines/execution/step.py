@@ -25,10 +25,11 @@ from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.kill_switch import KilledError
 from airflow_sm_pipelines.execution.links import JobReference
+from airflow_sm_pipelines.execution.recorded_job import end_recorded_job, superseded_step_error
 from airflow_sm_pipelines.execution.records import Attempt
 from airflow_sm_pipelines.execution.step_run import AttemptName, StepRun, WaitingTask
 from airflow_sm_pipelines.execution.triggers import JobTrigger
-from airflow_sm_pipelines.execution.xcoms import publish_properties, publish_status
+from airflow_sm_pipelines.execution.xcoms import publish_attempt, publish_properties, publish_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 _STATUS = {Outcome.FAILED: StepStatus.FAILED, Outcome.STOPPED: StepStatus.STOPPED}
@@ -78,8 +79,10 @@ class JobStep:
         self._task = task
         self._run = run
         self._client = run.client(task.kind.service)
-        self._book = AttemptBook(state_store(run.context), run.identity, task.kind, self._name_prefix)
+        self._store = state_store(run.context)
+        self._book = AttemptBook(self._store, run.identity, task.kind, self._name_prefix, run.connection.as_arguments())
         self._attempt: Attempt | None = None
+        self._published = ""
         self._request_is_shown = False
         self._job = JobRun(
             identity=run.identity,
@@ -87,6 +90,7 @@ class JobStep:
             client=self._client,
             logs_client=lambda: run.connection.client("logs"),
             book=self._book,
+            end_former=lambda: end_recorded_job(self._store, run.step, run.log, self._pause),
             pause=self._pause,
             log=run.log,
             timeout=task.timeout,
@@ -96,6 +100,7 @@ class JobStep:
         """Create the step's job, or find the one that an earlier try has created, and follow it to its end."""
         with self._ending_as_told():
             attempt, seen = self._job.claim()
+            self._publish(attempt)
             if seen is None:
                 attempt = self._create(attempt)
             else:
@@ -149,6 +154,11 @@ class JobStep:
                 self._job.time_out(attempt)
             return self._conclude(attempt, seen)
 
+    def _publish(self, attempt: Attempt) -> None:
+        if self._published != attempt.name:
+            publish_attempt(self._run.context, attempt.name)
+            self._published = attempt.name
+
     # -- the request -----------------------------------------------------------------------------------------------
 
     def _name_prefix(self) -> str | None:
@@ -182,12 +192,14 @@ class JobStep:
         remaining = self._job.remaining(attempt)
         if remaining == timedelta(0):
             self._job.time_out(attempt)
+        self._publish(attempt)
         self._task.defer(
             trigger=JobTrigger(
                 kind=self._task.kind.key,
                 name=attempt.reference,
                 connection=self._run.connection.as_arguments(),
                 poll_interval=self._task.waiting.poll_interval,
+                attempt=attempt.name,
             ),
             method_name="resume",
             timeout=remaining,
@@ -253,13 +265,15 @@ class JobStep:
 
     def _recorded(self) -> Attempt:
         attempt = self._book.read_parked()
-        if attempt is None:
-            raise StepError(
-                self._run.step,
-                "its attempt record is gone from the task state store, so its job cannot be found; clear the task to "
-                "start it afresh, and run `sm-pipelines stop-orphans` for the job that may be left",
-            )
-        return attempt
+        if attempt is not None and self._book.is_of_this_kind(attempt):
+            return attempt
+        if attempt is not None or self._book.is_of_another_step():
+            raise superseded_step_error(self._store, self._run.step, self._run.log, self._pause)
+        raise StepError(
+            self._run.step,
+            "its attempt record is gone from the task state store, so its job cannot be found; clear the task to "
+            "start it afresh, and run `sm-pipelines stop-orphans` for the job that may be left",
+        )
 
     def _take(self, attempt: Attempt) -> Attempt:
         self._attempt = attempt

@@ -5,7 +5,7 @@ which would downgrade boto3), sends no event within its first seconds, and never
 looks again.
 
 Airflow also calls ``on_kill`` when a trigger merely moves, breaks it off, and asks only once. So the state of the task
-decides, the work goes on, and what AWS is too busy for is tried again.
+decides, and which attempt the task names as its own; the work goes on, and what AWS is too busy for is tried again.
 """
 
 from __future__ import annotations
@@ -14,18 +14,25 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError
-from airflow_sm_pipelines.execution.airflow_internals.worker import own_task, task_state
+from airflow_sm_pipelines.execution.airflow_internals.worker import (
+    other_xcom_at_once,
+    own_task,
+    task_state_at_once,
+)
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.leftovers import remove_leftovers
-from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill
+from airflow_sm_pipelines.execution.recorded_job import RecordedJob
+from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY
+from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill, verdict_without_an_answer
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -36,7 +43,6 @@ QUIET_SECONDS = 10.0
 """No event in a trigger's first seconds: Airflow 3.3.2 fails a task that is queued again before the scheduler has
 processed the exit of the process that deferred it."""
 
-_REMOVAL_PATIENCE = 120.0
 _REFUSALS_IN_A_ROW = 5
 _STATE_PATIENCE = 20.0
 _PAUSES = (2.0, 4.0, 8.0, 16.0, 32.0)
@@ -52,15 +58,26 @@ class JobTrigger(BaseTrigger):
         name: Name of the resource.
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.
+        attempt: Name of the attempt; empty if an older version has stored the trigger.
         newer: What a newer version has stored beside these.
     """
 
-    def __init__(self, *, kind: str, name: str, connection: JsonObject, poll_interval: float, **newer: Json) -> None:
+    def __init__(
+        self,
+        *,
+        kind: str,
+        name: str,
+        connection: JsonObject,
+        poll_interval: float,
+        attempt: str = "",
+        **newer: Json,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.kind = kind
         self.name = name
         self.connection = connection
         self.poll_interval = poll_interval
+        self.attempt = attempt
 
     def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments; they are stored unencrypted and hold no secret."""
@@ -71,6 +88,7 @@ class JobTrigger(BaseTrigger):
                 "name": self.name,
                 "connection": self.connection,
                 "poll_interval": self.poll_interval,
+                "attempt": self.attempt,
             },
         )
 
@@ -105,7 +123,9 @@ class JobTrigger(BaseTrigger):
 
     async def _end(self) -> None:
         otherwise = "it may still run: stop it with `sm-pipelines stop-orphans`"
-        state, verdict = await settled_state(lambda: own_state(self), self.log, f"{self.name}: {otherwise}")
+        state, verdict = await settled_state(
+            lambda: own_state(self, self.attempt), self.log, f"{self.name}: {otherwise}"
+        )
         if verdict is Verdict.KEEP:
             self.log.info("Left %s running: its task is %s", self.name, state)
             return
@@ -122,9 +142,8 @@ class JobTrigger(BaseTrigger):
         return jobs.observe(self._client(), RESOURCE_KINDS[self.kind], self.name)
 
     def _stop(self) -> bool:
-        client, kind = self._client(), RESOURCE_KINDS[self.kind]
-        stopped = jobs.stop(client, kind, self.name)
-        left = remove_leftovers(client, kind, self.name, time.sleep, _REMOVAL_PATIENCE)
+        job = RecordedJob(RESOURCE_KINDS[self.kind], self.name, AwsConnection.from_arguments(self.connection))
+        stopped, left = job.stop(time.sleep)
         if left:
             self.log.warning("%s; `sm-pipelines stop-orphans` removes it later", left)
         return stopped
@@ -133,10 +152,41 @@ class JobTrigger(BaseTrigger):
 # -- when the task is ended --------------------------------------------------------------------------------------------
 
 
-def own_state(trigger: BaseTrigger) -> str | None:
-    """Return the state of a trigger's task, `ABSENT` if its run was deleted; asks Airflow's API server."""
+@dataclass(frozen=True, slots=True)
+class OwnState:
+    """How a trigger's task stands.
+
+    Attributes:
+        state: Airflow's state of the task, `ABSENT` if its run was deleted.
+        is_owned: Whether the task names the trigger's attempt as its present one; ``None`` if it names none yet, or
+            its state alone decides.
+    """
+
+    state: str | None
+    is_owned: bool | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What becomes of the trigger's work."""
+        return verdict_of_trigger_kill(self.state, self.is_owned)
+
+
+def own_state(trigger: BaseTrigger, attempt: str) -> OwnState:
+    """Return how a trigger's task stands; asks Airflow's API server.
+
+    Args:
+        trigger: The trigger.
+        attempt: Name of the attempt that it works for; empty if an older version has stored the trigger.
+    """
     ti = own_task(trigger)
-    return task_state(ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
+    task = (ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)
+    state = task_state_at_once(*task)
+    if verdict_of_trigger_kill(state, is_owned=None) is Verdict.STOP:
+        return OwnState(state)
+    if not attempt:
+        return OwnState(state, None if state == "running" else True)
+    named = other_xcom_at_once(*task, ATTEMPT_KEY)
+    return OwnState(state, None if named is None else named == attempt)
 
 
 async def to_its_end(work: Coroutine[object, None, None]) -> None:
@@ -154,39 +204,34 @@ async def to_its_end(work: Coroutine[object, None, None]) -> None:
     await asyncio.shield(task)
 
 
-async def settled_state(ask: Callable[[], str | None], log: Log, otherwise: str) -> tuple[str | None, Verdict]:
-    """Ask for the state of a trigger's task until it decides what becomes of the trigger's work.
+async def settled_state(ask: Callable[[], OwnState], log: Log, otherwise: str) -> tuple[str | None, Verdict]:
+    """Ask how a trigger's task stands until that decides what becomes of the trigger's work.
 
     Args:
-        ask: Returns the state; runs in a thread.
+        ask: Returns how it stands; runs in a thread.
         log: The trigger's log.
         otherwise: The consequence, and what to do, if Airflow does not tell it.
 
     Returns:
-        The last state, and the verdict; after 20 s that of a state that says nothing yet.
+        The last state, and the verdict: that of 20 s without an answer if there is no other.
 
     Raises:
         AirflowRuntimeError: Airflow's API server refused to tell the state for 20 s.
     """
-    from airflow.sdk.exceptions import AirflowRuntimeError
-
     waited = 0.0
     while True:
         try:
-            state = await asyncio.to_thread(ask)
+            seen = await asyncio.to_thread(ask)
         except AirflowRuntimeError as error:
             if waited >= _STATE_PATIENCE:
                 log.error("Airflow does not tell the state of this task: %s; %s", error, otherwise)
                 raise
             log.warning("Airflow does not tell the state of this task yet, will ask again: %s", error)
-            await asyncio.sleep(1)
-            waited += 1
-            continue
-        verdict = verdict_of_trigger_kill(state)
-        # A new try that is in its gate is running, too: it takes over, or is skipped and does not.
-        settled = verdict is not Verdict.ASK_AGAIN and state != "running"
-        if settled or waited >= _STATE_PATIENCE:
-            return state, verdict
+        else:
+            if seen.verdict is not Verdict.ASK_AGAIN:
+                return seen.state, seen.verdict
+            if waited >= _STATE_PATIENCE:
+                return seen.state, verdict_without_an_answer(seen.state)
         await asyncio.sleep(1)
         waited += 1
 

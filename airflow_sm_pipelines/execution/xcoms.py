@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import StepError
+from airflow_sm_pipelines.execution.airflow_internals.worker import pull_xcom, push_xcom
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ STATUS_KEY = "sm_pipelines_status"
 FAILURE_KEY = "sm_pipelines_failure"
 """Why a step inside a ForEach failed; the loop's result names the reasons, and a task cannot read another's log."""
 
+ATTEMPT_KEY = "sm_pipelines_attempt"
+"""Name of the task's present attempt. Airflow removes it when a try starts, and keeps it over a deferral. Unlike the
+attempt record, triggers and other tasks can read it."""
+
 _LONGEST_REASON = 500
 
 
@@ -33,12 +38,17 @@ def own_map_index(context: Context) -> int:
 
 def publish_properties(context: Context, properties: JsonObject) -> None:
     """Publish a step's properties before its task ends, so that later steps can read them whatever happens next."""
-    context["ti"].xcom_push(key=PROPERTIES_KEY, value=properties)
+    push_xcom(context, PROPERTIES_KEY, properties)
 
 
 def publish_status(context: Context, status: StepStatus) -> None:
     """Publish how a step that did not succeed has ended."""
-    context["ti"].xcom_push(key=STATUS_KEY, value=str(status))
+    push_xcom(context, STATUS_KEY, str(status))
+
+
+def publish_attempt(context: Context, name: str) -> None:
+    """Publish what the task owns from now on: the name of its attempt, before anything is created under it."""
+    push_xcom(context, ATTEMPT_KEY, name)
 
 
 @contextmanager
@@ -48,26 +58,21 @@ def failure_published(context: Context) -> Iterator[None]:
         yield
     except StepError as error:
         reason = error.message.partition("\n")[0][:_LONGEST_REASON]
-        context["ti"].xcom_push(key=FAILURE_KEY, value=reason)
+        push_xcom(context, FAILURE_KEY, reason)
         raise
 
 
 def read_properties(context: Context, task_id: str, map_index: int = -1) -> Json:
     """Return the properties that a task of this run published, ``None`` if there are none."""
-    return _read(context, task_id, PROPERTIES_KEY, map_index)
+    return pull_xcom(context, task_id, PROPERTIES_KEY, map_index)
 
 
 def read_status(context: Context, task_id: str, map_index: int = -1) -> StepStatus | None:
     """Return how a failed task of this run ended, ``None`` if it has not published that."""
-    status = _read(context, task_id, STATUS_KEY, map_index)
+    status = pull_xcom(context, task_id, STATUS_KEY, map_index)
     return None if status is None else StepStatus(str(status))
 
 
 def read_failure(context: Context, task_id: str, map_index: int = -1) -> str:
     """Return why a task of this run failed, empty if it has not published that."""
-    return str(_read(context, task_id, FAILURE_KEY, map_index) or "")
-
-
-def _read(context: Context, task_id: str, key: str, map_index: int) -> Json:
-    value: Json = context["ti"].xcom_pull(task_ids=task_id, key=key, map_indexes=map_index)
-    return value
+    return str(pull_xcom(context, task_id, FAILURE_KEY, map_index) or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -16,7 +17,12 @@ from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.execution.airflow_internals.authoring import DEFAULT_RETRIES, retry_policy_argument
+from airflow_sm_pipelines.execution.airflow_internals.authoring import (
+    DEFAULT_RETRIES,
+    TRIGGER_FAIL_REPR,
+    retry_policy_argument,
+)
+from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
@@ -30,11 +36,12 @@ from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_sm_pipelines.errors import StepError
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
 
-_ADOPTION_DELAY = timedelta(seconds=15)
-_LONGEST_NATIVE_DELAY = 60.0
+_NATIVE_DELAYS = (20.0, 60.0)
+_LONGEST_BACKOFF = timedelta(minutes=2)
 _DEFAULT_WAITING = Waiting()
 
 
@@ -48,15 +55,22 @@ def _documentation(step: Step, rules: Sequence[RetryRule]) -> str | None:
 def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | None) -> dict[str, Any]:
     """Return Airflow's own retry arguments.
 
-    The policy object decides the delays of failures. Airflow's own serve for workers that die, and the UI shows them:
-    with one policy they are that policy's, unless the job of a dead worker would be left alone for long.
+    The policy object decides the delays of failures. Airflow's own serve for tries that die or cannot begin, and the UI
+    shows them. A try that finds the API server away is lost within 10 s: these delays let the spare retries last for
+    three minutes. With one policy they are that policy's, if it neither uses the retries up sooner nor leaves the job
+    of a dead worker alone for long.
     """
     if wished is not None:
         return {"retry_delay": wished}
-    if len(step.retry_policies) == 1 and rules[0].interval <= _LONGEST_NATIVE_DELAY:
+    shortest, longest = _NATIVE_DELAYS
+    if len(step.retry_policies) == 1 and shortest <= rules[0].interval <= longest:
         backoff = rules[0].backoff_rate if rules[0].backoff_rate > 1 else 0.0
         return {"retry_delay": timedelta(seconds=rules[0].interval), "retry_exponential_backoff": backoff}
-    return {"retry_delay": _ADOPTION_DELAY}
+    return {
+        "retry_delay": timedelta(seconds=shortest),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": _LONGEST_BACKOFF,
+    }
 
 
 class UnresolvedRequest:
@@ -92,8 +106,8 @@ class StepOperator(BaseOperator):
         waiting: How the worker waits for an AWS job; steps without one have no use for it.
         retries: How often failures are retried that none of the step's retry policies matches. Airflow's own number
             for the task is higher: it also covers what the policies grant, and workers that die.
-        retry_delay: Wait before a retry that no policy times, e.g. after the death of a worker; by default 15 s, or the
-            interval of the step's only policy.
+        retry_delay: Wait before a retry that no policy times, e.g. after the death of a worker. Default: 20 s, 40 s and
+            so on, or the delays of the step's only policy.
         kwargs: Any argument of Airflow's ``BaseOperator``.
     """
 
@@ -101,6 +115,7 @@ class StepOperator(BaseOperator):
     template_ext: Sequence[str] = ()
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     overwrite_rtif_after_execution = True
+    owns_job: ClassVar[bool] = False
     shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
 
     def __init__(
@@ -124,8 +139,7 @@ class StepOperator(BaseOperator):
             doc_md=_documentation(plan.step, rules),
             retries=most_retries(rules) + unmatched + SPARE_RETRIES,
             **retry_policy_argument(StepRetryPolicy(rules, unmatched)),
-            **_native_delay(plan.step, rules, retry_delay),
-            **kwargs,
+            **{**_native_delay(plan.step, rules, retry_delay), **kwargs},
         )
         self.plan = plan
         self.settings = settings
@@ -142,13 +156,31 @@ class StepOperator(BaseOperator):
         """Run the step: its gate first, then what it is for; a kill counts from here on."""
         self.kill_switch = KillSwitch()
         with self._told_to_loop(context):
+            if not self.owns_job and context["ti"].try_number > 1:
+                self._end_former_job(context)
             pass_gate(self.plan, self.settings.task_ids, context)
             return self.act(self.step_run(context))
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
         with self._told_to_loop(context):
+            if next_method != TRIGGER_FAIL_REPR and not hasattr(self, next_method):
+                raise self._superseded(context)
             return super().resume_execution(next_method, next_kwargs, context)
+
+    def _end_former_job(self, context: Context) -> None:
+        """Stop the job of an earlier try, which it has left if its step was of a type with jobs then."""
+        from airflow_sm_pipelines.execution.recorded_job import end_recorded_job
+
+        became = end_recorded_job(state_store(context), self.plan.step.name, self.log, time.sleep)
+        if became:
+            self.log.info("The step had another type when its last attempt was made; %s", became)
+
+    def _superseded(self, context: Context) -> StepError:
+        """Return the error of a task that was deferred by a type of step that waits as this one never does."""
+        from airflow_sm_pipelines.execution.recorded_job import superseded_step_error
+
+        return superseded_step_error(state_store(context), self.plan.step.name, self.log, time.sleep)
 
     def on_kill(self) -> None:
         """Wake the waiting step; Airflow calls this in a signal handler, where hardly anything else is safe."""
@@ -178,6 +210,7 @@ class JobOperator(StepOperator):
     """A step that runs one AWS job; its properties are the Describe response of its resource."""
 
     operator_extra_links: tuple[BaseOperatorLink, ...] = (JobConsoleLink(), JobLogsLink())
+    owns_job = True
     job: JobReference | None = None
 
     @property

@@ -10,15 +10,17 @@ from airflow.plugins_manager import AirflowPlugin
 # is there in each of them for nothing: otherwise each would spend more time on importing it than on the DAG.
 import airflow_sm_pipelines.translation.translator  # noqa: F401
 from airflow_sm_pipelines.catalog import CATALOG
+from airflow_sm_pipelines.plugin import listener
 
 for _row in CATALOG.values():
     _row.operator_class()
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):
-    """The endpoint by which handlers answer Callback steps."""
+    """The endpoint by which handlers answer Callback steps, and what listens to Airflow."""
 
     name = "sm_pipelines"
+    listeners = [listener]  # noqa: RUF012 - as Airflow declares it
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]

@@ -33,7 +33,12 @@ from airflow_sm_pipelines.semantics.for_each import child_name
 _EXECUTION, _TOKEN = "\0" * 12, "\1" * 10
 _DRAWN = {_EXECUTION: "<Execution.PipelineExecutionId>", _TOKEN: "<token>", _TOKEN[:8]: "<token>"}
 _ANY_ITERATION = "N"
-_OWNER = {"deployment": "<deployment>", "dag": "<DAG id>", "run": "<run id>"}
+_OWNER = {
+    "deployment": "<deployment>",
+    "dag": "<DAG id>",
+    "run": "<run id>",
+    "installation": "<installation>",
+}
 _ROLE = Unknown("<role of the DAG>")
 # Flags that the builders read; one that only a run knows is taken for the service's default.
 _FLAGS = frozenset({"SkipCheck", "RegisterNewBaseline", "FailOnViolation"})
@@ -165,7 +170,7 @@ def _shown(value: Any) -> Any:
 def _tags(step: Step) -> list[dict[str, str]]:
     map_index = "<map index>" if step.body_of else "-1"
     tags = []
-    for tag in owner_tags(Owner("", "", "", step.name)):
+    for tag in owner_tags(Owner("", "", "", step.name, installation="-")):
         name = tag["Key"].rpartition(":")[2]
         value = map_index if name == "map-index" else _OWNER.get(name, tag["Value"])
         tags.append({"Key": tag["Key"], "Value": Unknown(value) if value.startswith("<") else value})

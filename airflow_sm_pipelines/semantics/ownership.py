@@ -1,8 +1,8 @@
 """Who owns a running AWS resource: what the state of its task says about it.
 
 Airflow calls a trigger's ``on_kill`` also when the trigger merely moves to another triggerer, and a new try may
-start before the old trigger is told of a clear. Only the task's state tells a real kill from these; the tables
-here are the whole decision.
+start before the old trigger is told of a clear. Only the task's state, and the resource that the task names as its
+own, tell a real kill from these. The tables here are the whole decision.
 """
 
 from __future__ import annotations
@@ -24,19 +24,31 @@ ABSENT = "absent"
 _ENDED = frozenset({"failed", "success", "skipped", "removed", "upstream_failed", ABSENT})
 # The task was cleared: a new attempt is on its way, and it stops the leftover before it creates anything.
 _CLEARED = frozenset({None, "none", "scheduled", "queued", "restarting"})
+# Of these, the states that a retry does not pass through: the cleared task may not start for hours.
+_NOT_STARTED = frozenset({None, "none"})
 
 
-def verdict_of_trigger_kill(state: str | None) -> Verdict:
-    """Decide when a trigger's ``on_kill`` is called, by the task's state.
+def verdict_of_trigger_kill(state: str | None, is_owned: bool | None) -> Verdict:
+    """Decide when a trigger's ``on_kill`` is called.
 
     Args:
-        state: Airflow's task state, `ABSENT` if the task has no row.
+        state: Airflow's state of the task, `ABSENT` if the task has no row.
+        is_owned: Whether the task names the trigger's resource as that of its present attempt; ``None`` if it names
+            none yet. A deleted run can be created again under its id: then the state is that of another task instance.
     """
     if state in _ENDED:
         return Verdict.STOP
-    if state in _CLEARED:
+    if state in _CLEARED or is_owned is None:
         return Verdict.ASK_AGAIN
-    return Verdict.KEEP  # deferred, up_for_retry: the trigger moved; running: the new attempt takes over
+    return Verdict.KEEP if is_owned else Verdict.STOP
+
+
+def verdict_without_an_answer(state: str | None) -> Verdict:
+    """Decide when `verdict_of_trigger_kill` has said `Verdict.ASK_AGAIN` for as long as a trigger can wait.
+
+    A running try that names no resource yet may still adopt this one. If it does not, `stop-orphans` finds it.
+    """
+    return Verdict.KEEP if state == "running" else Verdict.STOP
 
 
 def verdict_of_worker_kill(state: str | None) -> Verdict:
@@ -48,21 +60,23 @@ def verdict_of_worker_kill(state: str | None) -> Verdict:
     return Verdict.STOP if state in _ENDED or state in _CLEARED else Verdict.KEEP
 
 
-def is_orphan(state: str | None, recorded_name: str | None, name: str) -> bool:
+def is_orphan(state: str | None, owned_name: str | None, name: str) -> bool:
     """Tell whether a running resource outlived its task.
 
     Args:
         state: The state of the task that its tags name, `ABSENT` if the task has no row.
-        recorded_name: The resource that the task's attempt record names, ``None`` if there is no record.
-        name: The resource in question. The record is written before a resource is created, so a resource that it
-            does not name belongs to an attempt that is over.
+        owned_name: The resource of the task's present attempt. It is written down before the resource is created, so
+            another one belongs to an attempt that is over. ``None`` if it cannot be told.
+        name: The resource in question.
     """
-    return state in _ENDED or not _belongs_to(name, recorded_name)
+    if state in _ENDED or state in _NOT_STARTED:
+        return True
+    return owned_name is not None and not _belongs_to(name, owned_name)
 
 
-def _belongs_to(name: str, recorded_name: str | None) -> bool:
-    """Tell whether a resource is the recorded one, or a training job that the recorded tuning job launched.
+def _belongs_to(name: str, owned_name: str) -> bool:
+    """Tell whether a resource is the owned one, or a training job that an owned tuning job launched.
 
     A tuning job passes its tags on to its training jobs, whose names begin with its own.
     """
-    return recorded_name is not None and (name == recorded_name or name.startswith(f"{recorded_name}-"))
+    return name == owned_name or name.startswith(f"{owned_name}-")

@@ -15,8 +15,9 @@ from typing import Any
 from airflow.sdk import DAG, get_parsing_context
 
 from airflow_sm_pipelines.errors import InvalidDefinitionError
+from airflow_sm_pipelines.execution.airflow_internals.authoring import make_missing_task
 from airflow_sm_pipelines.operators.broken_definition import BrokenDefinitionOperator
-from airflow_sm_pipelines.translation.translator import calling_file, pipeline_dag
+from airflow_sm_pipelines.translation.translator import calling_file, pipeline_dag, removed_step
 
 BROKEN_TAG = "broken-definition"
 
@@ -70,4 +71,5 @@ def _placeholder(dag_id: str, errors: str) -> DAG:
     dag = DAG(dag_id, schedule=None, tags=[BROKEN_TAG], doc_md=documentation)
     dag.fileloc = calling_file()
     BrokenDefinitionOperator(task_id="broken_definition", errors=errors, dag=dag)
+    make_missing_task(dag, partial(removed_step, dag))
     return dag

@@ -12,17 +12,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, TaskGroup
+from airflow.sdk import DAG, BaseOperator, TaskGroup
 
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, UnsupportedStepTypeError
-from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict
+from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.translation.overrides import StepOverrides
@@ -114,6 +115,7 @@ def pipeline_dag(
     # `get_param`: the items of a ParamsDict are resolved values, which have lost the schema of the author's own Params.
     own = {name: dag.params.get_param(name) for name in dag.params}
     dag.params = ParamsDict({**airflow_params(pipeline, translation.values), **own})
+    make_missing_task(dag, partial(removed_step, dag))
     return dag
 
 
@@ -177,6 +179,8 @@ def pipeline_task_group(
     translation.add_tasks(
         {"task_group": group, "dag": group.dag}, group.child_id, fixed_values={**defaults, **translation.values}
     )
+    prefix = str(group.child_id(""))  # type: ignore[no-untyped-call]
+    make_missing_task(group.dag, partial(removed_step, group.dag, prefix=prefix))
     return group
 
 
@@ -250,6 +254,23 @@ class _Translation:
         StepTasks(plans, settings, self.connection, self.waiting, self.overrides, self.completed_with_failures).add_to(
             place
         )
+
+
+def removed_step(dag: DAG, task_id: str, prefix: str = "") -> BaseOperator | None:
+    """Add the task of a step that the definition does not have any more.
+
+    Args:
+        dag: The DAG.
+        task_id: Id of the task.
+        prefix: Prefix of the task ids of the task group that may have had it.
+
+    Returns:
+        The task, ``None`` if the id has another prefix.
+    """
+    # Hardly any process needs it.
+    from airflow_sm_pipelines.operators.removed_step import RemovedStepOperator
+
+    return RemovedStepOperator(task_id=task_id, dag=dag) if task_id.startswith(prefix) else None
 
 
 def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:

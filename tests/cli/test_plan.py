@@ -107,6 +107,7 @@ def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
         "sm-pipelines:run": "<run id>",
         "sm-pipelines:task": "Prep_data",
         "sm-pipelines:map-index": "-1",
+        "sm-pipelines:installation": "<installation>",
     }
 
 
@@ -196,7 +197,7 @@ def test_cache(plan):
     assert [step["cache"] for step in found["steps"]] == [{"enabled": True, "expire_after": "30d"}, None]
 
 
-OWNER_TAGS = ("deployment", "dag", "run", "task", "map-index")
+OWNER_TAGS = ("deployment", "dag", "run", "task", "map-index", "installation")
 
 
 def test_other_services(plan):
@@ -221,7 +222,7 @@ def test_other_services(plan):
         return f"pipelines-<Execution.PipelineExecutionId>-{step}-<token>-0"
 
     def owner_of(step: str) -> dict[str, str]:
-        values = ("<deployment>", "<DAG id>", "<run id>", step, "-1")
+        values = ("<deployment>", "<DAG id>", "<run id>", step, "-1", "<installation>")
         return {f"sm-pipelines:{key}": value for key, value in zip(OWNER_TAGS, values, strict=True)}
 
     tags = [{"Key": key, "Value": value} for key, value in owner_of("New").items()]

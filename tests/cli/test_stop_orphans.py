@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,9 +13,10 @@ from airflow_sm_pipelines.aws.kinds import EMR_STEP, PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.cli import stop_orphans
 from airflow_sm_pipelines.errors import CallRefusedError
-from airflow_sm_pipelines.execution import orphans
+from airflow_sm_pipelines.execution import installation, sweep
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.orphans import Orphan
+from airflow_sm_pipelines.execution.identity import Deployment
+from airflow_sm_pipelines.execution.orphans import Orphan, facts_of_database
 
 OWNER = Owner("blue", "dag", "run", "Train")
 REFUSED = CallRefusedError("ListClusters", "AccessDeniedException", "no", None)
@@ -30,15 +32,19 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Any:
             raise CallRefusedError("CancelSteps", "FAILED", "too old", None)
         return True
 
-    monkeypatch.setattr(orphans, "stop_orphan", stop)
+    monkeypatch.setattr(sweep, "stop_orphan", stop)
+    monkeypatch.setattr(installation, "registered_deployment", lambda: Deployment("blue", "blue-1"))
 
-    def run(*found: Orphan, hidden: Sequence[Any] = (), dry_run: bool = False) -> int:
-        def find(connection: Any, deployment: str, refused: Any) -> Iterator[Orphan]:
+    def run(*found: Orphan, hidden: Sequence[Any] = (), others: Sequence[str] = (), dry_run: bool = False) -> int:
+        def find(connection: Any, deployment: Deployment, facts: Any, witness: Any) -> Iterator[Orphan]:
+            assert facts is facts_of_database
             for kind, error in hidden:
-                refused(kind, error)
+                witness.refused(kind, error)
+            for name in others:
+                witness.of_another_installation(PROCESSING_JOB, name, dataclasses.replace(OWNER, installation="blue-2"))
             yield from found
 
-        monkeypatch.setattr(orphans, "find_orphans", find)
+        monkeypatch.setattr(sweep, "find_orphans", find)
         arguments = argparse.Namespace(aws_conn_id="", region=None, dry_run=dry_run)
         return stop_orphans.run(arguments)
 
@@ -54,7 +60,7 @@ def test_each_orphan_is_named_and_stopped(call: Any, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert said.count("  stopped\n") == 2
     assert "processing job a: task Train of run run of dag is failed\n" in said
-    assert "2 orphans of deployment" in said
+    assert "2 orphans of deployment blue\n" in said
 
 
 def test_a_dry_run_stops_nothing(call: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,3 +115,24 @@ def test_an_unusable_connection_is_told_once(
     monkeypatch.setattr(AwsConnection, "client", refuse)
     assert call(orphan("a")) == 1
     assert capsys.readouterr().out == ""
+
+
+def test_another_deployment_of_the_same_name_is_told_once_and_is_no_failure(
+    call: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(others=["a", "b"]) == 0
+    assert capsys.readouterr().err == (
+        "sm-pipelines stop-orphans: the processing job a was created by another Airflow installation that is also "
+        "called blue; it is left alone. Give each deployment a name of its own ([sm_pipelines] deployment)\n"
+    )
+
+
+def test_an_airflow_without_a_name_owns_nothing(
+    call: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(installation, "registered_deployment", lambda: None)
+
+    assert call(orphan("a")) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "this Airflow has no variable sm_pipelines_deployment, so it owns no jobs" in said.err

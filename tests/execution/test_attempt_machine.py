@@ -1,8 +1,9 @@
 """The attempt record against a model of AWS and of Airflow: crashes, clears, deletions, deployments, moving triggers.
 
-The model of Airflow keeps, for each task instance, what the real one keeps: state, try number, ``max_tries`` and the
-state store. The model of AWS remembers for each job which epoch of which task created it. Whatever order of events
-hypothesis finds, no epoch has two live jobs, nobody adopts a foreign result, and nothing is left running.
+Airflow may or may not hear how a try failed. The model of Airflow keeps, for each task instance, what the real one
+keeps: state, try number, ``max_tries``, the state store and the attempt that the task names. The model of AWS remembers
+for each job which epoch of which task created it. Whatever order of events hypothesis finds, no epoch has two live
+jobs, nobody adopts a foreign result, and nothing is left running.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
-from airflow_sm_pipelines.execution.records import RECORD_KEY
+from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY, RetryCounts, as_stored
 from airflow_sm_pipelines.semantics.ownership import (
     Verdict,
     is_orphan,
     verdict_of_trigger_kill,
+    verdict_without_an_answer,
 )
 
 RETRIES = 4
@@ -136,6 +138,7 @@ class TaskRow:
     try_number: int = 0
     max_tries: int = RETRIES
     store: dict[str, Any] = field(default_factory=dict)
+    named: str | None = None
 
     @property
     def epoch(self) -> Epoch:
@@ -176,7 +179,7 @@ class AttemptMachine(RuleBasedStateMachine):
         self.rows: dict[str, TaskRow] = {name: self._row(name) for name in DEPLOYMENTS}
         # Triggers that Airflow has cancelled and not yet told: (deployment, job name).
         self.pending_kills: list[tuple[str, str]] = []
-        self.reported_failures: set[str] = set()
+        self.heard_failures: set[str] = set()
         self.landed_late: set[str] = set()
 
     def _row(self, deployment: str, run_after: str = "2026-01-01") -> TaskRow:
@@ -186,14 +189,17 @@ class AttemptMachine(RuleBasedStateMachine):
     def in_state(self, *states: str | None) -> list[TaskRow]:
         return [row for row in self.rows.values() if row.state in states]
 
-    def _job_run(self, row: TaskRow) -> tuple[JobRun, AttemptBook]:
-        identity = StepIdentity(
+    def _identity(self, row: TaskRow) -> StepIdentity:
+        return StepIdentity(
             step="Step",
             owner=row.owner,
             execution_id=execution_id(row.deployment, "dag", "run", row.run_after),
             epoch=row.epoch,
             try_number=row.try_number,
         )
+
+    def _job_run(self, row: TaskRow) -> tuple[JobRun, AttemptBook]:
+        identity = self._identity(row)
         book = AttemptBook(row, identity, PROCESSING_JOB)
         run = JobRun(
             identity=identity,
@@ -209,29 +215,35 @@ class AttemptMachine(RuleBasedStateMachine):
 
     # -- what a worker does ------------------------------------------------------------------------------------
 
-    def _work(self, row: TaskRow, body: Any) -> None:
+    def _work(self, row: TaskRow, body: Any, heard: bool) -> None:
         self.aws.actor = row.creator
         row.state = "running"
         try:
             row.state = body()
-        except (WorkerDiedError, StepFailedError):
+        except (WorkerDiedError, StepFailedError) as ending:
+            if isinstance(ending, StepFailedError) and heard:
+                last = AttemptBook(row, self._identity(row), PROCESSING_JOB).read()
+                granted = RetryCounts(row.epoch, (1,), after=-1 if last is None else last.failures)
+                row.store[COUNTS_KEY] = as_stored(granted)
             row.state = "up_for_retry" if row.try_number <= row.max_tries else "failed"
         finally:
             self.aws.fault = None
 
     @rows_in(None, "up_for_retry")
-    @rule(pick=st.integers(0, 1), fault=st.none() | FAULTS, forget=st.booleans())
-    def start(self, pick: int, fault: tuple[int, str] | None, forget: bool) -> None:
+    @rule(pick=st.integers(0, 1), fault=st.none() | FAULTS, forget=st.booleans(), heard=st.booleans())
+    def start(self, pick: int, fault: tuple[int, str] | None, forget: bool, heard: bool) -> None:
         ready = self.in_state(None, "up_for_retry")
         row = ready[pick % len(ready)]
         if forget and row.state is None and row.try_number > 0:
             row.store.clear()  # a coming Airflow discards a cleared task's state
         row.try_number += 1
+        row.named = None  # Airflow removes the XComs of a try that starts
         self.aws.fault = fault
 
         def body() -> str:
             run, _ = self._job_run(row)
             attempt, seen = run.claim()
+            row.named = attempt.name
             if seen is None:
                 self._assert_nothing_left_of(row)
                 request = {"ProcessingJobName": attempt.name, "Tags": owner_tags(row.owner)}
@@ -239,9 +251,9 @@ class AttemptMachine(RuleBasedStateMachine):
             else:
                 attempt = run.submitted(attempt)
             seen = run.wait(attempt, 0, 1)
-            return self._conclude(row, run, attempt, seen) if seen else "deferred"
+            return self._conclude(row, run, attempt, seen, heard) if seen else "deferred"
 
-        self._work(row, body)
+        self._work(row, body, heard)
 
     def _assert_nothing_left_of(self, row: TaskRow) -> None:
         """A new job starts only when those of earlier epochs have ended (but for a Create that is still on its way)."""
@@ -253,8 +265,8 @@ class AttemptMachine(RuleBasedStateMachine):
         assert not left, f"still running beside the new job: {left}"
 
     @rows_in("deferred")
-    @rule(pick=st.integers(0, 1), fault=st.none() | FAULTS)
-    def resume(self, pick: int, fault: tuple[int, str] | None) -> None:
+    @rule(pick=st.integers(0, 1), fault=st.none() | FAULTS, heard=st.booleans())
+    def resume(self, pick: int, fault: tuple[int, str] | None, heard: bool) -> None:
         waiting = self.in_state("deferred")
         row = waiting[pick % len(waiting)]
         self.aws.fault = fault
@@ -267,16 +279,17 @@ class AttemptMachine(RuleBasedStateMachine):
             seen = run.look(attempt)
             if seen is None or seen.outcome is jobs.Outcome.RUNNING:
                 return "deferred"
-            return self._conclude(row, run, attempt, seen)
+            return self._conclude(row, run, attempt, seen, heard)
 
-        self._work(row, body)
+        self._work(row, body, heard)
 
-    def _conclude(self, row: TaskRow, run: JobRun, attempt: Any, seen: jobs.Observation) -> str:
+    def _conclude(self, row: TaskRow, run: JobRun, attempt: Any, seen: jobs.Observation, heard: bool) -> str:
         assert self.aws.jobs[attempt.name].creator == row.creator, "adopted a foreign job"
         if seen.outcome is jobs.Outcome.SUCCEEDED:
             return "success"
-        assert attempt.name not in self.reported_failures, "a retry met the failed job again"
-        self.reported_failures.add(attempt.name)
+        assert attempt.name not in self.heard_failures, "a retry met the failed job again"
+        if heard:
+            self.heard_failures.add(attempt.name)
         raise run.conclude_failure(attempt, seen)
 
     # -- what AWS does -----------------------------------------------------------------------------------------
@@ -341,7 +354,10 @@ class AttemptMachine(RuleBasedStateMachine):
 
     def _on_kill(self, deployment: str, job: str) -> None:
         row = self.rows[deployment]
-        if verdict_of_trigger_kill(row.state) is Verdict.KEEP:
+        verdict = verdict_of_trigger_kill(row.state, None if row.named is None else row.named == job)
+        if verdict is Verdict.ASK_AGAIN:
+            verdict = verdict_without_an_answer(row.state)
+        if verdict is Verdict.KEEP:
             return
         owned = row.state == "deferred" and row.store[RECORD_KEY]["name"] == job
         assert not owned, "stopped the job of a task that waits for it"
@@ -353,8 +369,8 @@ class AttemptMachine(RuleBasedStateMachine):
             owner = owner_of(job.request["Tags"])
             assert owner is not None
             row = self.rows[owner.deployment]
-            record = row.store.get(RECORD_KEY)
-            if is_orphan(row.state, record and record["name"], job.name):
+            present = "" if row.state == "deferred" and row.named is None else row.named
+            if is_orphan(row.state, present, job.name):
                 jobs.stop(self.aws, PROCESSING_JOB, job.name)
 
     # -- what must hold ----------------------------------------------------------------------------------------
@@ -373,10 +389,10 @@ class AttemptMachine(RuleBasedStateMachine):
         while self.aws.in_flight:
             self.request_in_flight_lands()
         self.stop_orphans()
-        running = {
-            row.store[RECORD_KEY]["name"] for row in self.in_state("deferred", "up_for_retry", None) if row.store
-        }
-        left = [job for job in self.aws.live() if job.name not in running]
+        running = {row.store[RECORD_KEY]["name"] for row in self.in_state("deferred", "up_for_retry") if row.store}
+        # A try that has died before it named a job: the next one finds what is left.
+        undecided = {row.deployment for row in self.in_state("up_for_retry") if row.named is None}
+        left = [job for job in self.aws.live() if job.name not in running and not {job.creator[0]} <= undecided]
         assert not left, f"left running: {left}"
 
 

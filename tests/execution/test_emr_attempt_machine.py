@@ -26,8 +26,13 @@ from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
-from airflow_sm_pipelines.execution.records import RECORD_KEY
-from airflow_sm_pipelines.semantics.ownership import Verdict, is_orphan, verdict_of_trigger_kill
+from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY, RetryCounts, as_stored
+from airflow_sm_pipelines.semantics.ownership import (
+    Verdict,
+    is_orphan,
+    verdict_of_trigger_kill,
+    verdict_without_an_answer,
+)
 
 RETRIES = 4
 LIVE = {"PENDING", "RUNNING"}
@@ -177,6 +182,7 @@ class TaskRow:
     try_number: int = 0
     max_tries: int = RETRIES
     store: dict[str, Any] = field(default_factory=dict)
+    named: str | None = None
 
     @property
     def epoch(self) -> Epoch:
@@ -225,12 +231,17 @@ class StepMachine(RuleBasedStateMachine):
         )
         return run, book
 
-    def _work(self, body: Any) -> None:
+    def _work(self, body: Any, heard: bool) -> None:
         self.aws.actor = (self.row.epoch,)
         self.row.state = "running"
         try:
             self.row.state = body()
-        except (WorkerDiedError, StepFailedError):
+        except (WorkerDiedError, StepFailedError) as ending:
+            if isinstance(ending, StepFailedError) and heard:
+                _, book = self._job_run()
+                last = book.read()
+                granted = RetryCounts(self.row.epoch, (1,), after=-1 if last is None else last.failures)
+                self.row.store[COUNTS_KEY] = as_stored(granted)
             self.row.state = "up_for_retry" if self.row.try_number <= self.row.max_tries else "failed"
         finally:
             self.aws.fault = None
@@ -238,16 +249,18 @@ class StepMachine(RuleBasedStateMachine):
     # -- what a worker does ----------------------------------------------------------------------------------------
 
     @precondition(lambda machine: machine.in_state(None, "up_for_retry"))
-    @rule(fault=st.none() | FAULTS, forget=st.booleans())
-    def start(self, fault: tuple[int, str] | None, forget: bool) -> None:
+    @rule(fault=st.none() | FAULTS, forget=st.booleans(), heard=st.booleans())
+    def start(self, fault: tuple[int, str] | None, forget: bool, heard: bool) -> None:
         if forget and self.row.state is None and self.row.try_number > 0:
             self.row.store.clear()  # a coming Airflow discards a cleared task's state
         self.row.try_number += 1
+        self.row.named = None  # Airflow removes the XComs of a try that starts
         self.aws.fault = fault
 
         def body() -> str:
             run, _ = self._job_run()
             attempt, seen = run.claim()
+            self.row.named = attempt.name
             if seen is None:
                 left = [unit.name for unit in self.aws.live() if unit.creator != self.aws.actor]
                 assert not left, f"still running beside the new one: {left}"
@@ -257,11 +270,11 @@ class StepMachine(RuleBasedStateMachine):
             seen = run.wait(attempt, 0, 1)
             return self._conclude(run, attempt, seen) if seen else "deferred"
 
-        self._work(body)
+        self._work(body, heard)
 
     @precondition(lambda machine: machine.in_state("deferred"))
-    @rule(fault=st.none() | FAULTS)
-    def resume(self, fault: tuple[int, str] | None) -> None:
+    @rule(fault=st.none() | FAULTS, heard=st.booleans())
+    def resume(self, fault: tuple[int, str] | None, heard: bool) -> None:
         self.aws.fault = fault
 
         def body() -> str:
@@ -274,7 +287,7 @@ class StepMachine(RuleBasedStateMachine):
                 return "deferred"
             return self._conclude(run, attempt, seen)
 
-        self._work(body)
+        self._work(body, heard)
 
     def _conclude(self, run: JobRun, attempt: Any, seen: jobs.Observation) -> str:
         unit = next(unit for unit in self.aws.units.values() if unit.name.startswith(attempt.name))
@@ -314,15 +327,21 @@ class StepMachine(RuleBasedStateMachine):
     @rule(told=st.booleans())
     def cancelled_trigger_is_told(self, told: bool) -> None:
         reference = self.pending_kills.pop(0)
-        if told and verdict_of_trigger_kill(self.row.state) is not Verdict.KEEP:
+        if not told:
+            return
+        named = self.row.named
+        verdict = verdict_of_trigger_kill(self.row.state, None if named is None else reference.endswith(named))
+        if verdict is Verdict.ASK_AGAIN:
+            verdict = verdict_without_an_answer(self.row.state)
+        if verdict is Verdict.STOP:
             jobs.stop(self.aws, self.kind, reference)
 
     @rule()
     def stop_orphans(self) -> None:
         for reference, arn in list(jobs.running(self.aws, self.kind)):
             assert owner_of(jobs.tags(self.aws, self.kind, arn)) == OWNER
-            attempt, record = reference.rpartition("/")[2], self.row.store.get(RECORD_KEY)
-            if is_orphan(self.row.state, record and record["name"], attempt):
+            present = "" if self.row.state == "deferred" and self.row.named is None else self.row.named
+            if is_orphan(self.row.state, present, reference.rpartition("/")[2]):
                 jobs.stop(self.aws, self.kind, reference)
 
     # -- what must hold --------------------------------------------------------------------------------------------

@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.aws.requests.tags import Owner
-from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity, deployment_name, identify
+from airflow_sm_pipelines.errors import StepError
+from airflow_sm_pipelines.execution import identity
+from airflow_sm_pipelines.execution.identity import (
+    DEPLOYMENT_VARIABLE,
+    Deployment,
+    Epoch,
+    StepIdentity,
+    deployment_of,
+    identify,
+    new_installation_id,
+)
+from tests.conftest import INSTALLATION
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +38,7 @@ def changed(context: Any, **attributes: Any) -> StepIdentity:
 def test_the_owner_is_the_task_instance(context: Any) -> None:
     identity = changed(context, task_id="group.Train", map_index=4, try_number=2)
 
-    assert identity.owner == Owner("blue", "dag", "run", "group.Train", 4)
+    assert identity.owner == Owner("blue", "dag", "run", "group.Train", 4, INSTALLATION)
     assert identity.try_number == 2
 
 
@@ -91,15 +102,51 @@ def test_another_deployment_is_another_execution(context: Any, monkeypatch: pyte
     assert second.owner == dataclasses.replace(first.owner, deployment="green")
 
 
-def test_the_deployment_is_by_default_told_by_the_address_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deployment_without_a_name_of_its_own_has_that_of_its_installation(
+    context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT")
-    names = []
-    for address in ("https://a.example.org", "https://b.example.org", "https://a.example.org"):
-        monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
-        names.append(deployment_name())
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://the-same-everywhere.example.org")
 
-    assert names[0] == names[2] != names[1]
-    assert len(names[0]) == 12
+    assert identify("Train", context).owner.deployment == INSTALLATION
+    assert deployment_of("one") == Deployment("one", "one")
+    assert deployment_of("another") != deployment_of("one")
+    assert deployment_of(None) is None
+
+
+def test_a_name_of_ones_own_goes_with_the_id_of_the_installation() -> None:
+    assert deployment_of("one") == Deployment("blue", "one")
+    assert deployment_of(None) == Deployment("blue", "")
+
+
+def test_a_step_fails_where_no_scheduler_has_named_the_deployment(
+    context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT")
+    monkeypatch.setattr(identity, "airflow_variable", lambda key: None)
+    monkeypatch.setattr(identity, "is_dag_test", lambda: False)
+
+    with pytest.raises(StepError, match=f"its scheduler has not made the variable {DEPLOYMENT_VARIABLE}; restart the"):
+        identify("Train", context)
+
+
+def test_the_first_dag_test_makes_the_variable(context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables: dict[str, str] = {}
+    monkeypatch.delenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT")
+    monkeypatch.setattr(identity, "airflow_variable", variables.get)
+    monkeypatch.setattr(identity, "set_airflow_variable", variables.__setitem__)
+    monkeypatch.setattr(identity, "is_dag_test", lambda: True)
+
+    first, second = identify("Train", context), identify("Train", context)
+
+    assert first.owner.deployment == second.owner.deployment == variables[DEPLOYMENT_VARIABLE]
+
+
+def test_every_installation_has_an_id_of_its_own() -> None:
+    ids = {new_installation_id("db:5432/airflow") for _ in range(100)}
+
+    assert len(ids) == 100
+    assert len({one.partition("-")[2] for one in ids}) == 1, "the mark of the database"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
-from airflow_sm_pipelines.execution.records import Attempt
+from airflow_sm_pipelines.execution.records import COUNTS_KEY, Attempt, RetryCounts, as_stored
 
 IDENTITY = StepIdentity("Train", Owner("blue", "dag", "run", "Train"), "abcdef012345", Epoch(3, 3), 1)
 
@@ -89,6 +89,17 @@ def start(sagemaker: Any) -> Callable[[JobRun], Attempt]:
     return submit
 
 
+@pytest.fixture
+def grant(context: Any) -> Callable[[Attempt], None]:
+    """Grant a retry after an attempt, as a step's retry policy does."""
+
+    def write(attempt: Attempt) -> None:
+        counts = RetryCounts(attempt.epoch, (1,), after=attempt.failures)
+        context["task_state_store"].set(COUNTS_KEY, as_stored(counts))
+
+    return write
+
+
 def ends(sagemaker: Any, attempt: Attempt, status: str, **members: Any) -> None:
     sagemaker.jobs[attempt.name].update({"ProcessingJobStatus": status, **members})
 
@@ -148,9 +159,16 @@ def test_a_leftover_that_is_stopping_already_is_waited_for(
 
 
 def test_a_try_after_a_timeout_waits_for_the_end_of_the_job_that_was_stopped(
-    make_run: Any, start: Any, sagemaker: Any, context: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    make_run: Any,
+    start: Any,
+    sagemaker: Any,
+    context: Any,
+    clock: Clock,
+    grant: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = start(make_run())
+    grant(first)
     monkeypatch.setattr(sagemaker, "stop_processing_job", lambda **_: ends(sagemaker, first, "Stopping") or {})
     with pytest.raises(StepTimeoutError):
         make_run().time_out(first)
@@ -169,12 +187,13 @@ def test_a_try_after_a_timeout_waits_for_the_end_of_the_job_that_was_stopped(
 
 
 def test_a_try_after_a_failure_only_looks_at_the_job_that_failed(
-    make_run: Any, start: Any, sagemaker: Any, clock: Clock
+    make_run: Any, start: Any, sagemaker: Any, clock: Clock, grant: Any
 ) -> None:
     run = make_run()
     first = start(run)
     ends(sagemaker, first, "Failed")
     run.close(first)
+    grant(first)
     sagemaker.calls.clear()
 
     make_run(try_number=2).claim()
@@ -183,11 +202,46 @@ def test_a_try_after_a_failure_only_looks_at_the_job_that_failed(
     assert clock.pauses == []
 
 
-def test_nothing_is_asked_about_a_resource_that_cannot_be_stopped(
-    make_run: Any, start: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_that_airflow_did_not_hear_of_is_told_again(
+    make_run: Any, start: Any, sagemaker: Any, grant: Any
 ) -> None:
     run = make_run()
-    run.close(start(run))
+    first = start(run)
+    ends(sagemaker, first, "Failed")
+    run.close(first)
+
+    attempt, seen = make_run(try_number=2).claim()
+
+    assert attempt == dataclasses.replace(first, closed=True)
+    assert seen.outcome is Outcome.FAILED
+    assert len(sagemaker.jobs) == 1
+
+    grant(first)
+    second, seen = make_run(try_number=3).claim()
+    assert (second.failures, seen) == (1, None)
+
+
+def test_each_failure_needs_a_retry_of_its_own(make_run: Any, start: Any, sagemaker: Any, grant: Any) -> None:
+    run = make_run()
+    first = start(run)
+    ends(sagemaker, first, "Failed")
+    run.close(first)
+    grant(first)
+    run = make_run(try_number=2)
+    second = start(run)
+    ends(sagemaker, second, "Failed")
+    run.close(second)
+
+    assert make_run(try_number=3).claim()[0].name == second.name
+
+
+def test_nothing_is_asked_about_a_resource_that_cannot_be_stopped(
+    make_run: Any, start: Any, sagemaker: Any, grant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    first = start(run)
+    run.close(first)
+    grant(first)
     sagemaker.calls.clear()
     again = make_run(try_number=2)
     monkeypatch.setattr(again, "_kind", dataclasses.replace(PROCESSING_JOB, stop=""))
@@ -392,7 +446,9 @@ def test_a_type_that_the_kind_does_not_retry_is_none(
 # -- timeout -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_that_takes_too_long_is_stopped(make_run: Any, start: Any, sagemaker: Any, clock: Clock) -> None:
+def test_a_job_that_takes_too_long_is_stopped(
+    make_run: Any, start: Any, sagemaker: Any, clock: Clock, grant: Any
+) -> None:
     run = make_run(timeout=timedelta(seconds=90))
     attempt = start(run)
 
@@ -401,6 +457,7 @@ def test_a_job_that_takes_too_long_is_stopped(make_run: Any, start: Any, sagemak
 
     assert 90 <= sum(clock.pauses) <= 120
     assert sagemaker.jobs[attempt.name]["ProcessingJobStatus"] == "Stopped"
+    grant(attempt)
     assert make_run(try_number=2).claim()[0].name != attempt.name
 
 
@@ -441,7 +498,7 @@ def test_a_timed_out_job_that_cannot_be_stopped_stays_recorded(
 
 
 def test_a_failure_tells_job_state_reason_type_and_the_last_log_lines(
-    make_run: Any, start: Any, sagemaker: Any
+    make_run: Any, start: Any, sagemaker: Any, grant: Any
 ) -> None:
     run = make_run(lines=["Traceback", "ValueError: no data"])
     attempt = start(run)
@@ -456,6 +513,7 @@ def test_a_failure_tells_job_state_reason_type_and_the_last_log_lines(
     )
     assert failure.exception_type == "SageMaker.JOB_INTERNAL_ERROR"
     assert failure.job == attempt.name
+    grant(attempt)
     assert make_run(try_number=2).claim()[0].name != attempt.name
 
 

@@ -319,6 +319,7 @@ def test_a_longer_job_defers_after_the_settle_time(make_task: Any, context: Any,
         "name": the_job(sagemaker)["ProcessingJobName"],
         "connection": task.connection.as_arguments(),
         "poll_interval": 30.0,
+        "attempt": the_job(sagemaker)["ProcessingJobName"],
     }
 
 

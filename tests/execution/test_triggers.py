@@ -18,6 +18,7 @@ from airflow_sm_pipelines.errors import AwsCallError
 from airflow_sm_pipelines.execution import triggers
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
+from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY
 from airflow_sm_pipelines.semantics.ownership import ABSENT
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
@@ -54,7 +55,11 @@ def aws(sagemaker: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def trigger() -> JobTrigger:
     return JobTrigger(
-        kind="processing-job", name=NAME, connection=AwsConnection(None, "eu-west-1").as_arguments(), poll_interval=POLL
+        kind="processing-job",
+        name=NAME,
+        connection=AwsConnection(None, "eu-west-1").as_arguments(),
+        poll_interval=POLL,
+        attempt=NAME,
     )
 
 
@@ -179,10 +184,13 @@ def test_a_look_that_succeeds_forgets_the_refusals_before_it(
 
 @pytest.fixture
 def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Tell the trigger that it is killed while its task goes through some states; the last one stays."""
+    """Tell the trigger that it is killed while its task goes through some states; the last one stays.
+
+    The task names the trigger's attempt as its own, or whatever ``named`` says.
+    """
     trigger.task_instance = SimpleNamespace(dag_id="dag", run_id="run", task_id="Step", map_index=-1)  # type: ignore[assignment]
 
-    def kill(*states: str | Exception | None) -> str:
+    def kill(*states: str | Exception | None, named: str | None = NAME) -> str:
         pending = list(states)
 
         def task_state(*task: Any) -> str | None:
@@ -192,7 +200,12 @@ def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> An
                 raise state
             return state
 
-        monkeypatch.setattr(triggers, "task_state", task_state)
+        def other_xcom(*task_and_key: Any) -> str | None:
+            assert task_and_key == ("dag", "run", "Step", -1, ATTEMPT_KEY)
+            return named
+
+        monkeypatch.setattr(triggers, "task_state_at_once", task_state)
+        monkeypatch.setattr(triggers, "other_xcom_at_once", other_xcom)
         asyncio.run(trigger.on_kill())
         return str(aws.jobs[NAME]["ProcessingJobStatus"])
 
@@ -230,20 +243,43 @@ def test_a_cleared_task_that_does_not_start_in_20_s_stops_its_job(killed: Any, c
     assert sum(clock.pauses) == 20
 
 
-def test_a_cleared_task_that_starts_takes_its_job_over(killed: Any, clock: Clock) -> None:
+def test_a_task_that_starts_again_and_names_the_job_takes_it_over(killed: Any, clock: Clock) -> None:
     assert killed(None, "scheduled", "queued", "running") == "InProgress"
+    assert sum(clock.pauses) == 3
+
+
+def test_a_task_that_starts_again_and_names_no_job_yet_may_take_it_over(killed: Any, clock: Clock) -> None:
+    assert killed(None, "scheduled", "queued", "running", named=None) == "InProgress"
     assert sum(clock.pauses) == 20
+
+
+@pytest.mark.parametrize("state", ["running", "deferred", "up_for_retry"])
+def test_a_task_that_names_another_job_has_left_this_one(killed: Any, clock: Clock, state: str) -> None:
+    """The run was deleted and created again under its id: the state is that of another task instance."""
+    assert killed(state, named="pipelines-abcdef012345-Step-an0ther000-0") == "Stopped"
+    assert clock.pauses == []
+
+
+def test_a_deferred_task_that_names_no_job_has_left_this_one(killed: Any, clock: Clock) -> None:
+    """It waits in its gate; a trigger that moved has a task that names the job."""
+    assert killed("deferred", named=None) == "Stopped"
+    assert sum(clock.pauses) == 20
+
+
+@pytest.mark.parametrize(("state", "seconds"), [("deferred", 0), ("up_for_retry", 0), ("running", 20)])
+def test_a_task_of_an_older_version_names_no_job(
+    trigger: JobTrigger, killed: Any, clock: Clock, state: str, seconds: int
+) -> None:
+    trigger.attempt = ""
+
+    assert killed(state, named=None) == "InProgress"
+    assert sum(clock.pauses) == seconds
 
 
 def test_a_cleared_task_that_starts_and_is_then_skipped_stops_its_job(killed: Any, clock: Clock) -> None:
     """A new try in its gate is running, too."""
-    assert killed(None, "running", "running", "skipped") == "Stopped"
+    assert killed(None, "running", "running", "skipped", named=None) == "Stopped"
     assert sum(clock.pauses) == 3
-
-
-def test_a_cleared_task_that_starts_and_defers_took_its_job_over(killed: Any, clock: Clock) -> None:
-    assert killed("running", "deferred") == "InProgress"
-    assert sum(clock.pauses) == 1
 
 
 def test_a_stop_that_is_throttled_is_tried_again(
@@ -324,7 +360,7 @@ def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
         answered.wait(5)
         return "failed"
 
-    monkeypatch.setattr(triggers, "task_state", task_state)
+    monkeypatch.setattr(triggers, "task_state_at_once", task_state)
 
     async def scenario() -> None:
         kill = asyncio.get_running_loop().create_task(trigger.on_kill())
@@ -343,12 +379,13 @@ def test_a_mapped_task_is_asked_for_by_its_index(
     trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(triggers, "task_state", lambda *task: asked.append(task) or "deferred")
+    monkeypatch.setattr(triggers, "task_state_at_once", lambda *task: asked.append(task) or "deferred")
+    monkeypatch.setattr(triggers, "other_xcom_at_once", lambda *task_and_key: asked.append(task_and_key) or NAME)
     for map_index in (None, 4):
         trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=map_index)  # type: ignore[assignment]
         asyncio.run(trigger.on_kill())
 
-    assert asked == [("d", "r", "t", -1), ("d", "r", "t", 4)]
+    assert [task[:4] for task in asked] == [("d", "r", "t", -1)] * 2 + [("d", "r", "t", 4)] * 2
 
 
 def test_cancelling_the_wait_does_not_cancel_the_work() -> None:

@@ -67,8 +67,15 @@ def test_the_deployments_default_retries_count_as_the_users(
     assert make_tasks(processing("A"))["A"].retry_policy.unmatched_retries == 2
 
 
-def test_a_dead_workers_retry_comes_soon(make_tasks: Any, processing: Any) -> None:
-    assert make_tasks(processing("A"))["A"].retry_delay == timedelta(seconds=15)
+def test_a_dead_workers_retry_comes_soon_and_the_spare_ones_outlast_the_restart_of_an_api_server(
+    make_tasks: Any, processing: Any
+) -> None:
+    task = make_tasks(processing("A"))["A"]
+
+    assert task.retry_delay == timedelta(seconds=20)
+    assert task.retry_exponential_backoff == 2
+    assert task.max_retry_delay == timedelta(minutes=2)
+    assert task.retries == 8, "five that the default policy grants, and three spare ones"
 
 
 # -- what Airflow does with a task -------------------------------------------------------------------------------------
@@ -286,7 +293,13 @@ def test_the_job_of_a_dead_worker_is_not_left_alone_for_long(make_tasks: Any, pr
 
     task = make_tasks(processing("A", RetryPolicies=policies))["A"]
 
-    assert (task.retry_delay, task.retry_exponential_backoff) == (timedelta(seconds=15), 0)
+    assert (task.retry_delay, task.retry_exponential_backoff) == (timedelta(seconds=20), 2)
+
+
+def test_a_policy_that_retries_at_once_does_not_use_up_the_spare_retries(make_tasks: Any, processing: Any) -> None:
+    policy = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 1}
+
+    assert make_tasks(processing("A", RetryPolicies=[policy]))["A"].retry_delay == timedelta(seconds=20)
 
 
 def test_the_users_own_delay_wins(make_tasks: Any, processing: Any) -> None:

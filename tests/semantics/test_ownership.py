@@ -11,11 +11,12 @@ from airflow_sm_pipelines.semantics.ownership import (
     is_orphan,
     verdict_of_trigger_kill,
     verdict_of_worker_kill,
+    verdict_without_an_answer,
 )
 
 KEEP, STOP, ASK_AGAIN = Verdict.KEEP, Verdict.STOP, Verdict.ASK_AGAIN
 
-# State -> what a trigger's on_kill does, what a terminated worker does, whether the recorded resource is an orphan.
+# State -> what a trigger's on_kill does, what a terminated worker does, whether the task's own resource is an orphan.
 TABLE: dict[str | None, tuple[Verdict, Verdict, bool]] = {
     # Somebody, or Airflow, ended the task.
     "failed": (STOP, STOP, True),
@@ -24,9 +25,10 @@ TABLE: dict[str | None, tuple[Verdict, Verdict, bool]] = {
     "removed": (STOP, STOP, True),
     "upstream_failed": (STOP, STOP, True),
     ABSENT: (STOP, STOP, True),
-    # It was cleared: the new attempt stops the leftover.
-    None: (ASK_AGAIN, STOP, False),
-    "none": (ASK_AGAIN, STOP, False),
+    # It was cleared, and may not start for hours.
+    None: (ASK_AGAIN, STOP, True),
+    "none": (ASK_AGAIN, STOP, True),
+    # It was cleared, or is tried again: the new attempt stops the leftover, or adopts it.
     "scheduled": (ASK_AGAIN, STOP, False),
     "queued": (ASK_AGAIN, STOP, False),
     "restarting": (ASK_AGAIN, STOP, False),
@@ -40,8 +42,25 @@ TABLE: dict[str | None, tuple[Verdict, Verdict, bool]] = {
 
 
 @pytest.mark.parametrize("state", TABLE)
-def test_a_killed_trigger(state: str | None) -> None:
-    assert verdict_of_trigger_kill(state) is TABLE[state][0]
+def test_a_killed_trigger_whose_job_the_task_names(state: str | None) -> None:
+    assert verdict_of_trigger_kill(state, is_owned=True) is TABLE[state][0]
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_a_killed_trigger_whose_job_the_task_does_not_name(state: str | None) -> None:
+    """The run was deleted and created again: the state is that of another task instance."""
+    expected = ASK_AGAIN if TABLE[state][0] is ASK_AGAIN else STOP
+    assert verdict_of_trigger_kill(state, is_owned=False) is expected
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_a_killed_trigger_whose_task_names_no_job_yet(state: str | None) -> None:
+    assert verdict_of_trigger_kill(state, is_owned=None) is (STOP if TABLE[state][0] is STOP else ASK_AGAIN)
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_only_a_running_try_may_still_adopt_a_job_when_a_trigger_has_waited_long(state: str | None) -> None:
+    assert verdict_without_an_answer(state) is (KEEP if state == "running" else STOP)
 
 
 @pytest.mark.parametrize("state", TABLE)
@@ -50,14 +69,19 @@ def test_a_terminated_worker(state: str | None) -> None:
 
 
 @pytest.mark.parametrize("state", TABLE)
-def test_a_resource_that_the_record_names(state: str | None) -> None:
+def test_a_resource_that_the_task_owns(state: str | None) -> None:
     assert is_orphan(state, "job-1", "job-1") is TABLE[state][2]
 
 
 @pytest.mark.parametrize("state", TABLE)
-@pytest.mark.parametrize("recorded", [None, "job-2"])
-def test_a_resource_that_the_record_does_not_name_is_an_orphan(state: str | None, recorded: str | None) -> None:
-    assert is_orphan(state, recorded, "job-1")
+@pytest.mark.parametrize("owned", ["", "job-2"])
+def test_a_resource_that_the_task_does_not_own_is_an_orphan(state: str | None, owned: str) -> None:
+    assert is_orphan(state, owned, "job-1")
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_where_the_owned_resource_cannot_be_told_the_state_decides(state: str | None) -> None:
+    assert is_orphan(state, None, "job-1") is TABLE[state][2]
 
 
 @pytest.mark.parametrize("state", TABLE)

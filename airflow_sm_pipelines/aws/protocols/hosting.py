@@ -193,7 +193,8 @@ class EndpointProtocol(ResourceProtocol):
         """Delete what an earlier try of the same task has created and AWS could not bring into service."""
         name = request[self.kind.name_member]
         owner = owner_of(self.tags(str(found[self.kind.arn_member])))
-        if owner is None or owner != owner_of(list(request.get("Tags") or [])):
+        asking = owner_of(list(request.get("Tags") or []))
+        if owner is None or asking is None or not owner.is_same_task(asking):
             reason = found.get("FailureReason") or "AWS gives no reason"
             raise CallNotMadeError(
                 f"the {self.kind.noun} {name} is {_FAILED} ({reason}), and this task did not create it in this run; "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _PREFIX = "sm-pipelines:"
 TASK_TAG = f"{_PREFIX}task"
@@ -19,6 +19,7 @@ TASK_TAG = f"{_PREFIX}task"
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_ .:/+\-@]")
 _MAP_INDEX = re.compile(r"-?[0-9]{1,9}")
 _KEYS = tuple(f"{_PREFIX}{name}" for name in ("deployment", "dag", "run", "task", "map-index"))
+_INSTALLATION = f"{_PREFIX}installation"
 _ESCAPE = re.compile(r"=([0-9a-f]+)=")
 
 
@@ -30,6 +31,8 @@ class Owner:
         deployment: Name of the Airflow deployment.
         dag_id, run_id, task_id: The task instance.
         map_index: Index within a mapped task, ``-1`` if it is not mapped.
+        installation: Id of the Airflow installation, which tells two deployments of the same name apart; empty if it
+            is not known.
     """
 
     deployment: str
@@ -37,6 +40,16 @@ class Owner:
     run_id: str
     task_id: str
     map_index: int = -1
+    installation: str = ""
+
+    def is_of_installation(self, installation: str) -> bool:
+        """Tell whether the owner may belong to an installation, as far as both ids are known."""
+        return not self.installation or not installation or self.installation == installation
+
+    def is_same_task(self, other: Owner) -> bool:
+        """Tell whether two owners are one task instance."""
+        same = replace(self, installation="") == replace(other, installation="")
+        return same and self.is_of_installation(other.installation)
 
 
 def owner_tags(owner: Owner) -> list[dict[str, str]]:
@@ -47,6 +60,7 @@ def owner_tags(owner: Owner) -> list[dict[str, str]]:
         {"Key": f"{_PREFIX}run", "Value": _escape(owner.run_id)},
         {"Key": f"{_PREFIX}task", "Value": _escape(owner.task_id)},
         {"Key": f"{_PREFIX}map-index", "Value": str(owner.map_index)},
+        *([{"Key": _INSTALLATION, "Value": _escape(owner.installation)}] if owner.installation else []),
     ]
 
 
@@ -81,6 +95,7 @@ def owner_of(tags: list[Mapping[str, str]]) -> Owner | None:
         run_id=_unescape(found["run"]),
         task_id=_unescape(found["task"]),
         map_index=int(found["map-index"]),
+        installation=_unescape(found.get("installation", "")),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from airflow.sdk import RetryPolicy
-from airflow.sdk.bases.operator import DEFAULT_RETRIES  # type: ignore[attr-defined]
+from airflow.sdk import DAG, BaseOperator, RetryPolicy, get_parsing_context
+from airflow.sdk.bases.operator import DEFAULT_RETRIES, TRIGGER_FAIL_REPR  # type: ignore[attr-defined]
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.definitions.dag import ScheduleArg
 from airflow.sdk.definitions.param import ParamsDict
@@ -13,11 +14,13 @@ from airflow.sdk.definitions.retry_policy import RetryDecision
 
 __all__ = [
     "DEFAULT_RETRIES",
+    "TRIGGER_FAIL_REPR",
     "ParamsDict",
     "RetryDecision",
     "RetryPolicy",
     "ScheduleArg",
     "SkipMixin",
+    "make_missing_task",
     "retry_policy_argument",
 ]
 
@@ -25,3 +28,36 @@ __all__ = [
 def retry_policy_argument(policy: RetryPolicy) -> dict[str, Any]:
     """Return the argument of ``BaseOperator`` that sets a task's retry policy (Airflow 3.3)."""
     return {"retry_policy": policy}
+
+
+def make_missing_task(dag: DAG, make: Callable[[str], BaseOperator | None]) -> None:
+    """Make the task of this process if the DAG turns out not to have it when the whole file is loaded.
+
+    Airflow takes a task that the file no longer has for a file that is not there yet: it puts the task off by a minute,
+    again and again, then gives up (``task_runner.parse``). Does nothing in other processes.
+
+    Args:
+        dag: The DAG.
+        make: Adds the task with an id to the DAG, or returns ``None`` if it is not the one to make it.
+    """
+    context = get_parsing_context()
+    if context.task_id is None or context.dag_id != dag.dag_id:
+        return
+    if not isinstance(dag.task_dict, _TasksMadeWhenMissing):
+        dag.task_dict = _TasksMadeWhenMissing(dag.task_dict)
+    dag.task_dict.makers.append(make)
+
+
+class _TasksMadeWhenMissing(dict[str, Any]):
+    """Tasks by id; ``tasks[id]`` makes one that is not there, ``id in tasks`` does not."""
+
+    def __init__(self, tasks: dict[str, Any]) -> None:
+        super().__init__(tasks)
+        self.makers: list[Callable[[str], BaseOperator | None]] = []
+
+    def __missing__(self, task_id: str) -> BaseOperator:
+        for make in self.makers:
+            task = make(task_id)
+            if task is not None:
+                return task
+        raise KeyError(task_id)

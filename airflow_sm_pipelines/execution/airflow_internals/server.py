@@ -40,13 +40,16 @@ __all__ = [
     "Response",
     "TaskRow",
     "add_value",
+    "add_variable",
     "answer_required_action",
     "call_on_response",
     "create_tables",
+    "database_address",
     "database_session",
     "find_task_of_key",
     "lock_task",
     "read_variable",
+    "replace_variable",
     "state_and_value",
     "stored_values",
     "wake",
@@ -71,6 +74,29 @@ def read_variable(session: Session, key: str) -> str | None:
     """Return the value of an Airflow variable that the database holds, ``None`` if there is none."""
     variable = session.scalar(select(Variable).where(Variable.key == key))
     return None if variable is None else str(variable.get_val())
+
+
+def database_address(session: Session) -> str:
+    """Return where Airflow's database is: host, port and name, without credentials."""
+    url = session.get_bind().engine.url
+    return f"{url.host or ''}:{url.port or ''}/{url.database or ''}"
+
+
+def add_variable(session: Session, key: str, value: str, description: str) -> None:
+    """Add an Airflow variable.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: Another process has added it, when the session is flushed.
+    """
+    session.add(Variable(key=key, val=value, description=description))  # type: ignore[no-untyped-call]
+    session.flush()
+
+
+def replace_variable(session: Session, key: str, old: str, value: str) -> None:
+    """Replace the value of an Airflow variable, unless another process has replaced it."""
+    variable = session.scalar(select(Variable).where(Variable.key == key).with_for_update())
+    if variable is not None and variable.get_val() == old:
+        variable.set_val(value)
 
 
 # -- task instances and their state store ------------------------------------------------------------------------------

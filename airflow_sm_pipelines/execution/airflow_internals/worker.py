@@ -5,10 +5,15 @@ Everything that takes time to import is imported inside functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
+
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
@@ -17,6 +22,95 @@ if TYPE_CHECKING:
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.semantics.ownership import ABSENT
+
+_Answer = TypeVar("_Answer")
+_log = logging.getLogger(__name__)
+_OUTAGE_PATIENCE = 60.0
+_OUTAGE_PAUSE = 2.0
+
+
+# -- outages -----------------------------------------------------------------------------------------------------------
+
+
+def is_outage(error: AirflowRuntimeError) -> bool:
+    """Tell whether Airflow's API server was away, or broken, when a call failed: the same call may succeed later."""
+    if error.error.error is not ErrorType.API_SERVER_ERROR:
+        return False
+    status = (error.error.detail or {}).get("status_code")
+    return status is None or int(status) >= 500
+
+
+def ask_airflow(question: Callable[[], _Answer]) -> _Answer:
+    """Ask Airflow's API server, and ask again for a minute while it is away.
+
+    Airflow itself tries each call for about 10 s (``[workers] execution_api_retries``), then raises in the task. A
+    restart of the API server takes longer, and is no failure of the step.
+
+    Args:
+        question: Makes the call; made again after an outage, even if the server has received it.
+
+    Raises:
+        AirflowRuntimeError: The server refused the call, or was away for a minute.
+    """
+    deadline = time.monotonic() + _OUTAGE_PATIENCE
+    while True:
+        try:
+            return question()
+        except AirflowRuntimeError as error:
+            if not is_outage(error) or time.monotonic() >= deadline:
+                raise
+            _log.warning("Airflow's API server does not answer, will ask again: %s", error)
+        time.sleep(_OUTAGE_PAUSE)
+
+
+def connection_exists(conn_id: str) -> bool:
+    """Tell whether an Airflow connection that was not found exists after all.
+
+    Airflow's look-up takes an outage of the API server for "there is no such connection"
+    (``ExecutionAPISecretsBackend``), and a step must not go on with other credentials then. Where Airflow's database
+    is read directly, outside tasks and triggers, the look-up is right.
+
+    Args:
+        conn_id: The connection.
+
+    Raises:
+        AirflowRuntimeError: The server was away for a minute.
+    """
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ConnectionResult, GetConnection
+
+    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if comms is None:
+        return False
+    return isinstance(ask_airflow(lambda: comms.send(GetConnection(conn_id=conn_id))), ConnectionResult)
+
+
+def airflow_variable(key: str) -> str | None:
+    """Return an Airflow variable, ``None`` if there is none.
+
+    Raises:
+        AirflowRuntimeError: The API server was away for a minute; Airflow's own look-up takes an outage for "none".
+    """
+    from airflow.sdk import Variable
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import GetVariable, VariableResult
+
+    value: str | None = Variable.get(key, default=None)
+    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if value is not None or comms is None:
+        return value
+    answer = ask_airflow(lambda: comms.send(GetVariable(key=key)))
+    return answer.value if isinstance(answer, VariableResult) else None
+
+
+def set_airflow_variable(key: str, value: str) -> None:
+    """Set an Airflow variable."""
+    from airflow.sdk import Variable
+
+    ask_airflow(lambda: Variable.set(key, value))
+
+
+# -- the task's own values ---------------------------------------------------------------------------------------------
 
 
 class StateStore(Protocol):
@@ -30,9 +124,49 @@ class StateStore(Protocol):
 
 
 def state_store(context: Context) -> StateStore:
-    """Return the state store of the running task instance."""
-    store: StateStore = context["task_state_store"]
-    return store
+    """Return the state store of the running task instance; its calls outlast an outage, as with `ask_airflow`."""
+    return _OutlastingStore(context["task_state_store"])
+
+
+@dataclass(frozen=True, slots=True)
+class _OutlastingStore:
+    store: StateStore
+
+    def get(self, key: str) -> object:
+        return ask_airflow(lambda: self.store.get(key))
+
+    def set(self, key: str, value: Any, **options: Any) -> None:
+        ask_airflow(lambda: self.store.set(key, value, **options))
+
+
+def push_xcom(context: Context, key: str, value: Json) -> None:
+    """Push an XCom of the running task instance."""
+    ask_airflow(lambda: context["ti"].xcom_push(key=key, value=value))
+
+
+def pull_xcom(context: Context, task_id: str, key: str, map_index: int) -> Json:
+    """Return an XCom of a task of the same run, ``None`` if there is none."""
+    value: Json = ask_airflow(lambda: context["ti"].xcom_pull(task_ids=task_id, key=key, map_indexes=map_index))
+    return value
+
+
+def other_xcom_at_once(dag_id: str, run_id: str, task_id: str, map_index: int, key: str) -> Json:
+    """Return an XCom of any task instance, ``None`` if there is none; raises during an outage.
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Index within a mapped task, ``-1`` if it is not mapped.
+        key: The key.
+    """
+    from airflow.sdk.execution_time.xcom import XCom
+
+    value: Json = XCom.get_one(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    return value
+
+
+# -- the states of tasks -----------------------------------------------------------------------------------------------
 
 
 def task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
@@ -43,11 +177,45 @@ def task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, 
         run_id: The DAG run.
         task_ids: The tasks to ask for.
     """
+    return ask_airflow(lambda: _task_states(dag_id, run_id, task_ids))
+
+
+def _task_states(dag_id: str, run_id: str, task_ids: Sequence[str]) -> dict[str, str | None]:
     # Costs 100 ms outside a task.
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     answer = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=list(task_ids), run_ids=[run_id])
     return dict(answer.get(run_id, {}))
+
+
+def mapped_task_states(dag_id: str, run_id: str, task_id: str) -> dict[int, str | None]:
+    """Return the state of each instance of a task, by map index; ``-1`` for one that is not mapped, or not mapped yet.
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task. Asked for alone: Airflow's keys of several tasks could be mixed up.
+    """
+    states = task_states(dag_id, run_id, [task_id])
+    return {-1 if key == task_id else int(key.removeprefix(f"{task_id}_")): state for key, state in states.items()}
+
+
+def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+    """Return the state of one task instance, `ABSENT` if it has no row (its run was deleted).
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Index within a mapped task, ``-1`` if it is not mapped.
+    """
+    return ask_airflow(lambda: task_state_at_once(dag_id, run_id, task_id, map_index))
+
+
+def task_state_at_once(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+    """Return what `task_state` returns, but raise during an outage."""
+    key = task_id if map_index < 0 else f"{task_id}_{map_index}"  # the form of Airflow's answer
+    return _task_states(dag_id, run_id, [task_id]).get(key, ABSENT)
 
 
 def own_task(trigger: BaseTrigger) -> TaskInstance:
@@ -83,7 +251,9 @@ def open_required_action(
     """
     from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
-    upsert_hitl_detail(ti_id=ti_id, options=list(options), subject=subject, body=body, params=fields)
+    ask_airflow(
+        lambda: upsert_hitl_detail(ti_id=ti_id, options=list(options), subject=subject, body=body, params=fields)
+    )
 
 
 def is_action_answered(ti_id: UUID) -> bool:
@@ -129,28 +299,3 @@ def airflow_fernet() -> Fernet:
     from airflow.sdk.crypto import get_fernet
 
     return get_fernet()
-
-
-def mapped_task_states(dag_id: str, run_id: str, task_id: str) -> dict[int, str | None]:
-    """Return the state of each instance of a task, by map index; ``-1`` for one that is not mapped, or not mapped yet.
-
-    Args:
-        dag_id: The DAG.
-        run_id: The DAG run.
-        task_id: The task. Asked for alone: Airflow's keys of several tasks could be mixed up.
-    """
-    states = task_states(dag_id, run_id, [task_id])
-    return {-1 if key == task_id else int(key.removeprefix(f"{task_id}_")): state for key, state in states.items()}
-
-
-def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
-    """Return the state of one task instance, `ABSENT` if it has no row (its run was deleted).
-
-    Args:
-        dag_id: The DAG.
-        run_id: The DAG run.
-        task_id: The task.
-        map_index: Index within a mapped task, ``-1`` if it is not mapped.
-    """
-    key = task_id if map_index < 0 else f"{task_id}_{map_index}"  # the form of Airflow's answer
-    return task_states(dag_id, run_id, [task_id]).get(key, ABSENT)

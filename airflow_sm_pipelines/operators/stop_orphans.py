@@ -1,0 +1,47 @@
+"""The task of the maintenance DAG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_sm_pipelines.errors import AwsCallError, SweepError
+from airflow_sm_pipelines.execution.connection import AwsConnection
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class StopOrphansOperator(BaseOperator):
+    """Stops the running AWS resources of this deployment that no live task owns; needs no access to Airflow's database.
+
+    Args:
+        connection: Which AWS to look at.
+        kwargs: Any argument of Airflow's ``BaseOperator``.
+    """
+
+    ui_color = "#f5f5f5"
+
+    def __init__(self, *, connection: AwsConnection, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.connection = connection
+
+    def execute(self, context: Context) -> int:
+        """Sweep once; runs in the worker. Returns the number of orphans.
+
+        Raises:
+            SweepError: AWS refused a call; all other orphans are stopped.
+        """
+        from airflow_sm_pipelines.execution.identity import own_deployment
+        from airflow_sm_pipelines.execution.orphans import facts_of_worker
+        from airflow_sm_pipelines.execution.sweep import Sweep
+
+        sweep = Sweep(self.log.info, self.log.error)
+        try:
+            sweep.run(self.connection, own_deployment(self.task_id), facts_of_worker)
+        except AwsCallError as error:
+            raise SweepError(str(error)) from error
+        if sweep.faults:
+            raise SweepError("not every orphan could be found and stopped; the errors above say why")
+        return sweep.found
