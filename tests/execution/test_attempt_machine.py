@@ -389,7 +389,11 @@ class AttemptMachine(RuleBasedStateMachine):
         while self.aws.in_flight:
             self.request_in_flight_lands()
         self.stop_orphans()
-        running = {row.store[RECORD_KEY]["name"] for row in self.in_state("deferred", "up_for_retry") if row.store}
+        running = {
+            row.store[RECORD_KEY]["name"]
+            for row in self.in_state("deferred", "up_for_retry")
+            if RECORD_KEY in row.store
+        }
         # A try that has died before it named a job: the next one finds what is left.
         undecided = {row.deployment for row in self.in_state("up_for_retry") if row.named is None}
         left = [job for job in self.aws.live() if job.name not in running and not {job.creator[0]} <= undecided]

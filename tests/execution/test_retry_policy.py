@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
-from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferralError, TaskDeferralTimeout
+from airflow.sdk.exceptions import (
+    AirflowRuntimeError,
+    AirflowTaskTimeout,
+    ErrorType,
+    TaskDeferralError,
+    TaskDeferralTimeout,
+)
+from airflow.sdk.execution_time.comms import ErrorResponse
 
 from airflow_sm_pipelines.errors import (
     PipelineFailStepError,
@@ -18,7 +25,7 @@ from airflow_sm_pipelines.errors import (
     StepOutcomeUnknownError,
     StepTimeoutError,
 )
-from airflow_sm_pipelines.execution.records import RECORD_KEY
+from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY
 from airflow_sm_pipelines.execution.retry_policy import StepRetryPolicy
 from airflow_sm_pipelines.semantics.retry import RetryRule
 
@@ -168,3 +175,32 @@ def test_the_reason_tells_the_number_the_delay_the_type_and_the_policy(context: 
     assert reason(None) == "retry 1 of 1 that the task's own `retries` allow"
     assert reason(None) == "no retry policy matches this failure"
     assert reason("SageMaker.RESOURCE_LIMIT") == "no retry policy grants another retry for SageMaker.RESOURCE_LIMIT"
+
+
+# -- what Airflow fails at ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [ErrorType.API_SERVER_ERROR, ErrorType.PERMISSION_DENIED, ErrorType.GENERIC_ERROR])
+def test_a_failure_of_airflows_own_uses_up_a_spare_retry_and_no_policy_counts_it(
+    decide: Any, context: Any, error: ErrorType
+) -> None:
+    context["task_state_store"] = None  # the store is just as far away
+
+    action, delay = decide(AirflowRuntimeError(ErrorResponse(error=error, detail={"status_code": None})))
+
+    assert (action, delay) == (RetryAction.RETRY, None)
+
+
+def test_a_grant_names_the_attempt_that_it_follows(decide: Any, context: Any) -> None:
+    epoch = f"{MAX_TRIES}/3"
+    context["task_state_store"].set(RECORD_KEY, {"epoch": epoch, "name": "job-2", "failures": 2, "closed": True})
+
+    assert decide(failed(CAPACITY))[0] is RetryAction.RETRY
+    assert context["task_state_store"].get(COUNTS_KEY)["after"] == 2
+    assert decide(failed(None), unmatched=1)[0] is RetryAction.RETRY
+    assert context["task_state_store"].get(COUNTS_KEY)["after"] == 2
+
+
+def test_a_failure_without_a_retry_grants_nothing(decide: Any, context: Any) -> None:
+    assert decide(failed(None))[0] is RetryAction.FAIL
+    assert context["task_state_store"].get(COUNTS_KEY) is None

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB, ResourceKind
+from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB, TRAINING_JOB, ResourceKind
 from airflow_sm_pipelines.aws.requests.jobs import job_calls
 from airflow_sm_pipelines.aws.requests.step_start import StepStart
 from airflow_sm_pipelines.definition.graph import StepPlan
@@ -29,6 +29,7 @@ from airflow_sm_pipelines.errors import (
     UndefinedReferenceError,
 )
 from airflow_sm_pipelines.execution import step_run
+from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobReference
 from airflow_sm_pipelines.execution.records import RECORD_KEY
@@ -36,7 +37,7 @@ from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.step import JobStep, JobTask
 from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.triggers import JobTrigger
-from airflow_sm_pipelines.execution.xcoms import read_properties, read_status
+from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY, read_properties, read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 
@@ -474,6 +475,119 @@ def test_a_resume_without_its_record_says_what_to_do(deferred: Task, context: An
 
     with pytest.raises(StepError, match="clear the task to start it afresh, and run `sm-pipelines stop-orphans`"):
         deferred.step(context).resume({})
+
+
+# -- the definition was edited meanwhile -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reached(sagemaker: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The connections with which the job of a former step is reached."""
+    used: list[Any] = []
+    monkeypatch.setattr(AwsConnection, "client", lambda self, service: used.append(self) or sagemaker)
+    return used
+
+
+def former_job(context: Any, sagemaker: Any, **members: Any) -> str:
+    """A job that runs, and that the record names, although the step is of another type now."""
+    record = context["task_state_store"].get(RECORD_KEY)
+    connection = AwsConnection("other", "eu-west-1").as_arguments()
+    context["task_state_store"].set(RECORD_KEY, {**record, "connection": connection, **members})
+    return str(record["name"])
+
+
+def test_a_step_of_another_type_stops_the_job_and_says_so(
+    deferred: Task, context: Any, sagemaker: Any, reached: list[Any]
+) -> None:
+    name = former_job(context, sagemaker)
+    deferred.kind = TRAINING_JOB
+
+    with pytest.raises(StepError) as caught:
+        deferred.step(context).resume({})
+
+    assert str(caught.value) == (
+        "Step Step: the definition was edited while this task waited: the step has another type now; its processing "
+        f"job {name} was stopped; clear the task, or start a new run, to run the definition as it is now"
+    )
+    assert sagemaker.jobs[name]["ProcessingJobStatus"] == "Stopped"
+    assert reached == [AwsConnection("other", "eu-west-1")]
+
+
+@pytest.mark.parametrize("record", [{"digest": "d"}, {"type": "invocation", "name": "n", "submitted_at": "now"}])
+def test_a_step_that_was_no_job_says_so(deferred: Task, context: Any, record: dict[str, str]) -> None:
+    epoch = context["task_state_store"].get(RECORD_KEY)["epoch"]
+    context["task_state_store"].set(RECORD_KEY, {"epoch": epoch, **record})
+
+    with pytest.raises(StepError, match="the step has another type now; clear the task"):
+        deferred.step(context).resume({})
+
+
+@pytest.mark.parametrize("try_number", [1, 2])
+def test_a_new_try_of_another_type_stops_the_job_and_starts_its_own(
+    make_task: Any, deferred: Task, context: Any, sagemaker: Any, reached: list[Any], try_number: int
+) -> None:
+    name = former_job(context, sagemaker, kind="training-job")
+    jobs = sagemaker.jobs
+    sagemaker.describe_training_job = lambda TrainingJobName: {  # noqa: N803
+        "TrainingJobName": name,
+        "TrainingJobStatus": jobs[TrainingJobName]["ProcessingJobStatus"],
+    }
+    sagemaker.stop_training_job = lambda TrainingJobName: jobs[TrainingJobName].update(  # noqa: N803
+        ProcessingJobStatus="Stopped"
+    )
+    context["ti"].max_tries += try_number - 1  # a crash, or a clear
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    published = make_task().step(context).start()
+
+    assert sagemaker.jobs[name]["ProcessingJobStatus"] == "Stopped"
+    assert published["ProcessingJobName"] != name
+    assert len(sagemaker.requests) == 2
+
+
+def test_a_job_that_cannot_be_stopped_is_not_forgotten(
+    deferred: Task, context: Any, sagemaker: Any, reached: list[Any], client_error: Any
+) -> None:
+    name = former_job(context, sagemaker)
+    deferred.kind = TRAINING_JOB
+    sagemaker.faults["StopProcessingJob"] = [client_error("ThrottlingException", "slowly")]
+
+    with pytest.raises(StepFailedError, match=f"the processing job {name} may still run") as caught:
+        deferred.step(context).resume({})
+
+    assert caught.value.exception_type == "Step.THROTTLING"
+
+
+# -- the attempt that the task names -----------------------------------------------------------------------------------
+
+
+def test_a_task_names_its_attempt_before_it_creates_anything(
+    make_task: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = sagemaker.create_processing_job
+    named: list[Any] = []
+
+    def look_first(**request: Any) -> Any:
+        named.append(context["ti"].xcom_pull(task_ids="Step", key=ATTEMPT_KEY, map_indexes=-1))
+        return create(**request)
+
+    monkeypatch.setattr(sagemaker, "create_processing_job", look_first)
+    make_task().step(context).start()
+
+    assert named == [the_job(sagemaker)["ProcessingJobName"]]
+
+
+def test_a_task_deferred_by_an_older_version_names_its_attempt_when_it_defers_again(
+    deferred: Task, context: Any, sagemaker: Any
+) -> None:
+    context["ti"].xcoms.clear()
+
+    with pytest.raises(DeferredError) as again:
+        deferred.step(context).resume({})
+
+    name = the_job(sagemaker)["ProcessingJobName"]
+    assert context["ti"].xcom_pull(task_ids="Step", key=ATTEMPT_KEY, map_indexes=-1) == name
+    assert again.value.trigger.attempt == name
 
 
 # -- the outcome -------------------------------------------------------------------------------------------------------

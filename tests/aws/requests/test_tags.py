@@ -103,3 +103,27 @@ def test_values_are_those_that_every_service_takes(owner: Owner) -> None:
     shape = botocore.session.get_session().get_service_model("emr-serverless").shape_for("TagValue")
     pattern = re.compile(shape.metadata["pattern"])
     assert all(pattern.fullmatch(tag["Value"]) for tag in owner_tags(owner))
+
+
+# -- the installation --------------------------------------------------------------------------------------------------
+
+OWN = Owner("blue", "dag", "run", "Train", 2, "one")
+
+
+def test_the_installation_has_a_tag_if_it_is_known() -> None:
+    assert owner_of(owner_tags(OWN)) == OWN
+    assert len(owner_tags(OWN)) == len(owner_tags(dataclasses.replace(OWN, installation=""))) + 1
+
+
+@pytest.mark.parametrize(
+    ("installation", "other", "may_be"),
+    [("one", "one", True), ("one", "", True), ("", "one", True), ("one", "two", False)],
+)
+def test_two_deployments_of_the_same_name_are_told_apart_as_far_as_is_known(
+    installation: str, other: str, may_be: bool
+) -> None:
+    owner = dataclasses.replace(OWN, installation=installation)
+
+    assert owner.is_of_installation(other) is may_be
+    assert owner.is_same_task(dataclasses.replace(OWN, installation=other)) is may_be
+    assert not owner.is_same_task(dataclasses.replace(OWN, installation=other, map_index=3))
