@@ -135,6 +135,36 @@ def test_the_region_of_the_step_wins_over_that_of_the_connection(monkeypatch: py
     assert AwsConnection("sm_test", "us-west-2").client("sagemaker").meta.region_name == "us-west-2"
 
 
+@pytest.mark.parametrize("conn_id", ["aws_default", "other"])
+def test_a_connection_that_an_outage_of_airflow_hid_is_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch, conn_id: str
+) -> None:
+    """Airflow takes an outage for "there is none"; boto3's own credentials may be for another account."""
+    known = json.dumps(
+        {
+            "conn_type": "aws",
+            "login": "AKIAOFTHECONNECTION",
+            "password": "secret",
+            "extra": {"region_name": "eu-west-1"},
+        }
+    )
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHEWORKER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    def exists(asked: str) -> bool:
+        assert asked == conn_id
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", known)  # the outage is over
+        return True
+
+    monkeypatch.setattr(connection_module, "connection_exists", exists)
+
+    client = AwsConnection(conn_id).client("sagemaker")
+
+    assert client.meta.region_name == "eu-west-1"
+    assert client._request_signer._credentials.access_key == "AKIAOFTHECONNECTION"
+
+
 def test_a_client_is_renewed_after_some_minutes(made: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A triggerer lives for weeks: it must not keep the credentials that a connection once had."""
     connection = CONNECTIONS[0]

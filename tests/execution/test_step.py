@@ -532,9 +532,12 @@ def test_a_new_try_of_another_type_stops_the_job_and_starts_its_own(
         "TrainingJobName": name,
         "TrainingJobStatus": jobs[TrainingJobName]["ProcessingJobStatus"],
     }
-    sagemaker.stop_training_job = lambda TrainingJobName: jobs[TrainingJobName].update(  # noqa: N803
-        ProcessingJobStatus="Stopped"
-    )
+
+    def stop_training_job(TrainingJobName: str) -> dict[str, str]:  # noqa: N803
+        jobs[TrainingJobName]["ProcessingJobStatus"] = "Stopped"
+        return {}
+
+    sagemaker.stop_training_job = stop_training_job
     context["ti"].max_tries += try_number - 1  # a crash, or a clear
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
