@@ -60,6 +60,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+_MOST_ERRORS_SHOWN = 100
+
 
 class SageMakerPipelinesError(Exception):
     """Base of every error of this package, except `InvalidDefinitionError`, which is a group of such errors."""
@@ -110,7 +112,10 @@ class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
         return InvalidDefinitionError(self.source, excs)
 
     def __str__(self) -> str:
-        return "\n".join([self.message, *(f"  - {error}" for error in self.exceptions)])
+        shown = self.exceptions[:_MOST_ERRORS_SHOWN]
+        lines = [self.message, *("  - " + str(error).replace("\n", "\n    ") for error in shown)]
+        more = len(self.exceptions) - len(shown)
+        return "\n".join([*lines, f"  - and {more} more"] if more else lines)
 
 
 class PathSyntaxError(SageMakerPipelinesError, ValueError):

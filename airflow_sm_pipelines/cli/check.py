@@ -84,7 +84,7 @@ def _as_text(checked: CheckedFile) -> str:
     for severity, findings in (("error", checked.errors), ("warning", checked.warnings)):
         for finding in findings:
             lines.append(f"  {severity}: {finding.path or 'the definition'}")
-            lines.append(f"      {finding.message}")
+            lines += [f"      {line}" for line in finding.message.split("\n")]
             if finding.hint:
                 lines.append(f"      -> {finding.hint}")
     return "\n".join(lines)

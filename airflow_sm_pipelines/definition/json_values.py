@@ -8,8 +8,14 @@ from typing import TypeAlias
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
+_64_BITS = range(-(2**63), 2**63)
 _LONGEST_TEXT_QUOTED = 60
 _MOST_NAMES_LISTED = 12
+
+
+def is_64_bit(number: int) -> bool:
+    """Tell whether an integer has at most 64 bits, sign included, as in AWS's APIs and between Airflow's processes."""
+    return number in _64_BITS
 
 
 def describe(value: Json) -> str:

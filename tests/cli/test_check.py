@@ -102,6 +102,17 @@ def test_a_file_name_that_starts_with_a_brace_is_a_file(file, capsys):
 
 
 def test_text_that_no_terminal_can_show(file, capfd):
-    half = {"Steps": [{"Name": "\ud800", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}]}
+    half = {"Steps": [{"Name": "\ud800", "Type": "Fail", "Arguments": {"\udc00": {"a": "\udc01"}}}]}
     assert main(["check", file("half.json", half)]) == 1
-    assert "is not a valid step name" in capfd.readouterr().out
+    assert "holds half a surrogate pair, which is no character" in capfd.readouterr().out
+
+
+def test_a_fault_of_json_shows_line_and_column_and_the_line_itself(tmp_path, capsys):
+    (tmp_path / "comma.json").write_text('{\n  "Version": "2020-12-01"\n  "Steps": []\n}')
+    assert main(["check", str(tmp_path / "comma.json")]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  error: the definition",
+        "      not JSON: Expecting ',' delimiter, at line 3, column 3:",
+        '            "Steps": []',
+        "            ^",
+    ]
