@@ -124,6 +124,7 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         try_number="<try number>",
         step_types={other.name: other.type for other in pipeline.steps},
         object_of=_object_of,
+        members_of=_members_of,
     )
 
 
@@ -182,6 +183,10 @@ def _object_of(uri: str) -> tuple[str, str]:
         return split_uri(uri)
     bucket, key = bucket_and_key(uri)
     return bucket or Unknown(f"<bucket of {uri}>"), key or Unknown(f"<key of {uri}>")
+
+
+def _members_of(value: Any) -> Any:
+    return {Unknown(f"<members of {value}>"): Unknown("<their values>")} if isinstance(value, Unknown) else value
 
 
 # -- assumed answers ---------------------------------------------------------------------------------------------------
