@@ -5,6 +5,7 @@
     SageMakerPipelinesError
     x DefinitionError                 one error in a pipeline definition, at a JSON path
       + UnsupportedStepTypeError      the definition is valid, but this version does not support the step type
+    x PackageFaultError               this package has a fault that a definition brings to light
     x PathSyntaxError                 a path does not follow the grammar
     x ExpressionSyntaxError           an expression is malformed
     x MissingMemberError              a path leads to nothing
@@ -58,6 +59,7 @@ first line of an alert says what to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from traceback import format_exception
 from typing import Any
 
 _MOST_ERRORS_SHOWN = 100
@@ -116,6 +118,31 @@ class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
         lines = [self.message, *("  - " + str(error).replace("\n", "\n    ") for error in shown)]
         more = len(self.exceptions) - len(shown)
         return "\n".join([*lines, f"  - and {more} more"] if more else lines)
+
+
+class PackageFaultError(SageMakerPipelinesError):
+    """This package failed at a definition in a way that nobody has foreseen: neither accepted it nor refused it.
+
+    Args:
+        source: Where the definition came from.
+        fault: The exception.
+    """
+
+    def __init__(self, source: str, fault: Exception) -> None:
+        self.source = source
+        self.fault = fault
+        super().__init__(source, fault)
+
+    def __str__(self) -> str:
+        said = f"{type(self.fault).__name__}: {self.fault}" if str(self.fault) else type(self.fault).__name__
+        return (
+            f"{self.source}: a fault of airflow_sm_pipelines, not of this definition: {said}. Please report it, with "
+            "the traceback and, if you can, with the definition; `pip show -v airflow-sm-pipelines` says where"
+        )
+
+    def with_traceback_text(self) -> str:
+        """Return the message with the traceback of the fault."""
+        return f"{self}\n\n{''.join(format_exception(self.fault)).rstrip()}"
 
 
 class PathSyntaxError(SageMakerPipelinesError, ValueError):

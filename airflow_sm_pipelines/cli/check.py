@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+from airflow_sm_pipelines.definition.loading import load_pipeline, package_faults
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PackageFaultError
 from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
 
 Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning, ...]"
@@ -54,13 +54,17 @@ def check_file(file: str) -> CheckedFile:
     """Return what is wrong with one file, an unreadable one included."""
     try:
         pipeline = load_pipeline(Path(file))
+        with package_faults(file):
+            found = warnings(pipeline)
     except InvalidDefinitionError as invalid:
         return CheckedFile(
             file, errors=tuple(error for error in invalid.exceptions if isinstance(error, DefinitionError))
         )
+    except PackageFaultError as fault:
+        return CheckedFile(file, errors=(DefinitionError("", fault.with_traceback_text()),))
     except OSError as error:
         return CheckedFile(file, errors=(DefinitionError("", f"cannot be read: {error.strerror or error}"),))
-    return CheckedFile(file, warnings=warnings(pipeline), steps=len(pipeline.steps))
+    return CheckedFile(file, warnings=found, steps=len(pipeline.steps))
 
 
 def _as_json(checked: Sequence[CheckedFile]) -> str:

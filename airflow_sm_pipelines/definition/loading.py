@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject, descri
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.reading import read_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PackageFaultError
 
 _CLOUDFORMATION_TYPE = "AWS::SageMaker::Pipeline"
 
@@ -36,11 +37,35 @@ def load_pipeline(
 
     Raises:
         InvalidDefinitionError: The definition breaks rules of the language; the group holds an error for each.
+        PackageFaultError: The definition brought a fault of this package to light.
         OSError: The file cannot be read.
     """
     faults = Faults()
     name, text = _text_of(source, base_folder, faults)
-    document = None if faults else decode(text, "", faults, is_authored=not isinstance(source, dict))
+    with package_faults(name):
+        return _load(name, text, faults, is_authored=not isinstance(source, dict))
+
+
+@contextmanager
+def package_faults(source: str) -> Iterator[None]:
+    """Turn whatever nobody has foreseen into an error that names the definition and says whose fault it is.
+
+    Args:
+        source: Where the definition came from.
+
+    Raises:
+        PackageFaultError: Something went wrong that is neither an error of a definition nor one of the file system.
+    """
+    try:
+        yield
+    except (InvalidDefinitionError, PackageFaultError, OSError):
+        raise
+    except Exception as fault:
+        raise PackageFaultError(source, fault) from fault
+
+
+def _load(name: str, text: str, faults: Faults, *, is_authored: bool) -> Pipeline:
+    document = None if faults else decode(text, "", faults, is_authored=is_authored)
     if not faults:
         document = _definition_in(document, faults)
     digest = "" if faults else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -97,6 +97,15 @@ def test_unreadable_file_is_an_error(file, capsys):
     assert "nope.json: 1 error\n  error: the definition\n      cannot be read: No such file" in capsys.readouterr().out
 
 
+def test_a_fault_of_ours_is_told_as_such_and_the_other_files_are_checked(file, monkeypatch, capsys):
+    monkeypatch.setattr("airflow_sm_pipelines.cli.check.warnings", lambda pipeline: 1 / (len(pipeline.steps) - 1))
+    assert main(["check", file("fault.json", GOOD), file("invalid.json", {"Steps": []})]) == 1
+    out = capsys.readouterr().out
+    assert "fault.json: a fault of airflow_sm_pipelines, not of this definition: ZeroDivisionError" in out
+    assert "      Traceback (most recent call last):" in out
+    assert "invalid.json: " in out
+
+
 def test_a_file_name_that_starts_with_a_brace_is_a_file(file, capsys):
     assert main(["check", file("{}.json", GOOD)]) == 0
 
