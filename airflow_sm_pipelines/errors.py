@@ -5,7 +5,6 @@
     SageMakerPipelinesError
     x DefinitionError                 one error in a pipeline definition, at a JSON path
       + UnsupportedStepTypeError      the definition is valid, but this version does not support the step type
-    x PackageFaultError               this package has a fault that a definition brings to light
     x PathSyntaxError                 a path does not follow the grammar
     x ExpressionSyntaxError           an expression is malformed
     x MissingMemberError              a path leads to nothing
@@ -32,6 +31,7 @@
     x UnfitRequestError               no request can be made from what a step says; becomes a `RequestError`
       + NoObjectUriError              aws: a text is not the URI of an S3 object
     x SweepError                      a sweep could not find or stop every orphan
+    x PackageFaultError               definition: this package has a fault that a definition brings to light
     x UnreadableReportError           aws: the report of a check step is malformed
     x KilledError                     execution: the task was killed while it waited
     x NoSealError                     callbacks: the Fernet key is missing or has changed
@@ -59,7 +59,6 @@ first line of an alert says what to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from traceback import format_exception
 from typing import Any
 
 _MOST_ERRORS_SHOWN = 100
@@ -118,31 +117,6 @@ class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
         lines = [self.message, *("  - " + str(error).replace("\n", "\n    ") for error in shown)]
         more = len(self.exceptions) - len(shown)
         return "\n".join([*lines, f"  - and {more} more"] if more else lines)
-
-
-class PackageFaultError(SageMakerPipelinesError):
-    """This package failed at a definition in a way that nobody has foreseen: neither accepted it nor refused it.
-
-    Args:
-        source: Where the definition came from.
-        fault: The exception.
-    """
-
-    def __init__(self, source: str, fault: Exception) -> None:
-        self.source = source
-        self.fault = fault
-        super().__init__(source, fault)
-
-    def __str__(self) -> str:
-        said = f"{type(self.fault).__name__}: {self.fault}" if str(self.fault) else type(self.fault).__name__
-        return (
-            f"{self.source}: a fault of airflow_sm_pipelines, not of this definition: {said}. Please report it, with "
-            "the traceback and, if you can, with the definition; `pip show -v airflow-sm-pipelines` says where"
-        )
-
-    def with_traceback_text(self) -> str:
-        """Return the message with the traceback of the fault."""
-        return f"{self}\n\n{''.join(format_exception(self.fault)).rstrip()}"
 
 
 class PathSyntaxError(SageMakerPipelinesError, ValueError):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
-from airflow_sm_pipelines.errors import InvalidDefinitionError, PackageFaultError, ParameterValueError
+from airflow_sm_pipelines.definition.package_faults import PackageFaultError
+from airflow_sm_pipelines.errors import InvalidDefinitionError, ParameterValueError
 from airflow_sm_pipelines.preview.given_values import typed_parameters
 
 WRONG_USAGE = 2

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from airflow_sm_pipelines.definition.loading import load_pipeline, package_faults
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PackageFaultError
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.package_faults import PackageFaultError, package_faults
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
 from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
+
+_MOST_FINDINGS_SHOWN = 100
 
 Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning, ...]"
 
@@ -86,11 +89,13 @@ def _as_text(checked: CheckedFile) -> str:
         noted = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
         lines.append(f"{checked.file}: ok: {_count(checked.steps, 'step')}{noted}")
     for severity, findings in (("error", checked.errors), ("warning", checked.warnings)):
-        for finding in findings:
+        for finding in findings[:_MOST_FINDINGS_SHOWN]:
             lines.append(f"  {severity}: {finding.path or 'the definition'}")
             lines += [f"      {line}" for line in finding.message.split("\n")]
             if finding.hint:
                 lines.append(f"      -> {finding.hint}")
+        if len(findings) > _MOST_FINDINGS_SHOWN:
+            lines.append(f"  and {_count(len(findings) - _MOST_FINDINGS_SHOWN, f'more {severity}')}")
     return "\n".join(lines)
 
 

@@ -11,7 +11,9 @@ From the ground up::
     step_arguments  step_reading          steps: JSON to models; collects every fault of form
     reading                               the same for the whole definition
     graph                                 edges with triggers, branches, loops: one StepPlan per step
+    known_steps                           steps by name, and the names of what each of them has
     reference_checks  checks              the rules that span more than one place
     traversal  races  advice              warnings about what is valid but may surprise
+    package_faults                        what to say when this package itself fails at a definition
     loading                               loads and checks any form of a definition: start here
 """

@@ -33,8 +33,8 @@ def describe(value: Json) -> str:
 
 def list_names(names: Iterable[str]) -> str:
     """List names for a message, in their order, at most a dozen: ``'train', 'test'``."""
-    every = [repr(_shorten(name)) for name in names]
-    shown = ", ".join(every[:_MOST_NAMES_LISTED])
+    every = list(names)
+    shown = ", ".join(repr(_shorten(name)) for name in every[:_MOST_NAMES_LISTED])
     return f"{shown} and {len(every) - _MOST_NAMES_LISTED} more" if len(every) > _MOST_NAMES_LISTED else shown
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from airflow_sm_pipelines.definition.checks import check
 from airflow_sm_pipelines.definition.json_text import decode, encode, place_in
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.package_faults import package_faults
 from airflow_sm_pipelines.definition.reading import read_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PackageFaultError
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
 
 _CLOUDFORMATION_TYPE = "AWS::SageMaker::Pipeline"
 
@@ -44,24 +44,6 @@ def load_pipeline(
     name, text = _text_of(source, base_folder, faults)
     with package_faults(name):
         return _load(name, text, faults, is_authored=not isinstance(source, dict))
-
-
-@contextmanager
-def package_faults(source: str) -> Iterator[None]:
-    """Turn whatever nobody has foreseen into an error that names the definition and says whose fault it is.
-
-    Args:
-        source: Where the definition came from.
-
-    Raises:
-        PackageFaultError: Something went wrong that is neither an error of a definition nor one of the file system.
-    """
-    try:
-        yield
-    except (InvalidDefinitionError, PackageFaultError, OSError):
-        raise
-    except Exception as fault:
-        raise PackageFaultError(source, fault) from fault
 
 
 def _load(name: str, text: str, faults: Faults, *, is_authored: bool) -> Pipeline:

@@ -16,7 +16,8 @@ from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
-from airflow_sm_pipelines.errors import InvalidDefinitionError, PackageFaultError
+from airflow_sm_pipelines.definition.package_faults import PackageFaultError
+from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import make_missing_task
 from airflow_sm_pipelines.operators.broken_definition import BrokenDefinitionOperator
 from airflow_sm_pipelines.translation.translator import calling_file, check_dag_arguments, pipeline_dag, removed_step
@@ -71,7 +72,7 @@ def _files_by_id(files: Sequence[Path]) -> dict[str, Path]:
     """Return the files by the ids of their DAGs: their names, as far as Airflow allows them as ids."""
     named = {file.stem: file for file in files if _DAG_ID.fullmatch(file.stem)}
     for file in files:
-        if file not in named.values():
+        if not _DAG_ID.fullmatch(file.stem):
             dag_id = re.sub(r"[^\w.-]", "_", file.stem)[:_LONGEST_ID] or "_"
             number = 1
             while dag_id in named:
