@@ -65,7 +65,7 @@ def _dependencies(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionE
 def _property_files(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Check that the output of a property file is an output of its step (developer guide, "Property files")."""
     for step in pipeline.steps:
-        outputs = steps.literal_names(step, ("ProcessingOutputConfig", "Outputs"))
+        outputs = steps.literal_names(step, ("ProcessingOutputConfig", "Outputs")) if step.property_files else None
         for entry in step.property_files if outputs is not None else ():
             if outputs is not None and entry.output_name and entry.output_name not in outputs:
                 message = f"the step has no output {entry.output_name!r}"

@@ -59,7 +59,10 @@ def find_cycles(plans: Sequence[StepPlan]) -> Iterator[tuple[str, ...]]:
     waiting = {plan.step.name: [edge.upstream for edge in plan.edges] for plan in plans}
     waiting = {name: [one for one in upstream if one in waiting] for name, upstream in waiting.items()}
     for component in _components(waiting):
-        inside = {name: [one for one in waiting[name] if one in component] for name in component}
+        is_alone = len(component) == 1
+        inside = {
+            name: [one for one in waiting[name] if one in component and (is_alone or one != name)] for name in component
+        }
         if any(inside.values()):
             yield _walk_to_cycle(inside)
 

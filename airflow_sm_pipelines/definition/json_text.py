@@ -11,10 +11,9 @@ import json
 import math
 import re
 
-from airflow_sm_pipelines.definition.json_values import Json, JsonObject, is_64_bit
+from airflow_sm_pipelines.definition.json_values import LONGEST_64_BIT_TEXT, Json, JsonObject, is_64_bit
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.shapes import Faults
-from airflow_sm_pipelines.definition.unsound_json import LONGEST_INTEGER, unsound_places
 
 _TOO_DEEP = "the JSON is nested too deeply"
 _SHOWN_BEFORE, _SHOWN_AFTER = 60, 40
@@ -39,7 +38,7 @@ class _Soundness:
 
     def integer(self, text: str) -> int:
         # Python refuses to convert integers of more than 4,300 digits.
-        number = int(text) if len(text) <= LONGEST_INTEGER else 2**64
+        number = int(text) if len(text) <= LONGEST_64_BIT_TEXT else 2**64
         self.is_lost |= not is_64_bit(number)
         return number
 
@@ -76,7 +75,9 @@ def decode(text: str, path: str, faults: Faults, *, is_authored: bool = True) ->
         return None
     if not soundness.is_lost and not _HALF_PAIR.search(text):
         return value
-    # A second reading, by a slower reader that knows where it is.
+    # A second reading, by a slower reader that knows where it is; only a faulty definition pays for its import.
+    from airflow_sm_pipelines.definition.unsound_json import unsound_places
+
     unsound = list(unsound_places(text))
     for place in unsound:
         shown = place_in(text, place.position) if is_authored else ""

@@ -8,6 +8,9 @@ from typing import TypeAlias
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
+LONGEST_64_BIT_TEXT = 20
+"""Characters of the longest integers of 64 bits, with their sign."""
+
 _64_BITS = range(-(2**63), 2**63)
 _LONGEST_TEXT_QUOTED = 60
 _MOST_NAMES_LISTED = 12

@@ -11,11 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from airflow_sm_pipelines.definition.json_values import is_64_bit
+from airflow_sm_pipelines.definition.json_values import LONGEST_64_BIT_TEXT, is_64_bit
 from airflow_sm_pipelines.definition.paths import Path
-
-LONGEST_INTEGER = 20
-"""Characters of the longest integers of 64 bits, with their sign."""
 
 _LEXEME = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -105,7 +102,7 @@ def _fault_of(lexeme: str) -> str:
     if lexeme in _LITERALS:
         return ""
     if _INTEGER.fullmatch(lexeme):
-        fits = len(lexeme) <= LONGEST_INTEGER and is_64_bit(int(lexeme))
+        fits = len(lexeme) <= LONGEST_64_BIT_TEXT and is_64_bit(int(lexeme))
         return "" if fits else f"the integer {_shortened(lexeme)} is out of range: integers have at most 64 bits"
     return "" if math.isfinite(float(lexeme)) else f"the number {_shortened(lexeme)} is out of range"
 

@@ -106,6 +106,16 @@ def test_a_fault_of_ours_is_told_as_such_and_the_other_files_are_checked(file, m
     assert "invalid.json: " in out
 
 
+def test_of_very_many_findings_a_hundred_are_shown_and_the_others_counted(file, capsys):
+    many = {"Steps": [{**GOOD["Steps"][0], "Name": f"S{number}", "DependsOn": ["X"]} for number in range(120)]}
+    assert main(["check", file("many.json", many)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "many.json: 120 errors"
+    assert lines[-1] == "  and 20 more errors"
+    assert main(["check", "--format", "json", "many.json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)[0]["errors"]) == 120
+
+
 def test_a_file_name_that_starts_with_a_brace_is_a_file(file, capsys):
     assert main(["check", file("{}.json", GOOD)]) == 0
 
