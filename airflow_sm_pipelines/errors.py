@@ -31,6 +31,7 @@
     x UnfitRequestError               no request can be made from what a step says; becomes a `RequestError`
       + NoObjectUriError              aws: a text is not the URI of an S3 object
     x SweepError                      a sweep could not find or stop every orphan
+    x PackageFaultError               definition: this package has a fault that a definition brings to light
     x UnreadableReportError           aws: the report of a check step is malformed
     x KilledError                     execution: the task was killed while it waited
     x NoSealError                     callbacks: the Fernet key is missing or has changed
@@ -59,6 +60,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+_MOST_ERRORS_SHOWN = 100
 
 
 class SageMakerPipelinesError(Exception):
@@ -110,7 +113,10 @@ class InvalidDefinitionError(ExceptionGroup[DefinitionError]):
         return InvalidDefinitionError(self.source, excs)
 
     def __str__(self) -> str:
-        return "\n".join([self.message, *(f"  - {error}" for error in self.exceptions)])
+        shown = self.exceptions[:_MOST_ERRORS_SHOWN]
+        lines = [self.message, *("  - " + str(error).replace("\n", "\n    ") for error in shown)]
+        more = len(self.exceptions) - len(shown)
+        return "\n".join([*lines, f"  - and {more} more"] if more else lines)
 
 
 class PathSyntaxError(SageMakerPipelinesError, ValueError):

@@ -95,6 +95,19 @@ def test_all_errors_of_a_definition_are_told_together() -> None:
     assert str(InvalidDefinitionError("a.json", [DefinitionError("A", "x")])).startswith("a.json: 1 error in")
 
 
+def test_of_very_many_errors_a_hundred_are_told_and_the_others_counted() -> None:
+    error = InvalidDefinitionError("a.json", [DefinitionError(f"Steps[{number}]", "bad") for number in range(360_000)])
+    lines = str(error).splitlines()
+    assert lines[0] == "a.json: 360000 errors in the pipeline definition"
+    assert lines[100:] == ["  - Steps[99]: bad", "  - and 359900 more"]
+    assert len(error.exceptions) == 360_000
+
+
+def test_a_message_of_several_lines_stays_below_its_error() -> None:
+    error = InvalidDefinitionError("a.json", [DefinitionError("", "not JSON:\n    x\n    ^")])
+    assert str(error).splitlines()[1:] == ["  - not JSON:", "        x", "        ^"]
+
+
 def test_a_part_of_the_group_keeps_its_class_and_source() -> None:
     group = InvalidDefinitionError("a.json", [DefinitionError("A", "x"), UnsupportedStepTypeError("B", "y")])
 

@@ -6,12 +6,12 @@ Violations"; a model quality check names the metric.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import Body, call, read_object
+from airflow_sm_pipelines.aws.json_answers import read_json
 from airflow_sm_pipelines.aws.s3_objects import split_uri
 from airflow_sm_pipelines.errors import AwsCallError, SageMakerPipelinesError
 
@@ -51,7 +51,7 @@ def read_violations(s3: BaseClient, uri: str, since: datetime) -> list[Body] | N
             return None
         raise
     try:
-        violations = json.loads(body)["violations"]
+        violations = read_json(body)["violations"]
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableReportError(f"{uri} is not a violation report: {error!r}") from error
     if not isinstance(violations, list) or not all(isinstance(one, dict) for one in violations):

@@ -8,12 +8,12 @@ broke after the request was sent, or the service had an internal error, it may h
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.aws.failures import SERVICE_FAULT
+from airflow_sm_pipelines.aws.json_answers import read_json
 from airflow_sm_pipelines.aws.requests.messages import as_sent
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall
 from airflow_sm_pipelines.errors import AwsCallError
@@ -83,9 +83,9 @@ class FunctionAnswer:
         """Return what the function returned.
 
         Raises:
-            ValueError: The payload is not JSON (a custom runtime may return anything).
+            ValueError: The payload is not JSON (a custom runtime may return anything), or nested too deeply.
         """
-        return json.loads(self.payload) if self.payload.strip() else None
+        return read_json(self.payload) if self.payload.strip() else None
 
     def failure(self) -> str:
         """Return why the function failed: type and message of its error if it has them, else its payload."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.package_faults import PackageFaultError
 from airflow_sm_pipelines.errors import InvalidDefinitionError, ParameterValueError
 from airflow_sm_pipelines.preview.given_values import typed_parameters
 
@@ -53,6 +54,8 @@ def read_definition(file: str) -> Pipeline | None:
         return load_pipeline(Path(file))
     except InvalidDefinitionError as invalid:
         print(invalid, file=sys.stderr)
+    except PackageFaultError as fault:
+        print(fault.with_traceback_text(), file=sys.stderr)
     except OSError as error:
         print(f"{file}: cannot be read: {error.strerror or error}", file=sys.stderr)
     return None

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.package_faults import PackageFaultError, package_faults
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
 from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
+
+_MOST_FINDINGS_SHOWN = 100
 
 Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning, ...]"
 
@@ -54,13 +57,17 @@ def check_file(file: str) -> CheckedFile:
     """Return what is wrong with one file, an unreadable one included."""
     try:
         pipeline = load_pipeline(Path(file))
+        with package_faults(file):
+            found = warnings(pipeline)
     except InvalidDefinitionError as invalid:
         return CheckedFile(
             file, errors=tuple(error for error in invalid.exceptions if isinstance(error, DefinitionError))
         )
+    except PackageFaultError as fault:
+        return CheckedFile(file, errors=(DefinitionError("", fault.with_traceback_text()),))
     except OSError as error:
         return CheckedFile(file, errors=(DefinitionError("", f"cannot be read: {error.strerror or error}"),))
-    return CheckedFile(file, warnings=warnings(pipeline), steps=len(pipeline.steps))
+    return CheckedFile(file, warnings=found, steps=len(pipeline.steps))
 
 
 def _as_json(checked: Sequence[CheckedFile]) -> str:
@@ -82,11 +89,13 @@ def _as_text(checked: CheckedFile) -> str:
         noted = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
         lines.append(f"{checked.file}: ok: {_count(checked.steps, 'step')}{noted}")
     for severity, findings in (("error", checked.errors), ("warning", checked.warnings)):
-        for finding in findings:
+        for finding in findings[:_MOST_FINDINGS_SHOWN]:
             lines.append(f"  {severity}: {finding.path or 'the definition'}")
-            lines.append(f"      {finding.message}")
+            lines += [f"      {line}" for line in finding.message.split("\n")]
             if finding.hint:
                 lines.append(f"      -> {finding.hint}")
+        if len(findings) > _MOST_FINDINGS_SHOWN:
+            lines.append(f"  and {_count(len(findings) - _MOST_FINDINGS_SHOWN, f'more {severity}')}")
     return "\n".join(lines)
 
 

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from airflow_sm_pipelines.definition.graph import cleaned_up_steps, find_cycles
+from airflow_sm_pipelines.definition.known_steps import KnownSteps
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.definition.reference_checks import check_references, literal_names, unreachable_step
+from airflow_sm_pipelines.definition.reference_checks import check_references, unreachable_step
 from airflow_sm_pipelines.definition.step_types import TYPES_OUTSIDE_LOOPS
-from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError
+
+_MOST_STEPS_NAMED = 12
 
 
 def check(pipeline: Pipeline) -> Iterator[DefinitionError]:
@@ -22,14 +24,12 @@ def check(pipeline: Pipeline) -> Iterator[DefinitionError]:
     Args:
         pipeline: A pipeline as `read_pipeline` returns it, complete or not.
     """
-    steps: dict[str, Step] = {}
-    for step in pipeline.steps:
-        steps.setdefault(step.name, step)
+    steps = KnownSteps(pipeline.steps)
     for rule in _RULES:
         yield from rule(pipeline, steps)
 
 
-def _unique_names(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+def _unique_names(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Check that names are unique: steps across branches and bodies, parameters, property files in a step."""
     yield from _repeated(((step.name, f"{step.path}.Name") for step in pipeline.steps), "step")
     yield from _repeated(((entry.name, f"{entry.path}.Name") for entry in pipeline.parameters), "parameter")
@@ -45,7 +45,7 @@ def _repeated(named: Iterable[tuple[str, str]], noun: str) -> Iterator[Definitio
             yield DefinitionError(path, f"duplicate {noun} name {name!r}, first used at {first[name]}")
 
 
-def _dependencies(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+def _dependencies(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Check that DependsOn names other steps that exist and can be waited for, each with one trigger."""
     for step in pipeline.steps:
         triggers: dict[str, str] = {}
@@ -62,18 +62,18 @@ def _dependencies(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[Def
                 yield DefinitionError(f"{step.path}.{path}", *fault)
 
 
-def _property_files(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+def _property_files(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Check that the output of a property file is an output of its step (developer guide, "Property files")."""
     for step in pipeline.steps:
-        outputs = literal_names(step, ("ProcessingOutputConfig", "Outputs"))
+        outputs = steps.literal_names(step, ("ProcessingOutputConfig", "Outputs")) if step.property_files else None
         for entry in step.property_files if outputs is not None else ():
-            if entry.output_name and entry.output_name not in (outputs or ()):
+            if outputs is not None and entry.output_name and entry.output_name not in outputs:
                 message = f"the step has no output {entry.output_name!r}"
-                hint = did_you_mean(entry.output_name, outputs or ())
+                hint = outputs.did_you_mean(entry.output_name)
                 yield DefinitionError(f"{entry.path}.OutputName", message, hint)
 
 
-def _function_steps(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+def _function_steps(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Check that no ``@step`` function is cached (developer guide, "@step", limitations).
 
     Such a step has no property files either, but no Training step has.
@@ -97,7 +97,7 @@ def _is_function_step(step: Step) -> bool:
     )
 
 
-def _loops(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+def _loops(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Check that a loop body has no Condition, Fail or ForEach, and that no step has the name of an iteration."""
     body_names = {step.name for step in pipeline.steps if step.body_of}
     for step in pipeline.steps:
@@ -112,18 +112,21 @@ def _loops(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[Definition
             )
 
 
-def _no_cycles(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+def _no_cycles(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Check that no step waits, directly or indirectly, for itself."""
+    position = {name: index for index, name in enumerate(steps)}
     for cycle in find_cycles(pipeline.plans):
         # A step that names itself has been recorded where it does so.
         if len(cycle) > 1:
-            start = min(range(len(cycle)), key=lambda index: list(steps).index(cycle[index]))
+            start = min(range(len(cycle)), key=lambda index: position[cycle[index]])
             names = [*cycle[start:], *cycle[:start]]
-            message = f"circular dependency: {' -> '.join([*names, names[0]])}"
+            more = len(names) - _MOST_STEPS_NAMED
+            shown = [*names[:_MOST_STEPS_NAMED], *([f"({more} more)"] if more > 0 else [])]
+            message = f"circular dependency: {' -> '.join([*shown, names[0]])}"
             yield DefinitionError(steps[names[0]].path, message, "each step waits for the next one")
 
 
-_RULES: tuple[Callable[[Pipeline, Mapping[str, Step]], Iterator[DefinitionError]], ...] = (
+_RULES: tuple[Callable[[Pipeline, KnownSteps], Iterator[DefinitionError]], ...] = (
     _unique_names,
     check_references,
     _dependencies,

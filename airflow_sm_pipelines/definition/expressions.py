@@ -24,6 +24,7 @@ from airflow_sm_pipelines.definition.paths import (
     look_up,
     look_up_json,
 )
+from airflow_sm_pipelines.definition.read_values import unfit_place
 from airflow_sm_pipelines.definition.references import (
     EXECUTION_VARIABLES,
     EXPERIMENT_MEMBERS,
@@ -239,6 +240,8 @@ def _found(look: Callable[[Json, Path], Json], source: Json, path: Path, name: s
         raise EvaluationError(name, str(error)) from error
     if value is None:
         raise EvaluationError(name, "is null, which does not count as a value")
+    if unfit := unfit_place(value):
+        raise EvaluationError(name, unfit)
     return value
 
 

@@ -13,7 +13,7 @@ The edges of a step (SDK: `sagemaker.workflow._steps_compiler`, `step_dependency
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from airflow_sm_pipelines.definition.expressions import Namespace
@@ -37,7 +37,7 @@ def plan_steps(steps: Sequence[Step]) -> tuple[StepPlan, ...]:
     plans = []
     for step in steps:
         body = bodies.get(step.name, ())
-        triggers = _with_outside_of_body(own[step.name], [own[member] for member in body], body)
+        triggers = _with_outside_of_body(own[step.name], [own[member] for member in body], frozenset(body))
         plans.append(
             StepPlan(
                 step=step,
@@ -51,16 +51,20 @@ def plan_steps(steps: Sequence[Step]) -> tuple[StepPlan, ...]:
 
 
 def find_cycles(plans: Sequence[StepPlan]) -> Iterator[tuple[str, ...]]:
-    """Yield cycles of the graph, each as the names along it; every step on a cycle is in, or behind, one of them.
+    """Yield a cycle for each set of steps that all wait for each other, as the names along it.
 
-    A cycle is written in the direction of waiting: each step waits for the next, the last for the first.
+    Where a set has several cycles, each of its steps is on the one that is told, or waits for it. A cycle is written in
+    the direction of waiting: each step waits for the next, the last for the first.
     """
-    waiting = {plan.step.name: {edge.upstream for edge in plan.edges} for plan in plans}
-    while waiting := _without_ends(waiting):
-        cycle = _walk_to_cycle(waiting)
-        yield cycle
-        for name in cycle:
-            del waiting[name]
+    waiting = {plan.step.name: [edge.upstream for edge in plan.edges] for plan in plans}
+    waiting = {name: [one for one in upstream if one in waiting] for name, upstream in waiting.items()}
+    for component in _components(waiting):
+        is_alone = len(component) == 1
+        inside = {
+            name: [one for one in waiting[name] if one in component and (is_alone or one != name)] for name in component
+        }
+        if any(inside.values()):
+            yield _walk_to_cycle(inside)
 
 
 def cleaned_up_steps(step: Step) -> Iterator[tuple[str, Json]]:
@@ -86,7 +90,7 @@ def _own_triggers(step: Step) -> dict[str, Trigger]:
 
 
 def _with_outside_of_body(
-    own: Mapping[str, Trigger], of_members: Iterable[Mapping[str, Trigger]], body: Sequence[str]
+    own: Mapping[str, Trigger], of_members: Iterable[Mapping[str, Trigger]], body: Container[str]
 ) -> dict[str, Trigger]:
     outside: dict[str, Trigger] = {}
     for triggers in of_members:
@@ -112,26 +116,49 @@ def _grouped(pairs: Iterable[tuple[_Key, str]]) -> dict[_Key, tuple[str, ...]]:
     return {key: tuple(members) for key, members in groups.items()}
 
 
-def _without_ends(waiting: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """Return the part of a graph in which every step waits for another one of it: empty without cycles."""
-    left = {name: upstream & waiting.keys() for name, upstream in waiting.items()}
-    dependents: dict[str, list[str]] = {}
-    for name, upstream in left.items():
-        for other in upstream:
-            dependents.setdefault(other, []).append(name)
-    ends = [name for name, upstream in left.items() if not upstream]
-    while ends:
-        done = ends.pop()
-        del left[done]
-        for name in dependents.get(done, ()):
-            left[name].discard(done)
-            if not left[name]:
-                ends.append(name)
-    return left
+def _components(waiting: Mapping[str, Sequence[str]]) -> Iterator[set[str]]:
+    """Yield the strongly connected components of a graph in linear time (Tarjan), without recursion."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    entered: list[str] = []
+    is_open: set[str] = set()
+    for start in waiting:
+        work = [(start, iter(waiting[start]))] if start not in number else []
+        while work:
+            name, upstream = work[-1]
+            if name not in number:
+                number[name] = lowest[name] = len(number)
+                entered.append(name)
+                is_open.add(name)
+            unvisited = None
+            for other in upstream:
+                if other not in number:
+                    unvisited = other
+                    break
+                if other in is_open:
+                    lowest[name] = min(lowest[name], number[other])
+            if unvisited is not None:
+                work.append((unvisited, iter(waiting[unvisited])))
+                continue
+            work.pop()
+            if work:
+                below = work[-1][0]
+                lowest[below] = min(lowest[below], lowest[name])
+            if lowest[name] == number[name]:
+                component = _popped_to(name, entered)
+                is_open -= component
+                yield component
 
 
-def _walk_to_cycle(waiting: Mapping[str, set[str]]) -> tuple[str, ...]:
-    walked = [min(waiting)]
-    while (following := min(waiting[walked[-1]])) not in walked:
-        walked.append(following)
-    return tuple(walked[walked.index(following) :])
+def _popped_to(name: str, entered: list[str]) -> set[str]:
+    component = set()
+    while name not in component:
+        component.add(entered.pop())
+    return component
+
+
+def _walk_to_cycle(waiting: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    walked = {(name := min(waiting)): 0}
+    while (name := min(waiting[name])) not in walked:
+        walked[name] = len(walked)
+    return tuple(walked)[walked[name] :]

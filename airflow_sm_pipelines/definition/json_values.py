@@ -8,8 +8,17 @@ from typing import TypeAlias
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
+LONGEST_64_BIT_TEXT = 20
+"""Characters of the longest integers of 64 bits, with their sign."""
+
+_64_BITS = range(-(2**63), 2**63)
 _LONGEST_TEXT_QUOTED = 60
 _MOST_NAMES_LISTED = 12
+
+
+def is_64_bit(number: int) -> bool:
+    """Tell whether an integer has at most 64 bits, sign included, as in AWS's APIs and between Airflow's processes."""
+    return number in _64_BITS
 
 
 def describe(value: Json) -> str:
@@ -27,8 +36,8 @@ def describe(value: Json) -> str:
 
 def list_names(names: Iterable[str]) -> str:
     """List names for a message, in their order, at most a dozen: ``'train', 'test'``."""
-    every = [repr(_shorten(name)) for name in names]
-    shown = ", ".join(every[:_MOST_NAMES_LISTED])
+    every = list(names)
+    shown = ", ".join(repr(_shorten(name)) for name in every[:_MOST_NAMES_LISTED])
     return f"{shown} and {len(every) - _MOST_NAMES_LISTED} more" if len(every) > _MOST_NAMES_LISTED else shown
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from airflow_sm_pipelines.definition.checks import check
-from airflow_sm_pipelines.definition.json_text import decode, encode
+from airflow_sm_pipelines.definition.json_text import decode, encode, place_in
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.package_faults import package_faults
 from airflow_sm_pipelines.definition.reading import read_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
@@ -36,11 +37,17 @@ def load_pipeline(
 
     Raises:
         InvalidDefinitionError: The definition breaks rules of the language; the group holds an error for each.
+        PackageFaultError: The definition brought a fault of this package to light.
         OSError: The file cannot be read.
     """
     faults = Faults()
     name, text = _text_of(source, base_folder, faults)
-    document = None if faults else decode(text, "", faults)
+    with package_faults(name):
+        return _load(name, text, faults, is_authored=not isinstance(source, dict))
+
+
+def _load(name: str, text: str, faults: Faults, *, is_authored: bool) -> Pipeline:
+    document = None if faults else decode(text, "", faults, is_authored=is_authored)
     if not faults:
         document = _definition_in(document, faults)
     digest = "" if faults else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
@@ -82,7 +89,9 @@ def _read_file(path: Path, faults: Faults) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        faults.add("", f"not JSON: invalid UTF-8 at byte {error.start}")
+        readable = content.decode("utf-8", errors="replace")
+        position = len(content[: error.start].decode("utf-8", errors="replace"))
+        faults.add("", f"not JSON: invalid UTF-8 at byte {error.start}{place_in(readable, position)}")
         return ""
 
 

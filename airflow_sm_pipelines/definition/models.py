@@ -13,7 +13,7 @@ from enum import Enum, StrEnum
 from typing import Final, Literal
 
 from airflow_sm_pipelines.definition.expressions import Reference
-from airflow_sm_pipelines.definition.json_values import JsonObject, describe, list_names
+from airflow_sm_pipelines.definition.json_values import JsonObject, describe, is_64_bit, list_names
 from airflow_sm_pipelines.definition.paths import Path
 from airflow_sm_pipelines.errors import ParameterValueError
 
@@ -75,7 +75,7 @@ class Parameter:
         typed = _COERCIONS[self.type](value)
         if typed is None:
             raise ParameterValueError(
-                f"parameter {self.name} must be {TYPE_IN_WORDS[self.type]}, not {describe_value(value)}"
+                f"parameter {self.name} must be {expected_type(self.type, value)}, not {describe_value(value)}"
             )
         if self.enum_values is not None and typed not in self.enum_values:
             allowed = list_names(str(allowed) for allowed in self.enum_values)
@@ -296,6 +296,14 @@ TYPE_IN_WORDS = {
     "Float": "a number",
     "Boolean": "true or false",
 }
+
+
+def expected_type(parameter_type: str, found: object) -> str:
+    """Describe a type for the message about a value that is not of it."""
+    is_too_long = parameter_type == "Integer" and _whole_number(found) is not None
+    return "an integer of at most 64 bits" if is_too_long else TYPE_IN_WORDS[parameter_type]
+
+
 # Python's int() and float() also read "1_000" and "nan".
 _INTEGER_TEXT = r"\s*[+-]?[0-9]{1,400}\s*"
 _FLOAT_TEXT = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
@@ -306,6 +314,11 @@ def _to_string(value: object) -> str | None:
 
 
 def _to_integer(value: object) -> int | None:
+    number = _whole_number(value)
+    return number if number is not None and is_64_bit(number) else None
+
+
+def _whole_number(value: object) -> int | None:
     if isinstance(value, str):
         return int(value) if re.fullmatch(_INTEGER_TEXT, value, re.ASCII) else None
     if isinstance(value, float):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from airflow_sm_pipelines.definition.expressions import Namespace, Reference, scan
-from airflow_sm_pipelines.definition.json_values import Json, list_names
+from airflow_sm_pipelines.definition.json_values import list_names
+from airflow_sm_pipelines.definition.known_steps import LISTS_OF_PROCESSING, KnownSteps
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
-from airflow_sm_pipelines.definition.suggestions import did_you_mean
+from airflow_sm_pipelines.definition.suggestions import Names, did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError
+
+_LONGEST_NAME_WITH_DOTS = 256
 
 Fault: TypeAlias = "tuple[str, str]"
 """A message and a hint, which may be empty."""
@@ -21,20 +24,20 @@ class _Place(NamedTuple):
     """The place of a reference."""
 
     pipeline: Pipeline
-    steps: Mapping[str, Step]
-    parameters: Collection[str]
+    steps: KnownSteps
+    parameters: Names
     step: Step
     path: Path
 
 
-def check_references(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[DefinitionError]:
+def check_references(pipeline: Pipeline, steps: KnownSteps) -> Iterator[DefinitionError]:
     """Yield a fault for each reference that cannot resolve, whatever happens at run time.
 
     Args:
         pipeline: The pipeline.
         steps: Its steps by name.
     """
-    parameters = {parameter.name for parameter in pipeline.parameters}
+    parameters = Names(parameter.name for parameter in pipeline.parameters)
     for step in pipeline.steps:
         for path, reference in step.references:
             fault = _CHECKS[reference.namespace](reference, _Place(pipeline, steps, parameters, step, path))
@@ -51,13 +54,13 @@ def check_references(pipeline: Pipeline, steps: Mapping[str, Step]) -> Iterator[
                     yield DefinitionError(format_path(path, name), f"`{found}`: {fault[0]}", fault[1])
 
 
-def unreachable_step(name: str, step: Step, steps: Mapping[str, Step]) -> Fault | None:
+def unreachable_step(name: str, step: Step, steps: KnownSteps) -> Fault | None:
     """Return why a step can neither wait for nor refer to another step, or ``None`` when it can."""
     if name == step.name:
         return "a step cannot wait for or refer to itself", ""
     target = steps.get(name)
     if target is None:
-        return f"there is no step {name!r}", did_you_mean(name, steps)
+        return f"there is no step {name!r}", steps.names.did_you_mean(name)
     if target.type in STEP_TYPES and STEP_TYPES[target.type].final:
         return f"{name} is a {target.type} step; no step can wait for it or refer to it", ""
     if step.body_of == name:
@@ -68,36 +71,10 @@ def unreachable_step(name: str, step: Step, steps: Mapping[str, Step]) -> Fault 
     return None
 
 
-def literal_names(step: Step, path: tuple[str, ...]) -> list[str] | None:
-    """Return the names of the elements of a list in a Processing step's Arguments that paths address by name.
-
-    Args:
-        step: Any step.
-        path: The path to the list: ``("ProcessingInputs",)`` or ``("ProcessingOutputConfig", "Outputs")``.
-
-    Returns:
-        The names, or ``None`` when the step is of another type or a name is known only at run time.
-    """
-    if step.type != "Processing":
-        return None
-    value: Json = step.arguments
-    for member in path:
-        value = value.get(member, []) if isinstance(value, dict) else value
-    if not isinstance(value, list):
-        return None
-    key = _NAME_KEYS[path]
-    names = [element.get(key) if isinstance(element, dict) else None for element in value]
-    literal = [name for name in names if isinstance(name, str)]
-    return literal if len(literal) == len(names) else None
-
-
-_NAME_KEYS = {("ProcessingInputs",): "InputName", ("ProcessingOutputConfig", "Outputs"): "OutputName"}
-
-
-def _undeclared(name: str, parameters: Collection[str]) -> Fault | None:
+def _undeclared(name: str, parameters: Names) -> Fault | None:
     if name in parameters:
         return None
-    return f"the pipeline declares no parameter {name!r}", did_you_mean(name, parameters)
+    return f"the pipeline declares no parameter {name!r}", parameters.did_you_mean(name)
 
 
 def _parameter(reference: Reference, place: _Place) -> Fault | None:
@@ -121,9 +98,7 @@ def _experiment(reference: Reference, place: _Place) -> Fault | None:
 
 def _step_output(reference: Reference, place: _Place) -> Fault | None:
     # A step whose faulty name contains a dot has been recorded; its references would read as other names.
-    if reference.name not in place.steps and any(
-        reference.text.startswith(f"Steps.{name}.") for name in place.steps if "." in name
-    ):
+    if reference.name not in place.steps and _names_a_step_with_dots(reference.text, place.steps):
         return None
     fault = unreachable_step(reference.name, place.step, place.steps)
     if fault:
@@ -142,30 +117,31 @@ def _step_output(reference: Reference, place: _Place) -> Fault | None:
     return detail(reference, target, place) if detail else None
 
 
+def _names_a_step_with_dots(text: str, steps: KnownSteps) -> bool:
+    rest = text.removeprefix("Steps.")
+    ends = (index for index, character in enumerate(rest[:_LONGEST_NAME_WITH_DOTS]) if character == ".")
+    return any(rest[:end] in steps for end in ends if "." in rest[:end])
+
+
 def _output_parameter(reference: Reference, target: Step, place: _Place) -> Fault | None:
-    entries = target.members.get("OutputParameters", [])
-    declared = [
-        str(entry["OutputName"])
-        for entry in (entries if isinstance(entries, list) else ())
-        if isinstance(entry, dict) and "OutputName" in entry
-    ]
+    declared = place.steps.output_parameters(target)
     name = reference.path[1] if len(reference.path) > 1 else None
     if name in declared:
         return None
-    there = f"it declares {list_names(declared)}" if declared else "it declares none"
+    there = f"it declares {declared.listed()}" if declared else "it declares none"
     if name is None:
         return f"does not name an output parameter; {there}", "write ['name'] after OutputParameters"
-    return f"{target.name} declares no output parameter '{name}'; {there}", did_you_mean(str(name), declared)
+    return f"{target.name} declares no output parameter '{name}'; {there}", declared.did_you_mean(str(name))
 
 
 def _processing_member(reference: Reference, target: Step, place: _Place) -> Fault | None:
-    for path in _NAME_KEYS:
+    for path in LISTS_OF_PROCESSING:
         rest = reference.path[len(path) :]
-        names = literal_names(target, path) if reference.path[: len(path)] == path else None
+        names = place.steps.literal_names(target, path) if reference.path[: len(path)] == path else None
         if names is not None and rest and isinstance(rest[0], str) and rest[0] not in names:
-            there = f"it has {list_names(names)}" if names else "it has none"
+            there = f"it has {names.listed()}" if names else "it has none"
             noun = format_path(path)
-            return f"{target.name} has no '{rest[0]}' in its {noun}; {there}", did_you_mean(rest[0], names)
+            return f"{target.name} has no '{rest[0]}' in its {noun}; {there}", names.did_you_mean(rest[0])
     return None
 
 
@@ -176,12 +152,11 @@ def _loop_result(reference: Reference, target: Step, place: _Place) -> Fault | N
     if head == "IterationOutputs":
         if not rest or not isinstance(rest[0], int):
             return "does not name an iteration", "write [0] after IterationOutputs"
-        body = _body_of(target, place)
+        body = place.steps.body_of(target.name)
         if len(rest) < 2 or rest[1] not in body:
             named = str(rest[1]) if len(rest) > 1 else ""
-            return f"does not name a step in the body of {target.name}; the steps are {list_names(body)}", did_you_mean(
-                named, body
-            )
+            message = f"does not name a step in the body of {target.name}; the steps are {body.listed()}"
+            return message, body.did_you_mean(named)
         if len(rest) == 2:
             return f"does not name a property of {rest[1]}", ""
     return None
@@ -195,21 +170,17 @@ _DETAILS: dict[str, Callable[[Reference, Step, _Place], Fault | None]] = {
 }
 
 
-def _body_of(loop: Step, place: _Place) -> list[str]:
-    return [step.name for step in place.steps.values() if step.body_of == loop.name]
-
-
 def _property_file(reference: Reference, place: _Place) -> Fault | None:
     fault = unreachable_step(reference.name, place.step, place.steps)
     if fault:
         return fault
     target = place.steps[reference.name]
     name = str(reference.path[0])
-    existing = [entry.name for entry in target.property_files]
+    existing = place.steps.property_files(target)
     if name in existing:
         return None
-    there = f"it has {list_names(existing)}" if existing else "it has none"
-    return f"{target.name} has no property file {name!r}; {there}", did_you_mean(name, existing)
+    there = f"it has {existing.listed()}" if existing else "it has none"
+    return f"{target.name} has no property file {name!r}; {there}", existing.did_you_mean(name)
 
 
 def _current_item(reference: Reference, place: _Place) -> Fault | None:
@@ -219,10 +190,10 @@ def _current_item(reference: Reference, place: _Place) -> Fault | None:
 def _iteration_output(reference: Reference, place: _Place) -> Fault | None:
     if place.step.type != "ForEach" or place.path[:3] != ("Arguments", "Selector", "Field"):
         return "is only allowed as Selector.Field of a ForEach", ""
-    body = _body_of(place.step, place)
+    body = place.steps.body_of(place.step.name)
     if reference.name not in body:
-        there = f"the steps are {list_names(body)}"
-        return f"{reference.name!r} is not a step in the body; {there}", did_you_mean(reference.name, body)
+        there = f"the steps are {body.listed()}"
+        return f"{reference.name!r} is not a step in the body; {there}", body.did_you_mean(reference.name)
     return None
 
 

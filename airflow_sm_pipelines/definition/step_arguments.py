@@ -171,11 +171,25 @@ def _check_emr(arguments: JsonObject, path: str, faults: Faults) -> None:
     for name in _NOT_IN_CLUSTER_CONFIG:
         if name in config:
             faults.add(f"{place}.{name}", f"{name} is not allowed in the ClusterConfig of an EMR step", _OWN_CLUSTER)
+    if instances is not None and not isinstance(instances, dict):
+        faults.add(f"{place}.Instances", f"expected an object or an expression, found {describe(instances)}")
+    _check_tags(config.get("Tags"), f"{place}.Tags", faults)
     for name in _NOT_IN_INSTANCES:
         if isinstance(instances, dict) and name in instances:
             faults.add(
                 f"{place}.Instances.{name}", f"{name} is not allowed in the Instances of an EMR step", _OWN_CLUSTER
             )
+
+
+def _check_tags(value: Json, path: str, faults: Faults) -> None:
+    if value is None or is_expression(value):
+        return
+    if not isinstance(value, list):
+        faults.add(path, f"expected a list or an expression, found {describe(value)}")
+        return
+    for index, tag in enumerate(value):
+        if not isinstance(tag, dict):
+            faults.add(f"{path}[{index}]", f"expected an object with Key and Value, found {describe(tag)}")
 
 
 _CHECKS: dict[str, Callable[[JsonObject, str, Faults], None]] = {

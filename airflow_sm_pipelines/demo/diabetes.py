@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.calls import call
+from airflow_sm_pipelines.aws.s3_objects import split_uri
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, ApiObject
 from airflow_sm_pipelines.demo.examples import DIABETES, Demo, MeasuredExample, Metric, Stage
 
@@ -98,7 +99,7 @@ class RunResults:
         return next(str(o["S3Output"]["S3Uri"]) for o in outputs if o["OutputName"] == output)
 
     def _read(self, uri: str) -> str:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = split_uri(uri)
         body: bytes = call(self._s3, "GetObject", {"Bucket": bucket, "Key": key})["Body"].read()
         return body.decode()
 

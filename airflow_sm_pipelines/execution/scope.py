@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from airflow_sm_pipelines.aws.calls import call, read_object
+from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError, split_uri
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.definition.property_files import property_file_uri
+from airflow_sm_pipelines.definition.read_values import parse_document
 from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
 from airflow_sm_pipelines.errors import (
     AwsCallError,
@@ -167,20 +167,20 @@ class StepScope:
         return items
 
     def _read_document(self, uri: str) -> Json:
-        location = urlsplit(uri)
-        if location.scheme != "s3" or not location.netloc or len(location.path) < 2:
-            raise EvaluationError(uri, "not an S3 URI of the form s3://bucket/key")
         try:
-            body = read_object(self._connection.client("s3"), location.netloc, location.path[1:])
+            bucket, key = split_uri(uri)
+        except NoObjectUriError as error:
+            raise EvaluationError(uri, "not an S3 URI of the form s3://bucket/key") from error
+        try:
+            body = read_object(self._connection.client("s3"), bucket, key)
         except AwsCallError as error:
             if error.exception_type:
                 raise  # throttled, or an outage: to be retried as what it is
             raise EvaluationError(uri, f"cannot read it: {error.code}: {error.message}") from error
         try:
-            document: Json = json.loads(body)
+            return parse_document(body)
         except ValueError as error:
             raise EvaluationError(uri, f"not a JSON document: {error}") from error
-        return document
 
     def _arn(self, *parts: str) -> str:
         client = self._connection.client("sts")

@@ -89,24 +89,31 @@ def _never_runs(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]
     branches = {plan.step.name: plan.step.branch for plan in plans}
     for plan in plans:
         chosen: dict[str, tuple[str, str]] = {}
+        told: set[str] = set()
         for edge in plan.edges:
             # A step that was not run has neither succeeded nor failed nor stopped.
             branch = branches[edge.upstream] if edge.trigger is not Trigger.ANY else None
             while branch:
+                is_new = branch.condition not in chosen
                 side, witness = chosen.setdefault(branch.condition, (branch.side, edge.upstream))
-                if side != branch.side:
+                if side != branch.side and branch.condition not in told:
+                    told.add(branch.condition)
                     message = (
                         f"never runs: it waits for {witness} and {edge.upstream}, which are in different branches of"
                         f" {branch.condition}"
                     )
                     yield DefinitionWarning(plan.step.path, message)
-                branch = branches[branch.condition]
+                # The conditions around one that is known are known.
+                branch = branches[branch.condition] if is_new else None
 
 
 def _races(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """Warn about steps that share a literal name or S3 URI without an edge (see `races`)."""
     for race in find_races(plans):
-        message = f"uses {race.thing} of {race.producer}, but does not wait for that step: both start at the same time"
+        makers, wait = race.producer, "but does not wait for that step: both start at the same time"
+        if race.others:
+            makers, wait = f"{makers} and {race.others} more", "but does not wait for them: all start at the same time"
+        message = f"uses {race.thing} of {makers}, {wait}"
         yield DefinitionWarning(race.path, message, race.hint)
 
 

@@ -20,7 +20,7 @@ from airflow_sm_pipelines.aws.requests.names import resource_name
 from airflow_sm_pipelines.aws.requests.shaping import shape_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
-from airflow_sm_pipelines.aws.s3_objects import split_uri
+from airflow_sm_pipelines.aws.s3_objects import bucket_and_key, split_uri
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import JsonObject
@@ -124,6 +124,7 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         try_number="<try number>",
         step_types={other.name: other.type for other in pipeline.steps},
         object_of=_object_of,
+        members_of=_members_of,
     )
 
 
@@ -180,8 +181,12 @@ def _tags(step: Step) -> list[dict[str, str]]:
 def _object_of(uri: str) -> tuple[str, str]:
     if "<" not in uri:
         return split_uri(uri)
-    bucket, _, key = uri.removeprefix("s3://").partition("/") if uri.startswith("s3://") else ("", "", "")
+    bucket, key = bucket_and_key(uri)
     return bucket or Unknown(f"<bucket of {uri}>"), key or Unknown(f"<key of {uri}>")
+
+
+def _members_of(value: Any) -> Any:
+    return {Unknown(f"<members of {value}>"): Unknown("<their values>")} if isinstance(value, Unknown) else value
 
 
 # -- assumed answers ---------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Protocol, cast
 
 from airflow_sm_pipelines.aws.calls import refusals
+from airflow_sm_pipelines.aws.s3_objects import bucket_and_key
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import AwsCallError, SageMakerPipelinesError
@@ -43,8 +44,8 @@ def fetch_definition(source: str, *, region: str | None = None, version_id: str 
         SourceSyntaxError: The source has none of these forms.
         SourceError: The source gives no definition.
     """
-    bucket, _, key = source.removeprefix("s3://").partition("/")
-    if source.startswith("s3://") and bucket and key:
+    bucket, key = bucket_and_key(source)
+    if bucket and key:
         return from_s3(bucket, key, version_id=version_id, region=region)
     head, _, name = source.rpartition(":")
     if source.startswith("s3://") or not head or not name:

@@ -135,7 +135,7 @@ def choose_values(files: Iterable[ReadFile], assignments: Iterable[str]) -> froz
         name, path, text = _split(assignment, by_name)
         try:
             value: Json = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         by_name[name].values[path] = value
         chosen.add(FreeValue(by_name[name].place, path, by_name[name]))

@@ -6,12 +6,12 @@ the names of children, ``<body step>-<index>``, and ``ForEachSelector``. Which s
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe
+from airflow_sm_pipelines.definition.read_values import parse_document, unfit_place
 from airflow_sm_pipelines.errors import IterableItemsError, SelectorValueError
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
@@ -59,11 +59,13 @@ def items_of(value: Json) -> list[Json]:
     if not isinstance(value, str):
         raise IterableItemsError(f"expected a list, or a text that holds a JSON list, found {describe(value)}")
     try:
-        found: Json = json.loads(value)
-    except (ValueError, RecursionError) as error:
+        found = parse_document(value)
+    except ValueError as error:
         raise IterableItemsError(f"expected a text that holds a JSON list, found {describe(value)}: {error}") from error
     if not isinstance(found, list):
         raise IterableItemsError(f"expected a text that holds a JSON list, found one that holds {describe(found)}")
+    if unfit := unfit_place(found):
+        raise IterableItemsError(f"the list {unfit}")
     return found
 
 
@@ -166,6 +168,9 @@ def _count(children: Sequence[Child], status: StepStatus) -> int:
 
 
 def _number(index: int, value: Json) -> int | float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+    # math.isfinite() would convert an integer to a float, which not every integer fits.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     raise SelectorValueError(f"iterations are compared by numbers, but that of iteration {index} is {describe(value)}")

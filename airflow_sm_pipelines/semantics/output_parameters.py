@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from airflow_sm_pipelines.definition.json_values import JsonObject, list_names
-from airflow_sm_pipelines.definition.models import TYPE_IN_WORDS, Parameter, describe_value
+from airflow_sm_pipelines.definition.models import Parameter, describe_value, expected_type
 from airflow_sm_pipelines.errors import OutputParametersError, ParameterValueError
 
 
@@ -39,7 +39,7 @@ def typed_outputs(declared: Sequence[Mapping[str, object]], returned: Mapping[st
             outputs[name] = Parameter(name, output_type).coerce(_text(value) if output_type == "String" else value)
         except ParameterValueError:
             faults.append(
-                f"the output {name!r} is declared as {output_type} ({TYPE_IN_WORDS[output_type]}), "
+                f"the output {name!r} is declared as {output_type} ({expected_type(output_type, value)}), "
                 f"but is {describe_value(value)}"
             )
     if missing:

@@ -6,20 +6,29 @@ and marks every DAG of a file with an import error as stale.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
+from airflow_sm_pipelines.definition.package_faults import PackageFaultError
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import make_missing_task
 from airflow_sm_pipelines.operators.broken_definition import BrokenDefinitionOperator
-from airflow_sm_pipelines.translation.translator import calling_file, pipeline_dag, removed_step
+from airflow_sm_pipelines.translation.translator import calling_file, check_dag_arguments, pipeline_dag, removed_step
 
 BROKEN_TAG = "broken-definition"
+
+_log = logging.getLogger(__name__)
+_LONGEST_ID = 250
+_DAG_ID = re.compile(rf"[\w.-]{{1,{_LONGEST_ID}}}")
+_ALLOWED_IDS = f"use letters, digits, dots, dashes and underscores, at most {_LONGEST_ID}"
+_IF_ALL_SHOW_IT = "If every definition of this folder shows the same, look at the arguments of load_pipelines first."
 
 
 def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", **arguments: Any) -> dict[str, DAG]:
@@ -36,7 +45,8 @@ def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", *
 
     Returns:
         The DAGs by id. A broken definition becomes a DAG of the same id with the tag ``broken-definition``, its errors
-        in the documentation, no schedule, and one task that fails with the errors.
+        in the documentation, no schedule, and one task that fails with the errors. So does one that brings a fault of
+        this package to light, with the traceback, and one whose file name cannot be an id, with an id that is near it.
 
     Raises:
         NotADirectoryError: There is no such folder.
@@ -47,29 +57,58 @@ def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", *
         raise NotADirectoryError(f"load_pipelines: {place} is not a folder")
     if "dag_id" in arguments:
         raise TypeError("load_pipelines: dag_id is not supported: each DAG is named after its file")
+    check_dag_arguments(arguments)
     wanted = get_parsing_context().dag_id
     dags = {}
-    for file in sorted(place.glob(pattern)):
-        if wanted in (None, file.stem):
-            dags[file.stem] = _dag(file, partial(pipeline_dag, file, **arguments))
-            with dags[file.stem]:
+    for dag_id, file in _files_by_id(sorted(place.glob(pattern))).items():
+        if wanted in (None, dag_id):
+            dags[dag_id] = _dag(dag_id, file, partial(pipeline_dag, file, **arguments))
+            with dags[dag_id]:
                 pass  # Airflow registers a DAG that is entered while its file is imported, even without a variable
     return dags
 
 
-def _dag(file: Path, create: Callable[[], DAG]) -> DAG:
+def _files_by_id(files: Sequence[Path]) -> dict[str, Path]:
+    """Return the files by the ids of their DAGs: their names, as far as Airflow allows them as ids."""
+    named = {file.stem: file for file in files if _DAG_ID.fullmatch(file.stem)}
+    for file in files:
+        if not _DAG_ID.fullmatch(file.stem):
+            dag_id = re.sub(r"[^\w.-]", "_", file.stem)[:_LONGEST_ID] or "_"
+            number = 1
+            while dag_id in named:
+                number += 1
+                dag_id = f"{dag_id[: _LONGEST_ID - 10]}-{number}"
+            named[dag_id] = file
+    return named
+
+
+def _dag(dag_id: str, file: Path, create: Callable[[], DAG]) -> DAG:
+    if dag_id != file.stem:
+        return _placeholder(
+            dag_id, f"{file}: the name of the file cannot be the id of a DAG: {_ALLOWED_IDS}; rename it"
+        )
     try:
         return create()
     except InvalidDefinitionError as error:
-        return _placeholder(file.stem, str(error))
+        return _placeholder(dag_id, str(error))
     except OSError as error:
-        return _placeholder(file.stem, f"{file}: cannot be read: {error.strerror or error}")
+        return _placeholder(dag_id, f"{file}: cannot be read: {error.strerror or error}")
+    except Exception as error:  # the last guard: whatever one definition brings to light, the others keep their DAGs
+        fault = error if isinstance(error, PackageFaultError) else PackageFaultError(str(file), error)
+        _log.exception("%s", _encodable(str(fault)))
+        return _placeholder(dag_id, f"{fault.with_traceback_text()}\n\n{_IF_ALL_SHOW_IT}", "cannot become a DAG")
 
 
-def _placeholder(dag_id: str, errors: str) -> DAG:
-    documentation = f"This pipeline definition is broken:\n\n```\n{errors}\n```"
+def _placeholder(dag_id: str, errors: str, complaint: str = "is broken") -> DAG:
+    shown = _encodable(errors)
+    documentation = f"This pipeline definition {complaint}:\n\n```\n{shown}\n```"
     dag = DAG(dag_id, schedule=None, tags=[BROKEN_TAG], doc_md=documentation)
     dag.fileloc = calling_file()
-    BrokenDefinitionOperator(task_id="broken_definition", errors=errors, dag=dag)
+    BrokenDefinitionOperator(task_id="broken_definition", errors=shown, dag=dag)
     make_missing_task(dag, partial(removed_step, dag))
     return dag
+
+
+def _encodable(text: str) -> str:
+    """Return a text that Airflow's processes can send each other, with escapes for half surrogate pairs."""
+    return text.encode(errors="backslashreplace").decode()

@@ -184,6 +184,21 @@ def pipeline_task_group(
     return group
 
 
+def check_dag_arguments(arguments: Mapping[str, Any]) -> None:
+    """Raise what is wrong with arguments of `pipeline_dag`, whatever the definition: what Airflow's ``DAG`` refuses.
+
+    Args:
+        arguments: Keyword arguments of `pipeline_dag`, except ``source`` and ``dag_id``.
+
+    Raises:
+        TypeError: There is an argument that neither `pipeline_dag` nor ``DAG`` knows.
+    """
+    from inspect import signature
+
+    for_dag = {name: arguments[name] for name in arguments if name not in signature(pipeline_dag).parameters}
+    _new_dag("any", schedule=arguments.get("schedule"), **for_dag)
+
+
 def calling_file() -> str:
     """Return the file from which this package was called: a DAG file, or a module of the user's."""
     frame = sys._getframe(1)
@@ -275,16 +290,20 @@ def removed_step(dag: DAG, task_id: str, prefix: str = "") -> BaseOperator | Non
 
 def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
     """Return the pipeline's DAG without its tasks and parameters."""
-    if schedule is not None:
-        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
-        dag_kwargs.setdefault("start_date", _EARLIEST_START)
     # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
     dag_kwargs.setdefault("max_active_tasks", max(16, most_at_once(pipeline.plans)))
-    with _clear_type_errors(pipeline_dag, DAG, dag_kwargs):
-        dag = DAG(dag_id, schedule=schedule, **dag_kwargs)
+    dag = _new_dag(dag_id, schedule=schedule, **dag_kwargs)
     # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
     dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
     return dag
+
+
+def _new_dag(dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
+    if schedule is not None:
+        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
+        dag_kwargs.setdefault("start_date", _EARLIEST_START)
+    with _clear_type_errors(pipeline_dag, DAG, dag_kwargs):
+        return DAG(dag_id, schedule=schedule, **dag_kwargs)
 
 
 @contextmanager

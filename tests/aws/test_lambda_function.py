@@ -60,6 +60,20 @@ def test_a_function_that_returns_nothing_returned_null() -> None:
     assert invoke(FakeLambda(answered(b"")), invocation("f", {}, {})).value() is None
 
 
+@pytest.mark.parametrize("levels", [101, 500, 100_000])
+def test_an_answer_that_is_nested_too_deeply_is_no_json(levels: int) -> None:
+    answer = invoke(FakeLambda(answered(b"[" * levels + b"]" * levels)), invocation("f", {}, {}))
+
+    with pytest.raises(ValueError, match="nested deeper than 100 levels"):
+        answer.value()
+
+
+def test_a_hundred_levels_of_an_answer_are_read() -> None:
+    answer = invoke(FakeLambda(answered(b"[" * 100 + b"]" * 100)), invocation("f", {}, {}))
+
+    assert answer.value()
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -71,6 +85,7 @@ def test_a_function_that_returns_nothing_returned_null() -> None:
         (b'"went wrong"', '"went wrong"'),
         (b'{"other": 1}', '{"other": 1}'),
         (b"no json", "no json"),
+        (b"[" * 100_000, "[" * 500),
     ],
 )
 def test_a_function_error_has_type_and_message(payload: bytes, reason: str) -> None:

@@ -1,8 +1,8 @@
 """What a DAG file of ours costs Airflow's DAG processor, beside what it costs by hand.
 
 Run it: ``python tests/bench/bench.py``. Times are processor time, so that other work on the machine counts little,
-with compiled bytecode, as after an installation. Three questions, each answered in milliseconds and as a ratio of
-medians:
+with compiled bytecode, as after an installation. Four questions, the first three answered in milliseconds and as a
+ratio of medians:
 
 - What does importing `pipeline_dag` add to a process that has ``airflow.sdk`` loaded?
 - How long does building a DAG take, beside the same graph written with ``EmptyOperator`` and with the amazon
@@ -12,6 +12,8 @@ medians:
   processor has itself, the plugins and by default (``parsing_pre_import_modules``) the ``airflow.*`` modules of the
   file loaded, and frozen for the garbage collector. The EmptyOperator file is measured with the pipeline's parameter
   and, as it costs less, without. The import alone, which is what a task process does, stands beside it for comparison.
+- Does the time of ``sm-pipelines check`` grow as the definition does? Definitions that would show squares are checked
+  in one size and in twice that size; the answer is by how much the time for each byte has grown, 2 for a square.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMPORT_GOAL_MS = 25.0
 BUILD_GOAL = 1.0
 PARSE_GOAL = 1.25
+GROWTH_GOAL = 1.5
 STEPS = (50, 150)
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/image:1"
@@ -110,6 +113,8 @@ def main() -> None:
         for steps in STEPS:
             print(row("import of the file", steps, interleaved(files[steps], import_file_once, rounds=9)))
         gc.unfreeze()
+        for shape, make in CHECKED.items():
+            report_growth(shape, make)
         for steps in STEPS:
             report_build(steps, interleaved(files[steps], build_once, rounds=15))
 
@@ -196,6 +201,46 @@ def make_step(number: int) -> dict[str, Any]:
     }
 
 
+def waiting(steps: int, waits: Callable[[int], list[str]]) -> dict[str, Any]:
+    """A pipeline whose steps wait for what ``waits`` returns."""
+    return {
+        "Version": "2020-12-01",
+        "Steps": [{**make_step(0), "Name": f"Step{number:04}", "DependsOn": waits(number)} for number in range(steps)],
+    }
+
+
+def in_circles(steps: int) -> dict[str, Any]:
+    """Every step waits for every other."""
+    return waiting(steps, lambda number: [f"Step{other:04}" for other in range(steps) if other != number])
+
+
+def in_line(steps: int) -> dict[str, Any]:
+    """Every step waits for all before it; valid."""
+    return waiting(steps, lambda number: [f"Step{other:04}" for other in range(number)])
+
+
+def misspelt(steps: int) -> dict[str, Any]:
+    """Every step waits for a name that is nearly a step's."""
+    return waiting(steps, lambda number: [f"Stap{number:04}"])
+
+
+def at_once(steps: int) -> dict[str, Any]:
+    """Every step reads and writes the same S3 URI, and waits for none; valid, with warnings."""
+    definition = waiting(steps, lambda _: [])
+    for step in definition["Steps"]:
+        step["Arguments"]["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] = "s3://bucket/in/one"
+        step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = "s3://bucket/in/one"
+    return definition
+
+
+CHECKED: dict[str, tuple[Callable[[int], dict[str, Any]], int]] = {
+    "every step waits for every other": (in_circles, 300),
+    "every step waits for all before it": (in_line, 300),
+    "every name is misspelt": (misspelt, 500),
+    "every step uses one URI": (at_once, 500),
+}
+
+
 def import_once() -> float:
     """Milliseconds of our import in a fresh process that has ``airflow.sdk``."""
     done = subprocess.run([sys.executable, "-c", IMPORT_PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -272,6 +317,30 @@ def report_parse(steps: int, times: dict[str, float]) -> None:
     ratio, harder = (times["ours"] / times[kind] for kind in ("EmptyOperator", "without params"))
     goal = f"goal <= {PARSE_GOAL:g} x EmptyOperator, is {ratio:.2f} (without params {harder:.2f})"
     say(row("parse", steps, times), goal, ratio <= PARSE_GOAL)
+
+
+def report_growth(shape: str, checked: tuple[Callable[[int], dict[str, Any]], int]) -> None:
+    make, steps = checked
+    texts = {count: json.dumps(make(count)) for count in (steps, 2 * steps)}
+    times = {count: median(check_once(text) for _ in range(5)) for count, text in texts.items()}
+    growth = (times[2 * steps] / len(texts[2 * steps])) / (times[steps] / len(texts[steps]))
+    found = f"check, {shape}: " + "  ".join(f"{count} steps {found:.0f} ms" for count, found in times.items())
+    say(found, f"goal <= {GROWTH_GOAL:g} x per byte, is {growth:.2f}", growth <= GROWTH_GOAL)
+
+
+def check_once(text: str) -> float:
+    """Milliseconds to check a definition as the command does, and to put what is wrong into words."""
+    from airflow_sm_pipelines.definition.loading import load_pipeline
+    from airflow_sm_pipelines.errors import InvalidDefinitionError
+    from airflow_sm_pipelines.preview.advice import warnings
+
+    gc.collect()
+    start = time.process_time()
+    try:
+        warnings(load_pipeline(text))
+    except InvalidDefinitionError as invalid:
+        str(invalid)
+    return (time.process_time() - start) * 1000
 
 
 def report_build(steps: int, times: dict[str, float]) -> None:

@@ -97,11 +97,41 @@ def test_unreadable_file_is_an_error(file, capsys):
     assert "nope.json: 1 error\n  error: the definition\n      cannot be read: No such file" in capsys.readouterr().out
 
 
+def test_a_fault_of_ours_is_told_as_such_and_the_other_files_are_checked(file, monkeypatch, capsys):
+    monkeypatch.setattr("airflow_sm_pipelines.cli.check.warnings", lambda pipeline: 1 / (len(pipeline.steps) - 1))
+    assert main(["check", file("fault.json", GOOD), file("invalid.json", {"Steps": []})]) == 1
+    out = capsys.readouterr().out
+    assert "fault.json: a fault of airflow_sm_pipelines, not of this definition: ZeroDivisionError" in out
+    assert "      Traceback (most recent call last):" in out
+    assert "invalid.json: " in out
+
+
+def test_of_very_many_findings_a_hundred_are_shown_and_the_others_counted(file, capsys):
+    many = {"Steps": [{**GOOD["Steps"][0], "Name": f"S{number}", "DependsOn": ["X"]} for number in range(120)]}
+    assert main(["check", file("many.json", many)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "many.json: 120 errors"
+    assert lines[-1] == "  and 20 more errors"
+    assert main(["check", "--format", "json", "many.json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)[0]["errors"]) == 120
+
+
 def test_a_file_name_that_starts_with_a_brace_is_a_file(file, capsys):
     assert main(["check", file("{}.json", GOOD)]) == 0
 
 
 def test_text_that_no_terminal_can_show(file, capfd):
-    half = {"Steps": [{"Name": "\ud800", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}]}
+    half = {"Steps": [{"Name": "\ud800", "Type": "Fail", "Arguments": {"\udc00": {"a": "\udc01"}}}]}
     assert main(["check", file("half.json", half)]) == 1
-    assert "is not a valid step name" in capfd.readouterr().out
+    assert "holds half a surrogate pair, which is no character" in capfd.readouterr().out
+
+
+def test_a_fault_of_json_shows_line_and_column_and_the_line_itself(tmp_path, capsys):
+    (tmp_path / "comma.json").write_text('{\n  "Version": "2020-12-01"\n  "Steps": []\n}')
+    assert main(["check", str(tmp_path / "comma.json")]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  error: the definition",
+        "      not JSON: Expecting ',' delimiter, at line 3, column 3:",
+        '            "Steps": []',
+        "            ^",
+    ]

@@ -15,7 +15,7 @@ DEFINITION = {
         {
             "Name": "Gate",
             "Type": "Condition",
-            "Arguments": {"Conditions": [], "IfSteps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "ä \ud800"}]},
+            "Arguments": {"Conditions": [], "IfSteps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "ä €"}]},
         }
     ],
 }
@@ -78,7 +78,7 @@ def test_sdk_object(module, tmp_path, capsys, source):
     text = (tmp_path / "p.json").read_text("utf-8")
     assert json.loads(text) == DEFINITION
     assert text.startswith('{\n  "Version"')
-    assert '"ä \\ud800"' in text
+    assert '"ä €"' in text
 
 
 def test_standard_output_holds_the_definition_and_nothing_else(module, capfd):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_sm_pipelines.definition import known_steps, suggestions
+
 
 def get(text):
     return {"Get": text}
@@ -161,6 +163,67 @@ def test_every_cycle_is_found(faults, step):
         step("D", DependsOn=["C"]),
     ]
     assert list(faults(*pairs)) == ["Steps[0]", "Steps[2]"]
+
+
+def test_a_cycle_that_waits_for_another_one_is_found_too(faults, step):
+    found = faults(
+        step("A", DependsOn=["B"]),
+        step("B", DependsOn=["A"]),
+        step("C", DependsOn=["A", "D"]),
+        step("D", DependsOn=["C"]),
+    )
+    assert list(found) == ["Steps[0]", "Steps[2]"]
+
+
+def test_a_step_that_waits_for_itself_does_not_hide_a_cycle(faults, step):
+    found = faults(step("A", DependsOn=["A", "B"]), step("B", DependsOn=["A"]))
+    assert "cannot wait for or refer to itself" in found["Steps[0].DependsOn[0]"]
+    assert "circular dependency: A -> B -> A" in found["Steps[0]"]
+
+
+def test_steps_that_all_wait_for_each_other_are_one_error(faults, step):
+    names = [f"S{number:02}" for number in range(30)]
+    found = faults(*(step(name, DependsOn=[other for other in names if other != name]) for name in names))
+    assert found == {"Steps[0]": "circular dependency: S00 -> S01 -> S00 | each step waits for the next one\n"}
+
+
+def test_a_long_cycle_names_a_dozen_steps_and_counts_the_others(faults, step):
+    steps = [step(f"S{number:03}", DependsOn=[f"S{(number + 1) % 600:03}"]) for number in range(600)]
+    [message] = faults(*steps).values()
+    assert message.startswith("circular dependency: S000 -> S001 -> ")
+    assert " -> S011 -> (588 more) -> S000 |" in message
+
+
+def test_a_thousand_misspelt_references_are_searched_for_twenty_times(faults, step, monkeypatch):
+    searched = []
+    monkeypatch.setattr(suggestions, "_close_matches", lambda name, known: searched.append(name) or [])
+    monkeypatch.setattr(known_steps, "_literal_names", counted(known_steps._literal_names, lists := []))
+    first = step(
+        "First",
+        "Processing",
+        {"ProcessingOutputConfig": {"Outputs": [{"OutputName": f"out{number}"} for number in range(300)]}},
+    )
+    place = "Steps.First.ProcessingOutputConfig.Outputs['{}'].S3Output.S3Uri"
+    steps = [
+        step(
+            f"Step{number}",
+            "Processing",
+            {"of": get(f"Steps.Stap{number}.X"), "p": get(f"Parameters.P{number}"), "o": get(place.format(number))},
+            DependsOn=[f"Stop{number}"],
+        )
+        for number in range(300)
+    ]
+
+    found = faults(first, *steps)
+
+    assert len(found) == 4 * 300
+    assert len(searched) == 3 * 20, "of steps, of parameters and of outputs"
+    assert len(lists) == 1, "the outputs of First are listed once"
+
+
+def counted(function, calls):
+    """Return the function, which then writes down each of its calls."""
+    return lambda *arguments: calls.append(arguments) or function(*arguments)
 
 
 def test_a_condition_that_waits_for_a_step_of_its_own_branch_is_a_cycle(faults, step):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.graph import Branch, Edge, Trigger
+from airflow_sm_pipelines.definition.graph import Branch, Edge, StepPlan, Trigger, find_cycles
+from airflow_sm_pipelines.definition.models import Step
 
 
 def get(text):
@@ -153,6 +154,35 @@ def test_cleanup_waits_for_the_steps_it_cleans_up_after(edges, step):
     resources = {"Resources": {"S3": [{"StepName": "A"}, {"StepName": "B"}]}}
     cleanup = step("C", "Cleanup", resources, DependsOn=[{"Step": "A", "Trigger": "Any"}])
     assert edges(step("A"), step("B"), cleanup)["C"] == ["A:Any", "B"]
+
+
+class Counted(str):
+    """A name that counts how often a set or a dict looks it up."""
+
+    __slots__ = ()
+    looked_up = 0
+
+    def __hash__(self):
+        Counted.looked_up += 1
+        return super().__hash__()
+
+
+@pytest.mark.parametrize("waits", [lambda me, other: me != other, lambda me, other: other == me ^ 1])
+def test_finding_cycles_takes_a_few_looks_at_each_edge_however_many_there_are(waits):
+    looks = {}
+    for steps in (20, 80):
+        names = [Counted(f"S{number:02}") for number in range(steps)]
+        plans = [
+            StepPlan(
+                Step(names[me], "Lambda", {}),
+                tuple(Edge(names[other], Trigger.COMPLETED, None) for other in range(steps) if waits(me, other)),
+            )
+            for me in range(steps)
+        ]
+        Counted.looked_up = 0
+        assert list(find_cycles(plans))
+        looks[steps] = Counted.looked_up / sum(1 + len(plan.edges) for plan in plans)
+    assert looks[80] < 1.5 * looks[20]
 
 
 def test_equal_literal_names_are_no_edge(edges, step):

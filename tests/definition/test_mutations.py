@@ -25,6 +25,72 @@ DOCUMENTS = [
     json.loads(file.read_text()) for file in sorted(GOLDEN.glob("*.json")) if not file.name.endswith(".graph.json")
 ]
 SCALARS = [None, True, False, 0, -1, 3, 2.5, 1e300, "", "x", "Steps", "a.b", "[", "{{ x }}", "A-1", "\ud800", "\0"]
+# Of every size: beyond a double, beyond 64 bits, beyond what Python converts, and at each border.
+NUMBERS = [
+    "1" + "0" * 400,
+    "-1" + "0" * 400,
+    "9" * 5000,
+    str(2**63),
+    str(2**63 - 1),
+    str(-(2**63) - 1),
+    str(2**64),
+    "1e999",
+    "-1e999",
+    "1e308",
+    "5e-324",
+    "-0",
+    "-0.0",
+    "0.0",
+    "1e18",
+    "1e19",
+    "NaN",
+    "Infinity",
+]
+POLICY = {"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": 1, "BackoffRate": 2.0, "MaxAttempts": 3}
+STEP = {
+    "Name": "A",
+    "Type": "Processing",
+    "Arguments": {"ProcessingResources": {"ClusterConfig": {"InstanceCount": 1}}, "AppSpecification": {}},
+    "RetryPolicies": [POLICY, {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "ExpireAfterMin": 60}],
+}
+# Has a number in each place in which the language takes one.
+WITH_NUMBERS = {
+    "Version": "2020-12-01",
+    "Parameters": [
+        {"Name": "I", "Type": "Integer", "DefaultValue": 1, "EnumValues": [1, 2]},
+        {"Name": "F", "Type": "Float", "DefaultValue": 0.5, "EnumValues": [0.5]},
+    ],
+    "Steps": [
+        STEP,
+        {
+            "Name": "Each",
+            "Type": "ForEach",
+            "Arguments": {
+                "IterableItems": [1, 2.5],
+                "MaxConcurrency": 2,
+                "ForEachBody": [{**STEP, "Name": "Body", "DependsOn": ["A"]}],
+            },
+        },
+        {
+            "Name": "Gate",
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [
+                    {"Type": "LessThan", "LeftValue": {"Get": "Parameters.I"}, "RightValue": 3},
+                    {"Type": "In", "QueryValue": 1, "Values": [{"Get": "Parameters.F"}, 2]},
+                ],
+                "IfSteps": [
+                    {
+                        "Name": "No",
+                        "Type": "Fail",
+                        "Arguments": {"ErrorMessage": {"Std:Join": {"On": "", "Values": ["x", 4]}}},
+                    }
+                ],
+            },
+        },
+    ],
+}
+DOCUMENTS.append(WITH_NUMBERS)
 TEXTS = [
     "Steps.",
     "Steps.X",
@@ -51,9 +117,11 @@ def places(document):
 
 
 def other_value(random, pool):
-    kind = random.randrange(5)
+    kind = random.randrange(6)
     if kind == 0:
         return random.choice(SCALARS)
+    if kind == 5:
+        return json.loads(random.choice([number for number in NUMBERS if len(number) < 1000]))
     if kind == 1:
         return {"Get": random.choice(TEXTS)}
     if kind == 2:
@@ -134,6 +202,40 @@ def test_a_mutated_definition_is_accepted_or_refused_with_reasons(random):
     assert json.dumps(document) == before
     if refused:
         assert_says_where(refused, document)
+
+
+MARK = "the place of a number"
+
+
+def numbers_in(document):
+    """Yield the text of a document with a mark in the place of one number, for each of them."""
+    changed = json.loads(json.dumps(document))  # no part of it twice
+    for node, key in places(changed):
+        if isinstance(node[key], (int, float)) and not isinstance(node[key], bool):
+            number, node[key] = node[key], MARK
+            yield json.dumps(changed).replace(f'"{MARK}"', MARK)
+            node[key] = number
+
+
+def test_a_number_of_any_size_anywhere_is_accepted_or_refused_with_reasons():
+    texts = list(numbers_in(WITH_NUMBERS))
+    assert len(texts) == 22
+    refusals = 0
+    for text in texts:
+        for number in NUMBERS:
+            refused = use(text.replace(MARK, number))
+            refusals += refused is not None
+            if number.removeprefix("-")[:3] in ("100", "999", "1e9", "NaN", "Inf"):
+                [error] = refused.exceptions
+                assert error.path
+                assert "line 1, column" in error.message
+    assert 0 < refusals < len(texts) * len(NUMBERS)
+
+
+def test_a_python_integer_that_json_cannot_write_is_refused_with_reasons():
+    document = copy.deepcopy(WITH_NUMBERS)
+    document["Parameters"][0]["DefaultValue"] = 10**5000
+    assert "too many digits" in str(use(document))
 
 
 JSON = st.recursive(

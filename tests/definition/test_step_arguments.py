@@ -46,6 +46,21 @@ import pytest
             )
             for name in ("KeepJobFlowAliveWhenNoSteps", "TerminationProtected")
         ),
+        *(
+            (
+                "EMR",
+                {"StepConfig": {}, "ClusterConfig": {name: value}},
+                f".ClusterConfig.{place}",
+                f"expected {expected}, found",
+            )
+            for name, value, place, expected in (
+                ("Instances", "x", "Instances", "an object or an expression"),
+                ("Instances", [], "Instances", "an object or an expression"),
+                ("Tags", 7, "Tags", "a list or an expression"),
+                ("Tags", {"a": "b"}, "Tags", "a list or an expression"),
+                ("Tags", [{"Key": "a"}, "b"], "Tags[1]", "an object with Key and Value"),
+            )
+        ),
         ("EMRServerless", {"JobConfig": {}}, "", "exactly one of 'ApplicationId', 'ApplicationConfig'"),
         ("Lineage", {"Actions": {}}, ".Actions", "expected a list"),
         ("Cleanup", {"Resources": {"S3": [{}]}}, ".Resources.S3[0]", "requires 'StepName'"),

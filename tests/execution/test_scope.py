@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.definition.conditions import evaluate_conditions
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import EvaluationError, StepFailedError
@@ -236,11 +237,24 @@ def test_a_document_of_null_is_read_once(make_scope: Any, s3: Any) -> None:
     assert s3.reads == [S3_REPORT]
 
 
-def test_keys_are_taken_as_they_are(make_scope: Any, s3: Any) -> None:
-    uri = "s3://bucket/a b/naïve+%20.json"
-    s3.documents[uri] = 1
+@pytest.mark.parametrize(
+    "key", ["a b/naïve+%20.json", "a?b.json", "a#b.json", "?versionId=1", "#", "a//b", "/a", "a;b&c", "[a]/b", "a?b/#c"]
+)
+def test_keys_are_taken_as_they_are(make_scope: Any, s3: Any, key: str) -> None:
+    uri = f"s3://bucket/{key}"
+    s3.documents |= {"s3://bucket/a": "another object", uri: 1}
 
     assert make_scope().document(uri) == 1
+    assert s3.reads == [uri]
+
+
+def test_a_bucket_that_no_url_could_have_is_asked_for_like_any_other(
+    make_scope: Any, s3: Any, client_error: Any
+) -> None:
+    s3.documents["s3://[b/o"] = client_error("NoSuchBucket", "The specified bucket does not exist")
+
+    with pytest.raises(EvaluationError, match=r"s3://\[b/o: cannot read it: NoSuchBucket"):
+        make_scope().document("s3://[b/o")
 
 
 def test_a_file_that_is_not_json_says_so(make_scope: Any, s3: Any) -> None:
@@ -248,6 +262,40 @@ def test_a_file_that_is_not_json_says_so(make_scope: Any, s3: Any) -> None:
 
     with pytest.raises(EvaluationError, match=rf"{S3_REPORT}: not a JSON document"):
         make_scope().document(S3_REPORT)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000])
+def test_a_file_that_is_nested_too_deeply_says_so(make_scope: Any, s3: Any, text: str) -> None:
+    s3.documents[S3_REPORT] = text
+
+    with pytest.raises(EvaluationError, match=rf"{S3_REPORT}: not a JSON document: it is nested too deeply"):
+        make_scope().document(S3_REPORT)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_a_number_that_cannot_be_compared_is_an_error_with_file_path_and_value(
+    make_scope: Any, s3: Any, number: str
+) -> None:
+    s3.documents[S3_REPORT] = f'{{"metrics": {{"mse": {number}, "mae": 2}}}}'
+    scope = make_scope()
+    read = {"Std:JsonGet": {"S3Uri": S3_REPORT, "Path": "metrics.mse"}}
+    condition = {"Type": "LessThanOrEqualTo", "LeftValue": read, "RightValue": 6.0}
+
+    with pytest.raises(EvaluationError) as caught:
+        evaluate_conditions([condition], scope)
+    assert str(caught.value) == (
+        f"Conditions[0].LeftValue: Std:JsonGet of 'metrics.mse' in {S3_REPORT}: is {number}, which is not a finite "
+        "number"
+    )
+    read["Std:JsonGet"]["Path"] = "metrics.mae"
+    assert evaluate_conditions([condition], scope), "another value of the same file can be read"
+
+
+def test_such_a_number_inside_a_value_is_an_error_too(make_scope: Any, s3: Any) -> None:
+    s3.documents[S3_REPORT] = '{"metrics": [{"mse": NaN}]}'
+
+    with pytest.raises(EvaluationError, match=r"`\[0\]\.mse` in it is NaN, which is not a finite number"):
+        evaluate({"Std:JsonGet": {"S3Uri": S3_REPORT, "Path": "metrics"}}, make_scope())
 
 
 def test_a_busy_s3_is_no_missing_file_but_to_be_retried(make_scope: Any, s3: Any, client_error: Any) -> None:

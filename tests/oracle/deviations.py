@@ -5,6 +5,7 @@ The same list stands in ``docs/semantics.md`` with the reasons.
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any, NamedTuple
 
 ERROR = "error"
@@ -51,6 +52,8 @@ _KEYS = "a quoted key may contain any character, and may come first"
 _ROOT = "a JsonGet path may start at $"
 _TEXTS = "a string is not a list of characters; a property that is a string of JSON is parsed"
 _LISTS = "lists of a Describe response are addressed by name and by index"
+_WIDTH = "an integer has at most 64 bits"
+_FINITE = "a number that is not finite is no value"
 
 DEVIATIONS = (
     Deviation(_NUMBERS, _compare("Equals", 1, 1.0), ERROR, True),
@@ -72,6 +75,8 @@ DEVIATIONS = (
     Deviation(_TEXTS, _get("Steps.Eval.Environment['json'].x"), ERROR, 5),
     Deviation(_LISTS, _get("Steps.Train.FinalMetricDataList['rmse'].Value"), ERROR, 0.5),
     Deviation(_LISTS, _get("Steps.Eval.ProcessingOutputConfig.Outputs[0].OutputName"), ERROR, "out"),
+    Deviation(_WIDTH, _compare("GreaterThan", 2**63, 1), True, ERROR),
+    Deviation(_FINITE, _compare("LessThanOrEqualTo", _report("nan"), 6.0), False, ERROR),
 )
 
 CASE: dict[str, Any] = {
@@ -92,5 +97,5 @@ CASE: dict[str, Any] = {
         "Train": {"properties": {"FinalMetricDataList": [{"MetricName": "rmse", "Value": 0.5}]}},
         "Gate": {"properties": {"Outcome": True}},
     },
-    "files": {"s3://bucket/e/r.json": {"list": [1], "object": {"k.k": 2}, "text": "text", "key one": 4}},
+    "files": {"s3://bucket/e/r.json": {"list": [1], "object": {"k.k": 2}, "text": "text", "key one": 4, "nan": nan}},
 }

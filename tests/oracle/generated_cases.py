@@ -18,7 +18,7 @@ UNDEFINED = "Steps.Train.Undefined.Member"
 
 # Few values, so that equal ones meet.
 TEXTS = st.sampled_from(["a", "b", "prod", "", "1", "10", "3", "true", "ä {{ x }}", "it's"]) | st.text(max_size=6)
-INTEGERS = st.integers(-3, 12) | st.integers(-(10**20), 10**20)
+INTEGERS = st.integers(-3, 12) | st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.sampled_from([0.0, 0.5, 1.5, 3.0, 10.0, -2.25]) | st.floats(allow_nan=False, allow_infinity=False)
 LITERALS = {"String": TEXTS, "Integer": INTEGERS, "Float": FLOATS, "Boolean": st.booleans()}
 SCALARS = st.one_of(*LITERALS.values())

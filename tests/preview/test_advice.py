@@ -60,6 +60,14 @@ def test_json_get_of_s3_with_an_edge(warned, step):
     assert not warned(gate(step, uri), step("T", "Training"))
 
 
+def test_a_step_that_never_runs_is_told_once(load, step):
+    sides = [[step(f"{side}{number}") for number in range(50)] for side in "AB"]
+    gate = step("Gate", "Condition", {"IfSteps": sides[0], "ElseSteps": sides[1]})
+    every = [one["Name"] for side in sides for one in side]
+    never = [one for one in warnings(load(gate, step("X", DependsOn=every))) if "never runs" in one.message]
+    assert [one.path for one in never] == ["Steps[1]"]
+
+
 def test_waiting_for_both_branches(warned, step):
     inner = step("Inner", "Condition", {"IfSteps": [step("A")]})
     outer = step("Outer", "Condition", {"IfSteps": [inner], "ElseSteps": [step("B")]})

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.preview.advice import warnings
+from airflow_sm_pipelines.preview.races import find_races
 
 
 def get(text):
@@ -91,6 +95,69 @@ def test_a_step_in_a_loop_is_ordered_by_its_loop(hidden, step):
 def test_one_warning_per_pair_of_steps(hidden, step):
     inputs = [{"S3Input": {"S3Uri": f"s3://b/out/{number}"}} for number in range(3)]
     assert len(hidden(training(step, "s3://b/out"), step("Use", "Processing", {"ProcessingInputs": inputs}))) == 1
+
+
+def test_a_use_of_what_many_steps_create_is_one_warning_that_counts_them(hidden, step):
+    makers = [
+        step(f"M{number:03}", "Training", {"OutputDataConfig": {"S3OutputPath": "s3://b/out"}}) for number in range(200)
+    ]
+    users = [
+        step(f"U{number:03}", "Processing", {"ProcessingInputs": [{"S3Input": {"S3Uri": "s3://b/out/x"}}]})
+        for number in range(200)
+    ]
+    found = hidden(*makers, *users)
+    assert len(found) == 200
+    assert set(found.values()) == {
+        "uses the output 's3://b/out' of M000 and 199 more, but does not wait for them: all start at the same time | "
+        "add M000 to DependsOn, or reference its output instead of repeating the URI"
+    }
+
+
+URIS = ["s3://b/out", "s3://b/out/x", "s3://b/out/x/y", "s3://b/other"]
+
+
+@settings(max_examples=50, deadline=None, database=None)
+@given(st.data())
+def test_the_races_are_the_pairs_of_steps_without_an_order(data):
+    names = [f"S{number}" for number in range(6)]
+    waits = {
+        name: data.draw(st.sets(st.sampled_from(names[:index]))) if index else set() for index, name in enumerate(names)
+    }
+    made, used = ({name: data.draw(st.sampled_from(URIS)) for name in names} for _ in range(2))
+    steps = [
+        {
+            "Name": name,
+            "Type": "Processing",
+            "DependsOn": sorted(waits[name]),
+            "Arguments": {
+                "ProcessingResources": {},
+                "AppSpecification": {},
+                "ProcessingInputs": [{"S3Input": {"S3Uri": used[name]}}],
+                "ProcessingOutputConfig": {"Outputs": [{"S3Output": {"S3Uri": made[name]}}]},
+            },
+        }
+        for name in names
+    ]
+
+    def before(name):
+        return waits[name].union(*(before(other) for other in waits[name]))
+
+    racing = {
+        user: [
+            maker
+            for maker in names
+            if maker != user
+            and maker not in before(user)
+            and user not in before(maker)
+            and f"{used[user]}/".startswith(f"{made[maker]}/")
+        ]
+        for user in names
+    }
+    pipeline = load_pipeline({"Version": "2020-12-01", "Steps": steps})
+    found = {race.path.partition(".")[0]: (race.producer, race.others) for race in find_races(pipeline.plans)}
+    assert found == {
+        f"Steps[{names.index(user)}]": (makers[0], len(makers) - 1) for user, makers in racing.items() if makers
+    }
 
 
 def test_payloads_are_not_searched(hidden, step):

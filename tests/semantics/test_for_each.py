@@ -45,6 +45,9 @@ def test_items_are_a_list_or_a_text_that_holds_one(value: Any, items: list[Any])
         ('{"a": 1}', "found one that holds an object"),
         ("7", "found one that holds"),
         ("[" * 100_000, "expected a text that holds a JSON list"),
+        ("[1, NaN]", r"the list `\[1\]` in it is NaN, which is not a finite number"),
+        (f"[{2**63}]", r"the list `\[0\]` in it is an integer of more than 64 bits"),
+        ("[" * 101 + "]" * 101, "the list is nested deeper than 100 levels"),
         (7, "expected a list, or a text that holds a JSON list"),
         ({"a": 1}, "expected a list, or a text that holds a JSON list"),
     ],
@@ -226,6 +229,10 @@ def test_max_by_takes_the_largest_and_min_by_the_smallest() -> None:
 @pytest.mark.parametrize("pick", ["MaxBy", "MinBy"])
 def test_of_equal_values_the_first_iteration_is_taken(pick: str) -> None:
     assert selected_iteration(pick, {2: 1.0, 1: 1, 3: 1}) == 1
+
+
+def test_integers_beyond_a_double_are_compared() -> None:
+    assert selected_iteration("MaxBy", {0: 10**400, 1: 10**401}) == 1
 
 
 def test_without_iterations_nothing_is_selected() -> None:

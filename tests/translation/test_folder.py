@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from airflow.sdk.definitions._internal.contextmanager import DagContext
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.serialization.serialized_objects import DagSerialization
+from msgspec import msgpack
 
 from airflow_sm_pipelines.translation import folder as folder_module
 from airflow_sm_pipelines.translation.folder import BROKEN_TAG
+
+TRANSLATOR = "airflow_sm_pipelines.translation.translator"
 
 
 @pytest.fixture
@@ -90,6 +94,91 @@ def test_a_definition_that_cannot_be_read_is_a_broken_one(dags: Any, folder: Pat
     (folder / "gone.json").symlink_to(folder / "nowhere.json")
 
     assert "No such file" in dags().dags["gone"].doc_md
+
+
+HUGE = "1" + "0" * 400
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        (f'"RetryPolicies": [{{"ExceptionType": ["Step.THROTTLING"], "BackoffRate": {HUGE}}}]', "BackoffRate"),
+        ('"Description": "half a pair: \\ud800"', "Description"),
+        ('"Half a pair \\ud800": {"in a key": "\\udc00"}', "in a key"),
+        (f'"CacheConfig": {{"Enabled": {"9" * 5000}}}', "Enabled"),
+    ],
+    ids=["a number beyond a double", "half a pair", "half a pair in a path", "a number of 5,000 digits"],
+)
+def test_what_airflows_processes_cannot_carry_costs_only_its_own_dag(
+    dags: Any, folder: Path, members: str, place: str
+) -> None:
+    text = (folder / "first.json").read_text().replace('"Name": "A"', f'"Name": "A", {members}')
+    (folder / "odd.json").write_text(text)
+
+    found = dags().dags
+
+    assert sorted(found) == ["first", "odd", "second"]
+    assert BROKEN_TAG in found["odd"].tags
+    assert place in found["odd"].doc_md
+    # The process that parses a file sends its DAGs to Airflow's DAG processor so.
+    assert all(msgpack.encode(DagSerialization.to_dict(dag)) for dag in found.values())
+
+
+@pytest.mark.parametrize("place", ["airflow_sm_pipelines.definition.loading.check", f"{TRANSLATOR}._documentation"])
+def test_a_fault_of_ours_costs_only_one_dag_which_says_so_with_the_traceback(
+    dags: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    module, _, name = place.rpartition(".")
+    original = getattr(sys.modules[module], name)
+
+    def fails_at_second(pipeline: Any) -> Any:
+        return 1 / 0 if pipeline.source.endswith("second.json") else original(pipeline)
+
+    monkeypatch.setattr(place, fails_at_second)
+
+    found = dags().dags
+
+    assert sorted(found) == ["first", "second"]
+    assert BROKEN_TAG not in found["first"].tags
+    second = found["second"]
+    assert BROKEN_TAG in second.tags
+    assert second.doc_md.startswith("This pipeline definition cannot become a DAG:")
+    for expected in (
+        "second.json: a fault of airflow_sm_pipelines, not of this definition: ZeroDivisionError",
+        "Please",
+    ):
+        assert expected in second.doc_md
+        assert expected in caplog.text
+    assert "fails_at_second" in second.doc_md
+    assert "Traceback (most recent call last)" in caplog.text
+    with pytest.raises(AirflowFailException, match="Please report it"):
+        second.tasks[0].execute({})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [("scheduel=None", "scheduel"), ("tags=5", "not iterable")],
+)
+def test_a_wrong_argument_is_an_import_error_and_no_fault_of_the_definitions(
+    dags: Any, arguments: str, message: str
+) -> None:
+    with pytest.raises(Exception, match=message) as caught:
+        dags(f'load_pipelines("pipelines", {arguments})')
+    assert "fault of airflow_sm_pipelines" not in str(caught.value)
+
+
+def test_a_file_name_that_cannot_be_an_id_costs_only_its_own_dag(dags: Any, folder: Path) -> None:
+    text = (folder / "first.json").read_text()
+    for name in ("my pipeline (1)", "first_", "first "):
+        (folder / f"{name}.json").write_text(text)
+
+    found = dags().dags
+
+    good = {"first", "second", "first_"}
+    assert good <= found.keys()
+    assert {dag_id for dag_id, dag in found.items() if BROKEN_TAG not in dag.tags} == good
+    assert found.keys() - good == {"my_pipeline__1_", "first_-2"}
+    assert "my pipeline (1).json: the name of the file cannot be the id of a DAG" in found["my_pipeline__1_"].doc_md
 
 
 def test_a_task_process_makes_only_its_own_dag(dags: Any, monkeypatch: pytest.MonkeyPatch) -> None:

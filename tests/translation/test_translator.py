@@ -15,6 +15,7 @@ import pytest
 from airflow.sdk import DAG, Param
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
+from msgspec import msgpack
 
 from airflow_sm_pipelines import pipeline_dag, pipeline_task_group
 from airflow_sm_pipelines.catalog import CATALOG
@@ -26,6 +27,7 @@ from airflow_sm_pipelines.operators.control_flow import ConditionOperator, FailO
 from airflow_sm_pipelines.operators.jobs import ProcessingOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 from airflow_sm_pipelines.translation import translator
+from tests.definition.test_mutations import MARK, WITH_NUMBERS, numbers_in
 
 Step = dict[str, Any]
 
@@ -83,6 +85,19 @@ def edges_of(dag: DAG) -> set[tuple[str, str]]:
 
 
 # -- tasks and edges ---------------------------------------------------------------------------------------------------
+
+
+def test_numbers_of_any_size_are_refused_or_can_be_sent_between_airflows_processes() -> None:
+    accepted = 0
+    for text in numbers_in(WITH_NUMBERS):
+        for number in (str(2**63 - 1), str(2**63), "1e19", "1e308"):
+            try:
+                dag = pipeline_dag(text.replace(MARK, number), dag_id="d")
+            except InvalidDefinitionError:
+                continue
+            assert msgpack.encode(DagSerialization.to_dict(dag))
+            accepted += 1
+    assert accepted > 20
 
 
 def test_a_step_is_one_task_of_its_name_and_type(dag_of: Any, processing: Any) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES, Baseline, CheckRule, CheckType, check_rule
 from airflow_sm_pipelines.aws.failures import says_absent
+from airflow_sm_pipelines.aws.json_answers import read_json
 from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError
@@ -253,7 +254,7 @@ def _object_call(operation: str, bucket: str, key: str, **members: bytes) -> Aws
 
 def _with_model(body: bytes, uri: str, model: str) -> bytes:
     try:
-        config = json.loads(body)
+        config = read_json(body)
     except ValueError as error:
         raise UnfitRequestError(f"{uri} is not a JSON document: {error}") from error
     predictor = config.setdefault("predictor", {}) if isinstance(config, dict) else None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.kinds.emr import EMR_CLUSTER, LIVE_CLUSTER_STATES
-from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
+from airflow_sm_pipelines.aws.requests.jobs import creation, entries, named_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import owner_text
 from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError
@@ -25,7 +25,7 @@ def emr_calls(start: StepStart) -> Calls[AwsCall]:
         StepFailedError: The state of the cluster does not allow new steps.
         UnfitRequestError: A member of the Arguments is not an object.
     """
-    request = yield from named_request(start)
+    request = _with_known_objects(start, (yield from named_request(start)))
     if start.kind is EMR_CLUSTER:
         return creation(start, cluster_request(request, request["Name"], request["Tags"]))
     yield from _require_live(start, request["ClusterId"])
@@ -50,8 +50,9 @@ def emr_serverless_calls(start: StepStart) -> Calls[AwsCall]:
     Raises:
         UnfitRequestError: A member of the Arguments is not an object.
     """
-    request = yield from named_request(start)
-    application = request.get("ApplicationId") or (yield from _application(request))
+    request = _with_known_objects(start, (yield from named_request(start)))
+    is_new = "ApplicationConfig" in request
+    application = (yield from _application(request)) if is_new else request["ApplicationId"]
     return creation(start, job_run_request(request, application, request["clientToken"], request["Tags"]))
 
 
@@ -118,7 +119,7 @@ def cluster_request(arguments: Body, attempt: str, tags: Tags) -> Body:
         "Name": attempt,
         "Instances": {**instances, "KeepJobFlowAliveWhenNoSteps": False},
         "Steps": [{**step, "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}],
-        "Tags": [*(config.get("Tags") or []), *tags],
+        "Tags": [*entries(config.get("Tags")), *tags],
     }
 
 
@@ -158,6 +159,24 @@ def job_run_request(arguments: Body, application: str, attempt: str, tags: Tags)
         "name": f"{given[: _JOB_RUN_NAME_LIMIT - len(attempt) - 1]} {attempt}" if given else attempt,
         "tags": {**_object(config.get("tags"), "tags"), **_tag_map(tags)},
     }
+
+
+# Requests are made of the members of these objects, also where a reference stands for one.
+_OBJECTS = ("StepConfig", "ClusterConfig", "JobConfig", "ApplicationConfig")
+_OBJECTS_IN_CONFIGS = ("Instances", "tags")
+
+
+def _with_known_objects(start: StepStart, request: Body) -> Body:
+    """Return a request with members in the place of each object that only a run knows."""
+    known = dict(request)
+    for name in _OBJECTS:
+        if name in known:
+            config = start.members_of(known[name])
+            if isinstance(config, Mapping):
+                inner = {place: start.members_of(config[place]) for place in _OBJECTS_IN_CONFIGS if place in config}
+                config = {**config, **inner}
+            known[name] = config
+    return known
 
 
 def _object(value: object, place: str) -> Body:

@@ -64,11 +64,11 @@ def named_request(start: StepStart) -> Calls[Body]:
     if kind.takes_experiment:
         config = yield from experiment_config(start, body.pop("ExperimentConfig", None) or {})
         body |= {"ExperimentConfig": config} if config else {}
-    body["Tags"] = [*_entries(body.get("Tags")), *start.tags]
+    body["Tags"] = [*entries(body.get("Tags")), *start.tags]
     return body
 
 
-def _entries(value: object) -> list[object]:
+def entries(value: object) -> list[object]:
     """Return the entries of a list; any other value becomes the only entry, which fails the check of types."""
     return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
 

@@ -235,7 +235,7 @@ def _association_calls(start: StepStart, entry: Body, recorded: RecordedLineage)
 
 
 def _association_faults(associations: Sequence[object], entities: Sequence[_EntityRequest]) -> Iterator[str]:
-    named = {(entity.noun, request.get(entity.name_member)) for entity, request in entities}
+    named = {(entity.noun, str(request.get(entity.name_member))) for entity, request in entities}
     for index, entry in enumerate(associations):
         place = f"{_ASSOCIATIONS}[{index}]"
         if not isinstance(entry, Mapping):

@@ -82,13 +82,17 @@ def _structure(value: object, shape: Shape, path: str, faults: _Faults) -> objec
     shaped = {}
     for name, item in value.items():
         place = f"{path}.{name}" if path else name
-        if name not in shape.members:
+        if faults.is_unknown(name):
+            shaped[name] = item  # stands for members that nobody knows yet, the required ones perhaps among them
+        elif name not in shape.members:
             near = get_close_matches(name, shape.members, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             faults.append(f"{place}: the API knows no such member{hint}")
         elif item is not None:
             shaped[name] = _coerce(item, shape.members[name], place, faults)
     prefix = f"{path}." if path else ""
+    if any(faults.is_unknown(name) for name in value):
+        return shaped
     missing = (name for name in shape.required_members if name not in shaped)
     faults.add_limits(f"{prefix}{name}: required by the API, but missing" for name in missing)
     return shaped

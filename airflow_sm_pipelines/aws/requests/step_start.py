@@ -58,6 +58,10 @@ class Log(Protocol):
         """Log an error with ``%``-arguments."""
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class StepStart:
     """A step that is about to start: what builders may know of it, and the functions that they need.
@@ -81,6 +85,7 @@ class StepStart:
         try_number: Number of the task's try, from 1.
         step_types: Types of the pipeline's steps, by step name.
         object_of: Returns bucket and key of an S3 URI.
+        members_of: Returns members in the place of an object that only a run knows, and any other value as it is.
     """
 
     step: str
@@ -99,6 +104,7 @@ class StepStart:
     try_number: str = "1"
     step_types: Mapping[str, str] = field(default_factory=dict)
     object_of: Callable[[str], tuple[str, str]] = split_uri
+    members_of: Callable[[Any], Any] = _as_it_is
 
     def resolved_arguments(self, *, payload: bool = False) -> Any:
         """Return the step's Arguments with every expression replaced.

@@ -7,7 +7,6 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -19,13 +18,13 @@ _IGNORED_SUFFIX = ".sagemaker-ignored"
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return the bucket and key of ``s3://bucket/key``.
+    """Return the bucket and key of ``s3://bucket/key``, each as it is: ``?``, ``#`` and ``%`` are parts of a key.
 
     Raises:
         JobFailure: It is no S3 URI.
     """
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if urlsplit(uri).scheme != "s3" or not bucket:
+    if not uri.startswith("s3://") or not bucket:
         raise JobFailure(f"ClientError: the local AWS reads and writes s3:// URIs only, not {uri}")
     return bucket, key
 

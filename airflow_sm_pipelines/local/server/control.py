@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
-from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.documents import Document, read_json
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.faults import FaultTable, parse_rules
 from airflow_sm_pipelines.local.wire.responses import Response, json_response
@@ -56,7 +55,7 @@ class ControlEndpoints:
 
     def _post_faults(self, body: bytes) -> Response:
         try:
-            rules = parse_rules(json.loads(body))
+            rules = parse_rules(read_json(body))
         except ValueError as error:
             return json_response({"error": str(error)}, 400)
         return json_response({"faults": self._faults.add(rules)}, 201)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from urllib.parse import parse_qs
 
-from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.documents import Document, read_json
 from airflow_sm_pipelines.local.wire.rest_members import RestRequest, read_rest_members
 from airflow_sm_pipelines.local.wire.rest_operations import find_rest_operation
 
@@ -128,7 +127,7 @@ def _rest_operation(environ: Document, service: str, path: str) -> tuple[str, st
 
 def _json_object(body: bytes) -> Document | None:
     try:
-        document = json.loads(body or b"{}")
+        document = read_json(body or b"{}")
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,7 @@ from urllib.parse import parse_qs
 import botocore.session
 from botocore.model import ServiceModel, Shape
 
-from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.documents import Document, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def _typed(shape: Shape, text: str) -> Any:
 
 def _object(body: bytes) -> Document | None:
     try:
-        document = json.loads(body or b"{}")
+        document = read_json(body or b"{}")
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

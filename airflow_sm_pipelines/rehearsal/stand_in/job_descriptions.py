@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.documents import Document, read_json
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus
 from airflow_sm_pipelines.local.services.sagemaker.jobs.without_runtime import auto_ml_metric
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
@@ -33,7 +33,7 @@ def candidate_explainability(job: Job) -> str:
 def customization_document(job: Job) -> Document:
     """Return the document of a model customization job; empty if it is no JSON object, which AWS would refuse."""
     try:
-        document = json.loads(job.request["JobConfigDocument"])
+        document = read_json(job.request["JobConfigDocument"])
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

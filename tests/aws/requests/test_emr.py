@@ -22,6 +22,7 @@ from airflow_sm_pipelines.aws.requests.emr import (
     step_request,
 )
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
+from airflow_sm_pipelines.errors import UnfitRequestError
 
 ATTEMPT = "pipelines-abcdef012345-Step-tokentoken-0"
 TAGS = owner_tags(Owner("here", "dag", "run", "Step"))
@@ -55,6 +56,21 @@ def test_a_cluster_lives_for_its_step_and_keeps_what_is_given() -> None:
     assert request["Instances"] == {"InstanceCount": 1, "KeepJobFlowAliveWhenNoSteps": False}
     assert request["Tags"] == [{"Key": "a", "Value": "b"}, *TAGS]
     assert request["ReleaseLabel"] == "emr-7.0.0"
+
+
+@pytest.mark.parametrize("tags", [7, True, 2.5, "x", {"Key": "a"}])
+def test_tags_that_are_no_list_are_left_to_the_check_of_types(tags: Any) -> None:
+    request = cluster_request({"ClusterConfig": {"Tags": tags}, "StepConfig": STEP}, ATTEMPT, TAGS)
+
+    assert request["Tags"] == [tags, *TAGS]
+
+
+@pytest.mark.parametrize("value", ["x", 7, [1]])
+def test_what_must_be_an_object_and_is_none_cannot_be_requested(value: Any) -> None:
+    with pytest.raises(UnfitRequestError, match=r"ClusterConfig\.Instances: expected an object"):
+        cluster_request({"ClusterConfig": {"Instances": value}, "StepConfig": STEP}, ATTEMPT, TAGS)
+    with pytest.raises(UnfitRequestError, match="StepConfig: expected an object"):
+        step_request({"ClusterId": "j-1", "StepConfig": value}, ATTEMPT, TAGS)
 
 
 def test_a_job_run_is_named_by_the_attempt_behind_its_own_name() -> None:

@@ -322,6 +322,14 @@ def test_what_botocore_would_refuse_is_a_fault(create_processing_job: Any, data:
     assert faults or not ParamValidator().validate(request, create_processing_job).has_errors()
 
 
+def test_members_that_nobody_knows_yet_may_be_the_required_ones(create_processing_job: Any) -> None:
+    request = {"<members>": "<values>", "ProcessingJobName": 7}
+
+    shaped, faults = shape_request(request, create_processing_job, is_unknown=lambda value: str(value).startswith("<"))
+
+    assert (shaped, faults) == ({"<members>": "<values>", "ProcessingJobName": "7"}, [])
+
+
 def test_what_is_missing_or_too_large_does_not_count_where_the_service_is_to_tell(create_processing_job: Any) -> None:
     request = {"ProcessingJobName": "x" * 64, "ProcessingResources": {"ClusterConfig": {"InstanceCount": "1000"}}}
     assert len(shape_request(request, create_processing_job)[1]) > 3

@@ -104,6 +104,12 @@ def test_only_s3_uris_are_taken(uri):
         split_uri(uri)
 
 
+@pytest.mark.parametrize("uri", ["s3://bucket/a?b#c", "s3://[bucket/a", "s3://bucket//a%20b", "s3://bucket/"])
+def test_bucket_and_key_are_taken_as_they_are(uri):
+    bucket, key = split_uri(uri)
+    assert f"s3://{bucket}/{key}" == uri
+
+
 def upload_of(bench, folder, name):
     return OutputUploader(bench.s3, S3Upload("out", "/opt/ml/processing/out", f"s3://test-bucket/{name}"), folder)
 

@@ -35,7 +35,7 @@ def test_calls_are_shown_and_forgotten(control):
     assert json.loads(control.answer("DELETE", "/_local/calls", b"").body) == {"calls": []}
 
 
-@pytest.mark.parametrize("body", [b"{", b'{"service": "s3"}', b"3"])
+@pytest.mark.parametrize("body", [b"{", b'{"service": "s3"}', b"3", b"[" * 100_000])
 def test_a_faulty_rule_is_refused_and_none_is_set(control, body):
     response = control.answer("POST", "/_local/faults", body)
     assert response.http_status == 400

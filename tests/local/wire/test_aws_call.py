@@ -35,7 +35,7 @@ def test_json_calls_are_told_by_their_target():
     assert call.access_key_id == "AKIA123"
 
 
-@pytest.mark.parametrize("body", [b"[1]", b"{", b'"text"'])
+@pytest.mark.parametrize("body", [b"[1]", b"{", b'"text"', b"[" * 100_000, b'{"a":' * 101 + b"1" + b"}" * 101])
 def test_a_json_body_that_is_no_object_has_no_members(body):
     call = read_call(environ_of("sagemaker", body=body, HTTP_X_AMZ_TARGET="SageMaker.X"), "us-west-2")
     assert call.members is None

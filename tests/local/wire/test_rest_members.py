@@ -40,7 +40,7 @@ def test_values_of_the_query_have_the_models_types():
     assert tags == {"Resource": "arn", "TagKeys": ["a", "b"]}
 
 
-@pytest.mark.parametrize("body", [b"[1]", b"{", b'"text"'])
+@pytest.mark.parametrize("body", [b"[1]", b"{", b'"text"', b"[" * 100_000, b'{"a":' * 101 + b"1" + b"}" * 101])
 def test_a_body_that_is_no_object_has_no_members(body):
     assert members("CreateFunction", body=body) is None
 

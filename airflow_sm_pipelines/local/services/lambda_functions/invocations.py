@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Mapping
 
-from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.documents import Document, read_json
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.services.lambda_functions.execution import HandlerProcesses, InvocationResult
 from airflow_sm_pipelines.local.services.lambda_functions.layers import Layers
@@ -83,7 +83,7 @@ def _event(request: Document) -> str:
         message = f"Request must be smaller than {_MOST_BYTES} bytes for the InvokeFunction operation"
         raise AwsError("RequestTooLargeException", message, 413)
     try:
-        json.loads(text)
+        read_json(text)
     except ValueError as error:
         message = f"Could not parse request body into json: {error}"
         raise AwsError("InvalidRequestContentException", message) from error
@@ -95,7 +95,7 @@ def _client_context(request: Document) -> Document | None:
     if not encoded:
         return None
     try:
-        context = json.loads(base64.b64decode(encoded, validate=True))
+        context = read_json(base64.b64decode(encoded, validate=True))
     except (binascii.Error, ValueError):
         context = None
     if not isinstance(context, dict):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.documents import Document, read_json
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 
 CODE_DIRECTORY = "/opt/ml/code"
@@ -67,7 +67,7 @@ def decode(hyperparameters: Mapping[str, str]) -> Document:
 
 def _decode(text: str) -> Any:
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return text
 

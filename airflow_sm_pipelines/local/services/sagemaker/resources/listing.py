@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.documents import Document, read_json
 from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import Resource
 
@@ -105,7 +105,7 @@ def _token(position: list[str]) -> str:
 
 def _read_token(token: str) -> list[str]:
     try:
-        position = json.loads(base64.urlsafe_b64decode(token))
+        position = read_json(base64.urlsafe_b64decode(token))
     except ValueError:
         position = None
     if not isinstance(position, list) or [type(part) for part in position] != [str, str]:
