@@ -57,7 +57,7 @@ class ControlEndpoints:
     def _post_faults(self, body: bytes) -> Response:
         try:
             rules = parse_rules(json.loads(body))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter: nested too deep
             return json_response({"error": str(error)}, 400)
         return json_response({"faults": self._faults.add(rules)}, 201)
 

@@ -107,7 +107,7 @@ def _operation(environ: Document, service: str) -> tuple[str, str, Document | No
     if service in REST_PROTOCOLS:
         return _rest_operation(environ, service, path)
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        form = {name: values[0] for name, values in parse_qs(read_body(environ).decode()).items()}
+        form = {name: values[0] for name, values in parse_qs(read_body(environ).decode(errors="replace")).items()}
         if "Action" in form:
             return form["Action"], "query", form
     return f"{method} {path}", "rest-json", {}
@@ -129,6 +129,6 @@ def _rest_operation(environ: Document, service: str, path: str) -> tuple[str, st
 def _json_object(body: bytes) -> Document | None:
     try:
         document = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested too deep
         return None
     return document if isinstance(document, dict) else None

@@ -93,6 +93,6 @@ def _typed(shape: Shape, text: str) -> Any:
 def _object(body: bytes) -> Document | None:
     try:
         document = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested too deep
         return None
     return document if isinstance(document, dict) else None
