@@ -21,6 +21,7 @@ from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
+from airflow_sm_pipelines.local.sagemaker_sdk import write_sdk_configuration
 from airflow_sm_pipelines.local.server.application import Application
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.control import ControlEndpoints
@@ -103,12 +104,12 @@ class LocalAws:
         return self._parts.clients.get(service, self.settings.region, endpoint_url)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which any AWS SDK talks to this local AWS.
+        """Return the variables with which any AWS SDK, and the SageMaker SDK, talks to this local AWS.
 
         Raises:
             LocalAwsError: It is not running.
         """
-        return _environment(self.endpoint_url, self.settings.region)
+        return dict(self._parts.environment)
 
     def start(self) -> None:
         """Choose the sandbox and begin to serve.
@@ -148,6 +149,7 @@ class _Running:
     server: HttpServer
     sandbox: Sandbox
     clients: Clients
+    environment: dict[str, str]
 
 
 def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
@@ -185,7 +187,9 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     resources.callback(server.server_close)
     endpoint_url = f"http://{HOST}:{server.port}"
     clients = Clients(endpoint_url, internal_access_key_id)
-    site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
+    sdk = write_sdk_configuration(work_dir, settings.region)
+    environment = {**_environment(endpoint_url, settings.region), **sdk}
+    site = JobSite(settings, work_dir, sandbox, clients, environment)
     site.create_commands()
     runner = Runner(site)
     services |= _services(file, jobs, site, runner)
@@ -195,7 +199,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     resources.callback(runner.close)  # first: ending jobs still upload and log
     user_clients = Clients(endpoint_url, ACCESS_KEY_ID, _USER_ATTEMPTS)
     resources.callback(user_clients.close)
-    return _Running(server, sandbox, user_clients)
+    return _Running(server, sandbox, user_clients, environment)
 
 
 def _services(file: StateFile | None, jobs: JobTable, site: JobSite, runner: Runner) -> dict[str, Service]:
