@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SDK_INSTALLED := .venv-sdk/.installed
+SDK3_INSTALLED := .venv-sdk3/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
 # Two lanes of about the same length, each with an Airflow of its own.
@@ -12,7 +13,7 @@ E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_fo
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk modules-and-sdk bench schemas constraints constraints-sdk
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk bench schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -20,6 +21,7 @@ help:
 	@echo "make test         lint, types, unit, golden, loopback, integration, SDK and end-to-end tests"
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
+	@echo "make sdk3         the same with version 3 of the SDK, which takes 1 GB"
 	@echo "make bench        measure"
 	@echo "make schemas      renew docs/schemas, the JSON Schemas of the commands' reports"
 	@echo "make constraints  renew constraints.txt from the newest versions"
@@ -39,6 +41,11 @@ $(SDK_INSTALLED): constraints-sdk.txt
 	.venv-sdk/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker<3' -c constraints-sdk.txt
 	@touch $@
 
+$(SDK3_INSTALLED): constraints-sdk3.txt
+	$(PYTHON) -m venv .venv-sdk3
+	.venv-sdk3/bin/python -m pip install --quiet --disable-pip-version-check 'sagemaker>=3' -c constraints-sdk3.txt
+	@touch $@
+
 demo: install
 	@$(BIN)/sm-pipelines demo $(ARGS)
 
@@ -53,6 +60,7 @@ modules-and-sdk: install
 	$(MAKE) golden
 	$(MAKE) loopback
 	$(MAKE) sdk
+	$(MAKE) sdk3
 
 test-unit: install
 	$(MAKE) lint
@@ -93,6 +101,9 @@ e2e-second: install
 sdk: install $(SDK_INSTALLED)
 	$(PYTEST) -m sdk tests/oracle tests/sdk
 
+sdk3: install $(SDK3_INSTALLED)
+	$(PYTEST) -m sdk tests/sdk3
+
 bench: install
 	$(BIN)/python tests/bench/bench.py
 
@@ -116,3 +127,13 @@ constraints-sdk:
 		"$$scratch/bin/python" -m pip freeze; \
 	} > "$$scratch/constraints-sdk.txt" && \
 	cp "$$scratch/constraints-sdk.txt" constraints-sdk.txt
+
+constraints-sdk3:
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m venv "$$scratch" && \
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check 'sagemaker>=3' && \
+	{ \
+		echo "# Exact versions of what 'sagemaker>=3' installs. Made by: make constraints-sdk3"; \
+		"$$scratch/bin/python" -m pip freeze; \
+	} > "$$scratch/constraints-sdk3.txt" && \
+	cp "$$scratch/constraints-sdk3.txt" constraints-sdk3.txt

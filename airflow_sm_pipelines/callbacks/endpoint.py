@@ -7,6 +7,7 @@ of botocore's service model. Signatures are not checked: the token is the only g
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import uuid
@@ -17,6 +18,7 @@ from typing import Annotated
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from airflow_sm_pipelines.callbacks.rate_limit import MissLimit
 from airflow_sm_pipelines.callbacks.reception import Receipt, remember_people, take_answer
@@ -28,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 MOST_BYTES = 512 * 1024
 """Longest body: 50 outputs of the longest name and value, escaped, are less."""
+
+BODY_SECONDS = 10.0
+"""Time for a body to come, all of it: whoever sends it in a trickle would hold its memory and its connection."""
 
 _MOST_OUTPUTS = 50
 _LONGEST_NAME = 256
@@ -169,13 +174,20 @@ def callback_app(limit: MissLimit | None = None) -> FastAPI:
         limit: The rate limit of unknown tokens; by default a new one.
     """
     remember_people()
-    misses = limit or MissLimit()
+    lookups = _Lookups(limit or MissLimit())
     app = FastAPI(title="SageMaker Pipelines callbacks", docs_url=None, redoc_url=None, openapi_url=None)
 
     async def answer(request: Request) -> Response:
         """Take one answer."""
         try:
-            receipt = await _receipt(request, misses)
+            body = await _body(request)
+        except RefusedRequestError as error:
+            return _error(error.code, error.message, {"Connection": "close"})  # the rest of the body may still come
+        except ClientDisconnect:
+            return _error("RequestAborted", "the connection was closed before the body had come")  # nobody reads it
+        try:
+            read = read_request(request.headers.get("x-amz-target", ""), body)
+            receipt = await lookups.take(read, request.client.host if request.client else "")
         except RefusedRequestError as error:
             return _error(error.code, error.message)
         if receipt.reception in _REFUSALS:
@@ -189,33 +201,73 @@ def callback_app(limit: MissLimit | None = None) -> FastAPI:
     return app
 
 
-async def _receipt(request: Request, misses: MissLimit) -> Receipt:
-    address = MissLimit.source_of(request.client.host if request.client else "")
-    body = await _body(request)
-    read = read_request(request.headers.get("x-amz-target", ""), body)
-    if not misses.may_try(address):
-        raise RefusedRequestError("ThrottlingException", "Rate exceeded: too many unknown tokens from this address")
-    receipt = await run_in_threadpool(take_answer, read.token, read.answer)
-    if receipt.reception is Reception.UNKNOWN:
-        misses.miss(address)
-        _log.warning("Unknown callback token from %s", address)
-    return receipt
+class _Lookups:
+    """The look-ups of tokens in Airflow's database.
+
+    A token is looked up in any case. It is not the limit that protects it, but its 62**10 possibilities: who tries a
+    thousand tokens a second for a year, while a thousand callbacks are open, finds one with a probability of 1 in
+    27,000. The limit protects Airflow: whoever sends many unknown tokens gets one thread and one database connection,
+    which all such addresses share in order of arrival, and writes nothing to the log.
+
+    Args:
+        misses: The rate limit of unknown tokens.
+    """
+
+    def __init__(self, misses: MissLimit) -> None:
+        self._misses = misses
+        self._one_at_a_time = asyncio.Lock()
+
+    async def take(self, request: CallbackRequest, host: str) -> Receipt:
+        """Take the answer of a request.
+
+        Args:
+            request: The request.
+            host: The client's address.
+
+        Raises:
+            RefusedRequestError: The token is unknown, and its address has sent too many of these.
+        """
+        address = MissLimit.source_of(host)
+        if self._misses.may_try(address):
+            receipt = await run_in_threadpool(take_answer, request.token, request.answer)
+            if receipt.reception is Reception.UNKNOWN:
+                self._misses.miss(address)
+                _log.warning("Unknown callback token from %s", address)
+            return receipt
+        async with self._one_at_a_time:
+            receipt = await run_in_threadpool(take_answer, request.token, request.answer)
+        if receipt.reception is Reception.UNKNOWN:
+            raise RefusedRequestError("ThrottlingException", "Rate exceeded: too many unknown tokens from this address")
+        return receipt
 
 
 async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise RefusedRequestError("RequestEntityTooLargeException", f"a body has at most {MOST_BYTES} bytes")
-    return body
+    """Return the body.
+
+    Raises:
+        RefusedRequestError: It is too long, or has not come in time.
+        ClientDisconnect: The client went away.
+    """
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise RefusedRequestError(
+                        "RequestEntityTooLargeException", f"a body has at most {MOST_BYTES} bytes"
+                    )
+    except TimeoutError as error:
+        message = f"the body did not come within {BODY_SECONDS:g} seconds"
+        raise RefusedRequestError("RequestTimeoutException", message) from error
+    return bytes(body)
 
 
-def _error(code: str, message: str) -> Response:
+def _error(code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     # Modelled errors of SageMaker have "Message", botocore takes either.
-    return _json({"__type": code, "Message": message, "message": message}, 400)
+    return _json({"__type": code, "Message": message, "message": message}, 400, headers)
 
 
-def _json(content: JsonObject, status: int) -> Response:
-    headers = {"x-amzn-RequestId": str(uuid.uuid4())}
+def _json(content: JsonObject, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    headers = {"x-amzn-RequestId": str(uuid.uuid4()), **(headers or {})}
     return Response(json.dumps(content), status, headers, media_type="application/x-amz-json-1.1")

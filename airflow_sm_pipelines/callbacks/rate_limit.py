@@ -8,12 +8,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""Addresses that a NAT64 gives to IPv4 clients (RFC 6052, section 2.1): the last 32 bits are theirs."""
+
 
 class MissLimit:
     """The unknown tokens that each address may still send; kept in this process.
 
-    An address that has used up its budget is refused before its token is looked up. With the defaults one address can
-    try about 10 million tokens in a year, of 62**10.
+    It tells whose requests can wait; it refuses none of them before its token is looked up, because a handler may have
+    the same address as whoever guesses.
 
     Args:
         burst: How many unknown tokens an address may send at once.
@@ -38,15 +41,23 @@ class MissLimit:
 
     @staticmethod
     def source_of(host: str) -> str:
-        """Return what counts as one address; for IPv6 the /64 network, which belongs to one customer."""
+        """Return what counts as one address; for IPv6 the /64 network, which belongs to one customer.
+
+        An IPv4 client has an IPv6 address where the server listens on ``::`` (``::ffff:192.0.2.1``) or behind a NAT64;
+        it counts as its IPv4 address.
+        """
         try:
             address = ipaddress.ip_address(host)
         except ValueError:  # a socket without an address
             return host
-        return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
+        if isinstance(address, ipaddress.IPv4Address):
+            return host
+        if embedded := _ipv4_of(address):
+            return str(embedded)
+        return str(ipaddress.ip_network((int(address), 64), strict=False))
 
     def may_try(self, address: str) -> bool:
-        """Tell whether an address has a miss left."""
+        """Tell whether an address has a miss left, so that its request is handled at once."""
         with self._lock:
             return self._misses(address) + 1 <= self._burst
 
@@ -61,3 +72,9 @@ class MissLimit:
     def _misses(self, address: str) -> float:
         misses, at = self._spent.get(address, (0.0, 0.0))
         return max(misses - (self._now() - at) * self._per_second, 0.0)
+
+
+def _ipv4_of(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _TRANSLATED:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped

@@ -2,7 +2,8 @@
 
 ::
 
-    request ─► application ─► control            /_local/…: health, faults, recorded calls
+    request ─► application ─► admission          refuses what a browser sends for a web page
+                           └► control            /_local/…: health, faults, recorded calls
                            └► faults             error, slow, dropped, client killed … (rules set by the user)
                                └► services/      our own: sagemaker, emr, emr_serverless, lambda_functions;
                                                  validated against botocore's models, real job states

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -48,6 +53,45 @@ def app(answers: Answers) -> Any:
     return callback_app(MissLimit(burst=2, per_second=0))
 
 
+RIGHT = json.dumps({"CallbackToken": TOKEN}).encode()
+
+
+async def asked(app: Any, parts: list[bytes | None], then: Any = None) -> list[dict[str, Any]]:
+    """Send parts of a body, ``None`` for one that does not come; returns what the application sends."""
+    sent: list[dict[str, Any]] = []
+    left = list(parts)
+
+    async def receive() -> dict[str, Any]:
+        if not left:
+            return dict(await then())
+        part = left.pop(0)
+        if part is None:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": part, "more_body": bool(left) or then is not None}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope_of("POST", "/callback", "192.0.2.1"), receive, send)
+    return sent
+
+
+def scope_of(method: str, path: str, host: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"x-amz-target", b"SageMaker.SendPipelineExecutionStepSuccess")],
+        "client": (host, 1),
+        "server": ("airflow", 80),
+        "scheme": "http",
+        "http_version": "1.1",
+        "root_path": "",
+    }
+
+
 def post(
     app: Any, body: Any = None, path: str = "/callback", method: str = "POST", host: str = "192.0.2.1"
 ) -> tuple[int, dict[str, str], Any]:
@@ -62,20 +106,7 @@ def post(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [(b"x-amz-target", b"SageMaker.SendPipelineExecutionStepSuccess")],
-        "client": (host, 1),
-        "server": ("airflow", 80),
-        "scheme": "http",
-        "http_version": "1.1",
-        "root_path": "",
-    }
-    asyncio.run(app(scope, receive, send))
+    asyncio.run(app(scope_of(method, path, host), receive, send))
     start = sent[0]
     text = b"".join(message.get("body", b"") for message in sent[1:])
     return start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, json.loads(text) if text else None
@@ -108,19 +139,84 @@ def test_refusals_are_modelled_errors(app: Any, answers: Answers, reception: Rec
     assert error["Message"]
 
 
-def test_whoever_guesses_is_refused_before_anything_is_looked_up(app: Any, answers: Answers) -> None:
+def test_whoever_guesses_is_throttled_and_fills_no_log(
+    app: Any, answers: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
     answers.reception = Reception.UNKNOWN
     codes = [post(app)[2]["__type"] for _ in range(4)]
     assert codes == ["ResourceNotFound", "ResourceNotFound", "ThrottlingException", "ThrottlingException"]
-    assert len(answers.taken) == 2
-    answers.reception = Reception.TAKEN
-    assert post(app)[2]["__type"] == "ThrottlingException", "also with the right token"
-    assert post(app, host="192.0.2.2")[0] == 200
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("reception", [Reception.TAKEN, Reception.SAME, Reception.LATE])
+def test_a_valid_token_is_never_throttled(app: Any, answers: Answers, reception: Reception) -> None:
+    """A handler may share its address with whoever guesses: a NAT, or a proxy that hides its clients."""
+    answers.reception = Reception.UNKNOWN
+    for _ in range(3):
+        post(app)
+    answers.reception = reception
+    assert [post(app)[0] for _ in range(3)] == [200, 200, 200]
+
+
+def test_whoever_guesses_takes_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, lock, busy, most = callback_app(MissLimit(burst=2, per_second=0)), threading.Lock(), [0], [0]
+
+    def look_up(token: str, answer: Answer) -> Receipt:
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        time.sleep(0.01)
+        with lock:
+            busy[0] -= 1
+        return Receipt(Reception.UNKNOWN if token != TOKEN else Reception.TAKEN)
+
+    monkeypatch.setattr(endpoint, "take_answer", look_up)
+    guess = json.dumps({"CallbackToken": "guess00000"}).encode()
+    for _ in range(2):
+        post(app, guess)
+    most[0] = 0
+
+    async def flood() -> list[int]:
+        answered = await asyncio.gather(*(asked(app, [guess]) for _ in range(8)), asked(app, [RIGHT]))
+        return [messages[0]["status"] for messages in answered]
+
+    assert asyncio.run(flood()) == [400] * 8 + [200]
+    assert most[0] == 1
 
 
 def test_a_body_without_end_is_not_read(app: Any, answers: Answers) -> None:
-    status, _, body = post(app, b"x" * (MOST_BYTES * 2))
-    assert (status, body["__type"]) == (400, "RequestEntityTooLargeException")
+    status, headers, body = post(app, b"x" * (MOST_BYTES * 2))
+    assert (status, body["__type"], headers["connection"]) == (400, "RequestEntityTooLargeException", "close")
+    assert answers.taken == []
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    app: Any, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "BODY_SECONDS", 0.05)
+    start, end = asyncio.run(asked(app, [RIGHT[:9], None]))
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"connection"]) == (400, b"close")
+    assert json.loads(end["body"])["__type"] == "RequestTimeoutException", "SDKs try again"
+    assert answers.taken == []
+
+
+def test_a_trickle_of_bytes_does_not_extend_the_time(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "BODY_SECONDS", 0.1)
+
+    async def trickle() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    start, _ = asyncio.run(asked(app, [], then=trickle))
+    assert start["status"] == 400
+
+
+def test_a_client_that_goes_away_is_no_error_of_the_server(app: Any, answers: Answers) -> None:
+    async def disconnect() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    asyncio.run(asked(app, [RIGHT[:9]], then=disconnect))
     assert answers.taken == []
 
 
@@ -229,3 +325,51 @@ def test_other_operations_are_refused(target: str) -> None:
         read(target, CallbackToken=TOKEN)
     assert caught.value.code == "UnknownOperationException"
     assert "SendPipelineExecutionStepSuccess" in caught.value.message
+
+
+# -- behind the API server's own web server ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def port(app: Any) -> Iterator[int]:
+    """The port of a uvicorn that serves the application."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+HALF = b"POST /callback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+
+
+@pytest.mark.loopback
+def test_an_aborted_body_writes_no_traceback(port: int, answers: Answers, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(HALF)
+            time.sleep(0.1)
+    time.sleep(0.3)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert answers.taken == []
+
+
+@pytest.mark.loopback
+def test_a_connection_whose_body_does_not_come_is_closed(
+    port: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "BODY_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(HALF)
+        answer = b""
+        while chunk := connection.recv(1000):
+            answer += chunk
+    assert b"RequestTimeoutException" in answer
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []

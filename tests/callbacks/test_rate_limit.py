@@ -60,9 +60,13 @@ def test_the_memory_is_bounded() -> None:
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:c000:0202", "192.0.2.2"),
+        ("64:ff9b::192.0.2.3", "192.0.2.3"),
+        ("fe80::1%eth0", "fe80::/64"),
         ("testclient", "testclient"),
         ("", ""),
     ],
 )
-def test_an_ipv6_network_is_one_address(host: str, source: str) -> None:
+def test_an_ipv4_address_in_ipv6_form_is_that_address_and_an_ipv6_network_is_one(host: str, source: str) -> None:
     assert MissLimit.source_of(host) == source

@@ -74,11 +74,12 @@ def test_jobs_are_rehearsed_if_asked_for(words, rehearsal, monkeypatch):
 def test_it_prints_what_to_paste_and_serves_until_a_signal(number):
     with start("--port", "0", "--region", "eu-west-1", "--sandbox", "rewrite") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(7)]
+        lines = [process.stdout.readline() for _ in range(9)]
         pasted = "".join(lines) + "python3 -c 'import urllib.request, os; print(urllib.request.urlopen("
         pasted += 'os.environ["AWS_ENDPOINT_URL"] + "/_local/health").status, os.environ["AWS_REGION"])\'\n'
         shell = subprocess.run(["sh", "-c", pasted], capture_output=True, text=True, check=True)
         assert shell.stdout == "200 eu-west-1\n"
+        assert any(line.startswith("export SAGEMAKER_USER_CONFIG_OVERRIDE=") for line in lines), "for the SageMaker SDK"
         assert "sandbox: rewrite" in lines[0]
         assert "Not a security boundary" in lines[0]
         process.send_signal(number)

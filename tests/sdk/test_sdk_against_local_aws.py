@@ -20,14 +20,6 @@ SDK_PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-# What no variable redirects to the local AWS, since the SDK makes up the address: the question to STS of whose default
-# bucket it is to make, so that its configuration names the bucket; and telemetry.
-SDK_CONFIGURATION = """
-SchemaVersion: '1.0'
-SageMaker: {PythonSDK: {Modules: {Session: {DefaultS3Bucket: bucket-of-the-team}, TelemetryOptOut: true}}}
-"""
-
-
 @pytest.fixture(scope="module")
 def aws():
     with LocalAws(stop_grace_seconds=1.0) as running:
@@ -44,9 +36,7 @@ def run_python(aws, tmp_path):
             (tmp_path / path).parent.mkdir(exist_ok=True)
             (tmp_path / path).write_text(text)
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTHON"))}
-        configuration = tmp_path / "sagemaker.yaml"
-        configuration.write_text(SDK_CONFIGURATION)
-        ours = {**aws.environment(), "SAGEMAKER_USER_CONFIG_OVERRIDE": str(configuration), "HOME": str(tmp_path)}
+        ours = {**aws.environment(), "HOME": str(tmp_path)}
         done = subprocess.run(
             [SDK_PYTHON, *arguments],
             cwd=tmp_path,
@@ -72,6 +62,23 @@ def run_program(run_python, tmp_path):
         return json.loads(answers.read_text()), printed
 
     return run
+
+
+def test_the_default_bucket_is_the_accounts_and_no_address_outside_is_asked_for(run_python):
+    program = """
+import socket
+asked, look_up = set(), socket.getaddrinfo
+def note(host, *rest, **named):
+    asked.add(host)
+    return look_up(host, *rest, **named)
+socket.getaddrinfo = note
+from sagemaker.session import Session
+session = Session()
+print(session.default_bucket(), session.upload_data("x.txt", key_prefix="data"), asked)
+"""
+    printed = run_python("program.py", files={"program.py": program, "x.txt": "x"})
+    bucket = "sagemaker-us-west-2-123456789012"
+    assert printed.splitlines()[-1] == f"{bucket} s3://{bucket}/data/x.txt {{'127.0.0.1'}}"
 
 
 DOUBLE = """

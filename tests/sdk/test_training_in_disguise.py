@@ -18,13 +18,19 @@ import pytest
 
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalScenario
-from tests.sdk.test_sdk_against_local_aws import SDK_CONFIGURATION, SDK_PYTHON
+from tests.sdk.test_sdk_against_local_aws import SDK_PYTHON
 
 pytestmark = pytest.mark.sdk
 
 PROGRAMS = Path(__file__).parent / "programs"
 DEFINITIONS = Path(__file__).parents[1] / "integration" / "definitions"
 BUCKET = "bucket-of-the-team"
+
+SDK_CONFIGURATION = """
+SchemaVersion: '1.0'
+SageMaker: {PythonSDK: {Modules: {Session: {DefaultS3Bucket: bucket-of-the-team}, TelemetryOptOut: true}}}
+"""
+"""A team's own defaults, in place of those that the local AWS writes: the bucket is in the committed definition."""
 
 
 @dataclass

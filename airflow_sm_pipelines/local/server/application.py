@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from wsgiref.types import StartResponse
 
 from airflow_sm_pipelines.local.errors import AwsError, ConnectionDropped, LocalAwsError
+from airflow_sm_pipelines.local.server.admission import refusal_of
 from airflow_sm_pipelines.local.server.call_log import CallLog, CallRecord
 from airflow_sm_pipelines.local.server.client_process import kill_client
 from airflow_sm_pipelines.local.server.control import PREFIX, ControlEndpoints
 from airflow_sm_pipelines.local.server.faults import FaultAction, FaultRule, FaultTable
+from airflow_sm_pipelines.local.server.other_services import answer_of
 from airflow_sm_pipelines.local.wire.aws_call import AwsCall, read_body, read_call
 from airflow_sm_pipelines.local.wire.json_service import RequestContext, Service
-from airflow_sm_pipelines.local.wire.responses import Response, error_response, json_response
-from airflow_sm_pipelines.local.wire.wsgi_call import Environ, WsgiApp, call_wsgi
+from airflow_sm_pipelines.local.wire.responses import Response, error_response
+from airflow_sm_pipelines.local.wire.wsgi_call import Environ, WsgiApp
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ class Application:
 
     Attributes:
         services: Our own services by signing name.
+        operations: Our own operations of services that are not our own, by signing name and operation.
         fallback: The WSGI application of all other services.
         control: The endpoints under ``/_local/``.
         faults: The rules in force.
@@ -38,6 +41,7 @@ class Application:
     """
 
     services: Mapping[str, Service]
+    operations: Mapping[tuple[str, str], Service]
     fallback: WsgiApp
     control: ControlEndpoints
     faults: FaultTable
@@ -57,14 +61,30 @@ class Application:
 
     def _answer(self, environ: Environ) -> Response:
         path = environ.get("PATH_INFO", "/")
-        if _is_foreign_page(environ):
-            return json_response({"error": "requests from web pages of other origins are refused"}, 403)
+        call = read_call(environ, self.default_region)
+        refusal = refusal_of(environ, call.protocol)
+        if refusal is not None:
+            return self._refuse(call, refusal)
         if path.startswith(PREFIX):
             return self.control.answer(environ["REQUEST_METHOD"], path, read_body(environ))
-        call = read_call(environ, self.default_region)
         if call.access_key_id == self.internal_access_key_id:
             return self._execute(call, environ, None)
         return self._answer_client(call, environ)
+
+    def _refuse(self, call: AwsCall, error: AwsError) -> Response:
+        """Answer and record a request that reaches neither a service nor a fault rule."""
+        response = error_response(error, call.protocol, call.request_id)
+        record = CallRecord.of(
+            call,
+            None,
+            began=time.time(),
+            seconds=0.0,
+            http_status=response.http_status,
+            outcome=error.code,
+            executed=False,
+        )
+        self.calls.add(record)
+        return response
 
     def _answer_client(self, call: AwsCall, environ: Environ) -> Response:
         """Answer a client's call, with the fault that it meets, and record it."""
@@ -110,26 +130,15 @@ class Application:
         return None
 
     def _execute(self, call: AwsCall, environ: Environ, rule: FaultRule | None) -> Response:
-        service = self.services.get(call.service)
-        if service is None:
-            return call_wsgi(self.fallback, environ)
         context = RequestContext(region=call.region, job_fault=rule.job_fault if rule else None)
+        service = self.services.get(call.service) or self.operations.get((call.service, call.operation))
         try:
-            return service.answer(call, context)
+            return service.answer(call, context) if service else answer_of(self.fallback, call, environ)
         except Exception as error:
             _log.exception("%s:%s broke the local AWS", call.service, call.operation)
-            failure = AwsError("InternalFailure", f"The local AWS has a bug: {error!r}", 500)
+            culprit = "The local AWS has a bug" if service else f"moto, which answers for {call.service}, failed"
+            failure = AwsError("InternalFailure", f"{culprit} in {call.operation}: {error!r}", 500)
             return error_response(failure, call.protocol, call.request_id)
-
-
-def _is_foreign_page(environ: Environ) -> bool:
-    """Tell whether a browser sends the request for a page of another origin.
-
-    Whoever may call CreateProcessingJob runs commands on this machine, and nothing verifies signatures: without this
-    any web page that the user opens could do so. SDKs send no Origin.
-    """
-    origin = environ.get("HTTP_ORIGIN")
-    return origin is not None and origin != f"http://{environ.get('HTTP_HOST')}"
 
 
 def _with_length(response: Response) -> list[tuple[str, str]]:

@@ -14,22 +14,25 @@ from typing import Any
 
 from botocore.client import BaseClient
 from moto import __version__ as moto_version
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.server import DomainDispatcherApplication
 
 from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
+from airflow_sm_pipelines.local.sagemaker_sdk import write_sdk_configuration
 from airflow_sm_pipelines.local.server.application import Application
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.control import ControlEndpoints
 from airflow_sm_pipelines.local.server.faults import FaultTable
 from airflow_sm_pipelines.local.server.http_server import HttpServer
+from airflow_sm_pipelines.local.server.other_services import create_moto_app
 from airflow_sm_pipelines.local.services.emr.service import EmrClusters
 from airflow_sm_pipelines.local.services.emr.table import ClusterTable
 from airflow_sm_pipelines.local.services.emr_serverless.service import EmrServerless
 from airflow_sm_pipelines.local.services.emr_serverless.table import ServerlessTable
+from airflow_sm_pipelines.local.services.iam.policy_simulation import policy_simulation
 from airflow_sm_pipelines.local.services.lambda_functions.service import lambda_operations
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.service import sagemaker_operations
@@ -39,6 +42,7 @@ from airflow_sm_pipelines.local.state.moto_state import MotoState
 from airflow_sm_pipelines.local.state.s3_state import StoredS3
 from airflow_sm_pipelines.local.state.state_file import StateFile, collection
 from airflow_sm_pipelines.local.wire.json_service import JsonService, Service
+from airflow_sm_pipelines.local.wire.query_service import QueryService
 from airflow_sm_pipelines.local.wire.rest_json_service import RestJsonService
 from airflow_sm_pipelines.local.wire.wsgi_call import WsgiApp
 
@@ -100,12 +104,12 @@ class LocalAws:
         return self._parts.clients.get(service, self.settings.region, endpoint_url)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which any AWS SDK talks to this local AWS.
+        """Return the variables with which any AWS SDK, and the SageMaker SDK, talks to this local AWS.
 
         Raises:
             LocalAwsError: It is not running.
         """
-        return _environment(self.endpoint_url, self.settings.region)
+        return dict(self._parts.environment)
 
     def start(self) -> None:
         """Choose the sandbox and begin to serve.
@@ -145,6 +149,7 @@ class _Running:
     server: HttpServer
     sandbox: Sandbox
     clients: Clients
+    environment: dict[str, str]
 
 
 def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
@@ -152,7 +157,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     stand_in = settings.stand_in
     sandbox = choose_sandbox(settings.sandbox)
     work_dir = _work_dir(settings, resources)
-    moto = DomainDispatcherApplication(create_backend_app)
+    moto = DomainDispatcherApplication(create_moto_app)
     resources.enter_context(MotoState(moto))
     file, fallback = _open_state(settings, moto, resources)
     jobs, faults, calls = JobTable(collection(file, "jobs", JOBS)), FaultTable(), CallLog()
@@ -170,6 +175,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     internal_access_key_id = f"local-jobs-{secrets.token_hex(8)}"
     application = Application(
         services=services,
+        operations=_operations_beside_moto(),
         fallback=stand_in.other_services(fallback, settings.region) if stand_in else fallback,
         control=ControlEndpoints(faults, calls, health),
         faults=faults,
@@ -181,7 +187,9 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     resources.callback(server.server_close)
     endpoint_url = f"http://{HOST}:{server.port}"
     clients = Clients(endpoint_url, internal_access_key_id)
-    site = JobSite(settings, work_dir, sandbox, clients, _environment(endpoint_url, settings.region))
+    sdk = write_sdk_configuration(work_dir, settings.region)
+    environment = {**_environment(endpoint_url, settings.region), **sdk}
+    site = JobSite(settings, work_dir, sandbox, clients, environment)
     site.create_commands()
     runner = Runner(site)
     services |= _services(file, jobs, site, runner)
@@ -191,7 +199,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     resources.callback(runner.close)  # first: ending jobs still upload and log
     user_clients = Clients(endpoint_url, ACCESS_KEY_ID, _USER_ATTEMPTS)
     resources.callback(user_clients.close)
-    return _Running(server, sandbox, user_clients)
+    return _Running(server, sandbox, user_clients, environment)
 
 
 def _services(file: StateFile | None, jobs: JobTable, site: JobSite, runner: Runner) -> dict[str, Service]:
@@ -206,6 +214,13 @@ def _services(file: StateFile | None, jobs: JobTable, site: JobSite, runner: Run
         "emr-serverless": RestJsonService("emr-serverless", serverless.operations(), stand_in),
         "lambda": RestJsonService("lambda", lambda_operations(file, site)),
     }
+
+
+def _operations_beside_moto() -> dict[tuple[str, str], Service]:
+    """Return our own operations of services that are moto's, by signing name and operation."""
+    simulation = policy_simulation()
+    iam = QueryService("iam", simulation)
+    return {("iam", name): iam for name in simulation}
 
 
 def _open_state(settings: LocalSettings, moto: WsgiApp, resources: ExitStack) -> tuple[StateFile | None, WsgiApp]:

@@ -106,7 +106,7 @@ def _operation(environ: Document, service: str) -> tuple[str, str, Document | No
     if service in REST_PROTOCOLS:
         return _rest_operation(environ, service, path)
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        form = {name: values[0] for name, values in parse_qs(read_body(environ).decode()).items()}
+        form = {name: values[0] for name, values in parse_qs(read_body(environ).decode(errors="replace")).items()}
         if "Action" in form:
             return form["Action"], "query", form
     return f"{method} {path}", "rest-json", {}

@@ -1,0 +1,1 @@
+"""IAM's policy simulation; moto answers for the rest of IAM."""
