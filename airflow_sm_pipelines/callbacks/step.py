@@ -220,7 +220,7 @@ class CallbackStep:
     def _say_waiting(self, attempt: CallbackAttempt) -> None:
         to = f", sent to {self._queue_url}," if self._queue_url else ""
         at_most = f", for at most {self._task.timeout}" if self._task.timeout else ""
-        since = attempt.sent_at or attempt.opened_at
+        since = datetime.fromisoformat(attempt.sent_at or attempt.opened_at).isoformat(timespec="seconds")
         self._run.log.info("Waiting for an answer to the callback of %s%s since %s%s", self._name, to, since, at_most)
 
     def _pause(self, attempt: CallbackAttempt, seconds: float) -> None:
