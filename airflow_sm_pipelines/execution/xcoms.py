@@ -27,8 +27,6 @@ ATTEMPT_KEY = "sm_pipelines_attempt"
 """Name of the task's present attempt. Airflow removes it when a try starts, and keeps it over a deferral. Unlike the
 attempt record, triggers and other tasks can read it."""
 
-_LONGEST_REASON = 500
-
 
 def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""
@@ -53,13 +51,18 @@ def publish_attempt(context: Context, name: str) -> None:
 
 @contextmanager
 def failure_published(context: Context) -> Iterator[None]:
-    """Publish the first line of a step's error, which names the reason, and let the error pass."""
+    """Publish the reason of a step's error, whole, and let the error pass."""
     try:
         yield
     except StepError as error:
-        reason = error.message.partition("\n")[0][:_LONGEST_REASON]
-        push_xcom(context, FAILURE_KEY, reason)
+        push_xcom(context, FAILURE_KEY, _reason(error.message))
         raise
+
+
+def _reason(message: str) -> str:
+    """Return the first line of a message, or all of it where the first line only announces the others."""
+    first = message.partition("\n")[0]
+    return message if first.endswith(":") else first
 
 
 def read_properties(context: Context, task_id: str, map_index: int = -1) -> Json:
