@@ -461,3 +461,23 @@ def test_scalars_have_the_types_of_the_api_as_when_they_are_sent(plan):
     assert request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
     assert request["Environment"] == {"COUNT": "3", "LATER": "<Execution.PipelineName>", "YES": "true"}
     assert request["Unknown"] == 1, "what the API does not know is shown, too"
+
+
+def test_the_steps_that_do_not_run_with_these_parameters_are_named(definition, write, capsys):
+    def stop(name):
+        return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": name}}
+
+    condition = {"Type": "LessThan", "LeftValue": {"Get": "Parameters.Size"}, "RightValue": 5}
+    arguments = {"Conditions": [condition], "IfSteps": [stop("Small")], "ElseSteps": [stop("Large")]}
+    step = {"Name": "Check", "Type": "Condition", "Arguments": arguments}
+    parameters = [{"Name": "Size", "Type": "Integer", "DefaultValue": 3}]
+    file = write("sizes.json", json.dumps(definition(step, Parameters=parameters)))
+
+    assert main(["plan", file]) == 0
+    assert capsys.readouterr().out.endswith(
+        "\n\nNot with these parameters:\n  Large: Check is true; try --parameters Size=5\n"
+    )
+    assert main(["plan", file, "--parameters", "Size=5", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["untried"] == [
+        {"steps": ["Small"], "because": "Check is false", "arguments": ["--parameters", "Size=4"]}
+    ]
