@@ -27,6 +27,9 @@ ATTEMPT_KEY = "sm_pipelines_attempt"
 """Name of the task's present attempt. Airflow removes it when a try starts, and keeps it over a deferral. Unlike the
 attempt record, triggers and other tasks can read it."""
 
+TRIAL_KEY = "sm_pipelines_trial"
+"""Names of experiment and trial, of a step that has created them or found that they exist."""
+
 
 def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""
@@ -47,6 +50,11 @@ def publish_status(context: Context, status: StepStatus) -> None:
 def publish_attempt(context: Context, name: str) -> None:
     """Publish what the task owns from now on: the name of its attempt, before anything is created under it."""
     push_xcom(context, ATTEMPT_KEY, name)
+
+
+def publish_trial(context: Context, names: tuple[str, str]) -> None:
+    """Publish that the experiment and the trial of these names exist."""
+    push_xcom(context, TRIAL_KEY, [*names])
 
 
 @contextmanager
@@ -79,3 +87,9 @@ def read_status(context: Context, task_id: str, map_index: int = -1) -> StepStat
 def read_failure(context: Context, task_id: str, map_index: int = -1) -> str:
     """Return why a task of this run failed, empty if it has not published that."""
     return str(pull_xcom(context, task_id, FAILURE_KEY, map_index) or "")
+
+
+def read_trial(context: Context, task_id: str, map_index: int = -1) -> tuple[Json, ...] | None:
+    """Return the names of experiment and trial that a task of this run has found or created, ``None`` if none."""
+    names = pull_xcom(context, task_id, TRIAL_KEY, map_index)
+    return tuple(names) if isinstance(names, list) else None

@@ -23,7 +23,7 @@ from airflow_sm_pipelines.aws.s3_objects import split_uri
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import JsonObject
-from airflow_sm_pipelines.definition.models import Pipeline, Step
+from airflow_sm_pipelines.definition.models import Pipeline, Step, Trigger
 from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError, StepError, UnfitRequestError
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.preview.request_shapes import request_shape
@@ -124,7 +124,26 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         try_number="<try number>",
         step_types={other.name: other.type for other in pipeline.steps},
         object_of=_object_of,
+        trial_is_created=lambda _: _follows_creation_of_trial(step, pipeline),
     )
+
+
+def _follows_creation_of_trial(step: Step, pipeline: Pipeline) -> bool:
+    """Tell whether a step that creates the trial of the run, or follows such a step, has surely succeeded before."""
+    plans = {plan.step.name: plan for plan in pipeline.plans}
+    seen: set[str] = set()
+    pending = [step.name]
+    while pending:
+        plan = plans[pending.pop()]
+        before = {edge.upstream for edge in plan.edges if edge.trigger is Trigger.COMPLETED} | (
+            {plan.step.body_of} if plan.step.body_of else set()
+        )
+        rows = [CATALOG[plans[name].step.type] for name in before]
+        if any(row.joins_trial and not row.finds_violations for row in rows):  # a check may be skipped
+            return True
+        pending += before - seen
+        seen |= before
+    return False
 
 
 class _Silence:

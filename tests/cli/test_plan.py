@@ -92,6 +92,18 @@ def test_parameters_are_typed_values_and_the_rest_are_placeholders(plan):
     }
 
 
+def test_experiment_and_trial_are_created_by_the_steps_that_may_be_the_first(plan):
+    _, found = plan(
+        processing("First", {}),
+        {**processing("Beside", {}), "DependsOn": []},
+        {**processing("After", {}), "DependsOn": ["First"]},
+        {**processing("Anyway", {}), "DependsOn": [{"Step": "First", "Trigger": "Any"}]},
+    )
+    calls = {step["name"]: [call["operation"] for call in step["calls"]] for step in found["steps"]}
+    both = ["CreateExperiment", "CreateTrial", "CreateProcessingJob"]
+    assert calls == {"First": both, "Beside": both, "After": both[2:], "Anyway": both}
+
+
 def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
     _, found = plan(processing("Prep_data", {"Tags": [{"Key": "a", "Value": "b"}]}))
     *before, request = found["steps"][0]["calls"]
