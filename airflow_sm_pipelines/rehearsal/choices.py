@@ -14,7 +14,7 @@ in the run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -169,7 +169,10 @@ class _Search:
         self._scope = scope
         self._with_fail = with_fail
         self._wanted_outcomes = wanted
-        self._conditions = [step for step in pipeline.steps if step.type == "Condition"]
+        relevant = _conditions_behind(wanted, pipeline) if wanted else None
+        self._conditions = [
+            step for step in pipeline.steps if step.type == "Condition" and (relevant is None or step.name in relevant)
+        ]
         self._bound = set(fixed)
         self._candidates = _candidates(self._conditions, scope)
         self._evaluations = 0
@@ -289,6 +292,20 @@ class _Search:
             return evaluate_conditions([condition], self._scope)
         except (EvaluationError, IncomparableError):
             return None
+
+
+def _conditions_behind(names: Iterable[str], pipeline: Pipeline) -> set[str]:
+    """Return Conditions with those around them and those whose Outcome they read."""
+    behind: set[str] = set()
+    pending = list(names)
+    while pending:
+        step = pipeline.step(pending.pop())
+        if step.name in behind:
+            continue
+        behind.add(step.name)
+        pending += [step.branch.condition] if step.branch is not None else []
+        pending += [found.name for _, found in references(step.arguments["Conditions"]) if found.is_outcome]
+    return behind
 
 
 def _candidates(conditions: Sequence[Step], scope: ScopeBeforeRun) -> Mapping[FreeValue, list[Json]]:

@@ -15,6 +15,7 @@ from airflow_sm_pipelines.definition.models import Pipeline, Step, Trigger
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 from airflow_sm_pipelines.preview.untried import UntriedSteps
+from airflow_sm_pipelines.rehearsal.choices import lead_to
 from airflow_sm_pipelines.rehearsal.chosen_values import ChosenValues, GivenByUser, choose, choose_for
 from airflow_sm_pipelines.rehearsal.documents import PARAMETERS, FreeValue
 from airflow_sm_pipelines.rehearsal.outcomes import OUTCOMES
@@ -115,24 +116,14 @@ def unplanned_steps(pipeline: Pipeline, parameters: Mapping[str, Value]) -> list
 
 
 def _parameters_for(pipeline: Pipeline, parameters: Mapping[str, Value], outcomes: _Outcomes) -> tuple[str, ...]:
-    """Return the arguments of ``plan`` with which these Conditions have these outcomes."""
-    other = choose_for(pipeline, GivenByUser("", parameters, ()), dict(outcomes))
-    if other is None:
+    """Return the arguments of ``plan`` with which these Conditions, which read only parameters, have these outcomes."""
+    before, _ = rehearsal_parameters(pipeline, parameters)
+    scope = ScopeBeforeRun(pipeline, before)
+    given = frozenset(scope.parameter_value(name) for name in parameters)
+    if not any(lead_to(pipeline, scope, (), fixed, dict(outcomes)) for fixed in (given, frozenset())):
         return ()
-    before, placeholders = rehearsal_parameters(pipeline, parameters)
-    changed = [
-        value
-        for value, now in other.values().items()
-        if value.place == PARAMETERS
-        and (name := str(value.path[0])) not in placeholders
-        and not _same(before[name], now)
-    ]
-
-    def suffice(values: Sequence[FreeValue]) -> bool:
-        decided = _decided(pipeline, {**parameters, **_parameters_of(values)})
-        return all(decided.get(name) is wanted for name, wanted in outcomes)
-
-    return _as_arguments(_fewest(changed, suffice)) if suffice(changed) else ()
+    values = (scope.parameter_value(name) for name in before)
+    return _as_arguments([value for value in values if not _same(before[str(value.path[0])], value.get())])
 
 
 def _decided(pipeline: Pipeline, parameters: Mapping[str, Value]) -> dict[str, bool]:
