@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "airflow_sm_pipelines"
 _JOB_CALLS = "aws.requests.jobs.job_calls"
+_TUNING_CALLS = "aws.requests.jobs.tuning_calls"
 
 
 class AnsweredBy(Enum):
@@ -77,6 +78,11 @@ class StepTypeRow:
     def role_member(self) -> str:
         """Member of the Create request for the pipeline's role; ``""`` if the step needs none."""
         return self.kind.role_member if self.kind else ""
+
+    @property
+    def joins_trial(self) -> bool:
+        """Whether its jobs are added to the experiment and the trial of the run, which the first step creates."""
+        return self.calls == _TUNING_CALLS or (self.kind is not None and self.kind.takes_experiment)
 
     def kind_of(self, arguments: Any) -> ResourceKind | None:
         """Return the row of the resource that a step of this type creates.
@@ -177,7 +183,7 @@ CATALOG: dict[str, StepTypeRow] = {
         ),
         StepTypeRow("Training", "operators.jobs.TrainingOperator", TRAINING_JOB),
         StepTypeRow("Transform", "operators.jobs.TransformOperator", TRANSFORM_JOB),
-        StepTypeRow("Tuning", "operators.jobs.TuningOperator", TUNING_JOB, calls="aws.requests.jobs.tuning_calls"),
+        StepTypeRow("Tuning", "operators.jobs.TuningOperator", TUNING_JOB, calls=_TUNING_CALLS),
     )
 }
 """The rows by step type."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _MOST_VIOLATIONS = 10
-_LONGEST_DESCRIPTION = 200
 _SUBJECTS = ("feature_name", "facet", "label", "metric_name")
 
 
@@ -73,7 +72,5 @@ def _line(violation: Body) -> str:
         values["facet"] += f" = {violation['facet_value']}"
     subject = ", ".join(f"{name} {value}" for name, value in values.items())
     description = str(violation.get("description", "")).strip()
-    if len(description) > _LONGEST_DESCRIPTION:
-        description = f"{description[:_LONGEST_DESCRIPTION]}…"
     parts = (subject, str(violation.get("constraint_check_type", "")), description)
     return ": ".join(part for part in parts if part)

@@ -7,6 +7,9 @@ assigns them; the patterns follow the error codes of the API references and the 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 SERVICE_FAULT = "Step.SERVICE_FAULT"
 THROTTLING = "Step.THROTTLING"
@@ -89,3 +92,38 @@ def says_absent(code: str, message: str) -> bool:
 def says_present(code: str, message: str) -> bool:
     """Tell whether an error means that a resource of this name exists."""
     return code == "ResourceInUse" or (code == "ValidationException" and bool(_PRESENT.search(message)))
+
+
+_LIMITS_OF_AWS = {
+    "MaxRuntimeExceeded": "its StoppingCondition.MaxRuntimeInSeconds was over",
+    "MaxWaitTimeExceeded": "its StoppingCondition.MaxWaitTimeInSeconds was over",
+    "Interrupted": "its managed spot instances were interrupted",
+}
+"""Secondary status of a stopped training job -> why AWS stopped it (API reference, DescribeTrainingJob)."""
+
+
+def who_stopped(description: Mapping[str, Any], stop_operation: str) -> str:
+    """Return who stopped a job that neither its task nor its ``execution_timeout`` has stopped, as far as AWS knows.
+
+    No Describe response names the caller of a Stop operation.
+
+    Args:
+        description: The Describe response.
+        stop_operation: The operation that stops such jobs.
+    """
+    limit = _LIMITS_OF_AWS.get(str(description.get("SecondaryStatus", ""))) or _exceeded_limit(description)
+    if limit:
+        return f"AWS stopped it: {limit}"
+    return f"AWS does not say who stopped it; this task did not. CloudTrail records calls of {stop_operation}"
+
+
+def _exceeded_limit(description: Mapping[str, Any]) -> str:
+    """Return which limit a job has reached that has run as long as it may; ``""`` for any other job."""
+    seconds = (description.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
+    start, end = (
+        next((value for name, value in description.items() if name.endswith(ending)), None)
+        for ending in ("StartTime", "EndTime")
+    )
+    if not seconds or not isinstance(start, datetime) or not isinstance(end, datetime):
+        return ""
+    return _LIMITS_OF_AWS["MaxRuntimeExceeded"] if (end - start).total_seconds() >= seconds else ""

@@ -73,6 +73,7 @@ class CallbackStep:
         self._name = run.step  # in a ForEach with the iteration
         self._book = CallbackBook(state_store(run.context), self._step.name, run.identity.epoch)
         self._attempt: CallbackAttempt | None = None
+        self._queue_url = ""
 
     def start(self) -> JsonObject:
         """Send the message, unless an earlier try has, and wait for the answer.
@@ -152,7 +153,7 @@ class CallbackStep:
         from airflow.sdk.log import mask_secret
 
         mask_secret(message.token)  # whatever logs the message, e.g. botocore's debug log
-        self._attempt = attempt
+        self._attempt, self._queue_url = attempt, message.queue_url
         self._task.show_request(message.shown())
         return attempt, message
 
@@ -203,6 +204,8 @@ class CallbackStep:
         waiting = self._task.waiting
         longest = _SETTLE_INTERVAL if waiting.deferrable else waiting.poll_interval
         pause, waited = min(_FIRST_PAUSE, longest), 0.0
+        if not waiting.deferrable:
+            self._say_waiting(attempt)
         while True:
             answer = self._book.answer(attempt)
             if answer is not None:
@@ -213,6 +216,12 @@ class CallbackStep:
                 return None
             self._pause(attempt, pause)
             waited, pause = waited + pause, min(pause * 1.5, longest)
+
+    def _say_waiting(self, attempt: CallbackAttempt) -> None:
+        to = f", sent to {self._queue_url}," if self._queue_url else ""
+        at_most = f", for at most {self._task.timeout}" if self._task.timeout else ""
+        since = datetime.fromisoformat(attempt.sent_at or attempt.opened_at).isoformat(timespec="seconds")
+        self._run.log.info("Waiting for an answer to the callback of %s%s since %s%s", self._name, to, since, at_most)
 
     def _pause(self, attempt: CallbackAttempt, seconds: float) -> None:
         """Wait, unless Airflow tells the process to end: then its task's state says what becomes of the callback."""
@@ -240,6 +249,7 @@ class CallbackStep:
     def _defer(self, attempt: CallbackAttempt) -> JsonObject:
         remaining = self._remaining(attempt)
         if remaining != timedelta(0):
+            self._say_waiting(attempt)
             self._task.defer(
                 trigger=CallbackTrigger(
                     sealed=attempt.sealed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from airflow_sm_pipelines.cli.arguments import (
     WRONG_USAGE,
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the plan; return 1 if the file is no definition or a step has a fault, 2 for a wrong parameter."""
     from airflow_sm_pipelines.preview.plan import as_json, as_text, plan_pipeline
+    from airflow_sm_pipelines.rehearsal.untried import unplanned_steps
 
     pipeline = read_definition(args.file)
     if pipeline is None:
@@ -38,6 +40,6 @@ def run(args: argparse.Namespace) -> int:
     except ParameterValueError as error:
         print(f"sm-pipelines plan: {error}", file=sys.stderr)
         return WRONG_USAGE
-    plan = plan_pipeline(pipeline, values, validate=args.validate)
+    plan = replace(plan_pipeline(pipeline, values, validate=args.validate), untried=unplanned_steps(pipeline, values))
     print(as_json(plan) if args.format == "json" else as_text(plan))
     return 1 if any(step.faults for step in plan.steps) else 0

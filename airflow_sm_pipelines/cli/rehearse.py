@@ -49,11 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a value that the definition reads from a property file, or an output of a Lambda or Callback step "
         "(STEP.OutputParameters.NAME=VALUE); by default, one with which the conditions avoid Fail steps",
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="return 1 also if AWS would refuse a request that the rehearsal let pass"
+    )
     add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Rehearse and report. Return 0 if every pipeline succeeded, 1 if one did not, 2 for a wrong argument."""
+    """Rehearse and report.
+
+    Returns:
+        0 if every pipeline succeeded, and with ``--strict`` AWS would refuse nothing; 1 if not; 2 for a wrong argument.
+    """
     if len(args.files) > 1 and (args.parameters or args.outcome or args.value):
         return _complain("--parameters, --outcome and --value are for one FILE", WRONG_USAGE)
     reports: list[RehearsalReport] = []
@@ -97,7 +104,8 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
         report = report_of(prepared, rehearsals.run(prepared.scenario))
     except RehearsalError as error:
         return _complain(str(error), 1), None
-    return (0 if report.succeeded else 1), report
+    passed = report.succeeded and not (args.strict and report.warnings)
+    return (0 if passed else 1), report
 
 
 def _print_json(reports: list[RehearsalReport], *, as_list: bool) -> None:

@@ -13,11 +13,15 @@ any case, count as booleans on both sides; nowhere else.
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from airflow_sm_pipelines.definition.expressions import (
+    Expression,
+    JsonGet,
     Reference,
     Scope,
     evaluate,
@@ -55,12 +59,61 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
+_SIGNS = {"Equals": "=", "GreaterThan": ">", "GreaterThanOrEqualTo": ">=", "LessThan": "<", "LessThanOrEqualTo": "<="}
 _ORDERED_TYPES = ("a number", "a string")
 _BOOLEAN_TEXTS = {"true": True, "false": False}
 
 
-def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
-    """Tell whether all conditions hold; later ones are not compared once one does not.
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One side of a comparison, evaluated.
+
+    Attributes:
+        name: What it refers to: ``MaxMse`` for a parameter, ``Train.TrainingJobStatus`` for a property,
+            ``Eval.Report.mse.value`` for a value of a property file; ``""`` for a literal and for a joined text.
+        value: Its value.
+        is_outcome: Whether it is a reference to the Outcome of a Condition.
+    """
+
+    name: str
+    value: Json
+    is_outcome: bool = False
+
+
+Show: TypeAlias = Callable[[Operand], str]
+"""Returns an operand as it stands in a sentence."""
+
+
+def name_and_value(operand: Operand) -> str:
+    """Return an operand as name and value: ``MaxMse 4000``."""
+    value = json.dumps(operand.value, ensure_ascii=False)
+    return f"{operand.name} {value}" if operand.name else value
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedCondition:
+    """One entry of the ``Conditions`` of a step, with the values that it compared.
+
+    Attributes:
+        holds: Whether it holds; ``None`` if it was not compared, since one before it does not hold.
+        words: Returns the condition in words, given how to show an operand.
+    """
+
+    holds: bool | None
+    words: Callable[[Show], str]
+
+    def in_words(self, show: Show = name_and_value) -> str:
+        """Return the condition and its outcome: ``Mse 3417.3 <= MaxMse 4000: true``.
+
+        Args:
+            show: Returns an operand in words; for a log in which secrets must not stand.
+        """
+        outcome = "not compared" if self.holds is None else str(self.holds).lower()
+        return f"{self.words(show)}: {outcome}"
+
+
+def decide_conditions(conditions: Sequence[Json], scope: Scope) -> list[DecidedCondition]:
+    """Return each condition as it was decided; all hold unless one has ``holds`` false.
 
     Args:
         conditions: The list ``Conditions`` of a Condition step, well-formed (see `condition_faults`).
@@ -71,16 +124,28 @@ def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
         IncomparableError: Operands have different types, or types without an order; its path, likewise.
     """
     decisions = [_decision(condition, scope, ("Conditions", index)) for index, condition in enumerate(conditions)]
-    return all(decision() for decision in decisions)
+    decided: list[DecidedCondition] = []
+    goes_on = True
+    for decision in decisions:
+        holds = decision.holds() if goes_on else None
+        goes_on = goes_on and holds is not False
+        decided.append(DecidedCondition(holds, decision.words))
+    return decided
 
 
-_Decision: TypeAlias = Callable[[], bool]
-"""Compares operands that have been evaluated."""
+def evaluate_conditions(conditions: Sequence[Json], scope: Scope) -> bool:
+    """Tell whether all conditions hold; later ones are not compared once one does not.
+
+    Arguments and errors are those of `decide_conditions`.
+    """
+    return all(decided.holds for decided in decide_conditions(conditions, scope))
 
 
-class _Operand(NamedTuple):
-    value: Json
-    is_outcome: bool
+class _Decision(NamedTuple):
+    """A condition whose operands have been evaluated: compares them, and tells them in words."""
+
+    holds: Callable[[], bool]
+    words: Callable[[Show], str]
 
 
 def _decision(condition: Json, scope: Scope, path: Path) -> _Decision:
@@ -92,24 +157,35 @@ def _decision(condition: Json, scope: Scope, path: Path) -> _Decision:
 
 def _comparison(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     left, right = (_operand(condition[name], scope, (*path, name)) for name in ("LeftValue", "RightValue"))
-    return lambda: _compare(condition_type, left, right, path)
+    return _Decision(
+        lambda: _compare(condition_type, left, right, path),
+        lambda show: f"{show(left)} {_SIGNS[condition_type]} {show(right)}",
+    )
 
 
 def _membership(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     query = _operand(condition["QueryValue"], scope, (*path, "QueryValue"))
     elements = [_operand(one, scope, (*path, "Values", i)) for i, one in enumerate(_list(condition["Values"]))]
-    return lambda: any(_is_same(query, element) for element in elements)
+    return _Decision(
+        lambda: any(_is_same(query, element) for element in elements),
+        lambda show: f"{show(query)} in [{', '.join(show(element) for element in elements)}]",
+    )
 
 
 def _negation(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     negated = _decision(condition["Condition"], scope, (*path, "Condition"))
-    return lambda: not negated()
+    is_grouped = condition["Condition"]["Type"] == "Or" if isinstance(condition["Condition"], dict) else False
+    form = "not {}" if is_grouped else "not ({})"
+    return _Decision(lambda: not negated.holds(), lambda show: form.format(negated.words(show)))
 
 
 def _disjunction(condition_type: str, condition: JsonObject, scope: Scope, path: Path) -> _Decision:
     conditions = _list(condition["Conditions"])
     alternatives = [_decision(one, scope, (*path, "Conditions", index)) for index, one in enumerate(conditions)]
-    return lambda: any(alternative() for alternative in alternatives)
+    return _Decision(
+        lambda: any(alternative.holds() for alternative in alternatives),
+        lambda show: f"({' or '.join(alternative.words(show) for alternative in alternatives)})",
+    )
 
 
 _DECISIONS: dict[str, Callable[[str, JsonObject, Scope, Path], _Decision]] = {
@@ -124,17 +200,28 @@ def _list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _operand(operand: Json, scope: Scope, path: Path) -> _Operand:
+def _operand(operand: Json, scope: Scope, path: Path) -> Operand:
     expression = parse_expression(operand)
     try:
         value = evaluate(operand, scope)
     except EvaluationError as error:
         place = format_path(path) + (f".{error.path}" if error.path else "")
         raise EvaluationError(error.reference, error.reason, place) from error
-    return _Operand(value, isinstance(expression, Reference) and expression.is_outcome)
+    return Operand(_name_of(expression), value, isinstance(expression, Reference) and expression.is_outcome)
 
 
-def _compare(condition_type: str, left_operand: _Operand, right_operand: _Operand, path: Path) -> bool:
+def _name_of(expression: Expression | None) -> str:
+    """Return what an operand refers to, without the namespace that most references have."""
+    if isinstance(expression, JsonGet):
+        source = expression.source
+        file = f"{source.name}.{source.path[0]}" if isinstance(source, Reference) else "Std:JsonGet"
+        return format_path(expression.path, file)
+    if not isinstance(expression, Reference):
+        return ""
+    return expression.text.removeprefix("Parameters.").removeprefix("Steps.")
+
+
+def _compare(condition_type: str, left_operand: Operand, right_operand: Operand, path: Path) -> bool:
     left, right = _pair(left_operand, right_operand)
     left_type, right_type = _type_of(left), _type_of(right)
     if left_type != right_type:
@@ -151,12 +238,12 @@ def _compare(condition_type: str, left_operand: _Operand, right_operand: _Operan
     return _COMPARISONS[condition_type](left, right)
 
 
-def _is_same(query: _Operand, element: _Operand) -> bool:
+def _is_same(query: Operand, element: Operand) -> bool:
     left, right = _pair(query, element)
     return _type_of(left) == _type_of(right) and left == right
 
 
-def _pair(left: _Operand, right: _Operand) -> tuple[Json, Json]:
+def _pair(left: Operand, right: Operand) -> tuple[Json, Json]:
     if left.is_outcome or right.is_outcome:
         return _as_boolean(left.value), _as_boolean(right.value)
     return left.value, right.value

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
+from airflow_sm_pipelines.execution.airflow_internals.log_silence import connecting_silently
 from airflow_sm_pipelines.execution.airflow_internals.worker import connection_exists
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class AwsConnection:
     def _new_client(self, service: str) -> BaseClient:
         from botocore.config import Config
 
-        with self._faults(service), refusals("AssumeRole"):
+        with connecting_silently(), self._faults(service), refusals("AssumeRole"):
             hook = self._hook(service)
             while self.aws_conn_id is not None and not hook.conn_config and connection_exists(self.aws_conn_id):
                 hook = self._hook(service)  # an outage of Airflow's API server hid it

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import Body
-from airflow_sm_pipelines.aws.failures import exception_type_of_reason
+from airflow_sm_pipelines.aws.failures import exception_type_of_reason, who_stopped
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
@@ -271,7 +271,8 @@ class JobRun:
     def conclude_failure(self, attempt: Attempt, seen: Observation) -> StepFailedError:
         """Close the attempt of a job that ended badly, and return the error that says why."""
         self._book.close(attempt)
-        reason = seen.reason or "AWS gives no reason"
+        stopped = who_stopped(seen.description, self._kind.stop) if seen.outcome is Outcome.STOPPED else ""
+        reason = seen.reason or stopped or "AWS gives no reason"
         lines = [f"the {self._kind.noun} {attempt.reference} ended {seen.status}: {reason}"]
         last = self._last_log_lines(attempt.reference)
         if last:

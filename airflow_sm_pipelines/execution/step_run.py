@@ -22,6 +22,7 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import task_state
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
+from airflow_sm_pipelines.execution.run_trial import RunTrial
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
@@ -174,6 +175,7 @@ class StepRun:
             kind: The row of the resource that the step creates; ``None`` if it creates none.
         """
         named = attempt or AttemptName()
+        trial = RunTrial(self.settings, self.identity, self.context)
         scope = self._scope.of_job({kind.name_member: named.name}) if kind else self._scope
 
         def resolve(value: Json, place: str, payload: bool) -> Json:
@@ -196,6 +198,8 @@ class StepRun:
             token=named.token,
             try_number=str(self.identity.try_number),
             step_types={step.name: step.type for step in self.settings.pipeline.steps},
+            trial_is_created=trial.is_created,
+            note_trial=trial.note,
         )
 
     def perform(self, calls: Calls[_Result]) -> _Result:

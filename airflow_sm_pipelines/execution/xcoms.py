@@ -27,7 +27,8 @@ ATTEMPT_KEY = "sm_pipelines_attempt"
 """Name of the task's present attempt. Airflow removes it when a try starts, and keeps it over a deferral. Unlike the
 attempt record, triggers and other tasks can read it."""
 
-_LONGEST_REASON = 500
+TRIAL_KEY = "sm_pipelines_trial"
+"""Names of experiment and trial, of a step that has created them or found that they exist."""
 
 
 def own_map_index(context: Context) -> int:
@@ -51,15 +52,25 @@ def publish_attempt(context: Context, name: str) -> None:
     push_xcom(context, ATTEMPT_KEY, name)
 
 
+def publish_trial(context: Context, names: tuple[str, str]) -> None:
+    """Publish that the experiment and the trial of these names exist."""
+    push_xcom(context, TRIAL_KEY, [*names])
+
+
 @contextmanager
 def failure_published(context: Context) -> Iterator[None]:
-    """Publish the first line of a step's error, which names the reason, and let the error pass."""
+    """Publish the reason of a step's error, whole, and let the error pass."""
     try:
         yield
     except StepError as error:
-        reason = error.message.partition("\n")[0][:_LONGEST_REASON]
-        push_xcom(context, FAILURE_KEY, reason)
+        push_xcom(context, FAILURE_KEY, _reason(error.message))
         raise
+
+
+def _reason(message: str) -> str:
+    """Return the first line of a message, or all of it where the first line only announces the others."""
+    first = message.partition("\n")[0]
+    return message if first.endswith(":") else first
 
 
 def read_properties(context: Context, task_id: str, map_index: int = -1) -> Json:
@@ -76,3 +87,9 @@ def read_status(context: Context, task_id: str, map_index: int = -1) -> StepStat
 def read_failure(context: Context, task_id: str, map_index: int = -1) -> str:
     """Return why a task of this run failed, empty if it has not published that."""
     return str(pull_xcom(context, task_id, FAILURE_KEY, map_index) or "")
+
+
+def read_trial(context: Context, task_id: str, map_index: int = -1) -> tuple[Json, ...] | None:
+    """Return the names of experiment and trial that a task of this run has found or created, ``None`` if none."""
+    names = pull_xcom(context, task_id, TRIAL_KEY, map_index)
+    return tuple(names) if isinstance(names, list) else None

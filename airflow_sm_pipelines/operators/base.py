@@ -17,6 +17,7 @@ from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import (
     DEFAULT_RETRIES,
     TRIGGER_FAIL_REPR,
@@ -27,7 +28,8 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
-from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES, StepRetryPolicy
+from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
+from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
 from airflow_sm_pipelines.semantics.readiness import needs_gate
@@ -36,7 +38,6 @@ from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_sm_pipelines.errors import StepError
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
 
@@ -138,7 +139,7 @@ class StepOperator(BaseOperator):
             task_display_name=kwargs.pop("task_display_name", plan.step.display_name or None),
             doc_md=_documentation(plan.step, rules),
             retries=most_retries(rules) + unmatched + SPARE_RETRIES,
-            **retry_policy_argument(StepRetryPolicy(rules, unmatched)),
+            **retry_policy_argument(ToldRetryPolicy(rules, unmatched)),
             **{**_native_delay(plan.step, rules, retry_delay), **kwargs},
         )
         self.plan = plan
@@ -155,18 +156,52 @@ class StepOperator(BaseOperator):
     def execute(self, context: Context) -> Json:
         """Run the step: its gate first, then what it is for; a kill counts from here on."""
         self.kill_switch = KillSwitch()
-        with self._told_to_loop(context):
-            if not self.owns_job and context["ti"].try_number > 1:
-                self._end_former_job(context)
-            pass_gate(self.plan, self.settings.task_ids, context)
-            return self.act(self.step_run(context))
+        try:
+            with self._told_to_loop(context):
+                return self.begin(context)
+        except StepError as error:
+            raise self._told(error, context) from None
+
+    def begin(self, context: Context) -> Json:
+        """Pass the gate and do the step's work."""
+        if not self.owns_job and context["ti"].try_number > 1:
+            self._end_former_job(context)
+        pass_gate(self.plan, self.settings.task_ids, context)
+        return self.act(self.step_run(context))
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
-        with self._told_to_loop(context):
-            if next_method != TRIGGER_FAIL_REPR and not hasattr(self, next_method):
-                raise self._superseded(context)
-            return super().resume_execution(next_method, next_kwargs, context)
+        try:
+            with self._told_to_loop(context):
+                if next_method != TRIGGER_FAIL_REPR and not hasattr(self, next_method):
+                    raise self._superseded(context)
+                return self.resumed(next_method, next_kwargs, context)
+        except StepError as error:
+            raise self._told(error, context) from None
+
+    def resumed(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
+        """Return what the method returns in which a deferred task goes on.
+
+        Args:
+            next_method: Name of the method.
+            next_kwargs: Its arguments, or the news that the deferral has failed.
+            context: Airflow's task context.
+
+        Raises:
+            airflow.sdk.exceptions.TaskDeferralError: The triggerer could not run the trigger, or took too long.
+        """
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _told(self, error: StepError, context: Context) -> StepError:
+        """Tell what follows from a failure, and return the failure without its traceback and cause.
+
+        Airflow logs the traceback of every exception. The message of a `StepError` says what happened, where, and what
+        to do; the way that it took through our code helps nobody who runs a pipeline. At level DEBUG it is logged.
+        """
+        self.log.debug("The step failed", exc_info=error)
+        if isinstance(self.retry_policy, ToldRetryPolicy):  # the DAG's author may have set another
+            self.retry_policy.tell(error, context, self.log)
+        return error.with_traceback(None)
 
     def _end_former_job(self, context: Context) -> None:
         """Stop the job of an earlier try, which it has left if its step was of a type with jobs then."""
@@ -250,13 +285,12 @@ class JobOperator(StepOperator):
         """Go on when the trigger has fired; runs in a new worker process."""
         return self._job_step(self.step_run(context)).resume(event or {})
 
-    def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
+    def resumed(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Stop a job that still runs if Airflow ended the deferral because ``execution_timeout`` has passed."""
         try:
-            return super().resume_execution(next_method, next_kwargs, context)
+            return super().resumed(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            with self._told_to_loop(context):
-                return self._job_step(self.step_run(context)).time_out()
+            return self._job_step(self.step_run(context)).time_out()
 
     def _job_step(self, run: StepRun) -> JobStep:
         from airflow_sm_pipelines.execution.step import JobStep, JobTask

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn, cast
 
-from airflow_sm_pipelines.definition.conditions import evaluate_conditions
+from airflow_sm_pipelines.definition.conditions import Operand, decide_conditions, name_and_value
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.errors import PipelineFailStepError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import SkipMixin
+from airflow_sm_pipelines.execution.airflow_internals.worker import without_secrets
 from airflow_sm_pipelines.execution.scope import step_errors
 from airflow_sm_pipelines.execution.xcoms import publish_properties
 from airflow_sm_pipelines.operators.base import StepOperator
@@ -38,12 +40,20 @@ class ConditionOperator(StepOperator, SkipMixin):
     def act(self, run: StepRun) -> None:
         """Publish the outcome, then skip the other branch."""
         with step_errors(run.step, "Arguments"):
-            outcome = evaluate_conditions(self._conditions(), run.scope)
+            decided = decide_conditions(self._conditions(), run.scope)
+        for condition in decided:
+            self.log.info("%s", condition.in_words(_without_secrets))
+        outcome = all(condition.holds for condition in decided)
         unchosen = self.plan.else_steps if outcome else self.plan.if_steps
-        self.log.info("Outcome: %s; skips %s", outcome, ", ".join(unchosen) or "nothing")
+        self.log.info("Outcome: %s; skips %s", str(outcome).lower(), ", ".join(unchosen) or "nothing")
         # Skipping ends the task by an exception, after which Airflow pushes no return value.
         publish_properties(run.context, {"Outcome": outcome})
         self.skip(run.context["ti"], [self.dag.get_task(self.settings.first_task_id(step)) for step in unchosen])
+
+
+def _without_secrets(operand: Operand) -> str:
+    """Show an operand with what Airflow takes for a secret masked: also the value of a parameter named ``ApiToken``."""
+    return name_and_value(replace(operand, value=cast("Json", without_secrets(operand.value, operand.name))))
 
 
 class FailOperator(StepOperator):

@@ -125,7 +125,7 @@ class ForEachResultOperator(StepOperator):
         selector = plan.step.arguments.get("Selector")
         return {} if selector is None else {"Selector": selector}
 
-    def execute(self, context: Context) -> Json:
+    def begin(self, context: Context) -> Json:
         """Sum the iterations up; the gate of the step was that of ``items``."""
         items = self._items(context)
         children = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
 from typing import Any, cast
@@ -19,6 +19,7 @@ from airflow_sm_pipelines.definition.traversal import own_arguments
 from airflow_sm_pipelines.preview.graph import edge_text
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.preview.planned_calls import planned_calls
+from airflow_sm_pipelines.preview.untried import UntriedSteps, untried_report
 from airflow_sm_pipelines.semantics.retry import rules_of
 
 
@@ -50,10 +51,12 @@ class PipelinePlan:
     Attributes:
         parameters: The value of each parameter, or its placeholder.
         steps: Its steps in document order.
+        untried: Those of them that do not run with these parameters.
     """
 
     parameters: Mapping[str, Json]
     steps: tuple[PlannedStep, ...]
+    untried: Sequence[UntriedSteps] = ()
 
 
 def plan_pipeline(
@@ -111,7 +114,9 @@ def as_json(plan: PipelinePlan) -> str:
         )
         for planned in plan.steps
     ]
-    return reports.report_text(reports.PlanReport(parameters=dict(plan.parameters), steps=steps))
+    return reports.report_text(
+        reports.PlanReport(parameters=dict(plan.parameters), steps=steps, untried=untried_report(plan.untried))
+    )
 
 
 def _plain(value: Body) -> dict[str, Any]:
@@ -135,6 +140,9 @@ def as_text(plan: PipelinePlan) -> str:
         head.append(f"no value yet: {', '.join(missing)}")
     faults = sum(len(step.faults) for step in plan.steps)
     tail = [f"{faults} {'fault' if faults == 1 else 'faults'}"] if faults else []
+    if plan.untried:
+        lines = ["Not with these parameters:", *(f"  {one.in_words()}" for one in plan.untried)]
+        tail = ["\n".join(lines), *tail]
     return "\n\n".join(["\n".join(head)] * bool(head) + [_step_text(step) for step in plan.steps] + tail)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from airflow_sm_pipelines.aws.calls import Body
@@ -24,9 +23,10 @@ from airflow_sm_pipelines.aws.s3_objects import bucket_and_key, split_uri
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import JsonObject
-from airflow_sm_pipelines.definition.models import Pipeline, Step
+from airflow_sm_pipelines.definition.models import Pipeline, Step, Trigger
 from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError, StepError, UnfitRequestError
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
+from airflow_sm_pipelines.preview.request_shapes import request_shape
 from airflow_sm_pipelines.semantics.for_each import child_name
 
 # Stand-ins of the right length, which no definition can hold, for what is drawn at run time: names are cut as in a run.
@@ -125,7 +125,26 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         step_types={other.name: other.type for other in pipeline.steps},
         object_of=_object_of,
         members_of=_members_of,
+        trial_is_created=lambda _: _follows_creation_of_trial(step, pipeline),
     )
+
+
+def _follows_creation_of_trial(step: Step, pipeline: Pipeline) -> bool:
+    """Tell whether a step that creates the trial of the run, or follows such a step, has surely succeeded before."""
+    plans = {plan.step.name: plan for plan in pipeline.plans}
+    seen: set[str] = set()
+    pending = [step.name]
+    while pending:
+        plan = plans[pending.pop()]
+        before = {edge.upstream for edge in plan.edges if edge.trigger is Trigger.COMPLETED} | (
+            {plan.step.body_of} if plan.step.body_of else set()
+        )
+        rows = [CATALOG[plans[name].step.type] for name in before]
+        if any(row.joins_trial and not row.finds_violations for row in rows):  # a check may be skipped
+            return True
+        pending += before - seen
+        seen |= before
+    return False
 
 
 class _Silence:
@@ -243,7 +262,7 @@ _ASSUMED: Mapping[str, Callable[[Body], Body | AwsCallError]] = {
 
 def _shaped(call: AwsCall) -> tuple[dict[str, Any], list[str]]:
     """Return a request in the API's own types, and where it does not fit the installed botocore's model of the call."""
-    shape, version = _input_shape(call.service, call.operation)
+    shape, version = request_shape(call.service, call.operation)
     if shape is None:
         return dict(call.request), [f"the installed botocore {version} knows no {call.service}:{call.operation}"]
     own = JSON_MEMBERS.get((call.service, call.operation), {})  # texts of our own making, which have no model
@@ -256,19 +275,3 @@ def _shaped(call: AwsCall) -> tuple[dict[str, Any], list[str]]:
 def _is_unknown(value: object) -> bool:
     """Tell whether a value is a placeholder, or a text that a builder has made around one."""
     return isinstance(value, Unknown) or (isinstance(value, str) and "<Execution.PipelineExecutionId>" in value)
-
-
-@cache
-def _input_shape(service: str, operation: str) -> tuple[Any, str]:
-    """Return the model of a request, ``None`` if botocore has none, and botocore's version."""
-    # Reading a model takes a third of a second: only who asks pays for it.
-    import botocore
-    from botocore.exceptions import UnknownServiceError
-    from botocore.model import OperationNotFoundError
-    from botocore.session import get_session
-
-    try:
-        shape = get_session().get_service_model(service).operation_model(operation).input_shape
-    except (UnknownServiceError, OperationNotFoundError):
-        shape = None
-    return shape, botocore.__version__

@@ -102,6 +102,17 @@ class GraphReport(Report):
     """All steps in the order of the document."""
 
 
+class UntriedSteps(Report):
+    """Steps that do not run with the values at hand, for one reason."""
+
+    steps: list[str]
+    """Their names."""
+    because: str
+    """The reason."""
+    arguments: list[str]
+    """Arguments of the command with which they run; empty if none were found."""
+
+
 class PlannedCall(Report):
     """An AWS request as it would be sent."""
 
@@ -153,6 +164,8 @@ class PlanReport(Report):
     parameters: dict[str, JsonValue]
     """The values of all parameters; ``<Parameters.NAME>`` for one that has no value yet."""
     steps: list[PlannedStep]
+    untried: list[UntriedSteps]
+    """The steps that do not run with these parameters."""
 
 
 class UnresolvedExpression(Report):

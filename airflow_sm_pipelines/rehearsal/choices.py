@@ -14,10 +14,12 @@ in the run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise, product
+from types import MappingProxyType
 
 from airflow_sm_pipelines.definition.conditions import evaluate_conditions
 from airflow_sm_pipelines.definition.expressions import Namespace, Reference, evaluate, references
@@ -52,8 +54,6 @@ def choose_branches(
     Returns:
         A note for each thing that the user should know about the search.
     """
-    now = datetime.now(UTC).isoformat()
-    scope.variables.update(StartDateTime=now, CurrentDateTime=now)
     defaults = {
         scope.parameter_value(parameter.name): parameter.default
         for parameter in pipeline.parameters
@@ -67,19 +67,63 @@ def choose_branches(
     held = [*files, scope.parameters]
     before = [dict(file.values) for file in held]
     try:
-        for search in tries:
-            if search.succeeds():
-                return [*_changed(defaults, fixed), *_failing(search.failing())]
-            for file, values in zip(held, before, strict=True):
-                file.values.update(values)
+        with _times_known(scope):
+            for search in tries:
+                if search.succeeds():
+                    return [*_changed(defaults, fixed), *_failing(search.failing())]
+                for file, values in zip(held, before, strict=True):
+                    file.values.update(values)
     except _SearchTooLongError:
         for file, values in zip(held, before, strict=True):
             file.values.update(values)
         return ["the conditions have too many combinations of values to find one without a Fail step; use --value"]
+    return ["no values were found with which every condition can be decided; use --value"]
+
+
+def lead_to(
+    pipeline: Pipeline,
+    scope: ScopeBeforeRun,
+    files: Sequence[ReadFile],
+    fixed: frozenset[FreeValue],
+    outcomes: Mapping[str, bool],
+) -> bool:
+    """Set free values so that Conditions have certain outcomes; tell whether that is possible.
+
+    The defaults of parameters are kept if they allow it. A Fail step may be reached.
+
+    Args:
+        pipeline: The definition.
+        scope: What is known before the run, the files included; its ``outcomes`` are set.
+        files: The files that the definition reads; this changes their values and those of the scope's parameters.
+        fixed: Values that are not to be changed.
+        outcomes: Name of a Condition -> its outcome; with it, every Condition around it.
+    """
+    defaults = {scope.parameter_value(one.name) for one in pipeline.parameters if one.default is not MISSING}
+    held = [*files, scope.parameters]
+    before = [dict(file.values) for file in held]
+    with _times_known(scope):
+        for bound in (fixed | defaults, fixed):
+            search = _Search(pipeline, scope, bound, with_fail=True, wanted=outcomes)
+            try:
+                if search.succeeds() and all(scope.outcomes.get(name) is one for name, one in outcomes.items()):
+                    return True
+            except _SearchTooLongError:
+                pass
+            for file, values in zip(held, before, strict=True):
+                file.values.update(values)
+    return False
+
+
+@contextmanager
+def _times_known(scope: ScopeBeforeRun) -> Iterator[None]:
+    """Let the times of the execution have a value in the block."""
+    now = datetime.now(UTC).isoformat()
+    scope.variables.update(StartDateTime=now, CurrentDateTime=now)
+    try:
+        yield
     finally:
         scope.variables.pop("StartDateTime")
         scope.variables.pop("CurrentDateTime")
-    return ["no values were found with which every condition can be decided; use --value"]
 
 
 def _compared_with(fixed: frozenset[FreeValue], pipeline: Pipeline, scope: ScopeBeforeRun) -> set[FreeValue]:
@@ -113,12 +157,22 @@ class _Search:
     """A depth-first search over the Conditions in document order: outer ones before those in their branches."""
 
     def __init__(
-        self, pipeline: Pipeline, scope: ScopeBeforeRun, fixed: frozenset[FreeValue], *, with_fail: bool
+        self,
+        pipeline: Pipeline,
+        scope: ScopeBeforeRun,
+        fixed: frozenset[FreeValue],
+        *,
+        with_fail: bool,
+        wanted: Mapping[str, bool] = MappingProxyType({}),
     ) -> None:
         self._pipeline = pipeline
         self._scope = scope
         self._with_fail = with_fail
-        self._conditions = [step for step in pipeline.steps if step.type == "Condition"]
+        self._wanted_outcomes = wanted
+        relevant = _conditions_behind(wanted, pipeline) if wanted else None
+        self._conditions = [
+            step for step in pipeline.steps if step.type == "Condition" and (relevant is None or step.name in relevant)
+        ]
         self._bound = set(fixed)
         self._candidates = _candidates(self._conditions, scope)
         self._evaluations = 0
@@ -184,6 +238,8 @@ class _Search:
         return True
 
     def _wanted(self, step: Step) -> list[bool]:
+        if step.name in self._wanted_outcomes:
+            return [self._wanted_outcomes[step.name]]
         failing = {one.branch for one in self._pipeline.steps if one.type == "Fail"}
         outcomes = [True, False]
         return [
@@ -236,6 +292,20 @@ class _Search:
             return evaluate_conditions([condition], self._scope)
         except (EvaluationError, IncomparableError):
             return None
+
+
+def _conditions_behind(names: Iterable[str], pipeline: Pipeline) -> set[str]:
+    """Return Conditions with those around them and those whose Outcome they read."""
+    behind: set[str] = set()
+    pending = list(names)
+    while pending:
+        step = pipeline.step(pending.pop())
+        if step.name in behind:
+            continue
+        behind.add(step.name)
+        pending += [step.branch.condition] if step.branch is not None else []
+        pending += [found.name for _, found in references(step.arguments["Conditions"]) if found.is_outcome]
+    return behind
 
 
 def _candidates(conditions: Sequence[Step], scope: ScopeBeforeRun) -> Mapping[FreeValue, list[Json]]:

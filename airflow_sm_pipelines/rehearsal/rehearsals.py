@@ -15,26 +15,24 @@ from __future__ import annotations
 import json
 import os
 import warnings as python_warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
-from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.errors import RehearsalError
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.preview.given_values import typed_parameters
+from airflow_sm_pipelines.preview.untried import untried_report
 from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
-from airflow_sm_pipelines.rehearsal.choices import choose_branches
-from airflow_sm_pipelines.rehearsal.documents import choose_values
+from airflow_sm_pipelines.rehearsal.chosen_values import ChosenValues, GivenByUser, Values, choose
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes
-from airflow_sm_pipelines.rehearsal.placeholders import choose_items, items_of_parameters, rehearsal_parameters
 from airflow_sm_pipelines.rehearsal.run import (
     RehearsalAirflow,
     RehearsalResult,
@@ -42,16 +40,14 @@ from airflow_sm_pipelines.rehearsal.run import (
     dag_id_of,
     run_scenario,
 )
-from airflow_sm_pipelines.rehearsal.scope import files_read
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
 from airflow_sm_pipelines.rehearsal.step_states import step_state
+from airflow_sm_pipelines.rehearsal.untried import untried_steps
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.rehearsal.report import RehearsalReport, RehearsedStep
 
 Source: TypeAlias = "str | os.PathLike[str] | JsonObject"
-Values: TypeAlias = "Mapping[str, Json] | Iterable[str]"
-"""``STEP.PROPERTYFILE.PATH`` -> value; or texts ``STEP.PROPERTYFILE.PATH=VALUE``, as on the command line."""
 
 _NAME_WITHOUT_FILE = "pipeline"
 
@@ -164,13 +160,15 @@ class PreparedRehearsal:
     Attributes:
         pipeline: The definition.
         scenario: What is run.
-        placeholders: Names of the parameters that have a placeholder for a value.
+        given: What the user has chosen.
+        chosen: All values.
         notes: What the rehearsal cannot show, and which values it changed.
     """
 
     pipeline: Pipeline
     scenario: RehearsalScenario
-    placeholders: Sequence[str]
+    given: GivenByUser
+    chosen: ChosenValues
     notes: Sequence[str]
 
 
@@ -196,23 +194,12 @@ def prepare(
         OutcomeError: A step does not exist or cannot have the outcome, or there is no such outcome.
         ChosenValueError: The definition does not read the value.
     """
-    given = typed_parameters(pipeline, parameters or {})
-    known, placeholders = rehearsal_parameters(pipeline, given)
-    known |= {name: items for name, items in items_of_parameters(pipeline).items() if name in placeholders}
-    files, notes, scope = files_read(pipeline, known, dag_id_of(file))
-    choose_items(pipeline, scope)
-    fixed = choose_values(files, _assignments(values)) | {scope.parameter_value(name) for name in given}
-    notes += choose_branches(pipeline, scope, files, fixed)
-    chosen = scope.parameter_values()
-    checks, remarks = needs_of_checks(pipeline, chosen)
-    scenario = RehearsalScenario(file, chosen, files, chosen_outcomes(pipeline, outcomes or {}), checks)
-    return PreparedRehearsal(pipeline, scenario, placeholders, [*notes, *remarks])
-
-
-def _assignments(values: Values | None) -> Iterable[str]:
-    if isinstance(values, Mapping):
-        return [f"{target}={json.dumps(value)}" for target, value in values.items()]
-    return values or ()
+    given = GivenByUser.of(dag_id_of(file), parameters, values)
+    chosen = choose(pipeline, given)
+    checks, remarks = needs_of_checks(pipeline, chosen.parameters)
+    ends = chosen_outcomes(pipeline, outcomes or {})
+    scenario = RehearsalScenario(file, chosen.parameters, chosen.files, ends, checks)
+    return PreparedRehearsal(pipeline, scenario, given, chosen, [*chosen.notes, *remarks])
 
 
 def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> RehearsalReport:
@@ -220,18 +207,22 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
     from airflow_sm_pipelines.rehearsal import report
 
     scenario = prepared.scenario
+    steps = [_step_report(step, result) for step in prepared.pipeline.steps]
+    states = {step.name: step.state for step in steps}
+    untried = untried_steps(prepared.pipeline, states, prepared.given, prepared.chosen)
     return report.RehearsalReport(
         file=prepared.pipeline.source,
         state="succeeded" if result.state == "success" else "failed",
         note=NOTE,
         parameters=dict(scenario.parameters),
-        placeholders=list(prepared.placeholders),
+        placeholders=list(prepared.chosen.placeholders),
         values=[
             report.RehearsedValue(name=format_path(path, file.names[0]), value=value)
             for file in scenario.files
             for path, value in file.values.items()
         ],
-        steps=[_step_report(step, result) for step in prepared.pipeline.steps],
+        steps=steps,
+        untried=untried_report(untried),
         notes=list(prepared.notes),
         warnings=[
             report.Refusal(step=one.step or None, operation=one.operation, message=one.reason)

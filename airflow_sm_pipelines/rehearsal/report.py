@@ -7,15 +7,18 @@ inside functions.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from airflow_sm_pipelines.preview.reports import Report
+from airflow_sm_pipelines.preview import untried
+from airflow_sm_pipelines.preview.reports import Report, UntriedSteps
 from airflow_sm_pipelines.rehearsal.step_states import State, StepState
 
-_LONGEST_REASON = 400
+_LIST = re.compile(r"\[([^\[\]]*)\]")
+_ENTRIES_SHOWN = 10
 
 
 class RehearsedValue(Report):
@@ -71,6 +74,7 @@ class RehearsalReport(Report):
     file: str
     """The definition's file; ``<text>`` or ``<dict>`` if it came from none."""
     state: Literal["succeeded", "failed"]
+    """How the run ended; nothing is said of the steps in ``untried``."""
     note: str
     """What every synthetic output says of itself."""
     parameters: dict[str, JsonValue]
@@ -81,6 +85,8 @@ class RehearsalReport(Report):
     """What the definition read of files, and the outputs of Lambda and Callback steps."""
     steps: list[RehearsedStep]
     """All steps in the order of the document."""
+    untried: list[UntriedSteps] = Field(default_factory=list)
+    """The steps that did not run, since a branch was not taken or a trigger not fulfilled, and how they would run."""
     notes: list[str]
     """What the rehearsal cannot show, and which values it changed."""
     warnings: list[Refusal]
@@ -121,14 +127,33 @@ class RehearsalReport(Report):
         if self.warnings:
             yield from ("", "AWS would refuse what the rehearsal let pass:")
             yield from (f"  {_refusal_text(one)}" for one in self.warnings)
-        yield from ("", f"The pipeline {self.state}.")
+        if self.untried:
+            yield from ("", "Not tried:")
+            yield from (f"  {_untried(one).in_words()}" for one in self.untried)
+        yield from ("", self._conclusion())
+
+    def _conclusion(self) -> str:
+        left_out = sum(len(one.steps) for one in self.untried)
+        if not self.succeeded or not left_out:
+            return f"The pipeline {self.state}."
+        were = "was" if left_out == 1 else "were"
+        return f"All that ran has succeeded; {left_out} of {len(self.steps)} steps {were} not tried."
+
+
+def _untried(one: UntriedSteps) -> untried.UntriedSteps:
+    return untried.UntriedSteps(tuple(one.steps), one.because, tuple(one.arguments))
 
 
 def _refusal_text(refusal: Refusal) -> str:
     """Describe a refusal in a line or two: AWS lists every instance type that it knows. The JSON has all of it."""
-    reason = refusal.message
-    brief = reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
-    return ": ".join(filter(None, (refusal.step, refusal.operation, brief)))
+    reason = _LIST.sub(_first_entries, refusal.message)
+    return ": ".join(filter(None, (refusal.step, refusal.operation, reason)))
+
+
+def _first_entries(found: re.Match[str]) -> str:
+    entries = found[1].split(", ")
+    left_out = len(entries) - _ENTRIES_SHOWN
+    return f"[{', '.join(entries[:_ENTRIES_SHOWN])} and {left_out} more]" if left_out > 1 else found[0]
 
 
 def _shown(value: JsonValue) -> str:

@@ -4,6 +4,7 @@ Each ``Std:JsonGet`` of the definition reads one value of a file: a property fil
 rehearsal makes each file so that it holds all of these values. What they are by default:
 
 - compared in a condition: 0.0 for a number, ``""`` for a text, ``true`` for a boolean, after the other operand;
+- in a request: of the form that the API wants there (`airflow_sm_pipelines.rehearsal.fitting_values`);
 - anywhere else: 0.0.
 
 An output of a Lambda or Callback step is 1, 1.0, false or a text, as declared.
@@ -27,8 +28,10 @@ from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
 from airflow_sm_pipelines.errors import EvaluationError
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, PARAMETERS, FilePlace, FreeValue, ReadFile
+from airflow_sm_pipelines.rehearsal.fitting_values import fitting_value
 from airflow_sm_pipelines.rehearsal.placeholders import Source, Value, placeholder_of
 
+_ARGUMENTS = "Arguments"
 _UNKNOWN = "\0"
 """Marks what only a run knows; no definition's own text holds it."""
 
@@ -149,6 +152,7 @@ class ScopeBeforeRun:
     def _outputs_of(self, step: Step) -> dict[str, str]:
         """Name -> S3 URI of a step's outputs; without those that depend on what only a run knows."""
         if step.name not in self._outputs:
+            self._outputs[step.name] = {}  # its own place may depend on a file, whose place is looked for among outputs
             self._outputs[step.name] = dict(self._evaluated(_declared_outputs(step)))
         return self._outputs[step.name]
 
@@ -262,14 +266,16 @@ def _declared_values(step: Step, pipeline: Pipeline) -> ReadFile:
 def _json_gets(step: Step, scope: ScopeBeforeRun) -> Iterator[tuple[JsonGet, Json, bool]]:
     """Yield what a step reads, its default, and whether that comes from a comparison."""
     compared: dict[int, Json] = {}
-    for _, value in walk([own_arguments(step), step.members]):
+    for path, value in walk({_ARGUMENTS: own_arguments(step), "": step.members}):
         if not isinstance(value, dict):
             continue
         for operand, others in comparisons(value):
             compared[id(operand)] = _like(others[0], scope)
         found = parse_expression(value)
-        if isinstance(found, JsonGet):
-            yield found, compared.get(id(value), 0.0), id(value) in compared
+        if isinstance(found, JsonGet) and id(value) in compared:
+            yield found, compared[id(value)], True
+        elif isinstance(found, JsonGet):
+            yield found, fitting_value(step, path[1:], found.text) if path[0] == _ARGUMENTS else 0.0, False
 
 
 def _like(other: Json, scope: ScopeBeforeRun) -> Json:

@@ -43,17 +43,16 @@ class CallbackSensor(StepOperator):
         """Go on when the callback was answered; runs in a new worker process."""
         return self._callback_step(self.step_run(context)).resume(event or {})
 
-    def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
+    def resumed(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """End the callback if Airflow ended the deferral because ``execution_timeout`` has passed.
 
         Returns:
             The outputs, if the callback was answered all the same.
         """
         try:
-            return super().resume_execution(next_method, next_kwargs, context)
+            return super().resumed(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            with self._told_to_loop(context):
-                return self._callback_step(self.step_run(context)).time_out()
+            return self._callback_step(self.step_run(context)).time_out()
 
     def _callback_step(self, run: StepRun) -> CallbackStep:
         # Only a running task needs it, and DAG files are parsed far more often than tasks run.

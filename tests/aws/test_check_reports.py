@@ -80,8 +80,8 @@ def test_each_kind_of_violation_is_one_line() -> None:
     ]
 
 
-def test_many_and_long_violations_are_cut() -> None:
+def test_many_violations_are_counted_and_a_long_one_is_told_to_its_end() -> None:
     lines = in_words([{"feature_name": str(number), "description": "x" * 300} for number in range(12)])
     assert len(lines) == 11
     assert lines[-1] == "and 2 more"
-    assert lines[0] == f"feature_name 0: {'x' * 200}…"
+    assert lines[0] == f"feature_name 0: {'x' * 300}"

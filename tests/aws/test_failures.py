@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
 from airflow_sm_pipelines.aws.failures import (
@@ -10,6 +13,7 @@ from airflow_sm_pipelines.aws.failures import (
     says_absent,
     says_denied,
     says_present,
+    who_stopped,
 )
 
 
@@ -99,3 +103,42 @@ def test_what_means_that_a_name_is_taken(code: str, message: str, present: bool)
 )
 def test_what_means_that_a_permission_is_missing(code: str, denied: bool) -> None:
     assert says_denied(code) is denied
+
+
+START = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("description", "who"),
+    [
+        (
+            {"SecondaryStatus": "MaxRuntimeExceeded"},
+            "AWS stopped it: its StoppingCondition.MaxRuntimeInSeconds was over",
+        ),
+        (
+            {"SecondaryStatus": "MaxWaitTimeExceeded"},
+            "AWS stopped it: its StoppingCondition.MaxWaitTimeInSeconds was over",
+        ),
+        ({"SecondaryStatus": "Interrupted"}, "AWS stopped it: its managed spot instances were interrupted"),
+        (
+            {
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+                "ProcessingStartTime": START,
+                "ProcessingEndTime": START + timedelta(seconds=61),
+            },
+            "AWS stopped it: its StoppingCondition.MaxRuntimeInSeconds was over",
+        ),
+        (
+            {
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+                "TrainingStartTime": START,
+                "TrainingEndTime": START + timedelta(seconds=59),
+                "SecondaryStatus": "Stopped",
+            },
+            "AWS does not say who stopped it; this task did not. CloudTrail records calls of StopTrainingJob",
+        ),
+        ({}, "AWS does not say who stopped it; this task did not. CloudTrail records calls of StopTrainingJob"),
+    ],
+)
+def test_who_stopped_a_job_as_far_as_aws_knows(description: dict[str, Any], who: str) -> None:
+    assert who_stopped(description, "StopTrainingJob") == who

@@ -399,6 +399,39 @@ def test_without_deferral_the_worker_waits(make_sensor: Any, context: Any, world
     assert max(sensor.kill_switch.waits) == 3
 
 
+def waiting_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [message for message in caplog.messages if message.startswith("Waiting")]
+
+
+def test_a_waiting_task_says_for_what_where_and_since_when(
+    make_sensor: Any, context: Any, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    parked(make_sensor(), context)
+    sensor = make_sensor()
+    sensor.execution_timeout = timedelta(days=1)
+    with pytest.raises(DeferredError):
+        sensor.step(context).resume({})
+
+    first, again = waiting_lines(caplog)
+    since = first.rpartition(" since ")[2]
+    assert first == f"Waiting for an answer to the callback of Step, sent to {URL}, since {since}"
+    assert again == f"{first}, for at most 1 day, 0:00:00"
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(since)) < timedelta(minutes=1)
+
+
+def test_a_worker_that_waits_says_so_once(
+    make_sensor: Any, context: Any, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sensor = make_sensor()
+    sensor.waiting = Waiting(deferrable=False, poll_interval=3)
+    sensor.kill_switch.at_wait = lambda number: number > 4 and world.answer(world.messages[0]["token"], GOOD)
+    sensor.step(context).start()
+
+    assert len(waiting_lines(caplog)) == 1
+
+
 def test_waking_without_an_answer_parks_again(make_sensor: Any, context: Any, world: World) -> None:
     parked(make_sensor(), context)
     sensor = make_sensor()

@@ -92,6 +92,18 @@ def test_parameters_are_typed_values_and_the_rest_are_placeholders(plan):
     }
 
 
+def test_experiment_and_trial_are_created_by_the_steps_that_may_be_the_first(plan):
+    _, found = plan(
+        processing("First", {}),
+        {**processing("Beside", {}), "DependsOn": []},
+        {**processing("After", {}), "DependsOn": ["First"]},
+        {**processing("Anyway", {}), "DependsOn": [{"Step": "First", "Trigger": "Any"}]},
+    )
+    calls = {step["name"]: [call["operation"] for call in step["calls"]] for step in found["steps"]}
+    both = ["CreateExperiment", "CreateTrial", "CreateProcessingJob"]
+    assert calls == {"First": both, "Beside": both, "After": both[2:], "Anyway": both}
+
+
 def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
     _, found = plan(processing("Prep_data", {"Tags": [{"Key": "a", "Value": "b"}]}))
     *before, request = found["steps"][0]["calls"]
@@ -461,3 +473,23 @@ def test_scalars_have_the_types_of_the_api_as_when_they_are_sent(plan):
     assert request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
     assert request["Environment"] == {"COUNT": "3", "LATER": "<Execution.PipelineName>", "YES": "true"}
     assert request["Unknown"] == 1, "what the API does not know is shown, too"
+
+
+def test_the_steps_that_do_not_run_with_these_parameters_are_named(definition, write, capsys):
+    def stop(name):
+        return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": name}}
+
+    condition = {"Type": "LessThan", "LeftValue": {"Get": "Parameters.Size"}, "RightValue": 5}
+    arguments = {"Conditions": [condition], "IfSteps": [stop("Small")], "ElseSteps": [stop("Large")]}
+    step = {"Name": "Check", "Type": "Condition", "Arguments": arguments}
+    parameters = [{"Name": "Size", "Type": "Integer", "DefaultValue": 3}]
+    file = write("sizes.json", json.dumps(definition(step, Parameters=parameters)))
+
+    assert main(["plan", file]) == 0
+    assert capsys.readouterr().out.endswith(
+        "\n\nNot with these parameters:\n  Large: Check is true; try --parameters Size=5\n"
+    )
+    assert main(["plan", file, "--parameters", "Size=5", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["untried"] == [
+        {"steps": ["Small"], "because": "Check is false", "arguments": ["--parameters", "Size=4"]}
+    ]

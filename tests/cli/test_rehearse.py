@@ -7,18 +7,21 @@ from pathlib import Path
 import pytest
 
 from airflow_sm_pipelines.cli.main import main
+from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import RehearsalError
 from airflow_sm_pipelines.rehearsal import rehearsals
 from airflow_sm_pipelines.rehearsal.run import RehearsalResult
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
 
 ABALONE = str(Path(__file__).parents[1] / "golden" / "v2_abalone_full.json")
+TYPES = ", ".join(f"ml.x{number}" for number in range(500))
+REFUSED = f"no such instance: {'x' * 1000} [{TYPES}], which is the end of the reason"
 RESULT = RehearsalResult(
     state="failed",
     tasks={"AbaloneProcess": "success", "AbaloneTrain": "failed", "AbaloneEval": "upstream_failed"},
     reasons={"AbaloneTrain": "Step AbaloneTrain: out of luck"},
     objects={"AbaloneProcess": ["s3://bucket/train/rehearsal.json"]},
-    refusals=[Refusal("AbaloneTrain", "CreateTrainingJob", "no such instance: " + "x" * 1000)],
+    refusals=[Refusal("AbaloneTrain", "CreateTrainingJob", REFUSED)],
 )
 
 
@@ -86,8 +89,8 @@ def test_the_report_says_what_aws_would_refuse_without_endless_enumerations(rehe
     lines = capsys.readouterr().out.splitlines()
     [refusal] = [line for line in lines if line.startswith("  AbaloneTrain: CreateTrainingJob: no such instance: xxx")]
     assert lines[lines.index(refusal) - 1] == "AWS would refuse what the rehearsal let pass:"
-    assert len(refusal) < 500
-    assert refusal.endswith("x…")
+    assert refusal.endswith(" and 490 more], which is the end of the reason")
+    assert len(refusal) < 1200
 
 
 def test_sigterm_ends_a_rehearsal_in_order(monkeypatch):
@@ -124,7 +127,7 @@ def test_with_format_json_standard_output_holds_the_json_alone(rehearsed, capsys
     assert report["steps"][1]["reason"] == "Step AbaloneTrain: out of luck"
     [refusal] = report["warnings"]
     assert (refusal["step"], refusal["operation"]) == ("AbaloneTrain", "CreateTrainingJob")
-    assert refusal["message"].endswith("x" * 1000), "JSON has all of it"
+    assert refusal["message"] == REFUSED, "JSON has all of it"
 
 
 def test_a_refused_definition_is_told_as_the_translator_tells_it(monkeypatch, capsys):
@@ -140,3 +143,41 @@ def test_a_file_that_is_no_definition_is_refused(write, capsys, rehearsed):
     assert main(["rehearse", write("broken.json", "{")]) == 1
     assert "broken.json" in capsys.readouterr().err
     assert rehearsed == []
+
+
+@pytest.fixture
+def all_well(monkeypatch):
+    """Every step succeeds except the Fail step of the branch that is not taken."""
+    tasks = dict.fromkeys([step.name for step in load_pipeline(ABALONE).steps], "success")
+    ended = RehearsalResult("success", {**tasks, "AbaloneMSEFail": "skipped"}, {}, {}, RESULT.refusals)
+    monkeypatch.setattr(rehearsals, "run_scenario", lambda *_: ended)
+
+
+def test_a_branch_that_was_not_tried_is_named_with_what_leads_there(all_well, capsys):
+    assert main(["rehearse", ABALONE]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    advice = "--value AbaloneEval.EvaluationReport.regression_metrics.mse.value=7.0"
+    assert lines[lines.index("Not tried:") + 1] == f"  AbaloneMSEFail: AbaloneMSECond is true; try {advice}"
+    assert lines[-1] == "All that ran has succeeded; 1 of 8 steps was not tried."
+
+
+def test_the_json_names_it_too(all_well, capsys):
+    main(["rehearse", ABALONE, "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["untried"] == [
+        {
+            "steps": ["AbaloneMSEFail"],
+            "because": "AbaloneMSECond is true",
+            "arguments": ["--value", "AbaloneEval.EvaluationReport.regression_metrics.mse.value=7.0"],
+        }
+    ]
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)])
+def test_with_strict_what_aws_would_refuse_is_a_failure(all_well, options, code):
+    assert main(["rehearse", ABALONE, *options]) == code
+
+
+def test_with_strict_a_rehearsal_without_refusals_succeeds(monkeypatch):
+    tasks = dict.fromkeys([step.name for step in load_pipeline(ABALONE).steps], "success")
+    monkeypatch.setattr(rehearsals, "run_scenario", lambda *_: RehearsalResult("success", tasks, {}, {}))
+    assert main(["rehearse", ABALONE, "--strict"]) == 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.conditions import condition_faults, evaluate_conditions
+from airflow_sm_pipelines.definition.conditions import condition_faults, decide_conditions, evaluate_conditions
 from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 
 
@@ -36,6 +36,10 @@ TRUE = compare("Equals", 1, 1)
 FALSE = compare("Equals", 1, 2)
 UNDEFINED = compare("Equals", get("Parameters.Undefined"), 1)
 OUTCOME = get("Steps.Gate.Outcome")
+
+
+def in_words(*conditions, **parameters):
+    return [decided.in_words() for decided in decide_conditions(conditions, Execution(**parameters))]
 
 
 @pytest.mark.parametrize(
@@ -235,3 +239,49 @@ def test_deep_nesting_is_no_recursion():
     for _ in range(5000):
         condition = {"Type": "Not", "Condition": condition}
     assert not list(condition_faults([condition]))
+
+
+def test_a_decided_condition_says_each_operand_with_its_value():
+    mse = compare("LessThanOrEqualTo", get("Parameters.Mse"), get("Parameters.MaxMse"))
+
+    assert in_words(mse, Mse=3417.3, MaxMse=4000) == ["Mse 3417.3 <= MaxMse 4000: true"]
+    assert in_words(mse, Mse=4000.5, MaxMse=4000) == ["Mse 4000.5 <= MaxMse 4000: false"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        (compare("Equals", get("Parameters.Mode"), "full"), 'Mode "quick" = "full": false'),
+        (compare("GreaterThan", 2, get("Parameters.Mse")), "2 > Mse 1.5: true"),
+        (compare("Equals", OUTCOME, True), "Gate.Outcome true = true: true"),
+        (
+            {"Type": "In", "QueryValue": get("Parameters.Mode"), "Values": ["full", get("Parameters.Mode")]},
+            'Mode "quick" in ["full", Mode "quick"]: true',
+        ),
+        (
+            {"Type": "Not", "Condition": {"Type": "Or", "Conditions": [TRUE, compare("LessThan", 1, 0)]}},
+            "not (1 = 1 or 1 < 0): false",
+        ),
+        (
+            compare("Equals", {"Std:Join": {"On": "-", "Values": ["a", get("Parameters.Mode")]}}, "a-quick"),
+            '"a-quick" = "a-quick": true',
+        ),
+    ],
+)
+def test_a_nested_condition_in_words(condition, words):
+    assert in_words(condition, Mode="quick", Mse=1.5) == [words]
+
+
+def test_a_value_of_a_property_file_is_named_by_its_step_and_file():
+    class Files(Execution):
+        def property_file(self, step, name):
+            return {"mse": {"value": 4}}
+
+    read = {"Std:JsonGet": {"PropertyFile": get("Steps.Eval.PropertyFiles.Report"), "Path": "mse.value"}}
+    [decided] = decide_conditions([compare("LessThan", read, 6)], Files())
+
+    assert decided.in_words() == "Eval.Report.mse.value 4 < 6: true"
+
+
+def test_what_was_not_compared_says_so():
+    assert in_words(TRUE, FALSE, TRUE) == ["1 = 1: true", "1 = 2: false", "1 = 1: not compared"]

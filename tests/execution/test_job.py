@@ -524,8 +524,21 @@ def test_a_job_without_a_reason_or_a_log(make_run: Any, start: Any, sagemaker: A
 
     failure = run.conclude_failure(attempt, run.look(attempt))
 
-    assert str(failure) == f"Step Train: the processing job {attempt.name} ended Stopped: AWS gives no reason"
+    assert str(failure) == (
+        f"Step Train: the processing job {attempt.name} ended Stopped: AWS does not say who stopped it; this task did "
+        "not. CloudTrail records calls of StopProcessingJob"
+    )
     assert failure.exception_type is None
+
+
+def test_a_failed_job_without_a_reason(make_run: Any, start: Any, sagemaker: Any) -> None:
+    run = make_run()
+    attempt = start(run)
+    ends(sagemaker, attempt, "Failed")
+
+    failure = run.conclude_failure(attempt, run.look(attempt))
+
+    assert str(failure) == f"Step Train: the processing job {attempt.name} ended Failed: AWS gives no reason"
 
 
 def test_a_log_that_cannot_be_read_does_not_hide_the_failure(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.errors import StepFailedError
+from airflow_sm_pipelines.errors import RequestError, StepFailedError
 from airflow_sm_pipelines.execution.xcoms import (
     failure_published,
     publish_properties,
@@ -44,6 +44,18 @@ def test_the_first_line_of_an_error_is_published_and_the_error_goes_on(context: 
         raise StepFailedError("Step", "the job ended Failed: no\nlast lines of its log:\n    secret")
 
     assert read_failure(context, "Step") == "the job ended Failed: no"
+
+
+def test_the_reason_is_published_to_its_end(context: Any) -> None:
+    long = "the job ended Failed: " + "x" * 2000
+    with pytest.raises(StepFailedError), failure_published(context):
+        raise StepFailedError("Step", long)
+    assert read_failure(context, "Step") == long
+
+    faults = RequestError.of_faults("Step", "the resolved request does not fit CreateX", ["A is missing", "B is long"])
+    with pytest.raises(RequestError), failure_published(context):
+        raise faults
+    assert read_failure(context, "Step") == faults.message, "the first line only announces the reasons"
 
 
 def test_what_was_not_published_is_none(context: Any) -> None:

@@ -34,7 +34,8 @@ DEFINITIONS = [
 JSON_MEMBERS = {"Payload": json.loads, "MessageBody": json.loads, "ClientContext": lambda text: json.loads(b64(text))}
 # Between the calls that start a step's work, and after them: looks at what is there, and at what values refer to.
 LOOKS = re.compile(r"(Describe|List|Get|Head)[A-Z]")
-DEPENDS_ON_A_LOOK = {"CreateModelPackageGroup", "DeleteObjects"}
+DEPENDS_ON_A_LOOK = {"CreateExperiment", "CreateModelPackageGroup", "CreateTrial", "DeleteObjects"}
+ONCE_A_RUN = {"CreateExperiment", "CreateTrial"}
 AFTERWARDS = {"AssociateTrialComponent", "StopApplication", "DeleteApplication"}
 
 
@@ -179,7 +180,7 @@ def sent_calls(planned: list[Any], recorded: list[tuple[str, dict[str, Any]]]) -
 
 
 def those_that_were_needed(planned: list[Any], recorded: list[tuple[str, dict[str, Any]]]) -> list[Any]:
-    """A group is created only if it is missing, objects are deleted only if they are there: as a look has shown."""
+    """A missing group is created, a trial by the first step, objects that exist are deleted: as a look has shown."""
     left, needed = [operation for operation, _ in recorded if operation in {name for name, _ in planned}], []
     for operation, request in planned:
         if operation in DEPENDS_ON_A_LOOK and (not left or left[0] != operation):
@@ -209,5 +210,7 @@ def test_a_plan_is_what_is_sent(
             for (operation, request), (_, body) in zip(sent, expected, strict=True):
                 assert fits(body, request), f"{step.name}: {operation}\nplanned {body}\nsent {request}"
             compared += len(sent)
+    of_the_trial = [name for calls in recorded.calls.values() for name, _ in calls if name in ONCE_A_RUN]
+    assert len(of_the_trial) == len(set(of_the_trial))
     ran = [step for step in pipeline.steps if CATALOG[step.type].calls and step.name in ended]
     assert compared >= sum(1 for step in ran if planned[step.name])

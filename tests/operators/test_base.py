@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import traceback
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 from jinja2 import Environment
 
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
-from airflow_sm_pipelines.errors import StepError, StepTimeoutError
+from airflow_sm_pipelines.errors import PipelineFailStepError, StepError, StepTimeoutError, UndefinedReferenceError
 from airflow_sm_pipelines.execution import step, step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
@@ -308,3 +309,45 @@ def test_the_users_own_delay_wins(make_tasks: Any, processing: Any) -> None:
     task = make_tasks(processing("A", RetryPolicies=[policy]), default_args={"retry_delay": timedelta(minutes=3)})["A"]
 
     assert task.retry_delay == timedelta(minutes=3)
+
+
+def frames_of(error: BaseException) -> list[str]:
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+def test_a_failure_comes_without_the_way_that_it_took_through_our_code(make_tasks: Any, context: Any) -> None:
+    # The cause has a traceback of its own, and a deeper one.
+    arguments = {"ErrorMessage": {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.Reason"}]}}}
+    step = {"Name": "Stop", "Type": "Fail", "Arguments": arguments}
+    task = make_tasks(step, parameters=[{"Name": "Reason", "Type": "String"}])["Stop"]
+
+    with pytest.raises(UndefinedReferenceError) as caught:
+        task.execute(context)
+
+    ours = [name for name in frames_of(caught.value) if name != "wrapper"]
+    assert ours == ["test_a_failure_comes_without_the_way_that_it_took_through_our_code", "execute"]
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_a_failure_after_a_deferral_comes_without_it_too(
+    make_tasks: Any, processing: Any, context: Any, ti: Any, api: Any
+) -> None:
+    ti.task_id = "A"
+    task = make_tasks(processing("A"))["A"]
+
+    with pytest.raises(StepError, match="its attempt record is gone") as caught:
+        task.resume_execution("resume", {"event": {}}, context)
+
+    assert frames_of(caught.value)[1:] == ["resume_execution"]
+
+
+def test_a_failure_is_followed_by_what_is_decided_about_it(
+    make_tasks: Any, context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = make_tasks({"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "too bad"}})["Stop"]
+
+    with pytest.raises(PipelineFailStepError):
+        task.execute(context)
+
+    assert "No further try: a Fail step was reached: the pipeline is to fail here" in capsys.readouterr().out

@@ -105,3 +105,39 @@ def test_the_ui_shows_the_conditions_without_the_branches(tasks: Any) -> None:
     assert tasks["Check"].request.body == {
         "Conditions": [{"Type": "Equals", "LeftValue": GET_ANSWER, "RightValue": "yes"}]
     }
+
+
+class Lines(list[str]):
+    """A log that keeps its lines."""
+
+    def info(self, message: str, *arguments: Any) -> None:
+        self.append(message % arguments)
+
+    def warning(self, message: str, *arguments: Any) -> None:
+        """Airflow warns of a task that runs outside of a worker."""
+
+
+@pytest.fixture
+def lines(tasks: Any, monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """The log of every Condition step."""
+    lines = Lines()
+    monkeypatch.setattr(type(tasks["Check"]), "log", lines)
+    return lines
+
+
+def test_the_log_says_the_value_of_each_operand_before_the_outcome(tasks: Any, context: Any, lines: Lines) -> None:
+    context["params"] = {"Answer": "no"}
+    skipped_by(tasks["Check"], context)
+
+    assert lines[:2] == ['Answer "no" = "yes": false', "Outcome: false; skips If1, If2, Nested"]
+
+
+def test_the_log_masks_what_airflow_takes_for_a_secret(
+    make_tasks: Any, condition: Any, context: Any, ti: Any, lines: Lines
+) -> None:
+    parameters = [{"Name": "ApiPassword", "Type": "String"}]
+    task = make_tasks(condition("Check", {"Get": "Parameters.ApiPassword"}, [], []), parameters=parameters)["Check"]
+    ti.task_id, context["params"] = "Check", {"ApiPassword": "swordfish"}
+    task.execute(context)
+
+    assert lines[0] == 'ApiPassword "***" = "yes": false'

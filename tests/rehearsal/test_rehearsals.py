@@ -119,6 +119,7 @@ def test_the_json_of_the_report_has_iterations_only_where_there_are_some(scenari
                 "synthetic": [],
             },
         ],
+        "untried": [],
         "notes": [],
         "warnings": [{"step": None, "operation": "CreateBucket", "message": "no"}],
     }

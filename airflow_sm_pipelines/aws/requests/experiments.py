@@ -16,9 +16,11 @@ _ADVICE = (
     "definition"
 )
 
+_ONCE = "no other step of the run has made this call"
+
 
 def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
-    """Create the execution's experiment and trial, unless they exist.
+    """Create the execution's experiment and trial, unless they exist; the first step of a run does it for all.
 
     Returns:
         Their names, ``None`` if the definition switches experiments off.
@@ -26,13 +28,16 @@ def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
     names = start.trial()
     if names is None:
         return None
+    if start.trial_is_created(names):
+        return names
     experiment, trial = names
     purpose = f"create experiment {experiment} and trial {trial}"
     for operation, request in (
         ("CreateExperiment", {"ExperimentName": experiment}),
         ("CreateTrial", {"ExperimentName": experiment, "TrialName": trial}),
     ):
-        yield from unless(says_present, AwsCall("sagemaker", operation, request, purpose, _ADVICE))
+        yield from unless(says_present, AwsCall("sagemaker", operation, request, purpose, _ADVICE, _ONCE))
+    start.note_trial(names)
     return names
 
 

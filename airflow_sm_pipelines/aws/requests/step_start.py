@@ -86,6 +86,8 @@ class StepStart:
         step_types: Types of the pipeline's steps, by step name.
         object_of: Returns bucket and key of an S3 URI.
         members_of: Returns members in the place of an object that only a run knows, and any other value as it is.
+        trial_is_created: Tells whether another step of the run has seen to experiment and trial of these names.
+        note_trial: Notes for the other steps that this one has.
     """
 
     step: str
@@ -105,6 +107,8 @@ class StepStart:
     step_types: Mapping[str, str] = field(default_factory=dict)
     object_of: Callable[[str], tuple[str, str]] = split_uri
     members_of: Callable[[Any], Any] = _as_it_is
+    trial_is_created: Callable[[tuple[str, str]], bool] = lambda _: False
+    note_trial: Callable[[tuple[str, str]], None] = lambda _: None
 
     def resolved_arguments(self, *, payload: bool = False) -> Any:
         """Return the step's Arguments with every expression replaced.

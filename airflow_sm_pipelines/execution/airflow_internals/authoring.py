@@ -10,12 +10,13 @@ from airflow.sdk.bases.operator import DEFAULT_RETRIES, TRIGGER_FAIL_REPR  # typ
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.definitions.dag import ScheduleArg
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.sdk.definitions.retry_policy import RetryDecision
+from airflow.sdk.definitions.retry_policy import RetryAction, RetryDecision
 
 __all__ = [
     "DEFAULT_RETRIES",
     "TRIGGER_FAIL_REPR",
     "ParamsDict",
+    "RetryAction",
     "RetryDecision",
     "RetryPolicy",
     "ScheduleArg",

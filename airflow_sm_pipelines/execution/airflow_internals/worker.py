@@ -267,11 +267,16 @@ def is_action_answered(ti_id: UUID) -> bool:
     return bool(get_hitl_detail_content_detail(ti_id=ti_id).response_received)
 
 
-def without_secrets(value: Json) -> object:
-    """Return a JSON value in which Airflow has masked what it takes for secrets."""
+def without_secrets(value: Json, name: str = "") -> object:
+    """Return a JSON value in which Airflow has masked what it takes for secrets.
+
+    Args:
+        value: The value.
+        name: Its name; Airflow takes every text for a secret that has a name such as ``password``.
+    """
     from airflow.sdk._shared.secrets_masker import redact
 
-    return redact(value)
+    return redact(value, name or None)
 
 
 class Fernet(Protocol):

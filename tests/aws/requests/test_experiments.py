@@ -58,3 +58,14 @@ def test_the_pipelines_names_win_and_the_steps_display_name_is_the_default(in_tr
     names = {"ExperimentName": "abalone", "TrialName": "abcdef012345"}
     assert config == {"TrialComponentDisplayName": "Step", **names}
     assert named == {"TrialComponentDisplayName": "mine", **names}
+
+
+def test_the_first_step_of_a_run_creates_them_for_all(start: Any, calls_of: Any) -> None:
+    noted: list[tuple[str, str]] = []
+    first = start(trial=lambda: NAMES, note_trial=noted.append)
+    later = start(trial=lambda: NAMES, trial_is_created=noted.__contains__)
+
+    calls, names = calls_of(trial_calls(first))
+    assert [call.operation for call in calls] == ["CreateExperiment", "CreateTrial"]
+    assert noted == [NAMES] == [names]
+    assert calls_of(trial_calls(later)) == ([], NAMES)
