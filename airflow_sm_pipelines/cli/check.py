@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
-from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
+from airflow_sm_pipelines.preview.advice import DefinitionWarning
+from airflow_sm_pipelines.preview.findings import find
 
 Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning, ...]"
 
@@ -21,8 +22,8 @@ class CheckedFile:
 
     Attributes:
         file: The file, as named on the command line.
-        errors: Why it cannot become a DAG.
-        warnings: What may surprise; only of a file without errors.
+        errors: Why it cannot become a DAG, or why a step of it fails.
+        warnings: What may fail, or surprise; only of a file that becomes a DAG.
         steps: The number of its steps.
     """
 
@@ -60,7 +61,8 @@ def check_file(file: str) -> CheckedFile:
         )
     except OSError as error:
         return CheckedFile(file, errors=(DefinitionError("", f"cannot be read: {error.strerror or error}"),))
-    return CheckedFile(file, warnings=warnings(pipeline), steps=len(pipeline.steps))
+    findings = find(pipeline)
+    return CheckedFile(file, findings.errors, findings.warnings, len(pipeline.steps))
 
 
 def _as_json(checked: Sequence[CheckedFile]) -> str:
@@ -76,10 +78,10 @@ def _as_json(checked: Sequence[CheckedFile]) -> str:
 
 def _as_text(checked: CheckedFile) -> str:
     lines = []
+    noted = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
     if checked.errors:
-        lines.append(f"{checked.file}: {_count(len(checked.errors), 'error')}")
+        lines.append(f"{checked.file}: {_count(len(checked.errors), 'error')}{noted}")
     else:
-        noted = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
         lines.append(f"{checked.file}: ok: {_count(checked.steps, 'step')}{noted}")
     for severity, findings in (("error", checked.errors), ("warning", checked.warnings)):
         for finding in findings:
