@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.preview.advice import warnings
 
 
@@ -169,6 +174,51 @@ def test_steps_of_different_branches_never_run_together(hidden, step):
     gate = step("Gate", "Condition", {"IfSteps": [training(step, "s3://b/out")]})
     gate["Arguments"]["ElseSteps"] = [processing(step, "s3://b/out")]
     assert not hidden(gate)
+
+
+def every_step(steps):
+    for one in steps:
+        yield one
+        yield from every_step(one["Arguments"].get("ForEachBody", ()))
+
+
+@st.composite
+def pipelines(draw):
+    """Draw steps that read and write a few places, some of them in loops, with waits that make no cycle."""
+    places = st.sampled_from([f"s3://b/{name}" for name in "vwxyz"])
+
+    def one(name, earlier):
+        inputs = [{"S3Input": {"S3Uri": draw(places)}}]
+        outputs = {"Outputs": [{"OutputName": "o", "S3Output": {"S3Uri": draw(places)}}]}
+        arguments = {"ProcessingInputs": inputs, "ProcessingOutputConfig": outputs}
+        arguments |= {"ProcessingResources": {}, "AppSpecification": {}, "RoleArn": "r"}
+        waits = draw(st.lists(st.sampled_from(earlier), max_size=2, unique=True)) if earlier else []
+        return {"Name": name, "Type": "Processing", "Arguments": arguments, "DependsOn": waits}
+
+    steps = []
+    for number in range(draw(st.integers(2, 7))):
+        earlier = [step["Name"] for step in steps]
+        if draw(st.booleans()):
+            steps.append(one(f"S{number}", earlier))
+        else:
+            body = [one(f"S{number}{letter}", earlier) for letter in "ab"]
+            arguments = {"IterableItems": ["i"], "MaxConcurrency": 1, "ForEachBody": body}
+            steps.append({"Name": f"L{number}", "Type": "ForEach", "Arguments": arguments})
+    return steps
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(pipelines())
+def test_a_definition_that_follows_all_advice_is_still_one(steps):
+    pipeline = load_pipeline({"Version": "2020-12-01", "Steps": steps})
+    named = {step["Name"]: step for step in every_step(steps)}
+    users = {f"{step.path}.Arguments": step.name for step in pipeline.steps}
+    for warning in warnings(pipeline):
+        wait = re.search(r"add (\w+) to DependsOn", warning.hint)
+        if wait:
+            place = max((path for path in users if warning.path.startswith(path)), key=len)
+            named[users[place]]["DependsOn"].append(wait[1])
+    assert load_pipeline({"Version": "2020-12-01", "Steps": steps})
 
 
 # -- JsonGet of S3 -----------------------------------------------------------------------------------------------------
