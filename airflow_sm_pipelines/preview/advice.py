@@ -119,7 +119,10 @@ def _never_runs(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]
 def _races(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """Warn about steps that share a literal name or S3 URI without an edge (see `races`)."""
     for race in find_races(plans):
-        message = f"uses {race.thing} of {race.producer}, but does not wait for that step: both start at the same time"
+        makers, wait = race.producer, "but does not wait for that step: both start at the same time"
+        if race.others:
+            makers, wait = f"{makers} and {race.others} more", "but does not wait for them: all start at the same time"
+        message = f"uses {race.thing} of {makers}, {wait}"
         yield DefinitionWarning(race.path, message, race.hint)
 
 

@@ -6,8 +6,11 @@ run, or nothing. Definitions written by hand or by infrastructure code often hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import NamedTuple, TypeAlias
 
 from airflow_sm_pipelines.definition.expressions import Join, Reference, parse_expression
@@ -41,18 +44,20 @@ _OUTPUT_URIS = frozenset({"S3Uri", "S3OutputPath"})
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """A pair of steps of which one uses what the other creates, and neither waits for the other.
+    """Steps of which one uses what others create, and neither waits for the other.
 
     Attributes:
         path: JSON path of the use.
         thing: What is used, for a message.
         producer: Name of the step that creates it.
+        others: How many other steps create it, too.
         hint: How to make the step wait, or what to do if it cannot.
     """
 
     path: str
     thing: str
     producer: str
+    others: int
     hint: str
 
 
@@ -65,21 +70,28 @@ class _Made(NamedTuple):
 
 
 def find_races(plans: Sequence[StepPlan]) -> Iterator[Race]:
-    """Yield the races of a pipeline, one per pair of steps."""
-    made, order = _everything_made(plans), _Order(plans)
-    seen: set[tuple[str, str]] = set()
+    """Yield the races of a pipeline, so that each pair of steps is in one of them.
+
+    Sets of steps are integers with a bit for each step: a definition of 600 steps has 360,000 pairs.
+    """
+    orders = _Orders(plans)
+    makers = _makers(plans, orders)
+    advice = _Advice(orders)
     for plan in plans:
         user = plan.step
-        for path, resource, text in _used_by(user):
-            producers = _producers(made, resource, text)
+        pending = orders.unordered(user.name)
+        for path, resource, text in _used_by(user) if pending else ():
+            made = _nearest(makers, resource, text)
             # Its own output, or that of a step that it waits for: the others only write to the same place.
-            if any(thing.step == user.name or order.waits(user.name, thing.step) for thing in producers):
+            if made is None or made.steps & orders.up_to(user.name):
                 continue
-            for thing in producers:
-                pair = (user.name, thing.step)
-                if pair not in seen and not order.waits(thing.step, user.name) and not order.exclude(*pair):
-                    seen.add(pair)
-                    yield _race(format_path(path, f"{user.path}.Arguments"), thing, order.advise_wait(*pair))
+            racing = made.steps & pending
+            if racing:
+                thing = made.things[(racing & -racing).bit_length() - 1]
+                others = racing.bit_count() - 1
+                awaited = advice.wait(user, orders.steps[thing.step])
+                yield _race(format_path(path, f"{user.path}.Arguments"), thing, others, awaited)
+                pending &= ~racing
 
 
 def written_uris(plans: Sequence[StepPlan]) -> Callable[[Json], bool]:
@@ -88,32 +100,47 @@ def written_uris(plans: Sequence[StepPlan]) -> Callable[[Json], bool]:
     Args:
         plans: The steps of the pipeline.
     """
-    made = _everything_made(plans)
-    return lambda uri: bool(_producers(made, "S3", (_text(uri) or "").rstrip("/")))
+    makers = _makers(plans, _Orders(plans))
+    return lambda uri: _nearest(makers, "S3", (_text(uri) or "").rstrip("/")) is not None
 
 
-_MadeThings: TypeAlias = "Mapping[tuple[str, str], list[_Made]]"
+@dataclass(frozen=True, slots=True)
+class _Makers:
+    """The steps that create one thing.
+
+    Attributes:
+        steps: The set of them.
+        things: What each creates, by its position.
+    """
+
+    steps: int
+    things: Mapping[int, _Made]
 
 
-def _everything_made(plans: Sequence[StepPlan]) -> _MadeThings:
-    made: dict[tuple[str, str], list[_Made]] = {}
+_MadeThings: TypeAlias = "Mapping[tuple[str, str], _Makers]"
+
+
+def _makers(plans: Sequence[StepPlan], orders: _Orders) -> _MadeThings:
+    things: dict[tuple[str, str], dict[int, _Made]] = {}
     for plan in plans:
         for thing in _made_by(plan.step):
-            made.setdefault((thing.resource, thing.text), []).append(thing)
-    return made
+            of_key = things.setdefault((thing.resource, thing.text), {})
+            of_key.setdefault(orders.position[thing.step], thing)
+    return {
+        key: _Makers(orders.set_of(thing.step for thing in of_key.values()), of_key) for key, of_key in things.items()
+    }
 
 
-def _producers(made: _MadeThings, resource: str, text: str) -> list[_Made]:
-    """Return what is created under a name, or at the longest URI that a URI is at or below."""
+def _nearest(makers: _MadeThings, resource: str, text: str) -> _Makers | None:
+    """Return who creates a thing; of an S3 URI, what is written there, or to the innermost folder around it."""
     while text:
-        found = made.get((resource, text))
-        if found or resource != "S3":
-            return found or []
-        text = text.rpartition("/")[0]
-    return []
+        if (resource, text) in makers:
+            return makers[resource, text]
+        text = text.rpartition("/")[0] if resource == "S3" else ""
+    return None
 
 
-def _race(path: str, thing: _Made, awaited: str | None) -> Race:
+def _race(path: str, thing: _Made, others: int, awaited: str | None) -> Race:
     shown = thing.text.replace(_MARK, "")
     what = "output" if thing.resource == "S3" else thing.resource
     if awaited is None:
@@ -124,70 +151,113 @@ def _race(path: str, thing: _Made, awaited: str | None) -> Race:
         hint = f"add {thing.step} to DependsOn, or reference its output instead of repeating the URI"
     else:
         hint = f'write {{"Get": "Steps.{thing.step}.{thing.resource}"}}'
-    return Race(path, f"the {what} {shown!r}", thing.step, hint)
+    return Race(path, f"the {what} {shown!r}", thing.step, others, hint)
 
 
-class _Order:
-    """Which step waits for which, perhaps through others.
+class _Orders:
+    """Which steps wait, directly or indirectly, for which others.
 
     Args:
-        plans: The steps of the pipeline.
+        plans: All steps.
+
+    Attributes:
+        steps: The steps by name.
+        position: The position of each step in the document.
+        before: The set of steps for which each step waits.
     """
 
     def __init__(self, plans: Sequence[StepPlan]) -> None:
-        self._steps = {plan.step.name: plan.step for plan in plans}
-        edges = {plan.step.name: {edge.upstream for edge in plan.edges} for plan in plans}
-        self._upstream: dict[str, set[str]] = {}
-        for plan in plans:
-            # A body runs inside its loop: it waits for what the loop waits for, what waits for the loop waits for it.
-            of_loop = edges[plan.step.body_of] if plan.step.body_of else set()
-            self._upstream[plan.step.name] = edges[plan.step.name] | of_loop | {*plan.body_steps}
-        self._with_advice = {name: set(upstream) for name, upstream in self._upstream.items()}
-        self._reached: dict[str, set[str]] = {}
+        self.steps = {plan.step.name: plan.step for plan in plans}
+        self.position = {plan.step.name: index for index, plan in enumerate(plans)}
+        upstream = _upstream(plans)
+        order = list(TopologicalSorter(upstream).static_order())
+        self.before = dict.fromkeys(order, 0)
+        self._after = dict.fromkeys(order, 0)
+        for name in order:
+            for other in upstream[name]:
+                self.before[name] |= self.before[other] | self.set_of([other])
+        for name in reversed(order):
+            for other in upstream[name]:
+                self._after[other] |= self._after[name] | self.set_of([name])
+        self._inside: dict[tuple[str, str], int] = {}
+        for name in self.position:
+            for branch in self._branches(name):
+                self._inside[branch] = self._inside.get(branch, 0) | self.set_of([name])
 
-    def waits(self, name: str, other: str) -> bool:
-        """Tell whether a step waits for another one in the definition as it is."""
-        if name not in self._reached:
-            self._reached[name] = _reached(name, self._upstream)
-        return other in self._reached[name]
+    def set_of(self, names: Iterable[str]) -> int:
+        """Return a set of steps."""
+        return functools.reduce(operator.or_, (1 << self.position[name] for name in names), 0)
 
-    def exclude(self, name: str, other: str) -> bool:
-        """Tell whether two steps are in different branches of one Condition, so that only one of them runs."""
-        chosen = dict(self._branches(name))
-        return any(chosen.get(condition, side) != side for condition, side in self._branches(other))
+    def up_to(self, name: str) -> int:
+        """Return the set of a step and those for which it waits."""
+        return self.before[name] | self.set_of([name])
+
+    def unordered(self, name: str) -> int:
+        """Return the set of the steps that may run while a step runs.
+
+        It does not wait for them, they do not wait for it, and no Condition chooses between them.
+        """
+        every = (1 << len(self.position)) - 1
+        never = 0
+        for condition, side in self._branches(name):
+            never |= self._inside.get((condition, _OTHER_SIDE[side]), 0)
+        return every & ~(self.up_to(name) | self._after[name] | never)
 
     def _branches(self, name: str) -> Iterator[tuple[str, str]]:
-        step = self._steps[name]
+        """Yield Condition and side of each branch around a step."""
+        step = self.steps[name]
         while step.branch or step.body_of:
             if step.branch:
                 yield step.branch.condition, step.branch.side
-            step = self._steps[step.branch.condition if step.branch else str(step.body_of)]
+            step = self.steps[step.branch.condition if step.branch else str(step.body_of)]
 
-    def advise_wait(self, user: str, producer: str) -> str | None:
+
+_OTHER_SIDE = {"if": "else", "else": "if"}
+
+
+def _upstream(plans: Sequence[StepPlan]) -> dict[str, set[str]]:
+    edges = {plan.step.name: {edge.upstream for edge in plan.edges} for plan in plans}
+    upstream = {}
+    for plan in plans:
+        # A body runs inside its loop: it waits for what the loop waits for, and what waits for the loop waits for it.
+        of_loop = edges[plan.step.body_of] if plan.step.body_of else set()
+        upstream[plan.step.name] = edges[plan.step.name] | of_loop | {*plan.body_steps}
+    return upstream
+
+
+class _Advice:
+    """The waits that were advised so far, so that no further one closes a cycle.
+
+    Args:
+        orders: The waits of the definition.
+    """
+
+    def __init__(self, orders: _Orders) -> None:
+        self._orders = orders
+        self._before = dict(orders.before)
+
+    def wait(self, user: Step, producer: Step) -> str | None:
         """Advise that a step waits for another one.
 
         Returns:
             The step that it can wait for: the other one, or the loop around that. ``None`` if that would make a cycle
             with the definition, or with earlier advice.
         """
-        loop, own_loop = self._steps[producer].body_of, self._steps[user].body_of
-        awaited = loop if loop and loop != own_loop else producer
-        if user in _reached(awaited, self._with_advice):
+        inside_other_loop = producer.body_of and producer.body_of != user.body_of
+        awaited = str(producer.body_of) if inside_other_loop else producer.name
+        if self._before[awaited] & self._orders.set_of([user.name]):
             return None
-        self._with_advice[user].add(awaited)
-        if own_loop and own_loop != loop:
-            self._with_advice[own_loop].add(awaited)  # a loop waits for everything outside that its body waits for
+        self._add(user.name, awaited)
+        if user.body_of and user.body_of != producer.body_of:
+            self._add(user.body_of, awaited)  # a loop waits for everything outside that its body waits for
         return awaited
 
-
-def _reached(name: str, upstream: Mapping[str, set[str]]) -> set[str]:
-    reached: set[str] = set()
-    pending = [name]
-    while pending:
-        further = upstream[pending.pop()] - reached
-        reached |= further
-        pending += further
-    return reached
+    def _add(self, waiting: str, awaited: str) -> None:
+        bit = self._orders.set_of([waiting])
+        gained = self._before[awaited] | self._orders.set_of([awaited])
+        for name, before in self._before.items():
+            if name == waiting or before & bit:
+                self._before[name] = before | gained
 
 
 def _made_by(step: Step) -> Iterator[_Made]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.preview.advice import warnings
+from airflow_sm_pipelines.preview.races import find_races
 
 
 def get(text):
@@ -100,6 +102,29 @@ def test_one_warning_per_pair_of_steps(hidden, step):
 
 def test_payloads_are_not_searched(hidden, step):
     assert not hidden(training(step, "s3://b/out"), step("L", arguments={"uri": "s3://b/out"}))
+
+
+def test_several_steps_that_write_to_one_place_are_one_race(hidden, step):
+    second = step("Second", "Training", {"OutputDataConfig": {"S3OutputPath": "s3://b/out"}})
+    [found] = hidden(training(step, "s3://b/out"), second, processing(step, "s3://b/out/x")).values()
+    assert "uses the output 's3://b/out' of Train and 1 more, but does not wait for them" in found
+
+
+def test_the_innermost_folder_decides_who_writes_a_file(hidden, step):
+    inner = step("Inner", "Training", {"OutputDataConfig": {"S3OutputPath": "s3://b/out/inner"}})
+    found = list(hidden(training(step, "s3://b/out"), inner, processing(step, "s3://b/out/inner/x")).values())
+    assert ["of Inner" in sentence for sentence in found] == [True]
+
+
+def test_many_steps_that_share_places_are_compared_at_once(load, step):
+    number = 400
+    steps = [
+        copying(step, f"S{index}", f"s3://b/{(index + 1) % number}/x", f"s3://b/{index}") for index in range(number)
+    ]
+    pipeline = load(*steps)
+    start = time.process_time()
+    assert len(list(find_races(pipeline.plans))) == number
+    assert time.process_time() - start < 5
 
 
 # -- advice that can be followed ---------------------------------------------------------------------------------------
