@@ -40,8 +40,8 @@ _PLACES: dict[str, dict[str, str]] = {
     "Invoke": {"FunctionName": "FunctionArn"},
     "SendMessage": {"QueueUrl": "SqsQueueUrl"},
 }
-# Written by the SDK (sagemaker 3.27: the template of MultiTurnRLEvaluator, `capture_job_request`); the public API has
-# no such members, and what the SageMaker Pipelines service does with them is not documented.
+# Written by the SDK (sagemaker 3.27: the template of MultiTurnRLEvaluator, `capture_create_job_request`). The public
+# API has no such members; what the SageMaker Pipelines service does with them is not documented.
 _MEMBERS_OF_SDK = {("CreateJob", "VpcConfig"), ("CreateJob", "CustomerDetails")}
 _MOST_VALUES_SHOWN = 8
 
