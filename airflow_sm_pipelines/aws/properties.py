@@ -20,6 +20,9 @@ _BEST_CANDIDATE_REPORTS = {
     "ExplainabilityJsonReportPath": ("Explainability", "analysis.json"),
 }
 
+BEST_CANDIDATE_PROPERTIES = tuple(_BEST_CANDIDATE_REPORTS)
+"""Members of ``BestCandidateProperties``."""
+
 
 def plain_properties(description: Body) -> dict[str, Any]:
     """Return a Describe response as plain JSON: ISO 8601 times, no response metadata.

@@ -11,7 +11,8 @@ from typing import TypeAlias
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.package_faults import PackageFaultError, package_faults
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
-from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
+from airflow_sm_pipelines.preview.advice import DefinitionWarning
+from airflow_sm_pipelines.preview.findings import find
 
 _MOST_FINDINGS_SHOWN = 100
 
@@ -24,8 +25,8 @@ class CheckedFile:
 
     Attributes:
         file: The file, as named on the command line.
-        errors: Why it cannot become a DAG.
-        warnings: What may surprise; only of a file without errors.
+        errors: Why it cannot become a DAG, or why a step of it fails.
+        warnings: What may fail, or surprise; only of a file that becomes a DAG.
         steps: The number of its steps.
     """
 
@@ -58,7 +59,7 @@ def check_file(file: str) -> CheckedFile:
     try:
         pipeline = load_pipeline(Path(file))
         with package_faults(file):
-            found = warnings(pipeline)
+            found = find(pipeline)
     except InvalidDefinitionError as invalid:
         return CheckedFile(
             file, errors=tuple(error for error in invalid.exceptions if isinstance(error, DefinitionError))
@@ -67,7 +68,7 @@ def check_file(file: str) -> CheckedFile:
         return CheckedFile(file, errors=(DefinitionError("", fault.with_traceback_text()),))
     except OSError as error:
         return CheckedFile(file, errors=(DefinitionError("", f"cannot be read: {error.strerror or error}"),))
-    return CheckedFile(file, warnings=found, steps=len(pipeline.steps))
+    return CheckedFile(file, found.errors, found.warnings, len(pipeline.steps))
 
 
 def _as_json(checked: Sequence[CheckedFile]) -> str:
@@ -83,10 +84,10 @@ def _as_json(checked: Sequence[CheckedFile]) -> str:
 
 def _as_text(checked: CheckedFile) -> str:
     lines = []
+    noted = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
     if checked.errors:
-        lines.append(f"{checked.file}: {_count(len(checked.errors), 'error')}")
+        lines.append(f"{checked.file}: {_count(len(checked.errors), 'error')}{noted}")
     else:
-        noted = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
         lines.append(f"{checked.file}: ok: {_count(checked.steps, 'step')}{noted}")
     for severity, findings in (("error", checked.errors), ("warning", checked.warnings)):
         for finding in findings[:_MOST_FINDINGS_SHOWN]:

@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="SOURCE",
         help="MODULE:NAME, a Pipeline object of the SageMaker SDK (MODULE: a .py file or a module's name); "
-        "s3://BUCKET/KEY, a stored definition; or pipeline:NAME, a pipeline of the SageMaker service",
+        "s3://BUCKET/KEY, a stored definition; or pipeline:NAME, a pipeline of the SageMaker service. In a folder with "
+        "a pipeline.py, pipeline:NAME is an object of that file, and pipeline:ARN the pipeline of the service",
     )
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it; - is standard output")
     parser.add_argument("--region", help="AWS region of a stored definition (default: that of the environment)")

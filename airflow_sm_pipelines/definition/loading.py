@@ -19,7 +19,7 @@ from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.package_faults import package_faults
 from airflow_sm_pipelines.definition.reading import read_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
+from airflow_sm_pipelines.errors import InvalidDefinitionError
 
 _CLOUDFORMATION_TYPE = "AWS::SageMaker::Pipeline"
 
@@ -56,7 +56,7 @@ def _load(name: str, text: str, faults: Faults, *, is_authored: bool) -> Pipelin
     pipeline = read_pipeline(document, name, digest, faults)
     faults.extend(check(pipeline))
     if faults:
-        raise InvalidDefinitionError(name, sorted(faults, key=_position))
+        raise InvalidDefinitionError(name, sorted(faults, key=lambda fault: position(fault.path)))
     return pipeline
 
 
@@ -95,9 +95,9 @@ def _read_file(path: Path, faults: Faults) -> str:
         return ""
 
 
-def _position(fault: DefinitionError) -> list[tuple[int, str]]:
-    """Return a sort key that counts as people do: ``Steps[9]`` before ``Steps[10]``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", fault.path)]
+def position(path: str) -> list[tuple[int, str]]:
+    """Return a sort key of a JSON path that counts as people do: ``Steps[9]`` before ``Steps[10]``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", path)]
 
 
 def _definition_in(document: Json, faults: Faults) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -235,7 +235,7 @@ class StepRun:
             raise RequestError.of_faults(self.step, f"the resolved request does not fit {wanted.operation}", faults)
         return request
 
-    def _shape(self, wanted: AwsCall) -> tuple[JsonObject, list[str]]:
+    def _shape(self, wanted: AwsCall) -> tuple[JsonObject, Sequence[str]]:
         try:
             shape = input_shape(self.client(wanted.service), wanted.operation)
         except AwsCallError as error:

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from airflow_sm_pipelines.catalog import CATALOG
-from airflow_sm_pipelines.definition.expressions import JsonGet, is_join_without_key, parse_expression, references
+from airflow_sm_pipelines.definition.expressions import (
+    JsonGet,
+    Reference,
+    is_join_without_key,
+    parse_expression,
+    references,
+)
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline, Step, StepPlan, Trigger
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
-from airflow_sm_pipelines.preview.races import find_races
+from airflow_sm_pipelines.preview.races import find_races, written_uris
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,11 @@ def _config(value: object) -> Json:
 
 
 def _json_get_without_edge(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
-    """Warn about a step without the dependency that "Pass data between steps with Amazon S3" requires."""
+    """Warn about a step without the dependency that "Pass data between steps with Amazon S3" requires.
+
+    Of a file that a step of the pipeline writes, `races` tells.
+    """
+    is_written = written_uris(plans)
     for plan in plans:
         if plan.step.depends_on:
             continue
@@ -78,7 +88,10 @@ def _json_get_without_edge(pipeline: Pipeline, plans: Plans) -> Iterator[Definit
             payload = STEP_TYPES[plan.step.type].payload
             expression = parse_expression(value, payload=payload)
             # A Get of a step inside the URI is an edge to the step that writes the file.
-            if isinstance(expression, JsonGet) and not any("Steps." in str(ref) for _, ref in references(value)):
+            if not isinstance(expression, JsonGet) or any("Steps." in str(ref) for _, ref in references(value)):
+                continue
+            # Payloads are free JSON: `races` leaves them alone.
+            if payload or isinstance(expression.source, Reference) or not is_written(expression.source):
                 message = "reads a file from S3, but does not wait for the step that writes it"
                 place = format_path(path, f"{plan.step.path}.Arguments")
                 yield DefinitionWarning(place, message, "add the writing step to DependsOn")
@@ -130,7 +143,13 @@ def _caching_without_age(pipeline: Pipeline, plans: Plans) -> Iterator[Definitio
 _RESOURCE_MEMBERS = frozenset(
     {"RoleArn", "ExecutionRoleArn", "ImageUri", "TrainingImage", "Image", "S3Uri", "FunctionArn"}
 )
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{[^}]*\}\}")
+# CloudFormation and Terraform, Jinja; `envsubst` and people who are to fill it in write nothing but the placeholder.
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{[^}]*\}\}|\A(\$\w+|<[^<>]+>)\Z")
+
+
+def has_placeholder(value: object) -> bool:
+    """Tell whether a value is text of a template that was never rendered."""
+    return isinstance(value, str) and bool(_PLACEHOLDER.search(value))
 
 
 def _placeholders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:

@@ -84,7 +84,7 @@ def _planned(plan: StepPlan, pipeline: Pipeline, scope: PlaceholderScope, *, val
         members=cast("JsonObject", evaluate(step.members, scope)),
         calls=planned.calls,
         retries=[rule.in_words() for rule in rules_of(step.retry_policies)] if planned.calls else [],
-        faults=[*(planned.misfits if validate else ()), *([planned.end] if planned.end else ())],
+        faults=[*(map(str, planned.misfits) if validate else ()), *([planned.end] if planned.end else ())],
     )
 
 

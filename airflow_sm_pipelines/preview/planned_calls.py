@@ -16,7 +16,7 @@ from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.lineage import LINEAGE_ENTITIES
 from airflow_sm_pipelines.aws.requests.messages import JSON_MEMBERS
 from airflow_sm_pipelines.aws.requests.names import resource_name
-from airflow_sm_pipelines.aws.requests.shaping import shape_request
+from airflow_sm_pipelines.aws.requests.shaping import Misfit, shape_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.aws.s3_objects import bucket_and_key, split_uri
@@ -25,8 +25,8 @@ from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step, Trigger
 from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError, StepError, UnfitRequestError
+from airflow_sm_pipelines.preview.api_models import botocore_version, input_shape
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
-from airflow_sm_pipelines.preview.request_shapes import request_shape
 from airflow_sm_pipelines.semantics.for_each import child_name
 
 # Stand-ins of the right length, which no definition can hold, for what is drawn at run time: names are cut as in a run.
@@ -40,8 +40,25 @@ _OWNER = {
     "installation": "<installation>",
 }
 _ROLE = Unknown("<role of the DAG>")
-# Flags that the builders read; one that only a run knows is taken for the service's default.
-_FLAGS = frozenset({"SkipCheck", "RegisterNewBaseline", "FailOnViolation"})
+
+FLAGS = frozenset({"SkipCheck", "RegisterNewBaseline", "FailOnViolation"})
+"""Flags that the builders read; one that only a run knows is taken for the service's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallMisfit:
+    """A place where a call's request does not fit the API.
+
+    Attributes:
+        operation: Name of the operation.
+        misfit: The place, and what is wrong there.
+    """
+
+    operation: str
+    misfit: Misfit
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.misfit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +72,7 @@ class PlannedCalls:
     """
 
     calls: tuple[AwsCall, ...] = ()
-    misfits: tuple[str, ...] = ()
+    misfits: tuple[CallMisfit, ...] = ()
     end: str = ""
 
 
@@ -71,13 +88,13 @@ def planned_calls(step: Step, pipeline: Pipeline, scope: PlaceholderScope) -> Pl
     if not row.calls:
         return PlannedCalls()
     calls: list[AwsCall] = []
-    misfits: list[str] = []
+    misfits: list[CallMisfit] = []
     end = ""
     try:
         for call in _every_call(row.builder()(_start(step, pipeline, scope, row.kind_of(step.arguments)))):
             request, found = _shaped(call)
             calls.append(replace(call, request=_shown(request)))
-            misfits += (f"{call.operation}: {fault}" for fault in found)
+            misfits += (CallMisfit(call.operation, misfit) for misfit in found)
     except StepError as error:
         end = error.message
     except UnfitRequestError as error:
@@ -105,7 +122,7 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
 
     def members() -> JsonObject:
         found = {name: evaluate(value, scope) for name, value in step.members.items()}
-        return {name: value for name, value in found.items() if not (name in _FLAGS and isinstance(value, Unknown))}
+        return {name: value for name, value in found.items() if not (name in FLAGS and isinstance(value, Unknown))}
 
     return StepStart(
         step=name,
@@ -260,11 +277,12 @@ _ASSUMED: Mapping[str, Callable[[Body], Body | AwsCallError]] = {
 # -- the API's types ---------------------------------------------------------------------------------------------------
 
 
-def _shaped(call: AwsCall) -> tuple[dict[str, Any], list[str]]:
+def _shaped(call: AwsCall) -> tuple[dict[str, Any], list[Misfit]]:
     """Return a request in the API's own types, and where it does not fit the installed botocore's model of the call."""
-    shape, version = request_shape(call.service, call.operation)
+    shape = input_shape(call.service, call.operation)
     if shape is None:
-        return dict(call.request), [f"the installed botocore {version} knows no {call.service}:{call.operation}"]
+        missing = f"the installed botocore {botocore_version()} knows no {call.service}:{call.operation}"
+        return dict(call.request), [Misfit("", missing)]
     own = JSON_MEMBERS.get((call.service, call.operation), {})  # texts of our own making, which have no model
     typed = {name: Unknown("<JSON>") if name in own else value for name, value in call.request.items()}
     request, faults = shape_request(typed, shape, is_unknown=_is_unknown)

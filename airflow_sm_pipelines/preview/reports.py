@@ -49,9 +49,9 @@ class CheckReport(Report):
     file: str
     """The file, as named on the command line."""
     errors: list[Finding]
-    """Why the definition cannot become a DAG."""
+    """Why the definition cannot become a DAG, or why a step of it fails."""
     warnings: list[Finding]
-    """What may surprise; only of a file without errors."""
+    """What may fail, or surprise; only of a file that becomes a DAG."""
 
 
 class Dependency(Report):

@@ -36,7 +36,8 @@ def fetch_definition(source: str, *, region: str | None = None, version_id: str 
     """Return the definition of a source as JSON text.
 
     Args:
-        source: ``MODULE:NAME``, ``s3://BUCKET/KEY`` or ``pipeline:NAME``.
+        source: ``MODULE:NAME``, ``s3://BUCKET/KEY`` or ``pipeline:NAME``. In a folder that has a module ``pipeline``,
+            ``pipeline:NAME`` is an object of that module; ``pipeline:ARN`` is a pipeline of the service anywhere.
         region: AWS region of a stored definition; that of the environment by default.
         version_id: Version of the S3 object; the current one by default.
 
@@ -50,10 +51,26 @@ def fetch_definition(source: str, *, region: str | None = None, version_id: str 
     head, _, name = source.rpartition(":")
     if source.startswith("s3://") or not head or not name:
         raise SourceSyntaxError(f"expected MODULE:NAME, s3://BUCKET/KEY or pipeline:NAME, found {source!r}")
-    if source.startswith("pipeline:"):
-        return from_pipeline(source.removeprefix("pipeline:"), region=region)
+    stored = source.removeprefix(_SERVICE_PREFIX)
+    if stored != source:
+        module = None if stored.startswith("arn:") else _module_in_this_folder(_SERVICE_PREFIX.rstrip(":"))
+        if module is None:
+            return from_pipeline(stored, region=region)
+        print(_THE_MODULE_IS_MEANT.format(module=module, source=source), file=sys.stderr)
     print(_UPLOAD_NOTE, file=sys.stderr)
     return from_sdk_object(head, name)
+
+
+_SERVICE_PREFIX = "pipeline:"
+_THE_MODULE_IS_MEANT = (
+    "{source} is taken as an object of {module} in this folder. For a pipeline of the SageMaker service, write "
+    "pipeline:ARN, or run the command in another folder."
+)
+
+
+def _module_in_this_folder(name: str) -> str | None:
+    """Return the file of a module in the working directory, ``None`` if there is none of that name."""
+    return next((file for file in (f"{name}.py", f"{name}/__init__.py") if Path(file).is_file()), None)
 
 
 def from_s3(bucket: str, key: str, *, version_id: str | None = None, region: str | None = None) -> str:

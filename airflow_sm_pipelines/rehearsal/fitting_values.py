@@ -15,7 +15,7 @@ from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.definition.paths import Path
-from airflow_sm_pipelines.preview.request_shapes import request_shape
+from airflow_sm_pipelines.preview.api_models import input_shape
 from airflow_sm_pipelines.rehearsal.placeholders import beginning_of, placeholder
 
 _ANYTHING = 0.0
@@ -46,7 +46,7 @@ def _shape_at(step: Step, path: Path) -> Any:
     kind = CATALOG[step.type].kind_of(step.arguments)
     if kind is None:
         return None
-    shape, _ = request_shape(kind.service, kind.create)
+    shape = input_shape(kind.service, kind.create)
     in_map = False
     for segment in path:
         if shape is None:

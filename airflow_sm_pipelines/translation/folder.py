@@ -20,7 +20,9 @@ from airflow_sm_pipelines.definition.package_faults import PackageFaultError
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import make_missing_task
 from airflow_sm_pipelines.operators.broken_definition import BrokenDefinitionOperator
+from airflow_sm_pipelines.translation.source_files import folder_beside
 from airflow_sm_pipelines.translation.translator import calling_file, check_dag_arguments, pipeline_dag, removed_step
+from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
 
 BROKEN_TAG = "broken-definition"
 
@@ -52,12 +54,11 @@ def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", *
         NotADirectoryError: There is no such folder.
         TypeError: ``arguments`` has a ``dag_id``, or an argument that neither `pipeline_dag` nor ``DAG`` knows.
     """
-    place = Path(calling_file()).parent / folder
-    if not place.is_dir():
-        raise NotADirectoryError(f"load_pipelines: {place} is not a folder")
     if "dag_id" in arguments:
         raise TypeError("load_pipelines: dag_id is not supported: each DAG is named after its file")
+    refuse_unknown_arguments(load_pipelines, [pipeline_dag, DAG], arguments)
     check_dag_arguments(arguments)
+    place = folder_beside(calling_file(), folder)
     wanted = get_parsing_context().dag_id
     dags = {}
     for dag_id, file in _files_by_id(sorted(place.glob(pattern))).items():

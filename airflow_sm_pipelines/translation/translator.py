@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,9 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, BaseOperator, TaskGroup
 
 from airflow_sm_pipelines.catalog import CATALOG
-from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
-from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
@@ -35,7 +32,9 @@ from airflow_sm_pipelines.translation.parameters import (
     redefined_parameters,
     wrong_values,
 )
+from airflow_sm_pipelines.translation.source_files import load_beside
 from airflow_sm_pipelines.translation.step_tasks import Place, RunState, StepTasks, loops, most_at_once, task_ids
+from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
@@ -88,10 +87,12 @@ def pipeline_dag(
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
             every error, each with its JSON path.
+        FileNotFoundError: There is no such file.
         TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
     """
+    refuse_unknown_arguments(pipeline_dag, [DAG], dag_kwargs)
     file = calling_file()
-    pipeline = load_pipeline(source, base_folder=Path(file).parent)
+    pipeline = load_beside(file, source)
     translation = _Translation(
         pipeline,
         airflow_id=dag_id or _id_from_file(pipeline, "dag_id"),
@@ -157,9 +158,11 @@ def pipeline_task_group(
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
             every error, each with its JSON path.
+        FileNotFoundError: There is no such file.
         TypeError: ``group_kwargs`` has an argument that neither this function nor ``TaskGroup`` knows.
     """
-    pipeline = load_pipeline(source, base_folder=Path(calling_file()).parent)
+    refuse_unknown_arguments(pipeline_task_group, [TaskGroup], group_kwargs)
+    pipeline = load_beside(calling_file(), source)
     translation = _Translation(
         pipeline,
         airflow_id=group_id or _id_from_file(pipeline, "group_id"),
@@ -171,8 +174,7 @@ def pipeline_task_group(
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
     )
-    with _clear_type_errors(pipeline_task_group, TaskGroup, group_kwargs):
-        group = TaskGroup(translation.airflow_id, **group_kwargs)
+    group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
     translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
     defaults = {parameter.name: parameter.default for parameter in pipeline.parameters if parameter.name not in params}
@@ -302,29 +304,7 @@ def _new_dag(dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
     if schedule is not None:
         # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
         dag_kwargs.setdefault("start_date", _EARLIEST_START)
-    with _clear_type_errors(pipeline_dag, DAG, dag_kwargs):
-        return DAG(dag_id, schedule=schedule, **dag_kwargs)
-
-
-@contextmanager
-def _clear_type_errors(ours: Callable[..., object], airflows: type, arguments: Mapping[str, object]) -> Iterator[None]:
-    """Name the public function and the nearest argument in the error about an argument that does not exist.
-
-    Args:
-        ours: The function that was called.
-        airflows: The class of Airflow that was given the arguments which are not ours.
-        arguments: These arguments.
-    """
-    try:
-        yield
-    except TypeError as error:
-        from inspect import signature
-
-        known = {*signature(ours).parameters, *signature(airflows).parameters}
-        for name in sorted(arguments.keys() - known):
-            message = f"{ours.__name__}() got an unexpected keyword argument {name!r}"
-            raise TypeError("; ".join(filter(None, (message, did_you_mean(name, known))))) from error
-        raise
+    return DAG(dag_id, schedule=schedule, **dag_kwargs)
 
 
 def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
+import botocore
 import pytest
 
 from airflow_sm_pipelines.cli.main import main
@@ -98,7 +102,7 @@ def test_unreadable_file_is_an_error(file, capsys):
 
 
 def test_a_fault_of_ours_is_told_as_such_and_the_other_files_are_checked(file, monkeypatch, capsys):
-    monkeypatch.setattr("airflow_sm_pipelines.cli.check.warnings", lambda pipeline: 1 / (len(pipeline.steps) - 1))
+    monkeypatch.setattr("airflow_sm_pipelines.cli.check.find", lambda pipeline: 1 / (len(pipeline.steps) - 1))
     assert main(["check", file("fault.json", GOOD), file("invalid.json", {"Steps": []})]) == 1
     out = capsys.readouterr().out
     assert "fault.json: a fault of airflow_sm_pipelines, not of this definition: ZeroDivisionError" in out
@@ -135,3 +139,66 @@ def test_a_fault_of_json_shows_line_and_column_and_the_line_itself(tmp_path, cap
         '            "Steps": []',
         "            ^",
     ]
+
+
+# -- what AWS would refuse ---------------------------------------------------------------------------------------------
+
+TRAINING = {
+    "AlgorithmSpecification": {
+        "TrainingImage": "123456789012.dkr.ecr.us-west-2.amazonaws.com/image:1",
+        "TrainingInputMode": "File",
+    },
+    "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+    "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+    "RoleArn": "arn:aws:iam::123456789012:role/Role",
+}
+READER = {
+    "Name": "Read",
+    "Type": "Lambda",
+    "FunctionArn": "f",
+    "Arguments": {"model": {"Get": "Steps.Train.ModelArtifact.S3ModelArtifacts"}},
+}
+
+
+def test_what_fails_at_aws_is_an_error_of_the_file(file, capsys):
+    train = {"Name": "Train", "Type": "Training", "Arguments": {**TRAINING, "ResourceConfg": {}}}
+    assert main(["check", file("refused.json", {"Steps": [train, READER]})]) == 1
+    assert capsys.readouterr().out == (
+        "refused.json: 2 errors\n"
+        "  error: Steps[0].Arguments.ResourceConfg\n"
+        f"      CreateTrainingJob has no such member (botocore {botocore.__version__})\n"
+        "      -> did you mean ResourceConfig?\n"
+        "  error: Steps[1].Arguments.model\n"
+        "      `Steps.Train.ModelArtifact.S3ModelArtifacts`: Train (Training) has no property 'ModelArtifact'\n"
+        "      -> did you mean `ModelArtifacts`?\n"
+    )
+
+
+def test_a_doubtful_value_is_a_warning(file, capsys):
+    resources = {**TRAINING["ResourceConfig"], "InstanceType": "ml.m5.xlage"}
+    train = {"Name": "Train", "Type": "Training", "Arguments": {**TRAINING, "ResourceConfig": resources}}
+    assert main(["check", file("doubtful.json", {"Steps": [train]})]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("doubtful.json: ok: 1 step, 1 warning\n  warning: Steps[0].Arguments.ResourceConfig.Inst")
+    assert printed.endswith("-> did you mean `ml.m5.xlarge`?\n")
+
+
+def test_warnings_of_a_file_with_refused_requests(file, capsys):
+    arguments = {**TRAINING, "Nothing": 1, "Environment": {"API_KEY": "x"}}
+    assert (
+        main(["check", file("both.json", {"Steps": [{"Name": "T", "Type": "Training", "Arguments": arguments}]})]) == 1
+    )
+    assert capsys.readouterr().out.startswith("both.json: 1 error, 1 warning\n  error: ")
+
+
+def test_no_airflow_and_no_credentials_are_needed(file):
+    code = (
+        "import sys; from airflow_sm_pipelines.cli.main import main\n"
+        "assert main(['check', 'good.json']) == 0\n"
+        "sys.exit('airflow' in sys.modules or 'boto3' in sys.modules)"
+    )
+    file("good.json", {"Steps": [{"Name": "Train", "Type": "Training", "Arguments": TRAINING}]})
+    environment = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
+    done = subprocess.run([sys.executable, "-c", code], check=False, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

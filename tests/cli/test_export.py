@@ -229,3 +229,31 @@ def test_an_object_that_is_no_text(bucket, capsys):
     bucket.put_object(Bucket="bucket", Key="k", Body=b"\xff")
     assert main(["export", "s3://bucket/k", "-o", "p.json", "--region", "eu-west-1"]) == 1
     assert "s3://bucket/k: not UTF-8 text at byte 0" in capsys.readouterr().err
+
+
+# -- a module called pipeline ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["pipeline.py", "pipeline/__init__.py"])
+@pytest.mark.parametrize("source", ["pipeline:pipeline", "pipeline:Holder.inner"])
+def test_a_module_called_pipeline_in_this_folder_is_meant(tmp_path, write, monkeypatch, capsys, file, source):
+    monkeypatch.delitem(sys.modules, "pipeline", raising=False)
+    (tmp_path / "pipeline").mkdir()
+    write(file, SDK_MODULE)
+    try:
+        assert main(["export", source, "-o", "p.json"]) == 0
+    finally:
+        sys.modules.pop("pipeline", None)
+    assert json.loads((tmp_path / "p.json").read_text("utf-8")) == DEFINITION
+    assert f"{source} is taken as an object of {file} in this folder. For a pipeline" in capsys.readouterr().err
+
+
+@mock_aws
+def test_an_arn_is_a_pipeline_of_the_service_also_beside_such_a_module(write, monkeypatch, capsys):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    write("pipeline.py", SDK_MODULE)
+    source = "pipeline:arn:aws:sagemaker:us-east-1:123456789012:pipeline/nothing"
+    assert main(["export", source, "-o", "p.json"]) == 1
+    err = capsys.readouterr().err
+    assert "pipeline arn:aws:sagemaker:us-east-1:123456789012:pipeline/nothing: " in err
+    assert "is taken as an object" not in err

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.paths import parse_path
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, PathSyntaxError
-from airflow_sm_pipelines.preview.advice import warnings
+from airflow_sm_pipelines.preview.findings import find
 from airflow_sm_pipelines.preview.given_values import GivenScope, GivenValues
 from airflow_sm_pipelines.preview.graph import as_json, as_mermaid, as_text
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
@@ -156,7 +156,8 @@ def use(document):
     assert as_text(plans)
     assert as_mermaid(plans)
     assert as_json(plans)
-    assert isinstance(warnings(pipeline), tuple)
+    findings = find(pipeline)
+    assert all(finding.message for finding in (*findings.errors, *findings.warnings))
     known = PlaceholderScope(pipeline, {})
     for plan in plans:
         json.dumps([call.request for call in planned_calls(plan.step, pipeline, known).calls], default=bytes.decode)

@@ -18,10 +18,37 @@ from airflow_sm_pipelines.aws.calls import Body
 if TYPE_CHECKING:
     from botocore.model import Shape
 
+UNKNOWN_MEMBER = "the API knows no such member"
+"""What `shape_request` says of a member that botocore's model does not have."""
+
 _TRUE_FALSE = {"true": True, "false": False}
 # Python's int() and float() also read "1_000", "nan" and the digits of every script.
 _INTEGER_TEXT = re.compile(r"\s*[+-]?[0-9]{1,400}\s*", re.ASCII)
 _NUMBER_TEXT = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
+
+
+class Misfit(str):
+    """A message about a place where a request does not fit the API, with its parts.
+
+    Attributes:
+        place: Path of the place in the request; ``""`` for the request itself.
+        fault: What is wrong there.
+        hint: What may have been meant, or ``""``.
+        value: What was found; ``None`` for a member that is missing.
+    """
+
+    __slots__ = ("fault", "hint", "place", "value")
+
+    place: str
+    fault: str
+    hint: str
+    value: object
+
+    def __new__(cls, place: str, fault: str, hint: str = "", value: object = None) -> Misfit:
+        """Make the message ``place: fault; hint``."""
+        misfit = super().__new__(cls, (f"{place}: " if place else "") + fault + (f"; {hint}" if hint else ""))
+        misfit.place, misfit.fault, misfit.hint, misfit.value = place, fault, hint, value
+        return misfit
 
 
 def shape_request(
@@ -30,7 +57,7 @@ def shape_request(
     *,
     complete: bool = True,
     is_unknown: Callable[[object], bool] = lambda _: False,
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, Any], list[Misfit]]:
     """Coerce a request to the types of an API operation.
 
     Args:
@@ -48,7 +75,29 @@ def shape_request(
     return (shaped if isinstance(shaped, dict) else {}), faults
 
 
-class _Faults(list[str]):
+def texts(value: object, shape: Shape, place: str = "") -> Iterator[tuple[str, str, Shape]]:
+    """Yield every text of a request that the API has a shape for: its path in the request, the text, the shape.
+
+    Args:
+        value: The request, or a part of it.
+        shape: botocore's shape of it.
+        place: Its path in the request.
+    """
+    if isinstance(value, str) and shape.type_name == "string":
+        yield place, value, shape
+    elif isinstance(value, Mapping) and shape.type_name == "structure":
+        for name, item in value.items():
+            if name in shape.members:
+                yield from texts(item, shape.members[name], _member_place(place, name))
+    elif isinstance(value, Mapping) and shape.type_name == "map":
+        for key, item in value.items():
+            yield from texts(item, shape.value, f"{place}['{key}']")
+    elif isinstance(value, (list, tuple)) and shape.type_name == "list":
+        for index, item in enumerate(value):
+            yield from texts(item, shape.member, f"{place}[{index}]")
+
+
+class _Faults(list[Misfit]):
     """Messages about faults; missing members, lengths and ranges may be left out.
 
     Args:
@@ -61,9 +110,12 @@ class _Faults(list[str]):
         self._complete = complete
         self.is_unknown = is_unknown
 
-    def add_limits(self, messages: Iterator[str]) -> None:
+    def note(self, place: str, fault: str, hint: str = "", value: object = None) -> None:
+        self.append(Misfit(place, fault, hint, value))
+
+    def note_limits(self, misfits: Iterator[Misfit]) -> None:
         if self._complete:
-            self.extend(messages)
+            self.extend(misfits)
 
 
 def _coerce(value: object, shape: Shape, path: str, faults: _Faults) -> object:
@@ -71,46 +123,48 @@ def _coerce(value: object, shape: Shape, path: str, faults: _Faults) -> object:
         return value
     coerce = _BY_TYPE.get(shape.type_name, _keep)
     shaped = coerce(value, shape, path, faults)
-    faults.add_limits(_limit_faults(shaped, shape, path))
+    faults.note_limits(_limit_faults(shaped, shape, path))
     return shaped
 
 
 def _structure(value: object, shape: Shape, path: str, faults: _Faults) -> object:
     if not isinstance(value, Mapping):
-        faults.append(f"{path or 'the request'}: expected an object, found {_found(value)}")
+        faults.note(path, f"expected an object, found {_found(value)}", value=value)
         return value
     shaped = {}
     for name, item in value.items():
-        place = f"{path}.{name}" if path else name
+        place = _member_place(path, name)
         if faults.is_unknown(name):
             shaped[name] = item  # stands for members that nobody knows yet, the required ones perhaps among them
         elif name not in shape.members:
             near = get_close_matches(name, shape.members, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            faults.append(f"{place}: the API knows no such member{hint}")
+            faults.note(place, UNKNOWN_MEMBER, f"did you mean {near[0]}?" if near else "", item)
         elif item is not None:
             shaped[name] = _coerce(item, shape.members[name], place, faults)
-    prefix = f"{path}." if path else ""
     if any(faults.is_unknown(name) for name in value):
         return shaped
     missing = (name for name in shape.required_members if name not in shaped)
-    faults.add_limits(f"{prefix}{name}: required by the API, but missing" for name in missing)
+    faults.note_limits(Misfit(_member_place(path, name), "required by the API, but missing") for name in missing)
     return shaped
+
+
+def _member_place(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _list(value: object, shape: Shape, path: str, faults: _Faults) -> object:
     if not isinstance(value, (list, tuple)):
-        faults.append(f"{path}: expected a list, found {_found(value)}")
+        faults.note(path, f"expected a list, found {_found(value)}", value=value)
         return value
     return [_coerce(item, shape.member, f"{path}[{index}]", faults) for index, item in enumerate(value)]
 
 
 def _map(value: object, shape: Shape, path: str, faults: _Faults) -> object:
     if not isinstance(value, Mapping):
-        faults.append(f"{path}: expected an object, found {_found(value)}")
+        faults.note(path, f"expected an object, found {_found(value)}", value=value)
         return value
     for key in value:
-        faults.add_limits(_limit_faults(key, shape.key, f"the key of {path}['{key}']"))
+        faults.note_limits(_limit_faults(key, shape.key, f"the key of {path}['{key}']"))
     return {
         key: _coerce(item, shape.value, f"{path}['{key}']", faults) for key, item in value.items() if item is not None
     }
@@ -123,7 +177,7 @@ def _string(value: object, _shape: Shape, path: str, faults: _Faults) -> object:
         return str(value).lower()
     if isinstance(value, (int, float)):
         return str(value)
-    faults.append(f"{path}: expected text, found {_found(value)}")
+    faults.note(path, f"expected text, found {_found(value)}", value=value)
     return value
 
 
@@ -134,7 +188,7 @@ def _integer(value: object, _shape: Shape, path: str, faults: _Faults) -> object
         return int(value)
     if isinstance(value, str) and _INTEGER_TEXT.fullmatch(value):
         return int(value)
-    faults.append(f"{path}: expected an integer, found {_found(value)}")
+    faults.note(path, f"expected an integer, found {_found(value)}", value=value)
     return value
 
 
@@ -144,7 +198,7 @@ def _number(value: object, _shape: Shape, path: str, faults: _Faults) -> object:
         return number
     if isinstance(number, int) and not isinstance(number, bool):
         return number
-    faults.append(f"{path}: expected a number, found {_found(value)}")
+    faults.note(path, f"expected a number, found {_found(value)}", value=value)
     return value
 
 
@@ -153,7 +207,7 @@ def _boolean(value: object, _shape: Shape, path: str, faults: _Faults) -> object
         return value
     if isinstance(value, str) and value.lower() in _TRUE_FALSE:
         return _TRUE_FALSE[value.lower()]
-    faults.append(f"{path}: expected true or false, found {_found(value)}")
+    faults.note(path, f"expected true or false, found {_found(value)}", value=value)
     return value
 
 
@@ -181,7 +235,7 @@ _MEASURED: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def _limit_faults(value: object, shape: Shape, path: str) -> Iterator[str]:
+def _limit_faults(value: object, shape: Shape, path: str) -> Iterator[Misfit]:
     """Compare lengths (strings, lists, maps) and ranges (numbers) with the model's limits."""
     types, unit = _MEASURED.get(shape.type_name, ((), ""))
     if not isinstance(value, types):
@@ -192,9 +246,9 @@ def _limit_faults(value: object, shape: Shape, path: str) -> Iterator[str]:
     largest, smallest = shape.metadata.get("max"), shape.metadata.get("min")
     measured = f"{size} {unit}".strip()
     if largest is not None and size > largest:
-        yield f"{path}: {measured}, but the API allows at most {largest}"
+        yield Misfit(path, f"{measured}, but the API allows at most {largest}", value=value)
     if smallest is not None and size < smallest:
-        yield f"{path}: {measured}, but the API requires at least {smallest}"
+        yield Misfit(path, f"{measured}, but the API requires at least {smallest}", value=value)
 
 
 def _size(value: object) -> float | None:

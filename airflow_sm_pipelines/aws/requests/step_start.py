@@ -96,7 +96,7 @@ class StepStart:
     resolve: Callable[[Any, str, bool], Any]
     members: Callable[[], Body]
     trial: Callable[[], tuple[str, str] | None]
-    shape: Callable[[AwsCall], tuple[dict[str, Any], list[str]]]
+    shape: Callable[[AwsCall], tuple[dict[str, Any], Sequence[str]]]
     tags: Sequence[dict[str, str]]
     log: Log
     kind: ResourceKind | None = None

@@ -12,7 +12,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_sm_pipelines.aws.requests.shaping import shape_request
+from airflow_sm_pipelines.aws.requests.shaping import UNKNOWN_MEMBER, shape_request, texts
 
 SCALARS = DenormalizedStructureBuilder().with_members(
     {
@@ -342,3 +342,26 @@ def test_what_is_missing_or_too_large_does_not_count_where_the_service_is_to_tel
 def test_only_the_white_space_of_ascii_stands_around_a_number(space: str) -> None:
     assert faults_of("Whole", f"1{space}")
     assert faults_of("Double", f"1.5{space}")
+
+
+# -- the parts of a message --------------------------------------------------------------------------------------------
+
+
+def test_a_misfit_has_its_place_and_its_parts() -> None:
+    _, [misfit] = shape_request({"Tex": 1}, SCALARS_SHAPE)
+    assert (misfit.place, misfit.fault, misfit.hint, misfit.value) == ("Tex", UNKNOWN_MEMBER, "did you mean Text?", 1)
+    assert misfit == "Tex: the API knows no such member; did you mean Text?"
+
+
+def test_texts_are_found_with_their_shapes(create_processing_job: Any) -> None:
+    request = {
+        "AppSpecification": {"ImageUri": "image", "ContainerArguments": ["a", 1]},
+        "Environment": {"K": "v"},
+        "Nothing": "x",
+    }
+    found = [(place, text, shape.name) for place, text, shape in texts(request, create_processing_job)]
+    assert found == [
+        ("AppSpecification.ImageUri", "image", "ImageUri"),
+        ("AppSpecification.ContainerArguments[0]", "a", "ContainerArgument"),
+        ("Environment['K']", "v", "ProcessingEnvironmentValue"),
+    ]
