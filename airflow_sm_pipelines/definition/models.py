@@ -241,9 +241,10 @@ class Pipeline:
         version: Always ``2020-12-01``.
         metadata: ``Metadata``: free strings without effect.
         parameters: ``Parameters``, in their order.
-        experiment_config: ``PipelineExperimentConfig``, unevaluated. ``None`` means no experiment; `MISSING`, and
-            each member left out, means the service's default: the pipeline's name and the execution's id.
-        mlflow_config: ``MlflowConfig``, unevaluated; ``None`` or `MISSING` when there is none.
+        experiment_config: ``PipelineExperimentConfig``, unevaluated; ``None`` when it is absent or ``null``: the
+            pipeline has no experiment. A member left out of it means the service's default: the pipeline's name, the
+            execution's id.
+        mlflow_config: ``MlflowConfig``, unevaluated; ``None`` when it is absent or ``null``.
         steps: All steps in document order; a Condition stands before the steps of its branches, a ForEach before its
             body.
         plans: One plan per step, in the order of ``steps``.
@@ -254,8 +255,8 @@ class Pipeline:
     version: str
     metadata: dict[str, str]
     parameters: tuple[Parameter, ...]
-    experiment_config: JsonObject | Missing | None
-    mlflow_config: JsonObject | Missing | None
+    experiment_config: JsonObject | None
+    mlflow_config: JsonObject | None
     steps: tuple[Step, ...]
     plans: tuple[StepPlan, ...] = field(repr=False)
     digest: str

@@ -115,7 +115,7 @@ def _execution(reference: Reference, place: _Place) -> Fault | None:
 
 def _experiment(reference: Reference, place: _Place) -> Fault | None:
     if place.pipeline.experiment_config is None:
-        return "PipelineExperimentConfig is null: the pipeline has no experiment", ""
+        return "the definition has no PipelineExperimentConfig: the pipeline has no experiment", ""
     return None
 
 

@@ -145,7 +145,7 @@ class StepRun:
         return {name: self.resolve(value, name) for name, value in self.plan.step.members.items()}
 
     def trial(self) -> tuple[str, str] | None:
-        """Return the names of the execution's experiment and trial, ``None`` if they are switched off."""
+        """Return the names of the execution's experiment and trial, ``None`` if the definition has none."""
         if self.settings.pipeline.experiment_config is None:
             return None
         with step_errors(self.step, "PipelineExperimentConfig"):

@@ -93,7 +93,7 @@ def test_parameters_are_typed_values_and_the_rest_are_placeholders(plan):
 
 
 def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
-    _, found = plan(processing("Prep_data", {"Tags": [{"Key": "a", "Value": "b"}]}))
+    _, found = plan(processing("Prep_data", {"Tags": [{"Key": "a", "Value": "b"}]}), PipelineExperimentConfig={})
     *before, request = found["steps"][0]["calls"]
     assert [call["operation"] for call in before] == ["CreateExperiment", "CreateTrial"]
     assert (request["service"], request["operation"]) == ("sagemaker", "CreateProcessingJob")
@@ -108,6 +108,11 @@ def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
         "sm-pipelines:task": "Prep_data",
         "sm-pipelines:map-index": "-1",
     }
+
+
+def test_a_pipeline_without_experiment_makes_none(plan):
+    _, found = plan(processing("Prep"))
+    assert [call["operation"] for call in found["steps"][0]["calls"]] == ["CreateProcessingJob"]
 
 
 @pytest.mark.parametrize(

@@ -139,9 +139,10 @@ def test_job_name_variables_stand_nowhere_else(fault, variable, type_):
 
 
 def test_experiment_reference_needs_an_experiment(fault, accepted):
-    accepted("PipelineExperimentConfig.TrialName")
+    accepted("PipelineExperimentConfig.TrialName", PipelineExperimentConfig={})
     accepted("PipelineExperimentConfig.TrialName", PipelineExperimentConfig={"TrialName": "t"})
-    assert "is null" in fault("PipelineExperimentConfig.TrialName", PipelineExperimentConfig=None)
+    assert "has no experiment" in fault("PipelineExperimentConfig.TrialName", PipelineExperimentConfig=None)
+    assert "has no experiment" in fault("PipelineExperimentConfig.TrialName")
 
 
 def test_current_item_stands_in_a_loop_body_only(fault, load, step):
