@@ -110,6 +110,13 @@ def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
     }
 
 
+def test_a_prefix_that_is_too_long_is_a_fault(plan):
+    code, found = plan(processing("A", {"ProcessingJobName": join("n" * 40, get("Parameters.N"))}))
+    assert code == 1
+    assert "Arguments.ProcessingJobName: " in found["steps"][0]["faults"][0]
+    assert "at most 38 characters" in found["steps"][0]["faults"][0]
+
+
 def test_a_pipeline_without_experiment_makes_none(plan):
     _, found = plan(processing("Prep"))
     assert [call["operation"] for call in found["steps"][0]["calls"]] == ["CreateProcessingJob"]

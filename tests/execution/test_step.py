@@ -205,6 +205,16 @@ def test_a_name_in_the_definition_is_a_prefix(make_task: Any, context: Any, sage
     assert sagemaker.requests[0]["ProcessingJobName"].startswith("nightly-")
 
 
+def test_a_prefix_that_is_too_long_names_step_argument_length_and_limit(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    task = make_task({"Prefix": "n" * 39}, ProcessingJobName={"Get": "Parameters.Prefix"})
+
+    with pytest.raises(RequestError, match=r"Step: Arguments\.ProcessingJobName: .* at most 38 characters; .* has 39"):
+        task.step(context).start()
+    assert sagemaker.requests == []
+
+
 def test_a_request_that_does_not_fit_names_step_argument_length_and_limit(
     make_task: Any, context: Any, sagemaker: Any
 ) -> None:
