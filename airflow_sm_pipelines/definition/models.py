@@ -141,7 +141,7 @@ class CacheConfig:
     Attributes:
         enabled: Whether the result of an earlier run may be used.
         expire_after: How old it may be, as written: an ISO 8601 duration whose ``P`` and case are free (``30d``,
-            ``PT1H``, ``T16m``), or ``None``.
+            ``PT1H``, ``T16m``), or ``None``; any text when caching is not enabled.
     """
 
     enabled: bool
