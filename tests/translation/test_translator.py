@@ -431,6 +431,26 @@ def test_a_copied_dag_is_whole(whole: Any) -> None:
     assert copied.get_task("A").dag is copied
 
 
+def test_the_api_server_takes_the_text_of_a_typed_parameter(definition: Any, processing: Any) -> None:
+    parameters = [
+        {"Name": "N", "Type": "Integer", "DefaultValue": 1},
+        {"Name": "B", "Type": "Boolean", "DefaultValue": False},
+    ]
+    dag = pipeline_dag(definition(processing("A"), Parameters=parameters), dag_id="dag")
+    served = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+
+    params = served.params.deep_merge({"N": "2", "B": "True"})
+    params.validate()
+    with pytest.raises(ValueError, match="'two' does not match"):
+        served.params.deep_merge({"N": "two"}).validate()
+
+    assert (params["N"], params["B"]) == ("2", "True")
+    assert {name: served.params.get_param(name).dump()["schema"]["type"] for name in "NB"} == {
+        "N": "integer",
+        "B": "boolean",
+    }
+
+
 def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     dag = whole("{{ ds }}.sh")
     digest = dag.get_task("A").settings.pipeline.digest
