@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from airflow_sm_pipelines.definition.checks import check
 from airflow_sm_pipelines.definition.json_text import decode, encode
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.definition.pipeline_resource import is_function, read_resource
 from airflow_sm_pipelines.definition.reading import read_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
@@ -41,12 +43,14 @@ def load_pipeline(
     faults = Faults()
     name, text = _text_of(source, base_folder, faults)
     document = None if faults else decode(text, "", faults)
+    around: tuple[JsonObject, str] = ({}, "")
     if not faults:
-        document = _definition_in(document, faults)
+        document, around = _definition_in(document, faults)
     digest = "" if faults else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     if faults:
         raise InvalidDefinitionError(name, faults)
-    pipeline = read_pipeline(document, name, digest, faults)
+    resource = read_resource(*around, faults)
+    pipeline = replace(read_pipeline(document, name, digest, faults), resource=resource)
     faults.extend(check(pipeline))
     if faults:
         raise InvalidDefinitionError(name, sorted(faults, key=_position))
@@ -91,26 +95,32 @@ def _position(fault: DefinitionError) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", fault.path)]
 
 
-def _definition_in(document: Json, faults: Faults) -> Json:
-    """Return the definition inside an API request, an API answer or a CloudFormation resource or template."""
+def _definition_in(document: Json, faults: Faults) -> tuple[Json, tuple[JsonObject, str]]:
+    """Return the definition inside an API request, an API answer or a CloudFormation resource or template.
+
+    With it comes the object that has it as its ``PipelineDefinition``, empty if there is none, and that object's path.
+    """
     path = ""
+    around: tuple[JsonObject, str] = ({}, "")
     while isinstance(document, dict) and "Steps" not in document:
         wrapper = next((name for name in _WRAPPERS if name in document), None)
         if wrapper is None:
             break
+        if wrapper == "PipelineDefinition":
+            around = (document, path)
         path = f"{path}.{wrapper}" if path else wrapper
         document = _WRAPPERS[wrapper](document[wrapper], path, faults)
         if faults:
-            return None
+            return None, around
     if not isinstance(document, dict):
         faults.add(path, f"expected a pipeline definition (an object), found {describe(document)}")
-    return document
+    return document, around
 
 
 def _body(value: Json, path: str, faults: Faults) -> Json:
     if isinstance(value, str):
         return decode(value, path, faults)
-    if isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+    if isinstance(value, dict) and is_function(value):
         message = f"the CloudFormation function {next(iter(value))!r} is resolved only when the stack is deployed"
         faults.add(path, message, "load the deployed pipeline's definition, as DescribePipeline returns it")
     return value

@@ -233,6 +233,29 @@ class StepPlan:
     body_steps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineResource:
+    """What a pipeline of the service has beside its definition; every member may be missing.
+
+    Source: API reference, CreatePipeline and DescribePipeline.
+
+    Attributes:
+        name: ``PipelineName``.
+        role_arn: ``RoleArn``: the role of steps that name none.
+        description: ``PipelineDescription``.
+        tags: ``Tags``: key and value of each.
+        max_parallel_steps: ``ParallelismConfiguration.MaxParallelExecutionSteps``.
+        unresolved: JSON paths of members that hold a CloudFormation function, whose value is not known.
+    """
+
+    name: str | None = None
+    role_arn: str | None = None
+    description: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    max_parallel_steps: int | None = None
+    unresolved: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pipeline:
     """A pipeline definition.
@@ -250,6 +273,7 @@ class Pipeline:
         plans: One plan per step, in the order of ``steps``.
         digest: sha256 of the source's JSON text, in hex.
         source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
+        resource: What the request, the answer or the resource around the definition says.
     """
 
     version: str
@@ -261,6 +285,7 @@ class Pipeline:
     plans: tuple[StepPlan, ...] = field(repr=False)
     digest: str
     source: str
+    resource: PipelineResource = PipelineResource()
 
     def step(self, name: str) -> Step:
         """Return a step by its name.

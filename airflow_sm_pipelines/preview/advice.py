@@ -18,6 +18,7 @@ from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
 from airflow_sm_pipelines.preview.races import find_races
+from airflow_sm_pipelines.semantics.without_effect import without_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,12 @@ def _caching_without_age(pipeline: Pipeline, plans: Plans) -> Iterator[Definitio
             yield DefinitionWarning(f"{plan.step.path}.CacheConfig", message, "add ExpireAfter, e.g. 30d")
 
 
+def _without_effect(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
+    """Warn about what a run does not follow yet (see `airflow_sm_pipelines.semantics.without_effect`)."""
+    for member in without_effect(pipeline):
+        yield DefinitionWarning(member.path, member.message, member.hint)
+
+
 # Members whose value names an AWS resource: with a placeholder, the call can only fail.
 _RESOURCE_MEMBERS = frozenset(
     {"RoleArn", "ExecutionRoleArn", "ImageUri", "TrainingImage", "Image", "S3Uri", "FunctionArn"}
@@ -145,7 +152,7 @@ def _placeholders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarnin
 def _no_role(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """Warn about steps without the RoleArn that the published schema requires; they use the role of the DAG."""
     bare = [plan.step for plan in plans if _takes_role(plan.step) and "RoleArn" not in plan.step.arguments]
-    if bare:
+    if bare and pipeline.resource.role_arn is None:
         others = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
         message = f"no RoleArn in {bare[0].name}{others}: such steps use the role_arn of the DAG"
         yield DefinitionWarning(f"{bare[0].path}.Arguments", message, "pass role_arn=... to pipeline_dag")
@@ -194,6 +201,7 @@ _RULES: tuple[Callable[[Pipeline, Plans], Iterator[DefinitionWarning]], ...] = (
     _json_get_without_edge,
     _joins_without_key,
     _caching_without_age,
+    _without_effect,
     _placeholders,
     _no_role,
     _secrets,

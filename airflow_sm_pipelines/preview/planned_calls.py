@@ -114,7 +114,7 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         tags=_tags(step),
         log=_Silence(),
         kind=kind,
-        role_arn=_ROLE,
+        role_arn=pipeline.resource.role_arn or _ROLE,
         execution_id="<Execution.PipelineExecutionId>",
         token=Unknown("<token>"),
         try_number="<try number>",

@@ -404,7 +404,7 @@ def test_text(write, capsys):
                 "A  Lambda",
                 "  after: Gate (if)",
                 f"  retries: {DEFAULT}",
-                "  cache: results up to 30d old",
+                "  cache: results up to 30d old (not supported yet: the step runs)",
                 "  lambda:Invoke",
                 "    {",
                 '      "FunctionName": "f",',
