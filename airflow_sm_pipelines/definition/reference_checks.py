@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from airflow_sm_pipelines.definition.expressions import Namespace, Reference, scan
 from airflow_sm_pipelines.definition.json_values import Json, list_names
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.definition.paths import Path, format_path
+from airflow_sm_pipelines.definition.paths import Path, format_path, nested_output
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError
@@ -139,7 +139,17 @@ def _step_output(reference: Reference, place: _Place) -> Fault | None:
         hint = did_you_mean(str(reference.path[0]), row.outputs)
         return f"a {target.type} step has no property '{reference.path[0]}'; {there}", hint
     detail = _DETAILS.get(target.type)
-    return detail(reference, target, place) if detail else None
+    fault = detail(reference, target, place) if detail else None
+    return fault or _nested_output(reference, target)
+
+
+def _nested_output(reference: Reference, target: Step) -> Fault | None:
+    # Other steps than these have Describe responses, whose members have names of AWS.
+    nested = nested_output(reference.path) if target.type in ("Lambda", "Callback", "ForEach") else ""
+    return (nested, _FLAT_OUTPUTS) if nested else None
+
+
+_FLAT_OUTPUTS = "declare and return each value as an output parameter of its own"
 
 
 def _output_parameter(reference: Reference, target: Step, place: _Place) -> Fault | None:
@@ -223,7 +233,7 @@ def _iteration_output(reference: Reference, place: _Place) -> Fault | None:
     if reference.name not in body:
         there = f"the steps are {list_names(body)}"
         return f"{reference.name!r} is not a step in the body; {there}", did_you_mean(reference.name, body)
-    return None
+    return _nested_output(reference, place.steps[reference.name])
 
 
 _CHECKS: dict[Namespace, Callable[[Reference, _Place], Fault | None]] = {
