@@ -153,6 +153,11 @@ class StepRun:
 
     # -- AWS -------------------------------------------------------------------------------------------------------
 
+    @property
+    def checks_limits(self) -> bool:
+        """Whether what AWS would refuse is refused before it is sent; not in a rehearsal."""
+        return _limits_count.get()
+
     def client(self, service: str) -> BaseClient:
         """Return a boto3 client; the same one for each service.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from airflow_sm_pipelines.aws.lambda_function import region_of
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import JsonGet, is_join_without_key, parse_expression, references
 from airflow_sm_pipelines.definition.json_values import Json
@@ -120,6 +121,19 @@ def _caching_without_age(pipeline: Pipeline, plans: Plans) -> Iterator[Definitio
             yield DefinitionWarning(f"{plan.step.path}.CacheConfig", message, "add ExpireAfter, e.g. 30d")
 
 
+def _functions_of_other_regions(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
+    """Warn about functions in different regions: a Lambda step needs one in the pipeline's own ("Lambda step")."""
+    regions: dict[str, str] = {}
+    for plan in plans:
+        function = plan.step.members.get("FunctionArn")
+        region = region_of(function) if isinstance(function, str) else ""
+        if region and regions.setdefault(region, plan.step.name) == plan.step.name and len(regions) > 1:
+            first, other = next(iter(regions.items()))
+            message = f"its function is in {region}, that of {other} in {first}; a pipeline invokes those of one region"
+            hint = "name a function of that region, or give the step a region_name through overrides"
+            yield DefinitionWarning(f"{plan.step.path}.FunctionArn", message, hint)
+
+
 def _without_effect(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """Warn about what a run does not follow yet (see `airflow_sm_pipelines.semantics.without_effect`)."""
     for member in without_effect(pipeline):
@@ -202,6 +216,7 @@ _RULES: tuple[Callable[[Pipeline, Plans], Iterator[DefinitionWarning]], ...] = (
     _joins_without_key,
     _caching_without_age,
     _without_effect,
+    _functions_of_other_regions,
     _placeholders,
     _no_role,
     _secrets,

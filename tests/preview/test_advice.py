@@ -91,6 +91,16 @@ def test_an_enabled_cache_is_never_dropped_without_a_word(warned, step):
     assert "not supported yet: no result is reused, every run runs 'B', 'C'" in found["Steps[1].CacheConfig"]
 
 
+def test_functions_of_different_regions(warned, step):
+    def call(name, region):
+        return step(name, FunctionArn=f"arn:aws:lambda:{region}:1:function:f")
+
+    assert not warned(call("A", "us-east-1"), call("B", "us-east-1"), step("C", FunctionArn="f"))
+    found = warned(call("A", "us-east-1"), call("B", "eu-west-1"))
+    assert list(found) == ["Steps[1].FunctionArn"]
+    assert "its function is in eu-west-1, that of A in us-east-1" in found["Steps[1].FunctionArn"]
+
+
 def test_an_mlflow_config_is_never_dropped_without_a_word(warned, step):
     found = warned(step("A"), MlflowConfig={"MlflowResourceArn": "arn"})
     assert "MLflow integration is not supported yet" in found["MlflowConfig"]
