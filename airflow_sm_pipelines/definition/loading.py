@@ -17,7 +17,7 @@ from airflow_sm_pipelines.definition.checks import check
 from airflow_sm_pipelines.definition.json_text import decode, encode
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.models import Pipeline
-from airflow_sm_pipelines.definition.pipeline_resource import is_function, read_resource
+from airflow_sm_pipelines.definition.pipeline_resource import RESOURCE_MEMBERS, is_function, read_resource
 from airflow_sm_pipelines.definition.reading import read_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
@@ -60,7 +60,7 @@ def load_pipeline(
 def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults: Faults) -> tuple[str, str]:
     """Return the name of a source for messages, and its JSON text."""
     if isinstance(source, dict):
-        return "<dict>", encode(source, faults)
+        return "<dict>", encode(_without_dates(source), faults)
     if isinstance(source, str) and source.lstrip(" \t\r\n\ufeff").startswith("{"):
         return "<text>", source.lstrip("\ufeff")
     if isinstance(source, (str, os.PathLike)):
@@ -76,6 +76,16 @@ def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults:
     else:
         faults.add("", f"expected a path, JSON text or a dict, found a Python {source_type.__name__}")
     return f"<{source_type.__name__}>", ""
+
+
+def _without_dates(source: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of boto3's ``describe_pipeline`` without the members that no JSON has; all else as it is.
+
+    The others are not needed, and the digest must not change with the time of the last run.
+    """
+    if "PipelineDefinition" not in source or "Steps" in source:
+        return source
+    return {name: value for name, value in source.items() if name in RESOURCE_MEMBERS or name in _WRAPPERS}
 
 
 def _read_file(path: Path, faults: Faults) -> str:

@@ -28,6 +28,9 @@ _RESOURCE = (
     Member("Tags", LIST, nullable=True),
     Member("ParallelismConfiguration", OBJECT, nullable=True),
 )
+RESOURCE_MEMBERS = frozenset(member.name for member in _RESOURCE)
+"""The members that count."""
+
 _TAG = (Member("Key", STRING, required=True), Member("Value", STRING, required=True))
 # The API gives no maximum.
 _PARALLELISM = (Member("MaxParallelExecutionSteps", whole_number_in(1, 2**31 - 1), required=True),)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,13 @@ def test_faults_around_a_definition_and_in_it_come_at_once():
         "Tags[0]",
         "Version",
     ]
+
+
+def test_the_answer_of_boto3_with_its_dates_is_a_source():
+    def answer(last_run):
+        dates = {"CreationTime": datetime(2026, 1, 1, tzinfo=UTC), "LastRunTime": last_run}
+        return {**MEMBERS, **dates, "PipelineDefinition": TEXT, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    first, second = (load_pipeline(answer(datetime(2026, 1, day, tzinfo=UTC))) for day in (2, 3))
+    assert first.resource.name == "nightly"
+    assert first.digest == second.digest
