@@ -220,7 +220,7 @@ def processing_arguments() -> dict[str, Any]:
 @pytest.fixture
 def definition() -> Any:
     """Make a pipeline definition of steps and, if need be, other members; without experiments unless asked for."""
-    usual = {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "PipelineExperimentConfig": None}
+    usual = {"Version": "2020-12-01", "Metadata": {}, "Parameters": []}
 
     def make(*steps: dict[str, Any], **members: Any) -> dict[str, Any]:
         return {**usual, "Steps": list(steps), **members}

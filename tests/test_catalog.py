@@ -15,6 +15,7 @@ from botocore import xform_name
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
+from airflow_sm_pipelines.aws.requests.names import longest_prefix
 from airflow_sm_pipelines.catalog import CATALOG, AnsweredBy, StepTypeRow
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
@@ -59,6 +60,17 @@ def test_a_resource_of_a_step_has_a_protocol_and_a_page(row: StepTypeRow) -> Non
         assert kind.protocol in jobs.PROTOCOLS, f"aws/jobs.py: protocol {kind.protocol}"
         assert kind.console_path, "aws/kinds: console_path"
         assert kind.iam_actions, "aws/kinds: iam_actions"
+
+
+@every_row
+def test_a_name_of_the_definition_is_a_prefix_of_the_length_that_the_language_allows(row: StepTypeRow) -> None:
+    prefixed = {
+        (kind.name_member, longest_prefix(kind.name_limit))
+        for kind in kinds_of(row)
+        if kind.service == "sagemaker" and not kind.token_member and not kind.verbatim_name
+    }
+    declared = STEP_TYPES[row.step_type].name_prefix
+    assert prefixed == ({declared} if declared else set()), "definition/step_types.py: name_prefix"
 
 
 @every_row

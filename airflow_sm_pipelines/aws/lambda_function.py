@@ -48,6 +48,12 @@ _NOT_STARTED = frozenset(
 )
 
 
+def region_of(function: str) -> str:
+    """Return the region that the ARN of a function names; ``""`` for a name, or an ARN without account and region."""
+    parts = function.split(":")
+    return parts[3] if parts[0] == "arn" and len(parts) > 3 else ""
+
+
 class LostAnswerError(AwsCallError):
     """The function may have run, but its answer is lost.
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from airflow_sm_pipelines.definition.json_text import decode, encode, place_in
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.package_faults import package_faults
+from airflow_sm_pipelines.definition.pipeline_resource import RESOURCE_MEMBERS, is_function, read_resource
 from airflow_sm_pipelines.definition.reading import read_pipeline
 from airflow_sm_pipelines.definition.shapes import Faults
 from airflow_sm_pipelines.errors import InvalidDefinitionError
@@ -48,12 +50,14 @@ def load_pipeline(
 
 def _load(name: str, text: str, faults: Faults, *, is_authored: bool) -> Pipeline:
     document = None if faults else decode(text, "", faults, is_authored=is_authored)
+    around: tuple[JsonObject, str] = ({}, "")
     if not faults:
-        document = _definition_in(document, faults)
+        document, around = _definition_in(document, faults)
     digest = "" if faults else hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
     if faults:
         raise InvalidDefinitionError(name, faults)
-    pipeline = read_pipeline(document, name, digest, faults)
+    resource = read_resource(*around, faults)
+    pipeline = replace(read_pipeline(document, name, digest, faults), resource=resource)
     faults.extend(check(pipeline))
     if faults:
         raise InvalidDefinitionError(name, sorted(faults, key=lambda fault: position(fault.path)))
@@ -63,7 +67,7 @@ def _load(name: str, text: str, faults: Faults, *, is_authored: bool) -> Pipelin
 def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults: Faults) -> tuple[str, str]:
     """Return the name of a source for messages, and its JSON text."""
     if isinstance(source, dict):
-        return "<dict>", encode(source, faults)
+        return "<dict>", encode(_without_dates(source), faults)
     if isinstance(source, str) and source.lstrip(" \t\r\n\ufeff").startswith("{"):
         return "<text>", source.lstrip("\ufeff")
     if isinstance(source, (str, os.PathLike)):
@@ -79,6 +83,16 @@ def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults:
     else:
         faults.add("", f"expected a path, JSON text or a dict, found a Python {source_type.__name__}")
     return f"<{source_type.__name__}>", ""
+
+
+def _without_dates(source: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer of boto3's ``describe_pipeline`` without the members that no JSON has; all else as it is.
+
+    The others are not needed, and the digest must not change with the time of the last run.
+    """
+    if "PipelineDefinition" not in source or "Steps" in source:
+        return source
+    return {name: value for name, value in source.items() if name in RESOURCE_MEMBERS or name in _WRAPPERS}
 
 
 def _read_file(path: Path, faults: Faults) -> str:
@@ -100,26 +114,32 @@ def position(path: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", path)]
 
 
-def _definition_in(document: Json, faults: Faults) -> Json:
-    """Return the definition inside an API request, an API answer or a CloudFormation resource or template."""
+def _definition_in(document: Json, faults: Faults) -> tuple[Json, tuple[JsonObject, str]]:
+    """Return the definition inside an API request, an API answer or a CloudFormation resource or template.
+
+    With it comes the object that has it as its ``PipelineDefinition``, empty if there is none, and that object's path.
+    """
     path = ""
+    around: tuple[JsonObject, str] = ({}, "")
     while isinstance(document, dict) and "Steps" not in document:
         wrapper = next((name for name in _WRAPPERS if name in document), None)
         if wrapper is None:
             break
+        if wrapper == "PipelineDefinition":
+            around = (document, path)
         path = f"{path}.{wrapper}" if path else wrapper
         document = _WRAPPERS[wrapper](document[wrapper], path, faults)
         if faults:
-            return None
+            return None, around
     if not isinstance(document, dict):
         faults.add(path, f"expected a pipeline definition (an object), found {describe(document)}")
-    return document
+    return document, around
 
 
 def _body(value: Json, path: str, faults: Faults) -> Json:
     if isinstance(value, str):
         return decode(value, path, faults)
-    if isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+    if isinstance(value, dict) and is_function(value):
         message = f"the CloudFormation function {next(iter(value))!r} is resolved only when the stack is deployed"
         faults.add(path, message, "load the deployed pipeline's definition, as DescribePipeline returns it")
     return value

@@ -141,7 +141,7 @@ class CacheConfig:
     Attributes:
         enabled: Whether the result of an earlier run may be used.
         expire_after: How old it may be, as written: an ISO 8601 duration whose ``P`` and case are free (``30d``,
-            ``PT1H``, ``T16m``), or ``None``.
+            ``PT1H``, ``T16m``), or ``None``; any text when caching is not enabled.
     """
 
     enabled: bool
@@ -233,6 +233,29 @@ class StepPlan:
     body_steps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineResource:
+    """What a pipeline of the service has beside its definition; every member may be missing.
+
+    Source: API reference, CreatePipeline and DescribePipeline.
+
+    Attributes:
+        name: ``PipelineName``.
+        role_arn: ``RoleArn``: the role of steps that name none.
+        description: ``PipelineDescription``.
+        tags: ``Tags``: key and value of each.
+        max_parallel_steps: ``ParallelismConfiguration.MaxParallelExecutionSteps``.
+        unresolved: JSON paths of members that hold a CloudFormation function, whose value is not known.
+    """
+
+    name: str | None = None
+    role_arn: str | None = None
+    description: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    max_parallel_steps: int | None = None
+    unresolved: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pipeline:
     """A pipeline definition.
@@ -241,25 +264,28 @@ class Pipeline:
         version: Always ``2020-12-01``.
         metadata: ``Metadata``: free strings without effect.
         parameters: ``Parameters``, in their order.
-        experiment_config: ``PipelineExperimentConfig``, unevaluated. ``None`` means no experiment; `MISSING`, and
-            each member left out, means the service's default: the pipeline's name and the execution's id.
-        mlflow_config: ``MlflowConfig``, unevaluated; ``None`` or `MISSING` when there is none.
+        experiment_config: ``PipelineExperimentConfig``, unevaluated; ``None`` when it is absent or ``null``: the
+            pipeline has no experiment. A member left out of it means the service's default: the pipeline's name, the
+            execution's id.
+        mlflow_config: ``MlflowConfig``, unevaluated; ``None`` when it is absent or ``null``.
         steps: All steps in document order; a Condition stands before the steps of its branches, a ForEach before its
             body.
         plans: One plan per step, in the order of ``steps``.
         digest: sha256 of the source's JSON text, in hex.
         source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
+        resource: What the request, the answer or the resource around the definition says.
     """
 
     version: str
     metadata: dict[str, str]
     parameters: tuple[Parameter, ...]
-    experiment_config: JsonObject | Missing | None
-    mlflow_config: JsonObject | Missing | None
+    experiment_config: JsonObject | None
+    mlflow_config: JsonObject | None
     steps: tuple[Step, ...]
     plans: tuple[StepPlan, ...] = field(repr=False)
     digest: str
     source: str
+    resource: PipelineResource = PipelineResource()
 
     def step(self, name: str) -> Step:
         """Return a step by its name.

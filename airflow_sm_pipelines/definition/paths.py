@@ -81,7 +81,8 @@ def look_up(properties: Json, path: Path) -> Json:
     """Follow a path into the properties of a step.
 
     Beyond plain members and indices: lists in `LISTS_KEYED_BY_NAME` select by name as well as by index, and a string
-    that holds JSON (a Job's ``JobConfigDocument``, an item of a ForEach list) is entered as the JSON it holds.
+    that holds JSON (a Job's ``JobConfigDocument``, an item of a ForEach list) is entered as the JSON it holds, unless
+    it is an output parameter (`nested_output`).
 
     Raises:
         MissingMemberError: A member is missing; says at which place and what was there.
@@ -138,7 +139,28 @@ def _element_by_name(elements: list[Json], name: str, walked: Path) -> Json:
     raise MissingMemberError(f"{_place(walked)} has no {_member_text(name)}; {existing}", did_you_mean(name, named))
 
 
+def nested_output(path: Path) -> str:
+    """Return why a path into an output parameter of a Lambda or Callback step leads to nothing; ``""`` if it does not.
+
+    Source: developer guide, "Lambda step" and "Callback step": a nested value is treated as a single string, and a
+    reference into it is an error that is not retried.
+
+    Args:
+        path: Path into the properties of a step.
+    """
+    if _OUTPUT_PARAMETERS not in path[:-2]:
+        return ""
+    end = path.index(_OUTPUT_PARAMETERS) + 2
+    return f"`{format_path(path[:end])}` is an output parameter: a nested value is one string, which has no members"
+
+
+_OUTPUT_PARAMETERS = "OutputParameters"
+
+
 def _parse_embedded(text: str, segment: str | int, walked: Path) -> Json:
+    nested = nested_output((*walked, segment))
+    if nested:
+        raise MissingMemberError(nested)
     try:
         embedded: Json = json.loads(text)
     except (ValueError, RecursionError):

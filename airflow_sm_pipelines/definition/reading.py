@@ -105,13 +105,15 @@ def _read_metadata(value: Json, faults: Faults) -> dict[str, str]:
     return metadata
 
 
-def _read_config(
-    members: JsonObject, name: str, shape: tuple[Member, ...], faults: Faults
-) -> JsonObject | Missing | None:
-    """Return a config of the whole pipeline, whose expressions know neither steps nor loops."""
-    value = members.get(name, MISSING)
+def _read_config(members: JsonObject, name: str, shape: tuple[Member, ...], faults: Faults) -> JsonObject | None:
+    """Return a config of the whole pipeline, whose expressions know neither steps nor loops.
+
+    An absent one and ``null`` are the same (developer guide, "Disable Experiments Integration"): the SDK writes its
+    defaults out, and leaves nothing to the service.
+    """
+    value = members.get(name)
     if not isinstance(value, dict):
-        return None if value is None else MISSING
+        return None
     config = read_members(value, name, shape, faults, noun=f"a {name}")
     for path, found in scan(config):
         place = format_path(path, name)

@@ -9,7 +9,7 @@ from airflow_sm_pipelines.definition.expressions import Namespace, Reference, sc
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.known_steps import LISTS_OF_PROCESSING, KnownSteps
 from airflow_sm_pipelines.definition.models import Pipeline, Step
-from airflow_sm_pipelines.definition.paths import Path, format_path
+from airflow_sm_pipelines.definition.paths import Path, format_path, nested_output
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.suggestions import Names, did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError
@@ -92,7 +92,7 @@ def _execution(reference: Reference, place: _Place) -> Fault | None:
 
 def _experiment(reference: Reference, place: _Place) -> Fault | None:
     if place.pipeline.experiment_config is None:
-        return "PipelineExperimentConfig is null: the pipeline has no experiment", ""
+        return "the definition has no PipelineExperimentConfig: the pipeline has no experiment", ""
     return None
 
 
@@ -114,7 +114,17 @@ def _step_output(reference: Reference, place: _Place) -> Fault | None:
         hint = did_you_mean(str(reference.path[0]), row.outputs)
         return f"a {target.type} step has no property '{reference.path[0]}'; {there}", hint
     detail = _DETAILS.get(target.type)
-    return detail(reference, target, place) if detail else None
+    fault = detail(reference, target, place) if detail else None
+    return fault or _nested_output(reference, target)
+
+
+def _nested_output(reference: Reference, target: Step) -> Fault | None:
+    # Other steps than these have Describe responses, whose members have names of AWS.
+    nested = nested_output(reference.path) if target.type in ("Lambda", "Callback", "ForEach") else ""
+    return (nested, _FLAT_OUTPUTS) if nested else None
+
+
+_FLAT_OUTPUTS = "declare and return each value as an output parameter of its own"
 
 
 def _names_a_step_with_dots(text: str, steps: KnownSteps) -> bool:
@@ -194,7 +204,7 @@ def _iteration_output(reference: Reference, place: _Place) -> Fault | None:
     if reference.name not in body:
         there = f"the steps are {body.listed()}"
         return f"{reference.name!r} is not a step in the body; {there}", body.did_you_mean(reference.name)
-    return None
+    return _nested_output(reference, place.steps[reference.name])
 
 
 _CHECKS: dict[Namespace, Callable[[Reference, _Place], Fault | None]] = {

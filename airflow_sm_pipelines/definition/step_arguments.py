@@ -58,9 +58,20 @@ def check_arguments(row: StepType, arguments: JsonObject, path: str, faults: Fau
         if len(given) != 1:
             found = "both" if given else "neither"
             faults.add(path, f"{noun} requires exactly one of {list_names(row.one_argument_of)}; this one has {found}")
+    if row.name_prefix:
+        _check_name_prefix(row, members, path, faults)
     check = _CHECKS.get(row.name)
     if check:
         check(members, path, faults)
+
+
+def _check_name_prefix(row: StepType, arguments: JsonObject, path: str, faults: Faults) -> None:
+    """Check the length of a literal prefix; that of an expression is known only at run time."""
+    member, longest = row.name_prefix or ("", 0)
+    prefix = arguments.get(member)
+    if isinstance(prefix, str) and len(prefix) > longest:
+        message = f"the name prefix of a {row.name} step has at most {longest} characters; {prefix!r} has {len(prefix)}"
+        faults.add(f"{path}.{member}", message, "the rest of the name is added at run time")
 
 
 def check_output_parameters(value: Json, path: str, faults: Faults) -> None:

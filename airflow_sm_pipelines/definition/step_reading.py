@@ -74,16 +74,10 @@ def _is_duration(text: str) -> bool:
     return bool(re.fullmatch(_DURATION, text, re.ASCII))
 
 
-_CACHE_CONFIG = (
-    Member("Enabled", BOOLEAN, required=True),
-    Member(
-        "ExpireAfter",
-        Values(
-            "an ISO 8601 duration such as 30d or PT1H",
-            lambda v: isinstance(v, str) and _is_duration(v),
-        ),
-    ),
-)
+_DURATIONS = Values("an ISO 8601 duration such as 30d or PT1H", lambda v: isinstance(v, str) and _is_duration(v))
+_CACHE_CONFIG = (Member("Enabled", BOOLEAN, required=True), Member("ExpireAfter", _DURATIONS))
+# Developer guide, "Turn off step caching": ExpireAfter is ignored; its example has the text "<time>" there.
+_CACHE_CONFIG_TURNED_OFF = (Member("Enabled", BOOLEAN, required=True), Member("ExpireAfter", STRING))
 _PROPERTY_FILE = tuple(Member(name, STRING, required=True) for name in ("PropertyFileName", "OutputName", "FilePath"))
 
 
@@ -260,7 +254,9 @@ def _read_exceptions(value: Json, row: StepType | None, path: str, faults: Fault
 def _read_cache_config(value: Json, path: str, faults: Faults) -> CacheConfig | None:
     if value is None:
         return None
-    members = read_members(value, path, _CACHE_CONFIG, faults, noun="a CacheConfig")
+    is_off = isinstance(value, dict) and value.get("Enabled") is False
+    shape = _CACHE_CONFIG_TURNED_OFF if is_off else _CACHE_CONFIG
+    members = read_members(value, path, shape, faults, noun="a CacheConfig")
     return CacheConfig(members.get("Enabled") is True, cast("str | None", members.get("ExpireAfter")))
 
 

@@ -42,6 +42,8 @@ class StepType(NamedTuple):
             where they are the Describe response, ``()`` where the step has none.
         final: Nothing may depend on the step.
         job_name_variable: The ``Execution`` variable that names the job which the step creates.
+        name_prefix: The member of Arguments that holds the prefix of a resource's name, and the longest prefix
+            (developer guide, "Prefix length restrictions"); ``None`` if there is none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class StepType(NamedTuple):
     outputs: tuple[str, ...] | None = None
     final: bool = False
     job_name_variable: str | None = None
+    name_prefix: tuple[str, int] | None = None
 
 
 def _required(*names: str) -> tuple[Member, ...]:
@@ -64,6 +67,7 @@ def _required(*names: str) -> tuple[Member, ...]:
 
 # RoleArn, which the published schema requires of four types, is not required: a step without one has the pipeline's.
 _PROCESSING_ARGUMENTS = _required("ProcessingResources", "AppSpecification")
+_LONGEST_PREFIX, _LONGEST_SHORT_PREFIX = 38, 6
 _OUTPUT_PARAMETERS = Member("OutputParameters", LIST)
 _CHECK_MEMBERS = (
     Member("ModelPackageGroupName", STRING_OR_EXPRESSION, nullable=True),
@@ -81,6 +85,7 @@ _ROWS = (
         caching=True,
         property_files=True,
         job_name_variable="ProcessingJobName",
+        name_prefix=("ProcessingJobName", _LONGEST_PREFIX),
     ),
     StepType(
         "Training",
@@ -88,27 +93,31 @@ _ROWS = (
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
         job_name_variable="TrainingJobName",
+        name_prefix=("TrainingJobName", _LONGEST_PREFIX),
     ),
     StepType(
         "Transform",
         arguments=_required("ModelName", "TransformInput", "TransformOutput", "TransformResources"),
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
+        name_prefix=("TransformJobName", _LONGEST_PREFIX),
     ),
     StepType(
         "Tuning",
         arguments=_required("HyperParameterTuningJobConfig"),
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
+        name_prefix=("HyperParameterTuningJobName", _LONGEST_SHORT_PREFIX),
     ),
     StepType(
         "AutoML",
         arguments=_required("InputDataConfig", "OutputDataConfig"),
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
+        name_prefix=("AutoMLJobName", _LONGEST_SHORT_PREFIX),
     ),
     # The SDK refuses SageMaker.* policies on the two model steps: they create no job.
-    StepType("Model", retry_exceptions=STEP_EXCEPTIONS),
+    StepType("Model", retry_exceptions=STEP_EXCEPTIONS, name_prefix=("ModelName", _LONGEST_PREFIX)),
     StepType("RegisterModel", retry_exceptions=STEP_EXCEPTIONS),
     StepType(
         "EndpointConfig", arguments=_required("ProductionVariants"), retry_exceptions=EVERY_EXCEPTION, caching=True
@@ -147,6 +156,7 @@ _ROWS = (
             "BaselineUsedForDriftCheckStatistics",
         ),
         job_name_variable="ProcessingJobName",
+        name_prefix=("ProcessingJobName", _LONGEST_PREFIX),
     ),
     StepType(
         "ClarifyCheck",
@@ -160,6 +170,7 @@ _ROWS = (
         caching=True,
         outputs=("CalculatedBaselineConstraints", "BaselineUsedForDriftCheckConstraints"),
         job_name_variable="ProcessingJobName",
+        name_prefix=("ProcessingJobName", _LONGEST_PREFIX),
     ),
     StepType(
         "EMR",
@@ -198,6 +209,7 @@ _ROWS = (
         arguments=_required("JobCategory", "JobConfigSchemaVersion", "JobConfigDocument"),
         retry_exceptions=EVERY_EXCEPTION,
         caching=True,
+        name_prefix=("JobName", _LONGEST_PREFIX),
     ),
     StepType("Cleanup", arguments=(Member("Resources", OBJECT, required=True),), closed=True, outputs=()),
     StepType(

@@ -12,7 +12,6 @@ from airflow_sm_pipelines.aws.calls import call, read_object
 from airflow_sm_pipelines.aws.s3_objects import NoObjectUriError, split_uri
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.definition.property_files import property_file_uri
 from airflow_sm_pipelines.definition.read_values import parse_document
 from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
@@ -112,8 +111,8 @@ class StepScope:
         """Return the resolved value of a member of the top-level ``PipelineExperimentConfig``."""
         config = self._settings.pipeline.experiment_config
         if config is None:
-            raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition switches experiments off")
-        if config is MISSING or member not in config:
+            raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition has none")
+        if member not in config:
             return self.execution(EXPERIMENT_DEFAULTS[member])
         return evaluate(config[member], self)
 

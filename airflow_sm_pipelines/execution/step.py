@@ -17,9 +17,17 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow_sm_pipelines.aws.calls import input_shape
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.requests.names import check_prefix
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.errors import AwsCallError, StepError, StepFailedError, StepInterruptedError
+from airflow_sm_pipelines.errors import (
+    AwsCallError,
+    RequestError,
+    StepError,
+    StepFailedError,
+    StepInterruptedError,
+    UnfitRequestError,
+)
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.job import JobRun
@@ -164,7 +172,16 @@ class JobStep:
     def _name_prefix(self) -> str | None:
         kind = self._task.kind
         named = None if kind.token_member else self._run.plan.step.arguments.get(kind.name_member)
-        return None if named is None else str(self._run.resolve(named, f"Arguments.{kind.name_member}"))
+        if named is None:
+            return None
+        place = f"Arguments.{kind.name_member}"
+        prefix = str(self._run.resolve(named, place))
+        try:
+            if not kind.verbatim_name:
+                check_prefix(prefix, kind.name_limit)
+        except UnfitRequestError as error:
+            raise RequestError(self._run.step, f"{place}: {error}") from error
+        return prefix
 
     def _request(self, attempt: Attempt) -> JsonObject:
         start = self._run.start(AttemptName(attempt.name, attempt.token), self._task.kind)

@@ -146,13 +146,18 @@ class StepRun:
         return {name: self.resolve(value, name) for name, value in self.plan.step.members.items()}
 
     def trial(self) -> tuple[str, str] | None:
-        """Return the names of the execution's experiment and trial, ``None`` if they are switched off."""
+        """Return the names of the execution's experiment and trial, ``None`` if the definition has none."""
         if self.settings.pipeline.experiment_config is None:
             return None
         with step_errors(self.step, "PipelineExperimentConfig"):
             return str(self._scope.experiment("ExperimentName")), str(self._scope.experiment("TrialName"))
 
     # -- AWS -------------------------------------------------------------------------------------------------------
+
+    @property
+    def checks_limits(self) -> bool:
+        """Whether what AWS would refuse is refused before it is sent; not in a rehearsal."""
+        return _limits_count.get()
 
     def client(self, service: str) -> BaseClient:
         """Return a boto3 client; the same one for each service.

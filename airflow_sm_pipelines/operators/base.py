@@ -34,6 +34,7 @@ from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
+from airflow_sm_pipelines.semantics.without_effect import without_effect_in_task
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -167,6 +168,8 @@ class StepOperator(BaseOperator):
         if not self.owns_job and context["ti"].try_number > 1:
             self._end_former_job(context)
         pass_gate(self.plan, self.settings.task_ids, context)
+        for member in without_effect_in_task(self.plan, self.settings.pipeline):
+            self.log.warning("%s", member)
         return self.act(self.step_run(context))
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_sm_pipelines.aws.lambda_function import FunctionAnswer, invoke
+from airflow_sm_pipelines.aws.lambda_function import FunctionAnswer, invoke, region_of
 from airflow_sm_pipelines.aws.requests.messages import function_and_event, invocation
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -60,6 +60,7 @@ class LambdaOperator(StepOperator):
         function, event = self._function_and_event(run)
         self.request = {"FunctionName": function, "Payload": event}
         client = run.client("lambda")
+        _require_region(run, function, client.meta.region_name)
         if run.kill_switch.is_flipped:
             raise self._ended(run, "The function was not invoked")
         declared = cast("list[Mapping[str, Any]]", run.plan.step.members.get("OutputParameters") or [])
@@ -98,3 +99,20 @@ class LambdaOperator(StepOperator):
         if given_up:
             return StepError(run.step, f"its task was ended ({state}). {consequence}")
         return StepInterruptedError(run.step, f"the worker was told to end. {consequence}")
+
+
+def _require_region(run: StepRun, function: str, own: str) -> None:
+    """Refuse a function of another region than the step's connection (developer guide, "Lambda step").
+
+    Raises:
+        RequestError: The function's ARN names another region.
+    """
+    region = region_of(function)
+    if region in ("", own) or not run.checks_limits:
+        return
+    raise RequestError(
+        run.step,
+        f"FunctionArn: the function is in {region}, but the step's connection leads to {own}; a Lambda step takes a "
+        f"function of the pipeline's own region: name one of {own}, or give the step the region_name {region} through "
+        "overrides",
+    )

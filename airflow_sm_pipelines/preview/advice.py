@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from airflow_sm_pipelines.aws.lambda_function import region_of
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import (
     JsonGet,
@@ -24,6 +25,7 @@ from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
 from airflow_sm_pipelines.preview.races import find_races, written_uris
+from airflow_sm_pipelines.semantics.without_effect import without_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,25 @@ def _caching_without_age(pipeline: Pipeline, plans: Plans) -> Iterator[Definitio
             yield DefinitionWarning(f"{plan.step.path}.CacheConfig", message, "add ExpireAfter, e.g. 30d")
 
 
+def _functions_of_other_regions(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
+    """Warn about functions in different regions: a Lambda step needs one in the pipeline's own ("Lambda step")."""
+    regions: dict[str, str] = {}
+    for plan in plans:
+        function = plan.step.members.get("FunctionArn")
+        region = region_of(function) if isinstance(function, str) else ""
+        if region and regions.setdefault(region, plan.step.name) == plan.step.name and len(regions) > 1:
+            first, other = next(iter(regions.items()))
+            message = f"its function is in {region}, that of {other} in {first}; a pipeline invokes those of one region"
+            hint = "name a function of that region, or give the step a region_name through overrides"
+            yield DefinitionWarning(f"{plan.step.path}.FunctionArn", message, hint)
+
+
+def _without_effect(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
+    """Warn about what a run does not follow yet (see `airflow_sm_pipelines.semantics.without_effect`)."""
+    for member in without_effect(pipeline):
+        yield DefinitionWarning(member.path, member.message, member.hint)
+
+
 # Members whose value names an AWS resource: with a placeholder, the call can only fail.
 _RESOURCE_MEMBERS = frozenset(
     {"RoleArn", "ExecutionRoleArn", "ImageUri", "TrainingImage", "Image", "S3Uri", "FunctionArn"}
@@ -171,7 +192,7 @@ def _placeholders(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarnin
 def _no_role(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """Warn about steps without the RoleArn that the published schema requires; they use the role of the DAG."""
     bare = [plan.step for plan in plans if _takes_role(plan.step) and "RoleArn" not in plan.step.arguments]
-    if bare:
+    if bare and pipeline.resource.role_arn is None:
         others = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
         message = f"no RoleArn in {bare[0].name}{others}: such steps use the role_arn of the DAG"
         yield DefinitionWarning(f"{bare[0].path}.Arguments", message, "pass role_arn=... to pipeline_dag")
@@ -220,6 +241,8 @@ _RULES: tuple[Callable[[Pipeline, Plans], Iterator[DefinitionWarning]], ...] = (
     _json_get_without_edge,
     _joins_without_key,
     _caching_without_age,
+    _without_effect,
+    _functions_of_other_regions,
     _placeholders,
     _no_role,
     _secrets,

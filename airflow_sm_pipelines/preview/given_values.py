@@ -130,8 +130,8 @@ class GivenScope:
         """Return the resolved member of the definition's ``PipelineExperimentConfig``, or the service's default."""
         config = self._pipeline.experiment_config
         if config is None:
-            raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition switches experiments off")
-        if isinstance(config, Missing) or member not in config:
+            raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition has none")
+        if member not in config:
             return self.execution(EXPERIMENT_DEFAULTS[member])
         return evaluate(config[member], self)
 

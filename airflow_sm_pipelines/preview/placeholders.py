@@ -59,7 +59,7 @@ class PlaceholderScope:
         return Unknown(f"<Execution.{EXPERIMENT_DEFAULTS[member]}>")
 
     def trial(self) -> tuple[str, str] | None:
-        """Return the names of experiment and trial, ``None`` if the definition switches experiments off."""
+        """Return the names of experiment and trial, ``None`` if the definition has none."""
         if self._pipeline.experiment_config is None:
             return None
         experiment, trial = (self.experiment(member) for member in EXPERIMENT_MEMBERS)

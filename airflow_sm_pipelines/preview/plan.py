@@ -170,7 +170,8 @@ def _step_text(planned: PlannedStep) -> str:
 def _cache_text(config: CacheConfig) -> str:
     if not config.enabled:
         return "off"
-    return f"results up to {config.expire_after} old" if config.expire_after else "results of any age"
+    age = f"results up to {config.expire_after} old" if config.expire_after else "results of any age"
+    return f"{age} (not supported yet: the step runs)"
 
 
 def _indented(value: Body) -> str:

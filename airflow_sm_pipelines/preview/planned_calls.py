@@ -6,6 +6,7 @@ are assumed to be those of an account in which nothing of the pipeline is there 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +32,7 @@ from airflow_sm_pipelines.semantics.for_each import child_name
 
 # Stand-ins of the right length, which no definition can hold, for what is drawn at run time: names are cut as in a run.
 _EXECUTION, _TOKEN = "\0" * 12, "\1" * 10
-_DRAWN = {_EXECUTION: "<Execution.PipelineExecutionId>", _TOKEN: "<token>", _TOKEN[:8]: "<token>"}
+_DRAWN = {re.compile("\0+"): "<Execution.PipelineExecutionId>", re.compile("\1+"): "<token>"}
 _ANY_ITERATION = "N"
 _OWNER = {
     "deployment": "<deployment>",
@@ -135,8 +136,8 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         tags=_tags(step),
         log=_Silence(),
         kind=kind,
-        role_arn=_ROLE,
-        execution_id=_DRAWN[_EXECUTION],
+        role_arn=pipeline.resource.role_arn or _ROLE,
+        execution_id="<Execution.PipelineExecutionId>",
         token=Unknown("<token>"),
         try_number="<try number>",
         step_types={other.name: other.type for other in pipeline.steps},
@@ -190,14 +191,17 @@ def _attempt(step: Step, name: str, kind: ResourceKind | None, scope: Placeholde
     if isinstance(prefix, Unknown):
         return Unknown(f"{prefix}-{_EXECUTION}-{_TOKEN}-0")
     literal = None if prefix is None else str(prefix)
-    return resource_name(_EXECUTION, name, _TOKEN, 0, limit=kind.name_limit, prefix=literal)
+    try:
+        return resource_name(_EXECUTION, name, _TOKEN, 0, limit=kind.name_limit, prefix=literal)
+    except UnfitRequestError as error:
+        raise UnfitRequestError(f"Arguments.{kind.name_member}: {error}") from error
 
 
 def _shown(value: Any) -> Any:
     """Return a value with placeholders for what would have been drawn."""
     if isinstance(value, str):
         for drawn, shown in _DRAWN.items():
-            value = value.replace(drawn, shown) if drawn in value else value
+            value = drawn.sub(shown, value) if drawn.search(value) else value
         return value
     if isinstance(value, Mapping):
         return {name: _shown(member) for name, member in value.items()}

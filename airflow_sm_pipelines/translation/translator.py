@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +23,7 @@ from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError,
 from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
+from airflow_sm_pipelines.semantics.without_effect import without_effect
 from airflow_sm_pipelines.translation.overrides import StepOverrides
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
 
 _PACKAGE = __name__.partition(".")[0]
+_LONGEST_DAG_TAG = 100
 _EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
 
 
@@ -66,12 +68,14 @@ def pipeline_dag(
     Args:
         source: The definition: a path (relative to the calling file), JSON text, or a dict.
         dag_id: Id of the DAG. Default: the file name without its extension.
-        pipeline_name: Value of ``Execution.PipelineName``. Default: the DAG id, with a hyphen in place of each
-            character that SageMaker does not allow in names.
+        pipeline_name: Value of ``Execution.PipelineName``. Default: the ``PipelineName`` beside the definition, if
+            the source has one (see `load_pipeline`), else the DAG id, with a hyphen in place of each character that
+            SageMaker does not allow in names.
         schedule: Airflow's schedule; ``None`` for runs that are started by hand or through the API.
         parameters: Values that replace the defaults of pipeline parameters. A parameter with neither must be given
             a value when a run is started.
-        role_arn: IAM role for steps that name none, like the pipeline's own role in the service.
+        role_arn: IAM role for steps that name none, like the pipeline's own role in the service. Default: the
+            ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
         deferrable: Free the worker slot while a job runs.
@@ -82,7 +86,8 @@ def pipeline_dag(
             ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
         completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
-        dag_kwargs: Any other argument of Airflow's ``DAG``.
+        dag_kwargs: Any other argument of Airflow's ``DAG``. Defaults of ``description`` and ``tags`` are the
+            ``PipelineDescription`` and ``Tags`` beside the definition, if the source has them.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -142,10 +147,12 @@ def pipeline_task_group(
     Args:
         source: The definition: a path (relative to the calling file), JSON text, or a dict.
         group_id: Id of the group, and prefix of its task ids. Default: the file name without its extension.
-        pipeline_name: Value of ``Execution.PipelineName``. Default: the group id, with a hyphen in place of each
-            character that SageMaker does not allow in names.
+        pipeline_name: Value of ``Execution.PipelineName``. Default: the ``PipelineName`` beside the definition, if
+            the source has one (see `load_pipeline`), else the group id, with a hyphen in place of each character that
+            SageMaker does not allow in names.
         parameters: Values of pipeline parameters.
-        role_arn: IAM role for steps that name none, like the pipeline's own role in the service.
+        role_arn: IAM role for steps that name none, like the pipeline's own role in the service. Default: the
+            ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
         deferrable: Free the worker slot while a job runs.
@@ -153,7 +160,8 @@ def pipeline_task_group(
         overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
         completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
             ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
-        group_kwargs: Any other argument of Airflow's ``TaskGroup``.
+        group_kwargs: Any other argument of Airflow's ``TaskGroup``. Default of ``tooltip`` is the
+            ``PipelineDescription`` beside the definition, if the source has one.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -174,6 +182,8 @@ def pipeline_task_group(
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
     )
+    if pipeline.resource.description:
+        group_kwargs.setdefault("tooltip", pipeline.resource.description)
     group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
     translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
@@ -262,9 +272,9 @@ class _Translation:
         plans = self.pipeline.plans
         settings = PipelineRunSettings(
             self.pipeline,
-            self.pipeline_name or _sagemaker_name(self.airflow_id),
+            self.pipeline_name or self.pipeline.resource.name or _sagemaker_name(self.airflow_id),
             task_ids(plans, LOOP_RESULT, child_id),
-            self.role_arn,
+            self.role_arn or self.pipeline.resource.role_arn,
             fixed_values or {},
             task_ids(loops(plans), LOOP_ITEMS, child_id),
         )
@@ -294,6 +304,10 @@ def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_
     """Return the pipeline's DAG without its tasks and parameters."""
     # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
     dag_kwargs.setdefault("max_active_tasks", max(16, most_at_once(pipeline.plans)))
+    if pipeline.resource.description:
+        dag_kwargs.setdefault("description", pipeline.resource.description)
+    if pipeline.resource.tags:
+        dag_kwargs.setdefault("tags", _dag_tags(pipeline.resource.tags))
     dag = _new_dag(dag_id, schedule=schedule, **dag_kwargs)
     # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
     dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
@@ -341,4 +355,13 @@ def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
 def _documentation(pipeline: Pipeline) -> str:
     """Describe where the DAG comes from; the digest makes Airflow see changes of a definition as a new version."""
     steps = f"{len(pipeline.steps)} step{'' if len(pipeline.steps) == 1 else 's'}"
-    return f"SageMaker pipeline definition `{Path(pipeline.source).name}`, {steps}.\n\nsha256 `{pipeline.digest}`"
+    parts = [f"SageMaker pipeline definition `{Path(pipeline.source).name}`, {steps}."]
+    ignored = [f"- `{member.path}`: {member.message}" for member in without_effect(pipeline)]
+    if ignored:
+        parts.append("\n".join(("Not in effect:", "", *ignored)))
+    return "\n\n".join([*parts, f"sha256 `{pipeline.digest}`"])
+
+
+def _dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the tags of a pipeline as tags of its DAG; in the service they label the pipeline, not its jobs."""
+    return [(f"{key}={value}" if value else key)[:_LONGEST_DAG_TAG] for key, value in tags]

@@ -11,7 +11,7 @@ import pytest
 from airflow_sm_pipelines.cli.main import main
 
 GOOD = {"Steps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "f"}]}
-WARNED = {"Steps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "f", "CacheConfig": {"Enabled": True}}]}
+WARNED = {"Steps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "f", "Arguments": {"Environment": {"TOKEN": "x"}}}]}
 BAD = {"Steps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "f", "DependsOn": ["B", "AA"]}]}
 
 
@@ -36,9 +36,9 @@ def test_warnings_do_not_fail(file, capsys):
     assert main(["check", file("warned.json", WARNED)]) == 0
     assert capsys.readouterr().out == (
         "warned.json: ok: 1 step, 1 warning\n"
-        "  warning: Steps[0].CacheConfig\n"
-        "      caching is enabled without a maximum age of results\n"
-        "      -> add ExpireAfter, e.g. 30d\n"
+        "  warning: Steps[0].Arguments.Environment.TOKEN\n"
+        "      TOKEN looks like a secret; everyone who can describe the job can read it\n"
+        "      -> store it in AWS Secrets Manager and pass its name\n"
     )
 
 
@@ -87,9 +87,9 @@ def test_json_format(file, capsys):
             "errors": [],
             "warnings": [
                 {
-                    "path": "Steps[0].CacheConfig",
-                    "message": "caching is enabled without a maximum age of results",
-                    "hint": "add ExpireAfter, e.g. 30d",
+                    "path": "Steps[0].Arguments.Environment.TOKEN",
+                    "message": "TOKEN looks like a secret; everyone who can describe the job can read it",
+                    "hint": "store it in AWS Secrets Manager and pass its name",
                 }
             ],
         },

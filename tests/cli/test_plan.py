@@ -105,7 +105,7 @@ def test_experiment_and_trial_are_created_by_the_steps_that_may_be_the_first(pla
 
 
 def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
-    _, found = plan(processing("Prep_data", {"Tags": [{"Key": "a", "Value": "b"}]}))
+    _, found = plan(processing("Prep_data", {"Tags": [{"Key": "a", "Value": "b"}]}), PipelineExperimentConfig={})
     *before, request = found["steps"][0]["calls"]
     assert [call["operation"] for call in before] == ["CreateExperiment", "CreateTrial"]
     assert (request["service"], request["operation"]) == ("sagemaker", "CreateProcessingJob")
@@ -121,6 +121,18 @@ def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
         "sm-pipelines:map-index": "-1",
         "sm-pipelines:installation": "<installation>",
     }
+
+
+def test_a_prefix_that_is_too_long_is_a_fault(plan):
+    code, found = plan(processing("A", {"ProcessingJobName": join("n" * 40, get("Parameters.N"))}))
+    assert code == 1
+    assert "Arguments.ProcessingJobName: " in found["steps"][0]["faults"][0]
+    assert "at most 38 characters" in found["steps"][0]["faults"][0]
+
+
+def test_a_pipeline_without_experiment_makes_none(plan):
+    _, found = plan(processing("Prep"))
+    assert [call["operation"] for call in found["steps"][0]["calls"]] == ["CreateProcessingJob"]
 
 
 @pytest.mark.parametrize(
@@ -405,7 +417,7 @@ def test_text(write, capsys):
                 "A  Lambda",
                 "  after: Gate (if)",
                 f"  retries: {DEFAULT}",
-                "  cache: results up to 30d old",
+                "  cache: results up to 30d old (not supported yet: the step runs)",
                 "  lambda:Invoke",
                 "    {",
                 '      "FunctionName": "f",',

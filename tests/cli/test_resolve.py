@@ -231,6 +231,7 @@ def test_default_of_a_trial_needs_the_execution_id(resolve):
         call("A", {}),
         call("B", {"x": get("PipelineExperimentConfig.TrialName")}),
         scope={"execution": {}},
+        PipelineExperimentConfig={},
     )
     assert "`execution` of the scope has no 'PipelineExecutionId'" in steps["B"]["errors"][0]["message"]
 

@@ -10,6 +10,7 @@ import pytest
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.preview.advice import warnings
 from airflow_sm_pipelines.preview.graph import as_json
+from airflow_sm_pipelines.semantics.without_effect import without_effect
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 DEFINITIONS = sorted(file for file in GOLDEN.glob("*.json") if not file.name.endswith(".graph.json"))
@@ -27,5 +28,17 @@ def test_graph(file):
 
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.stem)
 def test_sdk_output_gives_no_false_alarm(file):
-    found = [warning.message for warning in warnings(load_pipeline(file))]
+    pipeline = load_pipeline(file)
+    true_alarms = [member.message for member in without_effect(pipeline)]
+    found = [warning.message for warning in warnings(pipeline) if warning.message not in true_alarms]
     assert [message for message in found if "never runs" not in message] == []
+
+
+@pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.stem)
+def test_a_cache_and_mlflow_of_sdk_output_are_told(file):
+    text = file.read_text()
+    expected = {name for name, sign in SIGNS.items() if sign in text}
+    assert {warning.path.split(".")[-1] for warning in warnings(load_pipeline(file))} >= expected
+
+
+SIGNS = {"CacheConfig": '"Enabled": true', "MlflowConfig": '"MlflowConfig": {'}

@@ -5,11 +5,13 @@ import hashlib
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.models import PipelineResource
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 
 DEFINITION = {
@@ -26,6 +28,13 @@ DEFINITION = {
     ],
 }
 TEXT = json.dumps(DEFINITION)
+MEMBERS = {
+    "PipelineName": "nightly",
+    "RoleArn": "arn:aws:iam::1:role/Pipeline",
+    "PipelineDescription": "Trains every night",
+    "Tags": [{"Key": "team", "Value": "ml"}],
+    "ParallelismConfiguration": {"MaxParallelExecutionSteps": 5},
+}
 
 
 def refusal(source, **options):
@@ -242,3 +251,69 @@ def test_an_object_that_merely_has_steps_is_no_sdk_pipeline():
         steps = ()
 
     assert "expected a path, JSON text or a dict, found a Python Recipe" in str(refusal(Recipe()))
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {**MEMBERS, "PipelineDefinition": TEXT, "ClientRequestToken": "t"},
+        {**MEMBERS, "PipelineDefinition": TEXT, "PipelineArn": "arn", "CreatedBy": {}, "PipelineStatus": "Active"},
+        {
+            "Type": "AWS::SageMaker::Pipeline",
+            "Properties": {**MEMBERS, "PipelineDefinition": {"PipelineDefinitionBody": TEXT}},
+        },
+    ],
+    ids=["create", "describe", "resource"],
+)
+def test_what_stands_around_a_definition_counts(wrapped):
+    """API reference, CreatePipeline and DescribePipeline."""
+    assert load_pipeline(wrapped).resource == PipelineResource(
+        name="nightly",
+        role_arn="arn:aws:iam::1:role/Pipeline",
+        description="Trains every night",
+        tags=(("team", "ml"),),
+        max_parallel_steps=5,
+    )
+
+
+def test_a_definition_alone_has_no_resource():
+    absent = dict.fromkeys(MEMBERS)
+    assert load_pipeline(DEFINITION).resource == PipelineResource()
+    assert load_pipeline({**absent, "PipelineDefinition": TEXT}).resource == PipelineResource()
+
+
+def test_functions_of_a_template_are_noted_and_not_taken_for_values():
+    properties = {
+        **MEMBERS,
+        "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Tags": [{"Key": "team", "Value": {"Ref": "Team"}}],
+        "PipelineDefinition": {"PipelineDefinitionBody": TEXT},
+    }
+    found = load_pipeline({"Type": "AWS::SageMaker::Pipeline", "Properties": properties}).resource
+    assert (found.name, found.role_arn, found.tags) == ("nightly", None, ())
+    assert found.unresolved == ("Properties.RoleArn", "Properties.Tags")
+
+
+def test_faults_around_a_definition_and_in_it_come_at_once():
+    wrapped = {
+        "RoleArn": 5,
+        "Tags": [{"Key": "team"}],
+        "ParallelismConfiguration": {"MaxParallelExecutionSteps": 0},
+        "PipelineDefinition": {**DEFINITION, "Version": "1"},
+    }
+    assert [error.path for error in refusal(wrapped).exceptions] == [
+        "ParallelismConfiguration.MaxParallelExecutionSteps",
+        "RoleArn",
+        "Tags[0]",
+        "Version",
+    ]
+
+
+def test_the_answer_of_boto3_with_its_dates_is_a_source():
+    def answer(last_run):
+        dates = {"CreationTime": datetime(2026, 1, 1, tzinfo=UTC), "LastRunTime": last_run}
+        return {**MEMBERS, **dates, "PipelineDefinition": TEXT, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    first, second = (load_pipeline(answer(datetime(2026, 1, day, tzinfo=UTC))) for day in (2, 3))
+    assert first.resource.name == "nightly"
+    assert first.digest == second.digest

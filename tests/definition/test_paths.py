@@ -132,3 +132,12 @@ def test_plain_json_knows_no_lists_keyed_by_name_and_no_embedded_json():
     with pytest.raises(MissingMemberError):
         look_up_json(PROCESSING, parse_path("JobConfigDocument.Tags"))
     assert look_up_json({"a": [{"b c": None}]}, parse_path("a[0]['b c']")) is None
+
+
+def test_an_output_parameter_has_no_members():
+    """Developer guide, "Lambda step": a nested value is one string."""
+    properties = {"OutputParameters": {"report": '{"auc": 1}'}, "JobConfigDocument": '{"auc": 1}'}
+    assert look_up(properties, ("OutputParameters", "report")) == '{"auc": 1}'
+    assert look_up(properties, ("JobConfigDocument", "auc")) == 1
+    with pytest.raises(MissingMemberError, match=r"`OutputParameters\.report` is an output parameter"):
+        look_up(properties, ("OutputParameters", "report", "auc"))

@@ -35,9 +35,10 @@ def test_metadata_holds_strings(faults, step, load):
     assert "expected a string, found the number 1" in faults(step("A"), Metadata={"a b": 1})["Metadata['a b']"]
 
 
-def test_absent_null_and_given_experiment_config_differ(load, step):
+def test_a_definition_without_experiment_config_has_no_experiment(load, step):
+    """Developer guide, "Disable Experiments Integration"."""
     config = {"TrialName": {"Get": "Execution.PipelineExecutionId"}}
-    assert load(step("A")).experiment_config is MISSING
+    assert load(step("A")).experiment_config is None
     assert load(step("A"), PipelineExperimentConfig=None).experiment_config is None
     assert load(step("A"), PipelineExperimentConfig=config).experiment_config == config
 
@@ -47,9 +48,9 @@ def test_experiment_config_may_hold_the_join_of_the_developer_guide(load, step):
     assert load(step("A"), PipelineExperimentConfig=config).experiment_config == config
 
 
-def test_absent_null_and_given_mlflow_config_differ(load, step):
+def test_absent_and_null_mlflow_config_are_none(load, step):
     config = {"MlflowResourceArn": "arn", "MlflowExperimentName": None}
-    assert load(step("A")).mlflow_config is MISSING
+    assert load(step("A")).mlflow_config is None
     assert load(step("A"), MlflowConfig=None).mlflow_config is None
     assert load(step("A"), MlflowConfig=config).mlflow_config == config
 

@@ -139,9 +139,10 @@ def test_job_name_variables_stand_nowhere_else(fault, variable, type_):
 
 
 def test_experiment_reference_needs_an_experiment(fault, accepted):
-    accepted("PipelineExperimentConfig.TrialName")
+    accepted("PipelineExperimentConfig.TrialName", PipelineExperimentConfig={})
     accepted("PipelineExperimentConfig.TrialName", PipelineExperimentConfig={"TrialName": "t"})
-    assert "is null" in fault("PipelineExperimentConfig.TrialName", PipelineExperimentConfig=None)
+    assert "has no experiment" in fault("PipelineExperimentConfig.TrialName", PipelineExperimentConfig=None)
+    assert "has no experiment" in fault("PipelineExperimentConfig.TrialName")
 
 
 def test_current_item_stands_in_a_loop_body_only(fault, load, step):
@@ -227,3 +228,31 @@ def test_property_file_of_an_unknown_step(faults, step):
 def test_references_to_a_step_of_unknown_type_are_left_alone(faults, step):
     broken = {"Name": "B", "Type": "Nope", "Arguments": {}}
     assert list(faults(step("A", arguments={"x": get("Steps.B.Any")}), broken)) == ["Steps[1].Type"]
+
+
+@pytest.mark.parametrize("type_", ["Lambda", "Callback"])
+def test_nothing_refers_into_a_nested_output(fault, accepted, step, type_):
+    """Developer guide, "Lambda step" and "Callback step": such a reference is an error that is not retried."""
+    target = step("T", type_, OutputParameters=[{"OutputName": "report"}])
+    accepted("Steps.T.OutputParameters['report']", target)
+    for deep in (".auc", "['auc']", "[0]", ".metrics.auc"):
+        found = fault(f"Steps.T.OutputParameters['report']{deep}", target)
+        assert "`OutputParameters.report` is an output parameter: a nested value is one string" in found
+        assert "an output parameter of its own" in found
+
+
+def test_nothing_refers_into_a_nested_output_of_an_iteration(faults, load, step):
+    body = step("B", OutputParameters=[{"OutputName": "report"}])
+
+    def loop(deep):
+        field = get(f"IterationOutput.B.OutputParameters['report']{deep}")
+        return step("L", "ForEach", {"ForEachBody": [body], "Selector": {"Pick": "MaxBy", "Field": field}})
+
+    first, selected = (
+        "Steps.L.IterationOutputs[0].B.OutputParameters['report']",
+        "Steps.L.Selected.OutputParameters['report']",
+    )
+    assert load(loop(""), step("U", arguments={"x": get(first), "y": get(selected)}))
+    found = faults(loop(".auc"), step("U", arguments={"x": get(f"{first}.auc"), "y": get(f"{selected}.auc")}))
+    assert list(found) == ["Steps[0].Arguments.Selector.Field", "Steps[1].Arguments.x", "Steps[1].Arguments.y"]
+    assert all("an output parameter" in message for message in found.values())

@@ -12,6 +12,8 @@ import pytest
             "",
             "requires 'TransformInput' | it has `transformInput`",
         ),
+        ("Training", {"TrainingJobName": "n" * 39}, ".TrainingJobName", "at most 38 characters; 'nnn"),
+        ("Tuning", {"HyperParameterTuningJobName": "nightly"}, ".HyperParameterTuningJobName", "'nightly' has 7"),
         ("Endpoint", {}, "", "the Arguments object of an Endpoint step requires 'EndpointConfigName'"),
         ("Training", {}, "", "the Arguments object of a Training step requires 'OutputDataConfig'"),
         ("Fail", {}, "", "requires 'ErrorMessage'"),

@@ -171,6 +171,14 @@ def test_caching_may_be_on_without_an_age(load, step):
     assert load(step("A", CacheConfig={"Enabled": True})).step("A").cache_config == CacheConfig(True, None)
 
 
+def test_the_age_of_a_cache_that_is_turned_off_is_ignored(load, faults, step):
+    """Developer guide, "Turn off step caching"; the text is that of its example."""
+    config = {"Enabled": False, "ExpireAfter": "<time>"}
+    assert load(step("A", CacheConfig=config)).step("A").cache_config == CacheConfig(False, "<time>")
+    found = faults(step("A", CacheConfig={"Enabled": False, "ExpireAfter": 5}))
+    assert "expected a string" in found["Steps[0].CacheConfig.ExpireAfter"]
+
+
 def test_retry_policies_keep_their_order_and_both_spellings(load, step):
     policies = [
         {"ExceptionType": ["Step.THROTTLING", "SageMaker.CAPACITY_ERROR"], "MaxAttempts": 0, "BackoffRate": 2},

@@ -171,7 +171,7 @@ def test_the_experiment_config_may_hold_expressions(make_scope: Any) -> None:
 
 
 def test_no_experiment_has_no_name(make_scope: Any) -> None:
-    with pytest.raises(EvaluationError, match="the definition switches experiments off"):
+    with pytest.raises(EvaluationError, match="the definition has none"):
         make_scope(PipelineExperimentConfig=None).experiment("ExperimentName")
 
 

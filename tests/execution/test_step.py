@@ -18,7 +18,6 @@ from airflow_sm_pipelines.aws.requests.jobs import job_calls
 from airflow_sm_pipelines.aws.requests.step_start import StepStart
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.definition.models import MISSING
 from airflow_sm_pipelines.errors import (
     CallNotMadeError,
     RequestError,
@@ -205,6 +204,16 @@ def test_a_name_in_the_definition_is_a_prefix(make_task: Any, context: Any, sage
     task.step(context).start()
 
     assert sagemaker.requests[0]["ProcessingJobName"].startswith("nightly-")
+
+
+def test_a_prefix_that_is_too_long_names_step_argument_length_and_limit(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    task = make_task({"Prefix": "n" * 39}, ProcessingJobName={"Get": "Parameters.Prefix"})
+
+    with pytest.raises(RequestError, match=r"Step: Arguments\.ProcessingJobName: .* at most 38 characters; .* has 39"):
+        task.step(context).start()
+    assert sagemaker.requests == []
 
 
 def test_a_request_that_does_not_fit_names_step_argument_length_and_limit(
@@ -706,7 +715,7 @@ def with_experiment(task: Task, config: Any) -> Task:
     return task
 
 
-@pytest.mark.parametrize("config", [MISSING, {}, {"ExperimentName": {"Get": "Execution.PipelineName"}}])
+@pytest.mark.parametrize("config", [{}, {"ExperimentName": {"Get": "Execution.PipelineName"}}])
 def test_a_job_belongs_to_the_experiment_of_the_pipeline_and_the_trial_of_the_execution(
     make_task: Any, context: Any, sagemaker: Any, experiments: Any, config: Any
 ) -> None:
@@ -748,9 +757,9 @@ def test_a_role_that_may_make_no_experiment_is_told_the_two_cures(
 
     sagemaker.create_experiment = refuse
     with pytest.raises(
-        StepFailedError, match=r"allow sagemaker:CreateExperiment .* or set PipelineExperimentConfig to"
+        StepFailedError, match=r"allow sagemaker:CreateExperiment .* or remove PipelineExperimentConfig from"
     ):
-        with_experiment(make_task(), MISSING).step(context).start()
+        with_experiment(make_task(), {}).step(context).start()
     assert sagemaker.requests == []
 
 

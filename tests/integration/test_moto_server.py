@@ -24,7 +24,7 @@ def moto_endpoint(run_dag: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 
 
 def test_seven_types_run_on_bare_moto(run_dag: Callable[..., Ended], moto_endpoint: str) -> None:
-    ended = run_dag("seven_types", Rounds=7)
+    ended = run_dag("seven_types", Rounds="7")
 
     assert ended.tasks == {
         "Prepare": "success",

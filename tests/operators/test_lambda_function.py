@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import signal
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_sm_pipelines.errors import (
     CallRefusedError,
+    RequestError,
     StepError,
     StepFailedError,
     StepInterruptedError,
@@ -33,6 +36,7 @@ class FakeLambda:
     """Answers each call as a handler does; a handler may wait."""
 
     def __init__(self) -> None:
+        self.meta = SimpleNamespace(region_name="eu-west-1")
         self.requests: list[dict[str, Any]] = []
         self.release = threading.Event()
         self.release.set()
@@ -88,6 +92,50 @@ def test_the_function_may_be_an_expression(make_tasks: Any, context: Any, client
     make_tasks(step(FunctionArn={"Get": "Parameters.Function"}), parameters=NAME)["Call"].execute(context)
 
     assert client.requests[0]["FunctionName"] == "arn:aws:lambda:eu-west-1:123456789012:function:g"
+
+
+def test_a_function_of_another_region_is_refused_before_it_is_invoked(
+    make_tasks: Any, context: Any, client: FakeLambda
+) -> None:
+    """Developer guide, "Lambda step": it must be in the region of the pipeline."""
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:g:prod"
+
+    with pytest.raises(RequestError, match=r"^Step Call: FunctionArn: the function is in us-east-1, but .* eu-west-1"):
+        make_tasks(step(FunctionArn=arn))["Call"].execute(context)
+    assert client.requests == []
+
+
+@pytest.mark.parametrize("function", ["g", "g:prod", "123456789012:function:g"])
+def test_a_function_without_a_region_is_one_of_the_connections(
+    make_tasks: Any, context: Any, client: FakeLambda, function: str
+) -> None:
+    make_tasks(step(FunctionArn=function))["Call"].execute(context)
+
+    assert client.requests[0]["FunctionName"] == function
+
+
+def test_a_rehearsal_invokes_functions_of_every_region(make_tasks: Any, context: Any, client: FakeLambda) -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:g"
+
+    with step_run.limits_left_to_aws():
+        make_tasks(step(FunctionArn=arn))["Call"].execute(context)
+
+    assert client.requests[0]["FunctionName"] == arn
+
+
+def test_the_log_says_what_has_no_effect(
+    make_tasks: Any,
+    context: Any,
+    client: FakeLambda,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = make_tasks(step(CacheConfig={"Enabled": True, "ExpireAfter": "1d"}))["Call"]
+    monkeypatch.setattr(type(task), "log", logging.getLogger("lambda"))
+
+    task.execute(context)
+
+    assert "Steps[0].CacheConfig: caching is enabled but not supported yet" in caplog.text
 
 
 def test_a_connection_that_cannot_be_used_is_told_as_such(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.preview.advice import warnings
 
 
@@ -11,10 +12,13 @@ def get(text):
 
 @pytest.fixture
 def warned(load):
-    """Return JSON path -> message and hint of the warnings about some steps."""
+    """Return JSON path -> messages and hints of the warnings about some steps."""
 
     def of(*steps, **members):
-        return {warning.path: f"{warning.message} | {warning.hint}" for warning in warnings(load(*steps, **members))}
+        found = {}
+        for warning in warnings(load(*steps, **members)):
+            found[warning.path] = f"{found.get(warning.path, '')}{warning.message} | {warning.hint}\n"
+        return found
 
     return of
 
@@ -82,10 +86,49 @@ def test_any_outcome_of_both_branches_is_not_said_to_be_impossible(warned, step)
 
 
 def test_caching_without_an_age(warned, step):
-    assert list(warned(step("A", CacheConfig={"Enabled": True}))) == ["Steps[0].CacheConfig"]
-    assert not warned(
-        step("A", CacheConfig={"Enabled": False}), step("B", CacheConfig={"Enabled": True, "ExpireAfter": "1d"})
-    )
+    assert "without a maximum age" in warned(step("A", CacheConfig={"Enabled": True}))["Steps[0].CacheConfig"]
+    assert not warned(step("A", CacheConfig={"Enabled": False}))
+    found = warned(step("A", CacheConfig={"Enabled": True, "ExpireAfter": "1d"}))
+    assert "without a maximum age" not in found["Steps[0].CacheConfig"]
+
+
+def test_an_enabled_cache_is_never_dropped_without_a_word(warned, step):
+    cached = {"Enabled": True, "ExpireAfter": "1d"}
+    found = warned(step("A", CacheConfig={"Enabled": False}), *(step(name, CacheConfig=cached) for name in "BC"))
+    assert list(found) == ["Steps[1].CacheConfig"]
+    assert "not supported yet: no result is reused, every run runs 'B', 'C'" in found["Steps[1].CacheConfig"]
+
+
+def test_functions_of_different_regions(warned, step):
+    def call(name, region):
+        return step(name, FunctionArn=f"arn:aws:lambda:{region}:1:function:f")
+
+    assert not warned(call("A", "us-east-1"), call("B", "us-east-1"), step("C", FunctionArn="f"))
+    found = warned(call("A", "us-east-1"), call("B", "eu-west-1"))
+    assert list(found) == ["Steps[1].FunctionArn"]
+    assert "its function is in eu-west-1, that of A in us-east-1" in found["Steps[1].FunctionArn"]
+
+
+def test_an_mlflow_config_is_never_dropped_without_a_word(warned, step):
+    found = warned(step("A"), MlflowConfig={"MlflowResourceArn": "arn"})
+    assert "MLflow integration is not supported yet" in found["MlflowConfig"]
+    assert not warned(step("A"), MlflowConfig=None)
+
+
+def test_a_bound_of_parallel_steps_and_functions_of_a_template_are_never_dropped_without_a_word(step):
+    around = {"ParallelismConfiguration": {"MaxParallelExecutionSteps": 3}, "RoleArn": {"Ref": "Role"}}
+    found = {
+        one.path: one.message
+        for one in warnings(load_pipeline({**around, "PipelineDefinition": {"Steps": [step("A")]}}))
+    }
+    assert "MaxParallelExecutionSteps 3 is not enforced yet" in found["ParallelismConfiguration"]
+    assert "CloudFormation function" in found["RoleArn"]
+
+
+def test_steps_have_the_role_beside_the_definition(step):
+    bare = {"Name": "A", "Type": "Training", "Arguments": {"OutputDataConfig": {}}}
+    assert warnings(load_pipeline({"PipelineDefinition": {"Steps": [bare]}}))
+    assert not warnings(load_pipeline({"RoleArn": "r", "PipelineDefinition": {"Steps": [bare]}}))
 
 
 def test_steps_without_a_role(warned):
@@ -161,5 +204,5 @@ def test_steps_of_branches_and_bodies_are_warned_about_once_at_their_own_place(w
 
 def test_warnings_are_offered_for_valid_pipelines(load, step):
     assert warnings(load(step("A"))) == ()
-    [warning] = warnings(load(step("A", CacheConfig={"Enabled": True})))
+    [warning] = warnings(load(step("A", CacheConfig={"Enabled": True, "ExpireAfter": "1d"})))
     assert warning.path == "Steps[0].CacheConfig"

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import ParamValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.errors import ParameterValueError
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
     SCHEDULED,
@@ -18,12 +23,13 @@ from airflow_sm_pipelines.translation.parameters import (
     wrong_values,
 )
 
+END = {"Name": "End", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
+
 
 @pytest.fixture
 def pipeline_of(definition: Any) -> Callable[..., Pipeline]:
     """Make a pipeline with some parameters."""
-    step = {"Name": "End", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
-    return lambda *parameters: load_pipeline(definition(step, Parameters=list(parameters)))
+    return lambda *parameters: load_pipeline(definition(END, Parameters=list(parameters)))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,7 @@ def test_a_parameter_is_a_param_of_its_type_and_default(
 ) -> None:
     param = airflow_params(pipeline_of({"Name": "P", "Type": kind, "DefaultValue": value}), {})["P"]
 
-    assert param.schema == {"type": json_type}
+    assert param.schema["type"] == json_type, "the form shows the field of the type"
     assert param.resolve() == value
     assert type(param.resolve()) is type(value)
 
@@ -62,8 +68,80 @@ def test_an_enumeration_offers_its_values_only(pipeline_of: Callable[..., Pipeli
 
     assert param.schema["enum"] == [1, 2]
     assert param.resolve(2) == 2
-    with pytest.raises(ValueError, match="3"):
-        param.resolve(3)
+    assert param.resolve("2") == "2"
+    for wrong in (3, "3"):
+        with pytest.raises(ValueError, match="3"):
+            param.resolve(wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("Integer", "3", 3),
+        ("Integer", "-12", -12),
+        ("Float", "0.5", 0.5),
+        ("Float", "3", 3.0),
+        ("Float", "-1e-3", -0.001),
+        ("Boolean", "true", True),
+        ("Boolean", "False", False),
+        ("String", "3", "3"),
+    ],
+)
+def test_a_run_takes_the_text_of_a_value(
+    pipeline_of: Callable[..., Pipeline], kind: str, text: str, value: object
+) -> None:
+    """StartPipelineExecution knows only texts (developer guide, "Pipeline parameters": ``"2"`` for an Integer)."""
+    pipeline = pipeline_of({"Name": "P", "Type": kind})
+
+    taken = airflow_params(pipeline, {})["P"].resolve(text)
+
+    assert pipeline.parameter("P").coerce(taken) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("Integer", "three"),
+        ("Integer", "3.5"),
+        ("Integer", 3.5),
+        ("Integer", ""),
+        ("Integer", None),
+        ("Integer", True),
+        ("Float", "1_0"),
+        ("Float", "nan"),
+        ("Float", False),
+        ("Boolean", "yes"),
+        ("Boolean", 1),
+        ("String", 3),
+    ],
+)
+def test_a_run_is_refused_a_value_that_is_not_of_the_type(
+    pipeline_of: Callable[..., Pipeline], kind: str, wrong: object
+) -> None:
+    pipeline = pipeline_of({"Name": "P", "Type": kind})
+
+    with pytest.raises(ParamValidationError):
+        airflow_params(pipeline, {})["P"].resolve(wrong)
+    with pytest.raises(ParameterValueError):
+        pipeline.parameter("P").coerce(wrong)
+
+
+def test_the_refusal_of_a_wrong_text_says_what_is_expected(pipeline_of: Callable[..., Pipeline]) -> None:
+    param = airflow_params(pipeline_of({"Name": "P", "Type": "Integer"}), {})["P"]
+
+    with pytest.raises(ParamValidationError, match=r"'three' does not match[\s\S]*an integer, or its text"):
+        param.resolve("three")
+
+
+@given(
+    text=st.text(max_size=6) | st.from_regex(r"[ +-]?[0-9._+-]{0,6}([eE][0-9]{1,2})?", fullmatch=True),
+    kind=st.sampled_from(["Integer", "Float", "Boolean"]),
+)
+def test_a_text_that_airflow_lets_through_is_a_value_of_the_type(text: str, kind: str) -> None:
+    pipeline = load_pipeline({"Parameters": [{"Name": "P", "Type": kind}], "Steps": [END]})
+    param = airflow_params(pipeline, {})["P"]
+    if Draft7Validator(param.schema).is_valid(text):
+        pipeline.parameter("P").coerce(text)
 
 
 def test_a_given_value_replaces_the_default_in_the_parameters_type(pipeline_of: Callable[..., Pipeline]) -> None:

@@ -446,6 +446,26 @@ def test_a_copied_dag_is_whole(whole: Any) -> None:
     assert copied.get_task("A").dag is copied
 
 
+def test_the_api_server_takes_the_text_of_a_typed_parameter(definition: Any, processing: Any) -> None:
+    parameters = [
+        {"Name": "N", "Type": "Integer", "DefaultValue": 1},
+        {"Name": "B", "Type": "Boolean", "DefaultValue": False},
+    ]
+    dag = pipeline_dag(definition(processing("A"), Parameters=parameters), dag_id="dag")
+    served = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+
+    params = served.params.deep_merge({"N": "2", "B": "True"})
+    params.validate()
+    with pytest.raises(ValueError, match="'two' does not match"):
+        served.params.deep_merge({"N": "two"}).validate()
+
+    assert (params["N"], params["B"]) == ("2", "True")
+    assert {name: served.params.get_param(name).dump()["schema"]["type"] for name in "NB"} == {
+        "N": "integer",
+        "B": "boolean",
+    }
+
+
 def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     dag = whole("{{ ds }}.sh")
     digest = dag.get_task("A").settings.pipeline.digest
@@ -559,3 +579,63 @@ def test_a_groups_parameter_needs_a_value_from_somewhere(group_in: Any, processi
 
 def test_the_role_of_the_pipeline_reaches_its_steps(dag_of: Any, processing: Any) -> None:
     assert dag_of(processing("A"), role_arn="arn:aws:iam::1:role/R").get_task("A").settings.role_arn
+
+
+# -- what stands around a definition -----------------------------------------------------------------------------------
+
+AROUND = {
+    "PipelineName": "nightly",
+    "RoleArn": "arn:aws:iam::1:role/Pipeline",
+    "PipelineDescription": "Trains every night",
+    "Tags": [{"Key": "team", "Value": "ml"}, {"Key": "k" * 120, "Value": ""}],
+    "ParallelismConfiguration": {"MaxParallelExecutionSteps": 3},
+}
+
+
+@pytest.fixture
+def described(definition: Any, processing: Any) -> dict[str, Any]:
+    """The answer of DescribePipeline, or the request of CreatePipeline."""
+    return {**AROUND, "PipelineDefinition": json.dumps(definition(processing("A")))}
+
+
+def test_name_and_role_beside_the_definition_are_the_pipelines(described: Any) -> None:
+    settings = pipeline_dag(described, dag_id="dag").get_task("A").settings
+
+    assert (settings.name, settings.role_arn) == ("nightly", AROUND["RoleArn"])
+    assert settings.pipeline.resource.max_parallel_steps == 3
+
+
+def test_what_the_author_of_the_dag_says_wins(described: Any) -> None:
+    dag = pipeline_dag(
+        described, dag_id="dag", pipeline_name="mine", role_arn="arn:mine", description="Mine", tags=["own"]
+    )
+
+    settings = dag.get_task("A").settings
+    assert (settings.name, settings.role_arn) == ("mine", "arn:mine")
+    assert (dag.description, set(dag.tags)) == ("Mine", {"own"})
+
+
+def test_description_and_tags_beside_the_definition_are_the_dags(described: Any) -> None:
+    dag = pipeline_dag(described, dag_id="dag")
+
+    assert dag.description == "Trains every night"
+    assert set(dag.tags) == {"team=ml", "k" * 100}
+
+
+def test_a_group_has_name_role_and_description_beside_the_definition(described: Any) -> None:
+    with DAG("outer"):
+        group = pipeline_task_group(described, group_id="group")
+
+    settings = group.dag.get_task("group.A").settings
+    assert (settings.name, settings.role_arn) == ("nightly", AROUND["RoleArn"])
+    assert group.tooltip == "Trains every night"
+
+
+def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, dag_of: Any, processing: Any) -> None:
+    assert "Not in effect" not in dag_of(processing("A")).doc_md
+    cached = processing("A") | {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
+    documented = dag_of(cached, members={"MlflowConfig": {"MlflowResourceArn": "arn"}}).doc_md
+
+    assert "- `MlflowConfig`: MLflow integration is not supported yet" in documented
+    assert "- `Steps[0].CacheConfig`: caching is enabled but not supported yet" in documented
+    assert "MaxParallelExecutionSteps 3 is not enforced yet" in pipeline_dag(described, dag_id="dag").doc_md

@@ -12,8 +12,7 @@ from airflow_sm_pipelines.aws.failures import says_present
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 
 _ADVICE = (
-    "allow sagemaker:CreateExperiment and sagemaker:CreateTrial, or set PipelineExperimentConfig to null in the "
-    "definition"
+    "allow sagemaker:CreateExperiment and sagemaker:CreateTrial, or remove PipelineExperimentConfig from the definition"
 )
 
 _ONCE = "no other step of the run has made this call"
@@ -23,7 +22,7 @@ def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
     """Create the execution's experiment and trial, unless they exist; the first step of a run does it for all.
 
     Returns:
-        Their names, ``None`` if the definition switches experiments off.
+        Their names, ``None`` if the definition has no ``PipelineExperimentConfig``.
     """
     names = start.trial()
     if names is None:

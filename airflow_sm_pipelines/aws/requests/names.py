@@ -1,7 +1,8 @@
 """Names of executions and of the AWS resources that steps create.
 
-The form is the service's own, ``pipelines-<executionId>-<step>-<token>-<n>`` (developer guide, "Access management
-for Pipelines jobs"), so that IAM policies written for SageMaker Pipelines keep matching.
+The form is the service's own, ``pipelines-<executionId>-<step>-<token>-<n>``, or with a prefix of the definition
+``<prefix>-<executionId>-<token>-<n>`` (developer guide, "Customize access management for Pipelines jobs"), so that IAM
+policies written for SageMaker Pipelines keep matching.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 import secrets
 import string
 
+from airflow_sm_pipelines.errors import UnfitRequestError
+
 _ALPHABET = string.ascii_lowercase + string.digits
 _EXECUTION_ID_LENGTH = 12
 _TOKEN_LENGTH = 10
@@ -18,6 +21,9 @@ _STEP_PART = 20
 _SHORT_STEP_PART = 6
 _SHORT_TOKEN_LENGTH = 8
 _SHORT_NAME_LIMIT = 32
+# Developer guide, "Prefix length restrictions": 38 of the 63 characters of a name, 6 of the 32 of a short one.
+_BESIDE_PREFIX = 25
+_BESIDE_SHORT_PREFIX = 26
 
 
 def execution_id(*identity: str) -> str:
@@ -52,16 +58,44 @@ def resource_name(
         failures: How many earlier attempts of the epoch failed.
         limit: Longest name that the API accepts, in characters.
         prefix: The name in the definition, if it has one. Like the service, we use it as a prefix, since the same name
-            could be created only once.
+            could be created only once. It comes first and is never cut: IAM policies match it.
+
+    Raises:
+        UnfitRequestError: The prefix is too long; see `longest_prefix`.
     """
+    if prefix:
+        check_prefix(prefix, limit)
+        start = f"{_name_part(prefix, limit)}-{execution}-"
+        # Beside a long prefix the token is cut, to no less than 6 characters.
+        return f"{start}{token[: limit - len(start) - len(str(failures)) - 1]}-{failures}"
     if limit <= _SHORT_NAME_LIMIT:
         tail = f"{token[:_SHORT_TOKEN_LENGTH]}-{failures}"
         room = min(_SHORT_STEP_PART, limit - len(execution) - len(tail) - 2)
-        return f"{execution}-{_name_part(prefix or step, room)}-{tail}"
-    tail = f"{execution}-{token}-{failures}"
-    if prefix:
-        return f"{_name_part(prefix, limit - len(tail) - 1)}-{tail}"
+        return f"{execution}-{_name_part(step, room)}-{tail}"
     return f"{name_stem(execution, step, limit=limit)}{token}-{failures}"
+
+
+def longest_prefix(limit: int) -> int:
+    """Return how many characters a prefix may have in names of at most ``limit`` characters."""
+    return limit - (_BESIDE_SHORT_PREFIX if limit <= _SHORT_NAME_LIMIT else _BESIDE_PREFIX)
+
+
+def check_prefix(prefix: str, limit: int) -> None:
+    """Refuse a prefix that leaves no room for the rest of the name.
+
+    Args:
+        prefix: The name in the definition.
+        limit: As for `resource_name`.
+
+    Raises:
+        UnfitRequestError: It is too long.
+    """
+    longest = longest_prefix(limit)
+    if len(prefix) > longest:
+        raise UnfitRequestError(
+            f"a name in the definition is the prefix of the resource's name and has at most {longest} characters; "
+            f"{prefix!r} has {len(prefix)}"
+        )
 
 
 def name_stem(execution: str, step: str, *, limit: int, prefix: str | None = None) -> str:

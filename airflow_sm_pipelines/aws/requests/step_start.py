@@ -73,8 +73,8 @@ class StepStart:
         resolve: Returns a value of the definition with every expression replaced. Takes the value, its place (for
             messages), and whether it is the payload of a Lambda or Callback step. Raises `UndefinedReferenceError`.
         members: Returns the resolved members at step level, such as ``SkipCheck``.
-        trial: Returns the names of the execution's experiment and trial, ``None`` if the definition has switched them
-            off.
+        trial: Returns the names of the execution's experiment and trial, ``None`` if the definition has no
+            ``PipelineExperimentConfig``.
         shape: Returns a call's request in the API's own types, and one message for each fault.
         tags: The tags that identify the task that owns the resource.
         log: The task's log.

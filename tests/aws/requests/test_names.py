@@ -6,11 +6,18 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
-from airflow_sm_pipelines.aws.requests.names import execution_id, name_stem, new_token, resource_name
+from airflow_sm_pipelines.aws.requests.names import (
+    execution_id,
+    longest_prefix,
+    name_stem,
+    new_token,
+    resource_name,
+)
+from airflow_sm_pipelines.errors import UnfitRequestError
 
 # The service's own patterns: step names (developer guide, "Define a pipeline") and execution ids.
 STEP_NAMES = st.from_regex(r"[A-Za-z0-9-_]{1,64}", fullmatch=True)
@@ -18,6 +25,10 @@ IDENTIFIER = re.compile(r"[a-z0-9]{12}")
 TOKEN = "t0k3nt0k3n"
 EXECUTION = "abcdef012345"
 SHORT_LIMIT = 32
+LIMITS = st.sampled_from([SHORT_LIMIT, 63])
+# As long as the service allows (developer guide, "Prefix length restrictions").
+PREFIXES = st.text(max_size=38)
+SHORT_PREFIXES = st.text(max_size=6)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +61,45 @@ def test_a_name_in_the_definition_is_a_prefix() -> None:
     assert name == f"nightly-run-{EXECUTION}-{TOKEN}-1"
 
 
-@given(step=STEP_NAMES, failures=st.integers(0, 1003), prefix=st.none() | st.text(max_size=300))
+def test_a_prefix_comes_first_also_in_a_name_of_32_characters() -> None:
+    """IAM policies match ``<prefix>-*`` (developer guide, "Apply job prefixes to an IAM policy")."""
+    assert (
+        resource_name(EXECUTION, "Tune", TOKEN, 0, limit=SHORT_LIMIT, prefix="MyBase")
+        == f"MyBase-{EXECUTION}-{TOKEN}-0"
+    )
+
+
+@pytest.mark.parametrize(("limit", "longest"), [(63, 38), (SHORT_LIMIT, 6)])
+def test_a_prefix_of_38_characters_fits_and_one_of_6_in_a_short_name(limit: int, longest: int) -> None:
+    prefix = "p" * longest
+    name = resource_name(EXECUTION, "Step", TOKEN, 1003, limit=limit, prefix=prefix)
+
+    assert longest_prefix(limit) == longest
+    assert name.startswith(f"{prefix}-{EXECUTION}-{TOKEN[:6]}")
+    assert name.endswith("-1003")
+    assert len(name) <= limit
+
+
+@pytest.mark.parametrize(("limit", "longest"), [(63, 38), (SHORT_LIMIT, 6)])
+def test_a_longer_prefix_is_refused_and_never_cut(limit: int, longest: int) -> None:
+    with pytest.raises(UnfitRequestError, match=f"at most {longest} characters; .* has {longest + 1}$"):
+        resource_name(EXECUTION, "Step", TOKEN, 0, limit=limit, prefix="p" * (longest + 1))
+
+
+@given(failures=st.integers(0, 1003), limit=LIMITS, prefix=st.none() | SHORT_PREFIXES, tokens=st.data())
+def test_steps_of_one_prefix_have_names_of_their_own(
+    failures: int, limit: int, prefix: str | None, tokens: st.DataObject
+) -> None:
+    """Whoever finds a name of its own adopts what bears it."""
+    token = st.from_regex(r"[a-z0-9]{10}", fullmatch=True)
+    one, other = tokens.draw(token), tokens.draw(token)
+    assume(one[:6] != other[:6])
+    names = {resource_name(EXECUTION, "Step", token, failures, limit=limit, prefix=prefix) for token in (one, other)}
+
+    assert len(names) == 2
+
+
+@given(step=STEP_NAMES, failures=st.integers(0, 1003), prefix=st.none() | PREFIXES)
 def test_every_step_name_gives_a_name_that_the_api_accepts(
     name_rule: tuple[re.Pattern[str], int], step: str, failures: int, prefix: str | None
 ) -> None:
@@ -59,10 +108,10 @@ def test_every_step_name_gives_a_name_that_the_api_accepts(
 
     assert pattern.fullmatch(name)
     assert len(name) <= limit
-    assert name.endswith(f"{TOKEN}-{failures}")
+    assert re.search(rf"-{TOKEN[:6]}[0-9a-z]{{0,4}}-{failures}$", name)
 
 
-@given(step=STEP_NAMES, failures=st.integers(0, 1003), prefix=st.none() | st.text(max_size=300))
+@given(step=STEP_NAMES, failures=st.integers(0, 1003), prefix=st.none() | SHORT_PREFIXES)
 def test_every_step_name_gives_a_short_name_of_at_most_32_characters(
     name_rule: tuple[re.Pattern[str], int], step: str, failures: int, prefix: str | None
 ) -> None:
@@ -73,7 +122,7 @@ def test_every_step_name_gives_a_short_name_of_at_most_32_characters(
     assert name.endswith(f"-{failures}")
 
 
-@given(step=STEP_NAMES, prefix=st.none() | st.text(max_size=80), limit=st.sampled_from([SHORT_LIMIT, 63]))
+@given(step=STEP_NAMES, prefix=st.none() | SHORT_PREFIXES, limit=LIMITS)
 def test_the_stem_is_in_every_name_of_the_step(step: str, prefix: str | None, limit: int) -> None:
     stem = name_stem(EXECUTION, step, limit=limit, prefix=prefix)
     names = [

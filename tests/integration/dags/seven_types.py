@@ -58,6 +58,7 @@ PREDICT = {
 }
 DEFINITION = {
     "Version": "2020-12-01",
+    "PipelineExperimentConfig": {"TrialName": {"Get": "Execution.PipelineExecutionId"}},
     "Parameters": [{"Name": "Rounds", "Type": "Integer", "DefaultValue": 5}],
     "Steps": [
         {"Name": "Prepare", "Type": "Processing", "Arguments": PREPARE},

@@ -1,0 +1,64 @@
+"""What a definition asks for and a run does not do: who says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.semantics.without_effect import without_effect, without_effect_in_task
+
+CACHED = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
+
+
+def function(name: str, **members: Any) -> dict[str, Any]:
+    return {"Name": name, "Type": "Lambda", "FunctionArn": "f", **members}
+
+
+def body(name: str) -> dict[str, Any]:
+    arguments = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": [function(name)]}
+    return {"Name": "Loop", "Type": "ForEach", "Arguments": arguments}
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    """A pipeline that asks for everything that a run does not do."""
+    steps = [function("First"), function("Then", DependsOn=["First"], **CACHED), function("Last", DependsOn=["Then"])]
+    definition = {"MlflowConfig": {"MlflowResourceArn": "arn"}, "Steps": [*steps, body("Body")]}
+    around = {"ParallelismConfiguration": {"MaxParallelExecutionSteps": 5}, "RoleArn": {"Ref": "Role"}}
+    return load_pipeline({**around, "PipelineDefinition": definition})
+
+
+def test_everything_is_named_at_its_place(pipeline: Pipeline) -> None:
+    found = {member.path: str(member) for member in without_effect(pipeline)}
+
+    assert list(found) == ["MlflowConfig", "ParallelismConfiguration", "RoleArn", "Steps[1].CacheConfig"]
+    assert "MaxParallelExecutionSteps 5 is not enforced yet" in found["ParallelismConfiguration"]
+    assert found["Steps[1].CacheConfig"].startswith("Steps[1].CacheConfig: caching is enabled but not supported yet")
+
+
+@pytest.mark.parametrize(
+    ("step", "paths"),
+    [
+        ("First", ["MlflowConfig", "ParallelismConfiguration", "RoleArn"]),
+        ("Then", ["Steps[1].CacheConfig"]),
+        ("Last", []),
+        ("Body", []),
+    ],
+)
+def test_the_first_steps_say_it_of_the_pipeline_and_each_step_of_itself(
+    pipeline: Pipeline, step: str, paths: list[str]
+) -> None:
+    plan = next(plan for plan in pipeline.plans if plan.step.name == step)
+
+    assert [member.path for member in without_effect_in_task(plan, pipeline)] == paths
+
+
+def test_a_definition_that_asks_for_nothing_of_it_has_none() -> None:
+    off = {"CacheConfig": {"Enabled": False}}
+    pipeline = load_pipeline({"MlflowConfig": None, "Steps": [function("A", **off)]})
+
+    assert list(without_effect(pipeline)) == []
+    assert list(without_effect_in_task(pipeline.plans[0], pipeline)) == []
