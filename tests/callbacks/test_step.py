@@ -515,6 +515,13 @@ def test_when_the_wait_begins_it_is_looked_whether_the_endpoint_is_there(
     assert world.probed == [deferrable]
 
 
+def test_an_attempt_that_is_over_does_not_go_on_after_a_deferral(make_sensor: Any, context: Any, world: World) -> None:
+    parked(make_sensor(), context)
+    world.store.set(RECORD_KEY, {**world.get(RECORD_KEY), "closed": True})
+    with pytest.raises(StepError, match="its attempt record is gone"):
+        make_sensor().step(context).resume({})
+
+
 # -- an API server without the plugin ----------------------------------------------------------------------------------
 
 
