@@ -12,13 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 from pydantic.dataclasses import dataclass
 
 from airflow_sm_pipelines.aws.requests.messages import STOPPING
 from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.callbacks.queue import CallbackMessage, NoSealError, seal, unseal
-from airflow_sm_pipelines.callbacks.rules import Answer, digest_of
+from airflow_sm_pipelines.callbacks.rules import Answer, declared_outputs, digest_of
+from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.execution.airflow_internals.worker import StateStore
 from airflow_sm_pipelines.execution.identity import Epoch
 from airflow_sm_pipelines.execution.records import (
@@ -59,10 +60,12 @@ class TokenRecord:
     Attributes:
         execution_arn: The execution that drew it.
         step: The step that drew it.
+        outputs: The outputs that the step declares; ``None`` if an older version has written the record.
     """
 
     execution_arn: Annotated[str, Field(alias="pipelineExecutionArn")]
     step: str
+    outputs: list[dict[str, JsonValue]] | None = None
 
 
 class CallbackBook:
@@ -70,11 +73,11 @@ class CallbackBook:
 
     Args:
         store: Airflow's state store of the task instance.
-        step: Name of the step.
+        step: The step.
         epoch: The present epoch.
     """
 
-    def __init__(self, store: StateStore, step: str, epoch: Epoch) -> None:
+    def __init__(self, store: StateStore, step: Step, epoch: Epoch) -> None:
         self._store = store
         self._step = step
         self._epoch = epoch
@@ -163,7 +166,8 @@ class CallbackBook:
 
     def publish(self, attempt: CallbackAttempt, message: CallbackMessage) -> None:
         """Make the attempt's token known."""
-        self._set(token_key(attempt.digest), TokenRecord(message.execution_arn, self._step))
+        record = TokenRecord(message.execution_arn, self._step.name, declared_outputs(self._step))
+        self._set(token_key(attempt.digest), record)
 
     def write(self, attempt: CallbackAttempt) -> CallbackAttempt:
         """Write an attempt down; it is durable when the call returns."""
@@ -178,6 +182,10 @@ class CallbackBook:
         """Return the answer to an attempt, ``None`` if there is none yet."""
         stored = self._store.get(answer_key(attempt.digest))
         return None if stored is None else read_record(Answer, stored)
+
+    def keep(self, attempt: CallbackAttempt, answer: Answer) -> None:
+        """Write down the answer to an attempt which the API server has not kept."""
+        self._set(answer_key(attempt.digest), answer)
 
     def _set(self, key: str, record: object) -> None:
         # An answer may take months; the rows go with their DAG run.

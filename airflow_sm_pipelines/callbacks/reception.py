@@ -25,8 +25,10 @@ from airflow_sm_pipelines.callbacks.rules import (
     digest_of,
     is_waiting,
     receive,
+    require_usable,
 )
 from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.errors import OutputParametersError
 from airflow_sm_pipelines.execution.records import RECORD_KEY, CallbackAttempt, as_stored, read_attempt, read_record
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 
@@ -126,7 +128,7 @@ def remember_people() -> None:
 
 
 def _keep_response(connection: Connection, response: Response) -> None:
-    """Write the answer's row for a response that is being stored; in the same transaction."""
+    """Write the answer's row for a response that is being stored, or refuse it; in the same transaction."""
     from airflow_sm_pipelines.execution.airflow_internals import server
 
     if response.user.get("id") == _API_USER["id"]:
@@ -134,9 +136,23 @@ def _keep_response(connection: Connection, response: Response) -> None:
     attempt = _attempt(server.stored_values(connection, response.row, RECORD_KEY))
     if attempt is None or not is_waiting(response.state, response.max_tries, attempt, attempt.digest):
         return  # the required action of another task, or of a callback that is over
-    key = answer_key(attempt.digest)
-    if server.stored_values(connection, response.row, key):
+    key, token = answer_key(attempt.digest), token_key(attempt.digest)
+    stored = server.stored_values(connection, response.row, key, token)
+    if key in stored:
         return  # the first answer stays
-    person = str(response.user.get("name") or response.user.get("id") or "somebody")
-    answer = answer_of_person(response.options[0] if response.options else "", response.fields, person)
+    answer = answer_of_person(response.options, response.fields, response.user)
+    _require_outputs(answer, stored.get(token))
     server.add_value(connection, response.row, key, as_stored(answer))
+
+
+def _require_outputs(answer: Answer, token: object) -> None:
+    """Refuse the response of a person that the step could not use: nothing of it is stored, and the step waits on."""
+    from airflow_sm_pipelines.execution.airflow_internals import server
+
+    declared = None if token is None else read_record(TokenRecord, token).outputs
+    if declared is None:
+        return
+    try:
+        require_usable(declared, answer)
+    except OutputParametersError as error:
+        server.refuse_response(f"This is not what the step declares: {error}. The step still waits for an answer.")

@@ -79,16 +79,17 @@ class Answer:
         return {name: held if isinstance(held, str) else json.dumps(held) for name, held in self.outputs.items()}
 
 
-def answer_of_person(chosen: str, form: Mapping[str, Json], person: str) -> Answer:
+def answer_of_person(options: Sequence[str], form: Mapping[str, Json], user: Mapping[str, Json]) -> Answer:
     """Return the answer that somebody gave by Airflow's required action.
 
     Args:
-        chosen: `SUCCESS` or `FAILURE`.
+        options: The chosen options: `SUCCESS` or `FAILURE`.
         form: The fields of the form; those left empty are null.
-        person: The name of the user.
+        user: Who answered: ``id`` and ``name``.
     """
+    person = str(user.get("name") or user.get("id") or "somebody")
     filled = {name: value for name, value in form.items() if value is not None}
-    if chosen == FAILURE:
+    if FAILURE in options:
         return Answer(FAILURE, reason=str(filled.get(REASON, "")), person=person)
     return Answer(SUCCESS, outputs=filled, person=person)
 
@@ -118,6 +119,20 @@ def answered_outputs(declared: Sequence[Mapping[str, Json]], answer: Answer) -> 
             f"it has {list_names(undeclared)}, and the step declares {list_names(names) or 'no outputs'}"
         )
     return typed_outputs(declared, answer.outputs)
+
+
+def require_usable(declared: Sequence[Mapping[str, Json]], answer: Answer) -> None:
+    """Refuse a success that the step could not use.
+
+    Args:
+        declared: The step's ``OutputParameters``.
+        answer: The answer.
+
+    Raises:
+        OutputParametersError: As `answered_outputs` does.
+    """
+    if answer.outcome == SUCCESS:
+        answered_outputs(declared, answer)
 
 
 # -- its reception -----------------------------------------------------------------------------------------------------

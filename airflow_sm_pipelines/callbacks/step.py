@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_sm_pipelines.aws.requests.messages import EXECUTING, STOPPING
 from airflow_sm_pipelines.callbacks.attempts import CallbackBook
+from airflow_sm_pipelines.callbacks.endpoint_probe import warn_if_unserved
 from airflow_sm_pipelines.callbacks.queue import (
     CallbackMessage,
     NoSealError,
@@ -25,7 +26,7 @@ from airflow_sm_pipelines.callbacks.queue import (
     send,
     unseal,
 )
-from airflow_sm_pipelines.callbacks.required_action import ask_people
+from airflow_sm_pipelines.callbacks.required_action import ask_people, usable_answer
 from airflow_sm_pipelines.callbacks.rules import (
     FAILURE,
     Answer,
@@ -71,7 +72,7 @@ class CallbackStep:
         self._now = now
         self._step = run.plan.step
         self._name = run.step  # in a ForEach with the iteration
-        self._book = CallbackBook(state_store(run.context), self._step.name, run.identity.epoch)
+        self._book = CallbackBook(state_store(run.context), self._step, run.identity.epoch)
         self._attempt: CallbackAttempt | None = None
         self._queue_url = ""
 
@@ -100,24 +101,28 @@ class CallbackStep:
             event: What woke the task: our trigger's event, or Airflow's own when a person has answered.
 
         Raises:
-            StepError: The required action is answered, but the API server has not kept the answer.
+            StepError: The required action is answered, but nobody has kept the answer.
         """
         attempt = self._recorded()
         try:
             self._take(attempt, unseal(attempt.sealed))  # for what the UI shows
         except NoSealError as error:
             self._run.log.warning("The message cannot be shown: %s", error)
-        answer = self._book.answer(attempt)
-        if answer is not None:
-            return self._conclude(attempt, answer)
-        # The answer's row is stored in the transaction that marks the action as answered: it does not come later.
-        if event.get("answered") or "chosen_options" in event:
+        answer = self._book.answer(attempt) or self._unkept_answer(attempt, event)
+        return self._defer(attempt) if answer is None else self._conclude(attempt, answer)
+
+    def _unkept_answer(self, attempt: CallbackAttempt, event: Mapping[str, Json]) -> Answer | None:
+        """Return the answer of a person that an API server without the plugin has taken, now kept; ``None`` if none."""
+        if event.get("answered") and "chosen_options" not in event:  # from a trigger of an older version
             raise StepError(
                 self._name,
-                "its required action is answered, but the answer was not kept: install airflow-sm-pipelines where "
-                "Airflow's API server runs, with plugins on, then clear the task",
+                "its required action is answered, but neither the API server nor the triggerer has kept the answer: "
+                "restart both, so that they load airflow-sm-pipelines as it is installed now, then clear the task",
             )
-        return self._defer(attempt)
+        answer = usable_answer(event, self._run.context["ti"].id, self._step, self._run.log)
+        if answer is not None:
+            self._book.keep(attempt, answer)
+        return answer
 
     def time_out(self) -> JsonObject:
         """End a deferral that took longer than ``execution_timeout``; an answer that was taken still counts."""
@@ -187,7 +192,9 @@ class CallbackStep:
         self._say(EXECUTING, message, attempt)
         sent = replace(attempt, sent_at=self._now().isoformat())
         self._attempt = sent
-        return self._book.write(sent)
+        self._book.write(sent)
+        warn_if_unserved(self._run.log, deferrable=self._task.waiting.deferrable)
+        return sent
 
     def _say(self, status: str, message: CallbackMessage, attempt: CallbackAttempt) -> None:
         try:

@@ -16,7 +16,7 @@ from airflow_sm_pipelines.aws.requests.messages import STOPPING
 from airflow_sm_pipelines.callbacks.attempts import trace_key
 from airflow_sm_pipelines.callbacks.queue import queue_client, send, unseal
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.execution.airflow_internals.worker import is_action_answered, own_task
+from airflow_sm_pipelines.execution.airflow_internals.worker import action_response, own_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.triggers import (
     QUIET_SECONDS,
@@ -78,9 +78,10 @@ class CallbackTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the required action until it is answered."""
         await asyncio.sleep(QUIET_SECONDS)
-        while not await asyncio.to_thread(self._is_answered):
+        while (response := await asyncio.to_thread(self._response)) is None:
             await asyncio.sleep(with_jitter(self.poll_interval))
-        yield TriggerEvent({"answered": True})  # type: ignore[no-untyped-call]
+        # With the response: the API server may not have kept it, and a worker cannot ask for it.
+        yield TriggerEvent({"answered": True, **response})  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
         """Send the message ``Stopping`` if a human ended the task; Airflow also calls this in other cases."""
@@ -101,16 +102,16 @@ class CallbackTrigger(BaseTrigger):
 
     def _state_unless_answered(self) -> OwnState:
         # An answered task may have ended before its state is asked for.
-        if self._is_answered():
+        if self._response() is not None:
             return OwnState(_ANSWERED, is_owned=True)
         return own_state(self, self.digest if self.published else "")
 
-    def _is_answered(self) -> bool:
+    def _response(self) -> JsonObject | None:
         try:
-            return is_action_answered(own_task(self).id)
+            return action_response(own_task(self).id)
         except AirflowRuntimeError as error:  # the task has another id since its retry, its run was deleted …
             self.log.warning("Cannot look at the required action of this task: %s", error)
-            return False
+            return None
 
     def _stop(self) -> None:
         message = unseal(self.sealed)

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from airflow_sm_pipelines.aws.calls import call, input_shape
+from airflow_sm_pipelines.aws.calls import call, call_once, input_shape
 from airflow_sm_pipelines.errors import AwsCallError
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
@@ -100,3 +100,40 @@ def test_throttling_and_service_faults_have_sagemakers_types(sagemaker_client: A
 def test_a_request_that_botocore_rejects_is_refused(sagemaker_client: Any) -> None:
     with pytest.raises(AwsCallError, match="ParamValidationError"):
         call(sagemaker_client, "DescribeProcessingJob", {"Name": NAME})
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "repeated"),
+    [
+        (None, "", False),  # no answer: AWS may have executed the call
+        (500, "InternalFailure", False),
+        (503, "ServiceUnavailable", False),
+        (400, "ThrottlingException", True),
+        (400, "ValidationException", False),
+    ],
+)
+def test_botocore_repeats_a_call_without_a_token_only_if_aws_has_refused_it(
+    monkeypatch: pytest.MonkeyPatch, status: int | None, code: str, repeated: bool
+) -> None:
+    import boto3
+    from botocore.exceptions import ReadTimeoutError
+
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    client: Any = boto3.client("emr", region_name="eu-west-1", **keys)
+    monkeypatch.setattr(client, "add_job_flow_steps", lambda **_: {"StepIds": []})
+    call_once(client, "AddJobFlowSteps", {})
+
+    model = client.meta.service_model.operation_model("AddJobFlowSteps")
+    _, pause = client.meta.events.emit_until_response(
+        "needs-retry.emr.AddJobFlowSteps",
+        response=None
+        if status is None
+        else (SimpleNamespace(status_code=status, headers={}), {"Error": {"Code": code}}),
+        endpoint=None,
+        operation=model,
+        attempts=1,
+        caught_exception=ReadTimeoutError(endpoint_url="") if status is None else None,
+        request_dict={"context": {}},
+    )
+
+    assert (pause not in (None, False)) is repeated

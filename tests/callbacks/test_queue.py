@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.fernet import Fernet
 
 from airflow_sm_pipelines.aws.requests.messages import EXECUTING, STOPPING
 from airflow_sm_pipelines.callbacks.queue import (
     CallbackMessage,
+    NoSealError,
     from_stored,
     region_of,
+    seal,
     send,
+    unseal,
 )
 from airflow_sm_pipelines.errors import AwsCallError
 from airflow_sm_pipelines.execution.records import as_stored
@@ -89,6 +94,45 @@ def test_a_message_comes_back_from_what_is_stored() -> None:
     stored = json.loads(json.dumps(as_stored(message())))
     assert from_stored(stored) == message()
     assert from_stored({**stored, "added_later": 1}) == message()
+
+
+# -- the seal ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def use_key(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Set Airflow's Fernet key, which Airflow reads once in a process."""
+    from airflow.sdk.crypto import get_fernet
+
+    def use(key: str) -> None:
+        monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", key)
+        get_fernet.cache_clear()
+
+    yield use
+    get_fernet.cache_clear()
+
+
+def test_a_sealed_message_shows_neither_token_nor_arguments(use_key: Callable[[str], None]) -> None:
+    use_key(Fernet.generate_key().decode())
+    sealed = seal(message())
+    assert "26vcYbeWsZ" not in sealed
+    assert "some-arg" not in sealed
+    assert unseal(sealed) == message()
+
+
+def test_another_key_does_not_open_the_seal(use_key: Callable[[str], None]) -> None:
+    use_key(Fernet.generate_key().decode())
+    sealed = seal(message())
+    use_key(Fernet.generate_key().decode())
+    with pytest.raises(NoSealError, match="sealed with another key"):
+        unseal(sealed)
+
+
+@pytest.mark.parametrize(("key", "complaint"), [("", "fernet_key is empty"), ("no key", "is not a Fernet key")])
+def test_without_a_key_nothing_is_sealed(use_key: Callable[[str], None], key: str, complaint: str) -> None:
+    use_key(key)
+    with pytest.raises(NoSealError, match=complaint):
+        seal(message())
 
 
 @pytest.mark.parametrize(

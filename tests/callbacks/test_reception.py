@@ -159,6 +159,47 @@ def test_what_a_person_answers_is_the_same_row(database: Database, state: str) -
     assert take_answer(TOKEN, Answer(SUCCESS)).reception is Reception.CONFLICT
 
 
+DECLARED = [{"OutputName": "rows", "OutputType": "Integer"}, {"OutputName": "ok", "OutputType": "Boolean"}]
+
+
+@pytest.mark.parametrize("state", ["deferred", "running"])
+@pytest.mark.parametrize(
+    ("form", "complaint"),
+    [
+        ({}, "the declared outputs 'rows', 'ok' were not returned"),
+        ({"rows": None, "ok": None, "FailureReason": None}, "'rows', 'ok' were not returned"),
+        ({"rows": 12, "ok": None}, "the declared output 'ok' was not returned"),
+        ({"rows": "a dozen", "ok": True}, "'rows' is declared as Integer"),
+        ({"rows": 12, "ok": True, "row": 1}, "it has 'row'"),
+    ],
+)
+def test_a_response_that_the_step_could_not_use_is_refused_and_the_action_stays_open(
+    database: Database, state: str, form: dict[str, Any], complaint: str
+) -> None:
+    from fastapi import HTTPException
+
+    remember_people()
+    database.put(token_key(DIGEST), {"pipelineExecutionArn": ARN, "step": "Ask", "outputs": DECLARED})
+    database.set(database.task, state=state)
+    with pytest.raises(HTTPException, match="The step still waits for an answer") as caught:
+        respond(database, SUCCESS, **form)
+    assert caught.value.status_code == 400
+    assert complaint in str(caught.value.detail)
+    assert database.answer() is None
+    assert not database.detail().response_received
+    assert database.ti().state == state
+
+    respond(database, SUCCESS, rows=12, ok=False, FailureReason=None)
+    assert database.answer()["outputs"] == {"rows": 12, "ok": False}
+
+
+def test_a_person_fails_the_step_without_its_outputs(database: Database) -> None:
+    remember_people()
+    database.put(token_key(DIGEST), {"pipelineExecutionArn": ARN, "step": "Ask", "outputs": DECLARED})
+    respond(database, FAILURE, rows=None, ok=False, FailureReason="no")
+    assert Answer(**database.answer()) == Answer(FAILURE, reason="no", person="Ada")
+
+
 def test_a_person_who_answers_after_a_handler_is_told_so(database: Database) -> None:
     from fastapi import HTTPException
 

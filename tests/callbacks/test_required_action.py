@@ -18,7 +18,11 @@ STEP = {
     "Description": "Look at the report.",
     "Arguments": {},
     "SqsQueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/q",
-    "OutputParameters": [{"OutputName": "FailureReason", "OutputType": "String"}],
+    "OutputParameters": [
+        {"OutputName": "approved", "OutputType": "Boolean"},
+        {"OutputName": "rows", "OutputType": "Integer"},
+        {"OutputName": "FailureReason", "OutputType": "String"},
+    ],
 }
 
 
@@ -46,4 +50,15 @@ def test_a_person_sees_what_a_handler_sees_but_no_token_and_no_secrets(asked: di
 
 
 def test_an_output_may_be_named_like_the_reason(asked: dict[str, Any]) -> None:
-    assert set(asked["params"]) == {"FailureReason"}
+    assert set(asked["params"]) == {"approved", "rows", "FailureReason"}
+
+
+def test_what_the_form_shows_of_a_boolean_is_what_it_sends(asked: dict[str, Any]) -> None:
+    """Airflow's form shows a Boolean without a value as "off", and sends the value of each field, touched or not."""
+    assert asked["params"]["approved"]["value"] is False
+    assert asked["params"]["rows"]["value"] is None, "of an empty field one sees that it is empty"
+
+
+def test_no_field_is_required_so_that_a_person_can_fail_the_step(asked: dict[str, Any]) -> None:
+    assert all("null" in field["schema"]["type"] for field in asked["params"].values())
+    assert "Success needs every output" in asked["body"]

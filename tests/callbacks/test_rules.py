@@ -28,6 +28,7 @@ from airflow_sm_pipelines.semantics.output_parameters import OutputParametersErr
 
 DIGEST = digest_of("0123456789")
 ATTEMPT = CallbackAttempt(Epoch(4, 3), DIGEST)
+ADA = {"id": "7", "name": "Ada"}
 
 
 def test_a_token_has_the_form_that_the_api_demands() -> None:
@@ -94,13 +95,13 @@ def test_an_answer_comes_back_from_what_is_stored() -> None:
 
 def test_fields_that_a_person_left_empty_are_no_outputs() -> None:
     form = {"rows": 3, "where": None, REASON: None}
-    assert answer_of_person(SUCCESS, form, "Ada") == Answer(SUCCESS, {"rows": 3}, person="Ada")
+    assert answer_of_person([SUCCESS], form, ADA) == Answer(SUCCESS, {"rows": 3}, person="Ada")
 
 
 def test_a_person_fails_a_step_with_a_reason() -> None:
     form = {"rows": 3, REASON: "no"}
-    assert answer_of_person(FAILURE, form, "Ada") == Answer(FAILURE, reason="no", person="Ada")
-    assert answer_of_person(FAILURE, {}, "Ada").reason == ""
+    assert answer_of_person([FAILURE], form, ADA) == Answer(FAILURE, reason="no", person="Ada")
+    assert answer_of_person([FAILURE], {}, ADA).reason == ""
 
 
 def test_a_form_may_have_the_reason_beside_the_outputs_and_the_api_may_not() -> None:

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from botocore.exceptions import ClientError
 from cryptography.fernet import Fernet
 
-from airflow_sm_pipelines.callbacks import queue
+from airflow_sm_pipelines.callbacks import queue, required_action
 from airflow_sm_pipelines.callbacks import step as callback_step
 from airflow_sm_pipelines.callbacks.attempts import CallbackBook, answer_key, token_key
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, digest_of
@@ -67,6 +67,8 @@ class World:
     Attributes:
         messages: The bodies in the queue.
         asked: How often people were asked.
+        probed: For each look whether the API server serves the endpoint: whether the step can be deferred.
+        masked: What was masked in the log when a message was sent.
         effects: What was done, in order.
         dies_at: Number of the effect before (``False``) or after (``True``) which the worker dies.
     """
@@ -74,6 +76,8 @@ class World:
     store: FakeStore = field(default_factory=FakeStore)
     messages: list[dict[str, Any]] = field(default_factory=list)
     asked: int = 0
+    probed: list[bool] = field(default_factory=list)
+    masked: list[str] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     dies_at: tuple[int, bool] | None = None
     error: Exception | None = None
@@ -103,7 +107,7 @@ class World:
         self.effect("send", lambda: self.messages.append(json.loads(request["MessageBody"])))
         return {"MessageId": "id"}
 
-    def ask(self, *_: Any) -> None:
+    def ask(self, *_: Any, **__: Any) -> None:
         def ask() -> None:
             self.asked += 1
 
@@ -166,6 +170,8 @@ def world(context: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
     connection.clients["sqs"] = world
     connection.region_name = "eu-west-1"
     monkeypatch.setattr(callback_step, "ask_people", world.ask)
+    monkeypatch.setattr(required_action, "open_required_action", world.ask)
+    monkeypatch.setattr(callback_step, "warn_if_unserved", lambda _log, *, deferrable: world.probed.append(deferrable))
     monkeypatch.setattr(StepScope, "_arn", lambda *_: ARN)
     use_key(monkeypatch, Fernet.generate_key())
     yield world
@@ -228,7 +234,8 @@ def test_the_message_holds_the_resolved_arguments(make_sensor: Any, context: Any
     (message,) = world.messages
     assert message["arguments"]["number"] == 5
     assert message["pipelineExecutionArn"] == ARN
-    assert world.store.get(token_key(digest_of(message["token"]))) == {"pipelineExecutionArn": ARN, "step": "Step"}
+    token = {"pipelineExecutionArn": ARN, "step": "Step", "outputs": OUTPUTS}
+    assert world.store.get(token_key(digest_of(message["token"]))) == token
     assert sensor.request["MessageBody"] == {**message, "token": "<token>"}
 
 
@@ -239,6 +246,25 @@ def test_the_arguments_may_be_any_json(make_sensor: Any, context: Any, world: Wo
     parked(make_sensor(Arguments=arguments), context)
     expected = json.loads(json.dumps(arguments).replace('{"Get": "Parameters.Number"}', "5"))
     assert world.messages[0]["arguments"] == expected
+
+
+def test_the_token_is_masked_in_the_log_before_it_is_sent_and_after_a_resume(
+    make_sensor: Any, context: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk import log
+
+    masked: list[str] = []
+    monkeypatch.setattr(log, "mask_secret", masked.append)
+    send = world.send_message
+    monkeypatch.setattr(world, "send_message", lambda **request: world.masked.extend(masked) or send(**request))
+    parked(make_sensor(), context)
+    (message,) = world.messages
+    assert world.masked == [message["token"]]
+
+    masked.clear()
+    with pytest.raises(DeferredError):
+        make_sensor().step(context).resume({})
+    assert masked == [message["token"]], "another process"
 
 
 def test_a_queue_that_is_no_text_is_a_clear_error(make_sensor: Any, context: Any, world: World) -> None:
@@ -511,15 +537,81 @@ def test_after_such_a_resume_a_dead_worker_gives_the_token_up_no_more(
     assert {message["token"] for message in world.messages} == {world.messages[0]["token"]}
 
 
-@pytest.mark.parametrize("event", [{"answered": True}, {"chosen_options": [SUCCESS], "params_input": {}}])
-def test_an_answer_that_the_api_server_has_not_kept_is_a_clear_error(
-    make_sensor: Any, context: Any, world: World, event: dict[str, Any]
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_when_the_wait_begins_it_is_looked_whether_the_endpoint_is_there(
+    make_sensor: Any, context: Any, world: World, deferrable: bool
+) -> None:
+    sensor = make_sensor()
+    sensor.waiting = Waiting(deferrable=deferrable, settle=1)
+    sensor.kill_switch.at_wait = lambda _: world.answer(world.messages[0]["token"], GOOD)
+    sensor.step(context).start()
+    assert world.probed == [deferrable]
+
+
+def test_an_attempt_that_is_over_does_not_go_on_after_a_deferral(make_sensor: Any, context: Any, world: World) -> None:
+    parked(make_sensor(), context)
+    world.store.set(RECORD_KEY, {**world.get(RECORD_KEY), "closed": True})
+    with pytest.raises(StepError, match="its attempt record is gone"):
+        make_sensor().step(context).resume({})
+
+
+# -- an API server without the plugin ----------------------------------------------------------------------------------
+
+
+def response(*options: str, **form: Any) -> dict[str, Any]:
+    """The event by which Airflow resumes a task when somebody has responded."""
+    user = {"id": "7", "name": "Ada"}
+    return {"chosen_options": list(options), "params_input": form, "responded_by_user": user, "timedout": False}
+
+
+@pytest.mark.parametrize("by", [{}, {"answered": True}])
+def test_what_a_person_answers_counts_also_if_the_api_server_has_not_kept_it(
+    make_sensor: Any, context: Any, world: World, by: dict[str, Any]
 ) -> None:
     parked(make_sensor(), context)
-    with pytest.raises(StepError, match="the answer was not kept: install airflow-sm-pipelines where Airflow's API"):
-        make_sensor().step(context).resume(event)
+    event = {**response(SUCCESS, approved=False, rows=12, FailureReason=None), **by}
+    assert make_sensor().step(context).resume(event) == {"OutputParameters": {"approved": False, "rows": 12}}
+
+    kept = world.store.get(answer_key(digest_of(world.messages[0]["token"])))
+    assert kept["person"] == "Ada"
+    assert make_sensor().step(context).start() == {"OutputParameters": {"approved": False, "rows": 12}}, "another try"
+
+
+def test_a_person_fails_a_step_also_if_the_api_server_has_not_kept_it(
+    make_sensor: Any, context: Any, world: World
+) -> None:
+    parked(make_sensor(), context)
+    with pytest.raises(StepFailedError, match="Step Step: no"):
+        make_sensor().step(context).resume(response(FAILURE, FailureReason="no"))
+
+
+@pytest.mark.parametrize("form", [{}, {"approved": False, "rows": None}, {"approved": False, "rows": "a dozen"}])
+def test_an_answer_that_is_of_no_use_opens_the_action_again_and_the_step_waits_on(
+    make_sensor: Any, context: Any, world: World, form: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    parked(make_sensor(), context)
+    with pytest.raises(DeferredError):
+        make_sensor().step(context).resume(response(SUCCESS, **form))
+    assert world.asked == 2
+    assert "The answer of Ada does not count, it is not what the step declares" in caplog.text
     world.answer(world.messages[0]["token"], GOOD)
-    assert make_sensor().step(context).resume(event) == TYPED
+    assert make_sensor().step(context).resume({"answered": True}) == TYPED, "the token is still good"
+
+
+def test_the_first_answer_counts_also_if_the_api_server_has_not_kept_a_later_one(
+    make_sensor: Any, context: Any, world: World
+) -> None:
+    parked(make_sensor(), context)
+    world.answer(world.messages[0]["token"], GOOD)
+    assert make_sensor().step(context).resume(response(FAILURE, FailureReason="no")) == TYPED
+
+
+def test_an_answer_that_nobody_has_kept_is_a_clear_error(make_sensor: Any, context: Any, world: World) -> None:
+    parked(make_sensor(), context)
+    with pytest.raises(StepError, match="neither the API server nor the triggerer has kept the answer: restart both"):
+        make_sensor().step(context).resume({"answered": True})
+    world.answer(world.messages[0]["token"], GOOD)
+    assert make_sensor().step(context).resume({"answered": True}) == TYPED
 
 
 # -- ends without an answer --------------------------------------------------------------------------------------------

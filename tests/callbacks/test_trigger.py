@@ -58,7 +58,11 @@ class Airflow:
         self.looks += 1
         if self.gone:
             raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404}))
-        return SimpleNamespace(response_received=self.looks == self.answered_at)
+        if self.looks != self.answered_at:
+            return SimpleNamespace(response_received=False)
+        user = SimpleNamespace(id="7", name="Ada")
+        response = {"chosen_options": ["Success"], "params_input": {"rows": 12}, "responded_by_user": user}
+        return SimpleNamespace(response_received=True, **response)
 
     def state(self, *_: Any) -> str | None:
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -127,7 +131,9 @@ def test_it_comes_back_from_what_airflow_stores_without_the_token(trigger: Callb
 
 def test_it_is_quiet_at_first_and_looks_until_somebody_has_answered(trigger: CallbackTrigger, airflow: Airflow) -> None:
     airflow.answered_at = 3
-    assert events_of(trigger) == [{"answered": True}]
+    (event,) = events_of(trigger)
+    response = {"chosen_options": ["Success"], "params_input": {"rows": 12}}
+    assert event == {"answered": True, **response, "responded_by_user": {"id": "7", "name": "Ada"}}
     assert airflow.pauses[0] == QUIET_SECONDS
     assert len(airflow.pauses) == 3
     assert all(30 <= pause <= 33 for pause in airflow.pauses[1:])

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from tests.e2e.conftest import Run, World, wait_for
@@ -26,6 +30,14 @@ AS_TEXT = {"approved": "true", "rows": "12", "auc": "0.75", "where": "s3://bucke
 HANDLER = Path(__file__).parents[2] / "dags" / "callback_scripts" / "answer.py"
 QUIET = 11.0
 """Seconds after which a parked task may be resumed at once."""
+
+HIDE_THE_PACKAGE = """
+import importlib
+for name in ("importlib.metadata", "importlib_metadata"):
+    module = importlib.import_module(name)
+    every = module.distributions
+    module.distributions = lambda every=every: (d for d in every() if d.metadata["Name"] != "airflow-sm-pipelines")
+"""
 
 
 @dataclass
@@ -209,6 +221,82 @@ def test_outputs_that_the_step_does_not_declare_or_lacks_are_a_clear_error(world
     assert callback.run.wait() == "failed"
     assert "typo" in callback.run.log("Ask")
     assert "the step declares" in callback.run.log("Ask")
+
+
+def as_airflows_form_sends_it(action: dict[str, Any], **typed: Any) -> dict[str, Any]:
+    """Every field with its value: what was typed, or what the form began with."""
+    return {name: typed.get(name, field["value"]) for name, field in action["params"].items()}
+
+
+@pytest.mark.parametrize(("dag_id", "state"), [("callback", "deferred"), ("callback_in_worker", "running")])
+def test_an_answer_without_the_outputs_is_refused_and_the_action_stays_open(
+    world: World, dag_id: str, state: str
+) -> None:
+    callback = started(world, dag_id)
+    callback.message()
+    callback.run.wait_task("Ask", state)
+    action = callback.action()
+    for form in ({}, as_airflows_form_sends_it(action), as_airflows_form_sends_it(action, rows="a dozen")):
+        with pytest.raises(AirflowApiError, match=r"400.*The step still waits for an answer"):
+            callback.respond("Success", **form)
+    assert callback.action()["response_received"] is False
+    assert callback.run.task("Ask")["state"] == state
+
+    time.sleep(QUIET)
+    callback.respond("Success", **as_airflows_form_sends_it(action, rows=12, auc=0.75, where="s3://bucket/key"))
+    assert callback.run.wait() == "failed", "what the form showed is what it sent: not approved"
+    assert callback.run.xcom("Ask") == {"OutputParameters": {**OUTPUTS, "approved": False}}
+    assert callback.run.task("Ask")["try_number"] == 1
+
+
+@contextmanager
+def api_server_without_the_package(world: World, folder: Path) -> Iterator[None]:
+    """Restart the API server so that it does not find the package: as if it had run since before the installation."""
+    (folder / "sitecustomize.py").write_text(HIDE_THE_PACKAGE)
+    environment = world.airflow._environment
+    restart_api_server(world, {**environment, "PYTHONPATH": str(folder)})
+    try:
+        yield
+    finally:
+        restart_api_server(world, environment)
+
+
+def restart_api_server(world: World, environment: dict[str, str]) -> None:
+    world.airflow.stop_component("api-server")
+    world.airflow._environment = environment
+    world.airflow.start_component("api-server")
+
+    def is_healthy() -> bool:
+        try:
+            return bool(world.airflow.api.health())
+        except URLError:
+            return False
+
+    wait_for(is_healthy, 90, "the API server")
+
+
+def test_an_api_server_without_the_package_loses_no_answer_of_a_person(world: World, tmp_path: Path) -> None:
+    with api_server_without_the_package(world, tmp_path):
+        callback = started(world)
+        token = callback.message()["token"]
+        callback.run.wait_trigger("Ask")
+        endpoint = f"{world.airflow.api.base_url}/sm-pipelines/callback"
+        assert f"API server does not serve {endpoint}: restart it" in callback.run.log("Ask")
+        with pytest.raises(ClientError, match="405"):
+            callback.succeed(token)
+
+        time.sleep(QUIET)
+        callback.respond("Success", approved=False)
+        wait_for(lambda: not callback.action()["response_received"], 60, "the action to be open again")
+        callback.run.wait_trigger("Ask")
+        assert "The answer of admin does not count" in callback.run.log("Ask")
+
+        time.sleep(QUIET)
+        callback.respond("Success", **OUTPUTS)
+        assert callback.run.wait() == "success"
+    assert callback.run.xcom("Ask") == {"OutputParameters": OUTPUTS}
+    with pytest.raises(callback.client.exceptions.ConflictException):
+        callback.fail(token, "the first answer counts")
 
 
 def test_of_two_simultaneous_answers_one_is_taken(world: World, early: dict[str, Callback]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.jobs import Outcome
-from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
+from airflow_sm_pipelines.aws.kinds import EMR_STEP, PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
@@ -196,10 +196,12 @@ def test_a_try_after_a_failure_only_looks_at_the_job_that_failed(
     grant(first)
     sagemaker.calls.clear()
 
-    make_run(try_number=2).claim()
+    attempt, seen = make_run(try_number=2).claim()
 
     assert sagemaker.calls == ["DescribeProcessingJob"]
     assert clock.pauses == []
+    assert (attempt.failures, seen) == (1, None), "a closed attempt is not adopted"
+    assert attempt.name != first.name
 
 
 def test_a_failure_that_airflow_did_not_hear_of_is_told_again(
@@ -281,6 +283,24 @@ def test_no_new_job_beside_a_leftover_that_cannot_be_stopped(
 
 
 # -- submit ------------------------------------------------------------------------------------------------------------
+
+
+def test_where_the_job_will_be_found_is_written_down_before_it_is_created(
+    make_run: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    monkeypatch.setattr(run, "_kind", EMR_STEP)
+    attempt, _ = run.claim()
+    book, recorded = AttemptBook(context["task_state_store"], IDENTITY, EMR_STEP), []
+
+    def create(*_: Any) -> tuple[bool, str]:
+        recorded.append(book.read())
+        return True, "j-1/s-1"
+
+    monkeypatch.setattr(jobs, "create", create)
+    run.submit(attempt, {"JobFlowId": "j-1"})
+
+    assert [last.reference for last in recorded if last] == [f"j-1/{attempt.name}"]
 
 
 def test_the_time_of_the_submission_is_written_once(make_run: Any, start: Any, clock: Clock) -> None:

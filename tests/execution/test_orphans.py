@@ -251,9 +251,10 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
         (None, ""),
         ({"epoch": "4/4", "token": "t", "failures": 0, "name": "job"}, "job"),
         ({"epoch": "4/4", "name": "job", "type": "job", "added_later": 1}, "job"),
+        ({"type": "invocation", "epoch": "4/4", "token": "t", "failures": 0, "name": "call-0"}, "call-0"),
         ("s3://bucket/where/a/custom/backend/keeps/it", "attempt"),
     ],
-    ids=["none", "without a tag", "of a newer version", "kept elsewhere"],
+    ids=["none", "without a tag", "of a newer version", "of a Lambda step, which it is now", "kept elsewhere"],
 )
 def test_the_state_and_the_record_of_a_task_are_read(database: Database, record: Any, recorded_name: Any) -> None:
     if record is not None:

@@ -47,10 +47,12 @@ def make_scope(context: Any, connection: Any, definition: Any, processing_argume
         "PropertyFiles": [{"PropertyFileName": "Report", "OutputName": "report", "FilePath": "report.json"}],
     }
 
-    def make(job_names: dict[str, str] | None = None, **members: Any) -> StepScope:
+    def make(
+        job_names: dict[str, str] | None = None, values: dict[str, object] | None = None, **members: Any
+    ) -> StepScope:
         pipeline = load_pipeline(definition(process, **{"Parameters": PARAMETERS, **members}))
         # The task is called otherwise than the step: nothing may mix them up.
-        settings = PipelineRunSettings(pipeline, "Abalone", {"Process": "task-of-process"})
+        settings = PipelineRunSettings(pipeline, "Abalone", {"Process": "task-of-process"}, values=values or {})
         return StepScope(settings, context, connection, "abcdef012345", job_names or {})
 
     return make
@@ -87,6 +89,13 @@ def test_the_runs_value_replaces_the_default(make_scope: Any, context: Any) -> N
     context["params"] = {"Count": 7}
 
     assert make_scope().parameter("Count") == 7
+
+
+def test_a_value_that_the_dag_file_fixes_is_that_of_every_run(make_scope: Any, context: Any) -> None:
+    """Of a task group: the DAG around it may have a param of the same name."""
+    context["params"] = {"Count": 7}
+
+    assert make_scope(values={"Count": 9}).parameter("Count") == 9
 
 
 def test_a_value_of_a_wrong_type_names_the_parameter(make_scope: Any, context: Any) -> None:

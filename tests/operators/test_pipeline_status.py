@@ -45,9 +45,9 @@ def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     return found
 
 
-def status_task(**arguments: Any) -> PipelineStatusOperator:
-    settings = PipelineRunSettings(PIPELINE, "pipeline", TASK_IDS)
-    return PipelineStatusOperator(task_id="pipeline_status", plans=PIPELINE.plans, settings=settings, **arguments)
+def status_task(pipeline: Any = PIPELINE, **arguments: Any) -> PipelineStatusOperator:
+    settings = PipelineRunSettings(pipeline, "pipeline", TASK_IDS)
+    return PipelineStatusOperator(task_id="pipeline_status", plans=pipeline.plans, settings=settings, **arguments)
 
 
 def test_it_waits_for_everything_whatever_happens() -> None:
@@ -74,6 +74,26 @@ def test_completed_with_failures_may_be_a_success(states: Any, context: Any) -> 
     answer = status_task(completed_with_failures="success").execute(context)
 
     assert answer == {"Status": "CompletedWithFailures", "FailedSteps": ["Train"]}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "status"),
+    [
+        ("Failed", "CompletedWithFailures"),
+        ("Stopped", "CompletedWithFailures"),
+        ("Any", "CompletedWithFailures"),
+        ("Completed", "Failed"),
+    ],
+)
+def test_a_step_that_waits_with_any_trigger_but_completed_handles_a_failure(
+    states: Any, context: Any, trigger: str, status: str
+) -> None:
+    notify = condition("Notify", {"Step": "Train", "Trigger": trigger})
+    pipeline = load_pipeline({"Version": "2020-12-01", "Steps": [condition("Train"), notify, condition("Clean")]})
+    states["group.Train"] = "failed"
+
+    with pytest.raises(AirflowFailException, match=f"^{status}: Train failed$"):
+        status_task(pipeline).execute(context)
 
 
 @pytest.mark.parametrize("wish", ["failed", "success"])

@@ -577,6 +577,28 @@ def test_a_groups_parameter_needs_a_value_from_somewhere(group_in: Any, processi
     assert group_in(processing("A"), members=members, params={"P": Param(type="integer")}), "asked for at each run"
 
 
+def test_the_options_of_a_group_reach_its_steps(group_in: Any, processing: Any) -> None:
+    steps = processing("A"), processing("B", when("Failed", "A"))
+    dag = group_in(
+        *steps,
+        pipeline_name="Abalone",
+        role_arn="arn:aws:iam::1:role/R",
+        aws_conn_id="other",
+        region_name="eu-west-1",
+        deferrable=False,
+        poll_interval=5.0,
+        overrides={"A": {"queue": "gpu"}},
+        completed_with_failures="success",
+    )
+    a, status = dag.get_task("train.A"), dag.get_task("train.pipeline_status")
+
+    assert (a.settings.name, a.settings.role_arn) == ("Abalone", "arn:aws:iam::1:role/R")
+    assert a.connection == AwsConnection("other", "eu-west-1")
+    assert a.waiting == Waiting(deferrable=False, poll_interval=5.0)
+    assert a.queue == "gpu"
+    assert status.completed_with_failures == "success"
+
+
 def test_the_role_of_the_pipeline_reaches_its_steps(dag_of: Any, processing: Any) -> None:
     assert dag_of(processing("A"), role_arn="arn:aws:iam::1:role/R").get_task("A").settings.role_arn
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from airflow._shared.state import TaskScope
@@ -26,6 +26,7 @@ from airflow.state import get_state_backend
 from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
+from fastapi import HTTPException, status
 from sqlalchemy import event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
@@ -49,6 +50,7 @@ __all__ = [
     "find_task_of_key",
     "lock_task",
     "read_variable",
+    "refuse_response",
     "replace_variable",
     "state_and_value",
     "stored_values",
@@ -272,12 +274,25 @@ def call_on_response(listener: Callable[[Connection, Response], None]) -> None:
     """Call a function, in this process, in the transaction that stores a response to a required action.
 
     Args:
-        listener: Gets the transaction's connection and the response. Registering it twice has no effect.
+        listener: Gets the transaction's connection and the response; it may call `refuse_response`. Registering it
+            twice has no effect.
     """
     if listener not in _listeners:
         _listeners.append(listener)
     if not event.contains(HITLDetail, "after_update", _after_update):
         event.listen(HITLDetail, "after_update", _after_update)
+
+
+def refuse_response(reason: str) -> NoReturn:
+    """End the transaction that stores a response: the required action stays open.
+
+    Args:
+        reason: What the client is told, with the status 400.
+
+    Raises:
+        HTTPException: Always; whoever stores the response is a route of Airflow's API server.
+    """
+    raise HTTPException(status.HTTP_400_BAD_REQUEST, reason)
 
 
 def _after_update(mapper: Mapper[HITLDetail], connection: Connection, detail: HITLDetail) -> None:

@@ -256,15 +256,37 @@ def open_required_action(
     )
 
 
-def is_action_answered(ti_id: UUID) -> bool:
-    """Tell whether the required action of a task instance is answered.
+def action_response(ti_id: UUID) -> JsonObject | None:
+    """Return the response to the required action of a task instance; only a triggerer can ask for it.
+
+    Returns:
+        The response, with the members of the event by which Airflow itself resumes a task; ``None`` if there is none.
 
     Raises:
         airflow.sdk.exceptions.AirflowRuntimeError: There is no such action, or the API server does not tell.
     """
     from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
 
-    return bool(get_hitl_detail_content_detail(ti_id=ti_id).response_received)
+    detail = get_hitl_detail_content_detail(ti_id=ti_id)
+    if not detail.response_received:
+        return None
+    user = detail.responded_by_user
+    return {
+        "chosen_options": list(detail.chosen_options or []),
+        "params_input": dict(detail.params_input or {}),
+        "responded_by_user": None if user is None else {"id": user.id, "name": user.name},
+    }
+
+
+def api_server_url() -> str:
+    """Return the address of the API server that this worker works for, without a slash at its end."""
+    from airflow.sdk.configuration import conf
+
+    # The default is that of Airflow's executors.
+    base = str(conf.get("api", "base_url", fallback="") or "/")
+    base = f"http://localhost:8080{base}" if base.startswith("/") else base
+    url = str(conf.get("core", "execution_api_server_url", fallback="") or base)
+    return url.rstrip("/").removesuffix("/execution").rstrip("/")
 
 
 def without_secrets(value: Json, name: str = "") -> object:

@@ -31,6 +31,22 @@ def states_of(kind: ResourceKind, models: dict[str, Any]) -> set[str]:
     return set(description.members[kind.status_member].enum)
 
 
+def test_each_log_is_read_where_sagemaker_writes_it() -> None:
+    """Developer guide, "CloudWatch Logs for Amazon SageMaker AI"; a tuning job's is that of its training jobs."""
+    assert {kind.key: kind.log_group for kind in SAGEMAKER_KINDS if kind.log_group} == {
+        "processing-job": "/aws/sagemaker/ProcessingJobs",
+        "training-job": "/aws/sagemaker/TrainingJobs",
+        "transform-job": "/aws/sagemaker/TransformJobs",
+        "tuning-job": "/aws/sagemaker/TrainingJobs",
+    }
+
+
+def test_jobs_that_repeat_their_own_jobs_are_not_retried_after_an_internal_error() -> None:
+    """Developer guide, "Retry Policy for Pipeline Steps"."""
+    unretried = {kind.key: kind.unretried for kind in RESOURCE_KINDS.values() if kind.unretried}
+    assert unretried == {key: {"SageMaker.JOB_INTERNAL_ERROR"} for key in ("auto-ml-job", "tuning-job")}
+
+
 STOPPABLE = pytest.mark.parametrize("kind", [kind for kind in SAGEMAKER_KINDS if kind.stop], ids=lambda k: k.key)
 
 

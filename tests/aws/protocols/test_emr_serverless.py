@@ -152,5 +152,13 @@ def test_an_application_is_cleaned_up_call_by_call(client: Any, answers: Stubber
     assert left == [True, True, True, False, False]
 
 
+def test_an_application_that_was_never_started_is_deleted_at_once(client: Any, answers: Stubber) -> None:
+    """API reference, DeleteApplication: an application is deleted in the state STOPPED or CREATED."""
+    describes_application(answers, "CREATED")
+    answers.add_response("delete_application", {}, {"applicationId": "00f1"})
+
+    assert jobs.remove(client, EMR_SERVERLESS_APPLICATION, "00f1/00g2") is False
+
+
 def test_a_shared_application_is_not_cleaned_up(client: Any, answers: Stubber) -> None:
     assert jobs.remove(client, EMR_SERVERLESS_JOB, "00f1/00g2") is False

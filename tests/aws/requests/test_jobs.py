@@ -45,6 +45,16 @@ def test_experiment_and_trial_are_made_before_the_job(start: Any, calls_of: Any)
     assert creation.request["ExperimentConfig"]["TrialName"] == "t"
 
 
+def test_an_experiment_config_of_the_steps_own_keeps_what_the_pipeline_does_not_name(start: Any, calls_of: Any) -> None:
+    own = {"ExperimentConfig": {"TrialName": "own", "TrialComponentDisplayName": "mine", "RunName": "first"}}
+    _, creation = calls_of(job_calls(start(own, kind=PROCESSING_JOB, trial=lambda: ("e", "t"))))
+    _, without = calls_of(job_calls(start(own, kind=PROCESSING_JOB)))
+
+    names = {"ExperimentName": "e", "TrialName": "t"}
+    assert creation.request["ExperimentConfig"] == {**own["ExperimentConfig"], **names}
+    assert without.request["ExperimentConfig"] == own["ExperimentConfig"], "experiments are switched off"
+
+
 def test_a_tuning_job_has_a_trial_but_no_experiment_config(start: Any, calls_of: Any) -> None:
     step = start({"TrainingJobDefinition": {}}, kind=TUNING_JOB, trial=lambda: ("e", "t"), role_arn=ROLE)
 
