@@ -44,9 +44,9 @@ ATTACKS = (
     ),
     Attack(
         "2b",
-        "run cleared, deleted while queued, and started again with its id 0 to 0.5 s later",
+        "run put back into the queue, deleted, and started again with its id 0 to 0.5 s later",
         "the old job is stopped, at the latest by one sweep; the new run succeeds with one job",
-        same_run_id.cleared_and_deleted,
+        same_run_id.queued_and_deleted,
     ),
     Attack("3a", "without a triggerer: task or run ended", _NOTHING_RUNS, ended_tasks.without_triggerer),
     Attack(

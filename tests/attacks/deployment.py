@@ -76,6 +76,8 @@ class Deployment:
             settings={
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
                 "AIRFLOW__CORE__PARALLELISM": "8",
+                # A file that has changed is read at once all the same; reading the others takes a whole core.
+                "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
                 "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
                 **(settings or {}),
             },
@@ -227,15 +229,15 @@ class Run:
         """Wait until a task is in one of some states."""
         wait_for(lambda: self.task(task_id).get("state") in states, f"{task_id} of {self.run_id}: {states}", patience)
 
-    def log(self, task_id: str) -> str:
-        """Return the texts of all logs of a task."""
+    def trouble(self, task_id: str) -> str:
+        """Return the warnings and errors in the logs of all tries of a task, and what its retry policy decided."""
         lines = []
-        tries = int(self.task(task_id).get("try_number") or 0)
-        for number in range(1, tries + 1):
+        for number in range(1, int(self.task(task_id).get("try_number") or 0) + 1):
             path = f"{self.path}/taskInstances/{task_id}/logs/{number}"
             with contextlib.suppress(AirflowApiError):
                 for event in self.deployment.ask("GET", path, full_content="true")["content"]:
-                    lines.append(f"try {number}: {_in_words(event)}")
+                    if event.get("level") in {"warning", "error", "critical"} or "reason" in event:
+                        lines.append(f"try {number}: {_in_words(event)}")
         return "\n".join(lines)
 
     # -- what people do --------------------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ class Run:
 
 
 def _in_words(event: Mapping[str, Any]) -> str:
-    parts = [str(event.get("timestamp", "")), str(event.get("level", "")), str(event.get("event", ""))]
+    parts = [str(event.get(name, "")) for name in ("timestamp", "level", "event", "reason")]
     for detail in event.get("error_detail") or []:
         parts.append(f"[{detail.get('exc_type')}: {detail.get('exc_value')}]")
     return " ".join(part for part in parts if part)

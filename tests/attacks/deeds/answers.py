@@ -86,7 +86,7 @@ def _judge(ground: Ground, question: _Question, *expected: Mapping[str, Any]) ->
     state = run.task("Ask")["state"]
     if state != "success":
         found.lost.append(f"Ask of {run.run_id} is {state}")
-        ground.say(f"Ask of {run.run_id}:\n{run.log('Ask')}")
+        ground.say(f"Ask of {run.run_id}:\n{run.trouble('Ask')}")
     elif question.outputs() not in expected:
         found.wrong.append(f"Ask of {run.run_id} has {question.outputs()}")
     return found

@@ -38,7 +38,7 @@ def succeeded(ground: Ground, run: Run) -> Findings:
     for task in run.tasks():
         tries.append(task["try_number"])
         if task["state"] != "success":
-            why = run.log(task["task_id"])
+            why = run.trouble(task["task_id"])
             ground.say(f"{task['task_id']} of {run.run_id}:\n{why}")
             found.lost.append(f"{task['task_id']} of {run.run_id} is {task['state']} at try {task['try_number']}")
         elif not any(job.owner.task_id == task["task_id"] and job.status == "Completed" for job in jobs):

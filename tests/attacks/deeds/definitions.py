@@ -61,7 +61,7 @@ def _of(ground: Ground, run: Run) -> Findings:
     for task_id, one in states.items():
         if one not in _DEFINITE:
             findings.lost.append(f"{task_id} of {run.run_id} is {one}")
-            ground.say(f"{task_id} of {run.run_id}:\n{run.log(task_id)}")
+            ground.say(f"{task_id} of {run.run_id}:\n{run.trouble(task_id)}")
     if states.get("Other") != "success":
         findings.lost.append(f"Other of {run.run_id}, which nobody edited, is {states.get('Other')}")
     jobs = [job for job in ground.records.jobs(run.run_id) if job.owner.task_id == "Work"]

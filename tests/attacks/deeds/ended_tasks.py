@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 
-from tests.attacks.deeds.same_run_id import clear_and_delete, fail_and_delete
+from tests.attacks.deeds.same_run_id import fail_and_delete, queue_and_delete
 from tests.attacks.deployment import AttackError, Run, wait_for
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings, doubled
@@ -19,7 +19,7 @@ _ACTS: Mapping[str, Callable[[Run], None]] = {
     "run marked failed": lambda run: run.mark_run("failed"),
     "run marked successful": lambda run: run.mark_run("success"),
     "run failed and deleted": fail_and_delete,
-    "run cleared and deleted": clear_and_delete,
+    "run queued and deleted": queue_and_delete,
     _CLEARED: lambda run: run.clear("Work"),
 }
 

@@ -21,18 +21,21 @@ def fail_and_delete(run: Run) -> None:
     run.delete()
 
 
-def clear_and_delete(run: Run) -> None:
-    """Delete a run while it is queued, so that its task was never marked; as often as the scheduler was faster."""
-    while True:
-        run.clear("Work")
+def queue_and_delete(run: Run) -> None:
+    """Delete a run that was put back into the queue, so that its task was never marked.
+
+    The scheduler takes it out of the queue within about a second; then it is put back again.
+    """
+    for _ in range(100):
+        run.mark_run("queued")
         try:
             run.delete()
         except AirflowApiError as error:
             if error.status != 409:
                 raise
-            time.sleep(1)
         else:
             return
+    raise AttackError(f"the scheduler always takes {run.run_id} out of the queue before it can be deleted")
 
 
 def _attack(delete: Callable[[Run], None], ground: Ground, count: int) -> list[Findings]:
@@ -73,4 +76,4 @@ def _judge(ground: Ground, run: Run, findings: Findings) -> None:
 
 
 failed_and_deleted = partial(_attack, fail_and_delete)
-cleared_and_deleted = partial(_attack, clear_and_delete)
+queued_and_deleted = partial(_attack, queue_and_delete)
