@@ -29,6 +29,7 @@ class Attack:
 
 _EXACTLY_ONCE = "every step succeeds with exactly one job"
 _NOTHING_RUNS = "the job is stopped, at the latest by one sweep; a cleared task's new job lives"
+_DEFINITE = "tasks and run end in a definite state, and no job is left"
 _FIRST_COUNTS = "the first complete answer counts, once, and the step succeeds with its values"
 
 ATTACKS = (
@@ -62,10 +63,16 @@ ATTACKS = (
         deployments.without_names,
     ),
     Attack(
-        "5",
+        "5a",
         "step renamed, removed, or its type changed while it is deferred",
-        "tasks and run end in a definite state, and no job is left",
-        definitions.edited_while_deferred,
+        _DEFINITE,
+        definitions.read_at_once,
+    ),
+    Attack(
+        "5b",
+        "the same, but the scheduler reads the file only minutes after the jobs have ended",
+        _DEFINITE,
+        definitions.read_late,
     ),
     Attack("6a", "form answered empty, then with values", _FIRST_COUNTS, answers.empty_form),
     Attack("6b", "form of a Boolean answered empty", "false is answered", answers.empty_boolean_form),

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -170,7 +171,7 @@ class Deployment:
     def wait_until_parsed(self, *dag_ids: str) -> None:
         """Wait until DAGs are there."""
         for dag_id in dag_ids:
-            wait_for(lambda dag_id=dag_id: self.airflow.api.has_dag(dag_id), f"the DAG {dag_id}")
+            wait_for(partial(self.airflow.api.has_dag, dag_id), f"the DAG {dag_id}")
 
     def stop_orphans(self, *options: str) -> str:
         """Sweep once, and return what the command said, without the chatter of connections."""

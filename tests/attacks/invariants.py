@@ -57,6 +57,7 @@ class Findings:
         swept: The same, before the sweep. This is no fault where a sweep is allowed.
         wrong: Anything else that must not be.
         seen: What is worth a note.
+        seconds: What is worth a note of how long it took, by what was measured.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -65,6 +66,7 @@ class Findings:
     swept: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -94,16 +94,21 @@ def _report(chosen: Sequence[Attack], results: dict[str, list[Findings] | str], 
         clean = clean and not isinstance(result, str) and all(one.is_clean for one in result)
         if not isinstance(result, str):
             print(f"\n{attack.key}: must hold: {attack.must_hold}")
-            for said, number in Counter(one for findings in result for one in _lines(findings)).items():
-                print(f"  {number} x {said}")
+            for line in _summary(result):
+                print(f"  {line}")
     if file is not None:
         found = {key: one if isinstance(one, str) else [asdict(each) for each in one] for key, one in results.items()}
         file.write_text(json.dumps(found, indent=1))
     return 0 if clean else 1
 
 
-def _lines(findings: Findings) -> list[str]:
-    return [f"{name}: {one}" for name, found in asdict(findings).items() for one in found]
+def _summary(result: Sequence[Findings]) -> Iterator[str]:
+    for name in ("lost", "doubled", "left", "wrong", "swept", "seen"):
+        for said, number in Counter(one for findings in result for one in getattr(findings, name)).items():
+            yield f"{number} x {name}: {said}"
+    for what in dict.fromkeys(what for findings in result for what in findings.seconds):
+        times = [findings.seconds[what] for findings in result if what in findings.seconds]
+        yield f"{len(times)} x {what} after {min(times):.0f} to {max(times):.0f} s"
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def _asked(ground: Ground, dag_id: str, count: int) -> list[_Question]:
         url = sqs.create_queue(QueueName=f"{dag_id}-{time.time_ns()}-{number}")["QueueUrl"]
         [run] = ground.start_runs(dag_id, 1, QueueUrl=url)
         runs[run] = url
-    ground.when_deferred(runs, task_id="Ask")
+    ground.when_deferred(runs, delays=(0.0, 20.0), task_id="Ask")
     return [_Question(run, _token(sqs, url)) for run, url in runs.items()]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.attacks.deployment import Deployment, Run, wait_for
@@ -14,13 +16,36 @@ from tests.attacks.invariants import Findings
 _EDITS = {"renamed": ["Rework", "Processing"], "removed": None, "retyped": ["Work", "Training"]}
 _JOB_SECONDS = (60, 150)
 _DEFINITE = {"success", "failed", "skipped", "removed", "upstream_failed"}
-_PATIENCE = 600.0
+_LATE_SECONDS = 90.0
+"""Longer than Airflow's own pause before it looks again for a task that its DAG file lacks."""
 
 
-def edited_while_deferred(ground: Ground, count: int) -> list[Findings]:
-    """Edit the step of runs that are deferred; each run is one repetition."""
-    file = ground.deployment.dags / "edited.json"
-    before = file.read_text()
+def read_at_once(ground: Ground, count: int) -> list[Findings]:
+    """Edit the step of runs that are deferred; the scheduler is told of it before their jobs end."""
+    runs = _deferred_runs(ground, count)
+    with _edited(ground.deployment):
+        _read_again(ground.deployment)
+        return _judge(ground, runs)
+
+
+def read_late(ground: Ground, count: int) -> list[Findings]:
+    """The same, but the scheduler is told minutes later: the tasks resume with a file that it does not know yet."""
+    runs = _deferred_runs(ground, count)
+    with _edited(ground.deployment):
+        wait_for(
+            lambda: not any(job.is_running for run in runs for job in ground.records.jobs(run.run_id)),
+            "the jobs of edited pipelines to end",
+        )
+        time.sleep(_LATE_SECONDS)
+        early = [f"{run.dag_id}: before it was read: run {run.state()}, {_states(run)}" for run in runs]
+        _read_again(ground.deployment)
+        found = _judge(ground, runs)
+    for findings, said in zip(found, early, strict=True):
+        findings.seen.append(said)
+    return found
+
+
+def _deferred_runs(ground: Ground, count: int) -> list[Run]:
     runs = [
         run
         for dag_id in _EDITS
@@ -28,24 +53,34 @@ def edited_while_deferred(ground: Ground, count: int) -> list[Findings]:
         for run in ground.start_runs(dag_id, 1, Seconds=ground.chance.randint(*_JOB_SECONDS))
     ]
     ground.when_deferred(runs)
-    _write(file, json.dumps(_EDITS))
-    wait_for(lambda: _operators(ground.deployment, "retyped")["Work"] == "TrainingOperator", "the edit to be read")
-    for run in runs:
-        run.wait(_PATIENCE)
-    found = [_of(ground, run) for run in runs]
-    ground.sweep(runs, found)
-    ground.clean()
-    _write(file, before)
-    wait_for(lambda: _operators(ground.deployment, "retyped")["Work"] == "ProcessingOperator", "the old definition")
-    return found
+    return runs
+
+
+@contextmanager
+def _edited(deployment: Deployment) -> Iterator[None]:
+    """Edit the definitions for the block, in a file that Airflow does not watch."""
+    file = deployment.dags / "edited.json"
+    before = file.read_text()
+    try:
+        _write(file, json.dumps(_EDITS))
+        yield
+    finally:
+        _write(file, before)
+        _read_again(deployment)
 
 
 def _write(file: Path, text: str) -> None:
     draft = file.with_suffix(".new")
     draft.write_text(text)
     os.replace(draft, file)
-    # Airflow reads only DAG files that have changed, or at its interval.
-    os.utime(file.with_suffix(".py"), (time.time(), time.time()))
+
+
+def _read_again(deployment: Deployment) -> None:
+    """Make Airflow read the DAG file: it reads those that have changed."""
+    file = deployment.dags / "edited.py"
+    os.utime(file)
+    [_, type_now] = json.loads(file.with_suffix(".json").read_text())["retyped"]
+    wait_for(lambda: _operators(deployment, "retyped")["Work"] == f"{type_now}Operator", "the edit to be read")
 
 
 def _operators(deployment: Deployment, dag_id: str) -> dict[str, str]:
@@ -53,15 +88,29 @@ def _operators(deployment: Deployment, dag_id: str) -> dict[str, str]:
     return {task["task_id"]: task["operator_name"] for task in tasks}
 
 
+def _judge(ground: Ground, runs: Sequence[Run]) -> list[Findings]:
+    for run in runs:
+        run.wait()
+    found = [_of(ground, run) for run in runs]
+    ground.sweep(runs, found)
+    ground.clean()
+    return found
+
+
+def _states(run: Run) -> dict[str, str]:
+    return {task["task_id"]: task["state"] for task in run.tasks()}
+
+
 def _of(ground: Ground, run: Run) -> Findings:
-    findings, states = Findings(), {task["task_id"]: task["state"] for task in run.tasks()}
+    findings, states = Findings(), _states(run)
     state = run.state()
     if state not in {"success", "failed"}:
-        findings.lost.append(f"{run.run_id} is {state} after {_PATIENCE:g} s")
+        findings.lost.append(f"{run.run_id} is {state}")
     for task_id, one in states.items():
         if one not in _DEFINITE:
             findings.lost.append(f"{task_id} of {run.run_id} is {one}")
-            ground.say(f"{task_id} of {run.run_id}:\n{run.trouble(task_id)}")
+        if one != "success":
+            ground.say(f"{task_id} of {run.run_id} is {one}:\n{run.trouble(task_id)}")
     if states.get("Other") != "success":
         findings.lost.append(f"Other of {run.run_id}, which nobody edited, is {states.get('Other')}")
     jobs = [job for job in ground.records.jobs(run.run_id) if job.owner.task_id == "Work"]

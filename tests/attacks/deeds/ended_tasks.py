@@ -60,9 +60,10 @@ def _judge(ground: Ground, acts: Mapping[Run, str], done: Mapping[str, float]) -
         findings.doubled += doubled(jobs, 2 if acts[run] == _CLEARED else 1)
         if acts[run] == _CLEARED and [job.status for job in jobs[1:]] != ["InProgress"]:
             findings.lost.append(f"the job of the cleared task: {jobs}")
-        after = [stops[job.name] - done[run.run_id] for job in jobs if job.name in stops]
-        stopped = f"stopped after {after[0]:.0f} s" if after else "never stopped"
-        findings.seen.append(f"{acts[run]}: {stopped}{' by the sweep' if findings.swept and after else ''}")
+        by_sweep = " by the sweep" if findings.swept else ""
+        for job in jobs:
+            if job.name in stops:
+                findings.seconds[f"{acts[run]}: stopped{by_sweep}"] = stops[job.name] - done[run.run_id]
         findings.left = [f"{acts[run]}: {job}" for job in findings.left]
         findings.swept = [f"{acts[run]}: {job}" for job in findings.swept]
     return found
