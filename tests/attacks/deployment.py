@@ -27,6 +27,7 @@ from airflow_sm_pipelines.demo.airflow_processes import COMPONENTS, AirflowProce
 DAGS = Path(__file__).parent / "dags"
 ENDED = {"success", "failed"}
 _CHATTER = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[(info|warning)")
+_SWEEP_DAG, _SWEEP_TASK = "sm_pipelines_stop_orphans", "stop_orphans"
 _PATIENCE = 600.0
 """Seconds after which a wait gives up; long, since the machine may be busy with other things."""
 
@@ -58,6 +59,7 @@ class Deployment:
         database: Address of its database, for SQLAlchemy.
         environment: That of its AWS.
         settings: Further settings of Airflow, as environment variables.
+        sweeps_by_dag: Sweep with the maintenance DAG instead of the command.
     """
 
     def __init__(
@@ -67,8 +69,11 @@ class Deployment:
         database: str,
         environment: Mapping[str, str],
         settings: Mapping[str, str] | None = None,
+        *,
+        sweeps_by_dag: bool = False,
     ) -> None:
         self.name = name
+        self.sweeps_by_dag = sweeps_by_dag
         self.dags = home / "dags"
         self.airflow = _NamelessAirflow(
             home,
@@ -173,13 +178,27 @@ class Deployment:
         for dag_id in dag_ids:
             wait_for(partial(self.airflow.api.has_dag, dag_id), f"the DAG {dag_id}")
 
-    def stop_orphans(self, *options: str) -> str:
-        """Sweep once, and return what the command said, without the chatter of connections."""
-        command = (sys.executable, "-m", "airflow_sm_pipelines.cli.main", "stop-orphans", *options)
-        answer = self.airflow.run(*command)
+    def sweep(self) -> str:
+        """Stop orphans once, and return what was said of it.
+
+        Raises:
+            AttackError: It failed.
+        """
+        return self._sweep_by_dag() if self.sweeps_by_dag else self._sweep_by_command()
+
+    def _sweep_by_command(self) -> str:
+        answer = self.airflow.run(sys.executable, "-m", "airflow_sm_pipelines.cli.main", "stop-orphans")
         if answer.returncode != 0:
             raise AttackError(f"stop-orphans of {self.name} failed: {answer.stdout}{answer.stderr}")
         return "\n".join(line for line in answer.stdout.splitlines() if not _CHATTER.match(line))
+
+    def _sweep_by_dag(self) -> str:
+        run = self.trigger(_SWEEP_DAG)
+        state = run.wait()
+        said = run.trouble(_SWEEP_TASK, "info")
+        if state != "success":
+            raise AttackError(f"{_SWEEP_DAG} of {self.name} is {state}: {said}")
+        return said
 
 
 @dataclass(frozen=True)
@@ -230,14 +249,14 @@ class Run:
         """Wait until a task is in one of some states."""
         wait_for(lambda: self.task(task_id).get("state") in states, f"{task_id} of {self.run_id}: {states}", patience)
 
-    def trouble(self, task_id: str) -> str:
+    def trouble(self, task_id: str, *further_levels: str) -> str:
         """Return the warnings and errors in the logs of all tries of a task, and what its retry policy decided."""
         lines = []
         for number in range(1, int(self.task(task_id).get("try_number") or 0) + 1):
             path = f"{self.path}/taskInstances/{task_id}/logs/{number}"
             with contextlib.suppress(AirflowApiError):
                 for event in self.deployment.ask("GET", path, full_content="true")["content"]:
-                    if event.get("level") in {"warning", "error", "critical"} or "reason" in event:
+                    if event.get("level") in {"warning", "error", "critical", *further_levels} or "reason" in event:
                         lines.append(f"try {number}: {_in_words(event)}")
         return "\n".join(lines)
 

@@ -87,7 +87,7 @@ class Ground:
         deadline = time.monotonic() + LISTENER_SECONDS
         while any(before := self._unwanted(runs)) and time.monotonic() < deadline:
             time.sleep(2)
-        self.say(self.deployment.stop_orphans())
+        self.say(self.deployment.sweep())
         for findings, jobs_before, jobs_after in zip(found, before, self._unwanted(runs), strict=True):
             findings.swept += jobs_before
             findings.left += jobs_after

@@ -22,7 +22,16 @@ from tests.attacks.ground import Ground
 from tests.attacks.invariants import AwsRecords, Findings
 from tests.attacks.postgres import Postgres
 
-_DAG_IDS = ("one", "eight", "eight_in_worker", "renamed", "removed", "retyped", "ask_values", "ask_boolean")
+_DAG_IDS = (
+    "one",
+    "eight",
+    "eight_in_worker",
+    "renamed",
+    "removed",
+    "retyped",
+    "ask_values",
+    "ask_boolean",
+)
 
 
 def main() -> int:
@@ -39,7 +48,14 @@ def main() -> int:
         )
         database = postgres.create_database("attacked")
         settings = dict(one.split("=", 1) for one in args.setting)
-        with Deployment("attacked", folder / "attacked", database, aws.environment(), settings) as deployment:
+        with Deployment(
+            "attacked",
+            folder / "attacked",
+            database,
+            aws.environment(),
+            settings,
+            sweeps_by_dag=args.sweep_by == "dag",
+        ) as deployment:
             deployment.wait_until_parsed(*_DAG_IDS)
             ground = Ground(deployment, aws, AwsRecords(aws), postgres, folder, random.Random(args.seed), _say)
             for attack in chosen:
@@ -56,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=10, help="repetitions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(1000), help="of the delays (default: by chance)")
     parser.add_argument("--report", type=Path, help="file for all findings, as JSON")
+    parser.add_argument("--sweep-by", choices=("command", "dag"), default="command", help="default: %(default)s")
     parser.add_argument("--setting", action="append", default=[], help="NAME=VALUE for Airflow's environment")
     return parser.parse_args()
 

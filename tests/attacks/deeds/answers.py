@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +92,13 @@ def _judge(ground: Ground, question: _Question, *expected: Mapping[str, Any]) ->
     return found
 
 
+def _let_resume(questions: Sequence[_Question]) -> None:
+    """Give tasks that an answer has woken the time to look at it, and to wait again."""
+    time.sleep(60)
+    for question in questions:
+        question.run.wait_task("Ask", "deferred", "success", "failed", "up_for_retry")
+
+
 def _still_waits(question: _Question, found: Findings) -> None:
     state = question.run.task("Ask")["state"]
     if state not in _UNHURT:
@@ -105,7 +112,7 @@ def empty_form(ground: Ground, count: int) -> list[Findings]:
     """Answer with an empty form, and with values half a minute later."""
     questions = _asked(ground, "ask_values", count)
     empty = [question.by_form({}) for question in questions]
-    time.sleep(30)
+    _let_resume(questions)
     found = []
     for question, said in zip(questions, empty, strict=True):
         early = Findings(seen=[f"empty form {said[:90]}"])
@@ -156,7 +163,7 @@ def without_plugin(ground: Ground, count: int) -> list[Findings]:
     found = [Findings() for _ in questions]
     with ground.deployment.api_server_without_plugin():
         said = [question.by_form(_FIRST) for question in questions]
-        time.sleep(30)
+        _let_resume(questions)
         for question, findings, one in zip(questions, found, said, strict=True):
             findings.seen.append(f"without the plugin {one[:60]}")
             _still_waits(question, findings)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.attacks.deployment import Deployment, Run, wait_for
+from tests.attacks.deployment import AttackError, Deployment, Run, wait_for
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings
 
 _EDITS = {"renamed": ["Rework", "Processing"], "removed": None, "retyped": ["Work", "Training"]}
 _JOB_SECONDS = (60, 150)
 _DEFINITE = {"success", "failed", "skipped", "removed", "upstream_failed"}
-_LATE_SECONDS = 90.0
-"""Longer than Airflow's own pause before it looks again for a task that its DAG file lacks."""
+_ENDLESS_SECONDS = 300.0
+"""Much longer than Airflow's own pause (60 s) before it looks again for a task that its DAG file lacks."""
 
 
 def read_at_once(ground: Ground, count: int) -> list[Findings]:
@@ -36,13 +36,18 @@ def read_late(ground: Ground, count: int) -> list[Findings]:
             lambda: not any(job.is_running for run in runs for job in ground.records.jobs(run.run_id)),
             "the jobs of edited pipelines to end",
         )
-        time.sleep(_LATE_SECONDS)
-        early = [f"{run.dag_id}: before it was read: run {run.state()}, {_states(run)}" for run in runs]
+        with contextlib.suppress(AttackError):
+            wait_for(lambda: not any(map(_endless, runs)), "the tasks to end", _ENDLESS_SECONDS)
+        endless = [_endless(run) for run in runs]
         _read_again(ground.deployment)
         found = _judge(ground, runs)
-    for findings, said in zip(found, early, strict=True):
-        findings.seen.append(said)
+    for findings, states in zip(found, endless, strict=True):
+        findings.wrong += [f"{state} long after its job has ended" for state in states]
     return found
+
+
+def _endless(run: Run) -> list[str]:
+    return [f"{task} of {run.dag_id} is {state}" for task, state in _states(run).items() if state not in _DEFINITE]
 
 
 def _deferred_runs(ground: Ground, count: int) -> list[Run]:

@@ -14,7 +14,9 @@ def without_names(ground: Ground, count: int) -> list[Findings]:
     name = f"other_{time.time_ns()}"
     database = ground.postgres.create_database(name)
     found = []
-    with Deployment("other", ground.folder / name, database, ground.aws.environment()) as other:
+    sweeps_by_dag = ground.deployment.sweeps_by_dag
+    environment = ground.aws.environment()
+    with Deployment("other", ground.folder / name, database, environment, sweeps_by_dag=sweeps_by_dag) as other:
         other.wait_until_parsed("one")
         for number in range(count):
             runs = [
@@ -34,7 +36,7 @@ def without_names(ground: Ground, count: int) -> list[Findings]:
 def _swept_by_both(ground: Ground, runs: list[Run]) -> Findings:
     findings, [here, there] = Findings(), runs
     for run, foreign in ((here, there), (there, here)):
-        said = run.deployment.stop_orphans()
+        said = run.deployment.sweep()
         ground.say(said)
         for job in ground.records.jobs(foreign.run_id):
             if job.name in said:
