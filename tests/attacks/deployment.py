@@ -27,6 +27,7 @@ from airflow_sm_pipelines.demo.airflow_processes import COMPONENTS, AirflowProce
 DAGS = Path(__file__).parent / "dags"
 ENDED = {"success", "failed"}
 _CHATTER = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[(info|warning)")
+_TROUBLE = {"warning", "error", "critical"}
 _SWEEP_DAG, _SWEEP_TASK = "sm_pipelines_stop_orphans", "stop_orphans"
 _PATIENCE = 600.0
 """Seconds after which a wait gives up; long, since the machine may be busy with other things."""
@@ -195,9 +196,9 @@ class Deployment:
     def _sweep_by_dag(self) -> str:
         run = self.trigger(_SWEEP_DAG)
         state = run.wait()
-        said = run.trouble(_SWEEP_TASK, "info")
+        said = run.said(_SWEEP_TASK)
         if state != "success":
-            raise AttackError(f"{_SWEEP_DAG} of {self.name} is {state}: {said}")
+            raise AttackError(f"{_SWEEP_DAG} of {self.name} is {state}: {run.trouble(_SWEEP_TASK)}")
         return said
 
 
@@ -249,14 +250,21 @@ class Run:
         """Wait until a task is in one of some states."""
         wait_for(lambda: self.task(task_id).get("state") in states, f"{task_id} of {self.run_id}: {states}", patience)
 
-    def trouble(self, task_id: str, *further_levels: str) -> str:
+    def trouble(self, task_id: str) -> str:
         """Return the warnings and errors in the logs of all tries of a task, and what its retry policy decided."""
+        return self._log(task_id, lambda event: event.get("level") in _TROUBLE or "reason" in event)
+
+    def said(self, task_id: str) -> str:
+        """Return what the operator of a task itself has logged."""
+        return self._log(task_id, lambda event: str(event.get("logger", "")).startswith("airflow.task.operators"))
+
+    def _log(self, task_id: str, is_wanted: Callable[[Mapping[str, Any]], bool]) -> str:
         lines = []
         for number in range(1, int(self.task(task_id).get("try_number") or 0) + 1):
             path = f"{self.path}/taskInstances/{task_id}/logs/{number}"
             with contextlib.suppress(AirflowApiError):
                 for event in self.deployment.ask("GET", path, full_content="true")["content"]:
-                    if event.get("level") in {"warning", "error", "critical", *further_levels} or "reason" in event:
+                    if is_wanted(event):
                         lines.append(f"try {number}: {_in_words(event)}")
         return "\n".join(lines)
 
@@ -323,10 +331,15 @@ class _NamelessAirflow(AirflowProcesses):
 
 _HIDE = '''\
 """Hides a distribution, and with it its entry points."""
-import importlib.metadata
+import contextlib
+import importlib
 
-_all = importlib.metadata.distributions
-importlib.metadata.distributions = lambda **given: (one for one in _all(**given) if one.name != {name!r})
+for name in ("importlib.metadata", "importlib_metadata"):  # Airflow uses the latter with older Pythons
+    with contextlib.suppress(ImportError):
+        module = importlib.import_module(name)
+        module.distributions = lambda _all=module.distributions, **given: (
+            one for one in _all(**given) if one.name != {name!r}
+        )
 '''
 
 
