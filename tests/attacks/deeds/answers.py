@@ -92,11 +92,22 @@ def _judge(ground: Ground, question: _Question, *expected: Mapping[str, Any]) ->
     return found
 
 
-def _let_resume(questions: Sequence[_Question]) -> None:
-    """Give tasks that an answer has woken the time to look at it, and to wait again."""
-    time.sleep(60)
+def _let_resume(ground: Ground, questions: Sequence[_Question]) -> None:
+    """Wait until each task has looked at its answer, which wakes it, and waits again or has ended."""
+    asleep = {question.run for question in questions}
+
+    def all_woken() -> bool:
+        for run in list(asleep):
+            if run.task("Ask")["state"] != "deferred":
+                asleep.remove(run)
+        return not asleep
+
+    with contextlib.suppress(AttackError):  # an answer that is refused wakes nobody
+        wait_for(all_woken, "the tasks to wake", 120)
     for question in questions:
         question.run.wait_task("Ask", "deferred", "success", "failed", "up_for_retry")
+    if asleep:
+        ground.say(f"{len(asleep)} of {len(questions)} answers have woken nobody")
 
 
 def _still_waits(question: _Question, found: Findings) -> None:
@@ -112,7 +123,7 @@ def empty_form(ground: Ground, count: int) -> list[Findings]:
     """Answer with an empty form, and with values half a minute later."""
     questions = _asked(ground, "ask_values", count)
     empty = [question.by_form({}) for question in questions]
-    _let_resume(questions)
+    _let_resume(ground, questions)
     found = []
     for question, said in zip(questions, empty, strict=True):
         early = Findings(seen=[f"empty form {said[:90]}"])
@@ -163,7 +174,7 @@ def without_plugin(ground: Ground, count: int) -> list[Findings]:
     found = [Findings() for _ in questions]
     with ground.deployment.api_server_without_plugin():
         said = [question.by_form(_FIRST) for question in questions]
-        _let_resume(questions)
+        _let_resume(ground, questions)
         for question, findings, one in zip(questions, found, said, strict=True):
             findings.seen.append(f"without the plugin {one[:60]}")
             _still_waits(question, findings)
