@@ -28,7 +28,8 @@ DAGS = Path(__file__).parent / "dags"
 ENDED = {"success", "failed"}
 _CHATTER = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[(info|warning)")
 _TROUBLE = {"warning", "error", "critical"}
-_SWEEP_DAG, _SWEEP_TASK = "sm_pipelines_stop_orphans", "stop_orphans"
+SWEEP_DAG, _SWEEP_TASK = "sm_pipelines_stop_orphans", "stop_orphans"
+"""The maintenance DAG, and its task."""
 _PATIENCE = 600.0
 """Seconds after which a wait gives up; long, since the machine may be busy with other things."""
 
@@ -194,11 +195,11 @@ class Deployment:
         return "\n".join(line for line in answer.stdout.splitlines() if not _CHATTER.match(line))
 
     def _sweep_by_dag(self) -> str:
-        run = self.trigger(_SWEEP_DAG)
+        run = self.trigger(SWEEP_DAG)
         state = run.wait()
         said = run.said(_SWEEP_TASK)
         if state != "success":
-            raise AttackError(f"{_SWEEP_DAG} of {self.name} is {state}: {run.trouble(_SWEEP_TASK)}")
+            raise AttackError(f"{SWEEP_DAG} of {self.name} is {state}: {run.trouble(_SWEEP_TASK)}")
         return said
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 from tests.attacks.attacks import ATTACKS, Attack
-from tests.attacks.deployment import AttackError, Deployment
+from tests.attacks.deployment import SWEEP_DAG, AttackError, Deployment
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import AwsRecords, Findings
 from tests.attacks.postgres import Postgres
@@ -56,7 +56,7 @@ def main() -> int:
             settings,
             sweeps_by_dag=args.sweep_by == "dag",
         ) as deployment:
-            deployment.wait_until_parsed(*_DAG_IDS)
+            deployment.wait_until_parsed(*_DAG_IDS, *([SWEEP_DAG] if deployment.sweeps_by_dag else []))
             ground = Ground(deployment, aws, AwsRecords(aws), postgres, folder, random.Random(args.seed), _say)
             for attack in chosen:
                 print(f"{time.strftime('%X')} {attack.key} {attack.deed}", flush=True)
@@ -72,7 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=10, help="repetitions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(1000), help="of the delays (default: by chance)")
     parser.add_argument("--report", type=Path, help="file for all findings, as JSON")
-    parser.add_argument("--sweep-by", choices=("command", "dag"), default="command", help="default: %(default)s")
+    parser.add_argument("--sweep-by", choices=("command", "dag"), default="dag", help="default: %(default)s")
     parser.add_argument("--setting", action="append", default=[], help="NAME=VALUE for Airflow's environment")
     return parser.parse_args()
 

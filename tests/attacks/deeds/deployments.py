@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.attacks.deployment import Deployment, Run
+from tests.attacks.deployment import SWEEP_DAG, Deployment, Run
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings
 
@@ -17,7 +17,7 @@ def without_names(ground: Ground, count: int) -> list[Findings]:
     sweeps_by_dag = ground.deployment.sweeps_by_dag
     environment = ground.aws.environment()
     with Deployment("other", ground.folder / name, database, environment, sweeps_by_dag=sweeps_by_dag) as other:
-        other.wait_until_parsed("one")
+        other.wait_until_parsed("one", *([SWEEP_DAG] if sweeps_by_dag else []))
         for number in range(count):
             runs = [
                 deployment.trigger("one", f"{deployment.name}-{name}-{number}", Seconds=1800)
