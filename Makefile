@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SDK_INSTALLED := .venv-sdk/.installed
 SDK3_INSTALLED := .venv-sdk3/.installed
+ATTACKS_INSTALLED := $(VENV)/.installed-attacks
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
 # Two lanes of about the same length, each with an Airflow of its own.
@@ -13,7 +14,7 @@ E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_fo
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk bench schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk attacks bench schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -22,6 +23,7 @@ help:
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make sdk3         the same with version 3 of the SDK, which takes 1 GB"
+	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
 	@echo "make bench        measure"
 	@echo "make schemas      renew docs/schemas, the JSON Schemas of the commands' reports"
 	@echo "make constraints  renew constraints.txt from the newest versions"
@@ -103,6 +105,14 @@ sdk: install $(SDK_INSTALLED)
 
 sdk3: install $(SDK3_INSTALLED)
 	$(PYTEST) -m sdk tests/sdk3
+
+# Needs PostgreSQL's programs; on Debian: apt-get install postgresql. All attacks, ten times each, take about two hours.
+attacks: install $(ATTACKS_INSTALLED)
+	@$(BIN)/python -m tests.attacks.run $(ARGS)
+
+$(ATTACKS_INSTALLED): tests/attacks/requirements.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/attacks/requirements.txt
+	@touch $@
 
 bench: install
 	$(BIN)/python tests/bench/bench.py

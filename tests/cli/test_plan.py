@@ -98,6 +98,7 @@ def test_experiment_and_trial_are_created_by_the_steps_that_may_be_the_first(pla
         {**processing("Beside", {}), "DependsOn": []},
         {**processing("After", {}), "DependsOn": ["First"]},
         {**processing("Anyway", {}), "DependsOn": [{"Step": "First", "Trigger": "Any"}]},
+        PipelineExperimentConfig={},
     )
     calls = {step["name"]: [call["operation"] for call in step["calls"]] for step in found["steps"]}
     both = ["CreateExperiment", "CreateTrial", "CreateProcessingJob"]
