@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -23,14 +24,15 @@ GOOD = Answer(SUCCESS, {"rows": "12"})
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     from airflow_sm_pipelines.execution.airflow_internals import server
 
     database = Database()
     monkeypatch.setattr(server, "create_session", database.session)
     database.record()
     database.put(token_key(DIGEST), {"pipelineExecutionArn": ARN, "step": "Ask"})
-    return database
+    yield database
+    database.close()
 
 
 def test_an_answer_is_a_row_and_wakes_the_parked_task(database: Database) -> None:

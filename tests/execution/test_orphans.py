@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -236,12 +237,13 @@ def test_one_whose_tags_are_not_shown_does_not_hide_the_others_of_its_kind(
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     from airflow_sm_pipelines.execution.airflow_internals import server
 
     database = Database()
     monkeypatch.setattr(server, "create_session", database.session)
-    return database
+    yield database
+    database.close()
 
 
 @pytest.mark.filterwarnings("default")  # SQLAlchemy and Airflow warn of what Airflow itself uses
