@@ -15,6 +15,8 @@ from airflow_sm_pipelines.definition.paths import Path, format_path
 from airflow_sm_pipelines.definition.shapes import Faults
 
 _TOO_DEEP = "the JSON is nested too deeply"
+_DEEPEST = 1_000
+"""Levels of lists and objects. Python 3.11 reads no more, later versions read many thousands."""
 
 
 class _Unreadable(dict[str, Json]):
@@ -58,6 +60,7 @@ def decode(text: str, path: str, faults: Faults) -> Json:
             parse_float=finite,
             parse_constant=lambda name: mark(f"{name} is not valid JSON: numbers must be finite"),
         )
+        _limit_depth(value)
     except json.JSONDecodeError as error:
         faults.add(path, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
     except RecursionError:
@@ -70,6 +73,17 @@ def decode(text: str, path: str, faults: Faults) -> Json:
             faults.add(format_path(mark_path, path), found.message)
         return None if marks else value
     return None
+
+
+def _limit_depth(value: Json) -> None:
+    """Raise `RecursionError` if lists and objects are nested more than `_DEEPEST` deep: a Python may read more."""
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        within = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))
+        level = [child for children in within for child in children]
+        if not level:
+            return
+    raise RecursionError(_TOO_DEEP)
 
 
 def encode(document: object, faults: Faults) -> str:
