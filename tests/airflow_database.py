@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -40,9 +41,11 @@ class Database:
         import_all_models()  # tables refer to each other
         self.store, self.task, self.action, self.variable = TaskStateStoreModel, TaskInstance, HITLDetail, Variable
         self.run, self.trigger = DagRun, Trigger
-        self._engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        Base.metadata.create_all(self._engine)
-        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        # Python 3.13 and later warn of a connection that is left to the garbage collector.
+        weakref.finalize(self, engine.dispose)
+        Base.metadata.create_all(engine)
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
         self.ti_id = uuid4()
         now = datetime.now(UTC)
         names = {"dag_id": "dag", "run_id": "run"}
@@ -54,10 +57,6 @@ class Database:
         self.insert(
             HITLDetail, ti_id=self.ti_id, options=["Success", "Failure"], subject="s", params={}, created_at=now
         )
-
-    def close(self) -> None:
-        """Close the connection: Python 3.13 and later warn if this is left to the garbage collector."""
-        self._engine.dispose()
 
     @contextmanager
     def session(self, scoped: bool = True) -> Iterator[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -24,15 +23,14 @@ GOOD = Answer(SUCCESS, {"rows": "12"})
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     from airflow_sm_pipelines.execution.airflow_internals import server
 
     database = Database()
     monkeypatch.setattr(server, "create_session", database.session)
     database.record()
     database.put(token_key(DIGEST), {"pipelineExecutionArn": ARN, "step": "Ask"})
-    yield database
-    database.close()
+    return database
 
 
 def test_an_answer_is_a_row_and_wakes_the_parked_task(database: Database) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -237,13 +236,12 @@ def test_one_whose_tags_are_not_shown_does_not_hide_the_others_of_its_kind(
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     from airflow_sm_pipelines.execution.airflow_internals import server
 
     database = Database()
     monkeypatch.setattr(server, "create_session", database.session)
-    yield database
-    database.close()
+    return database
 
 
 @pytest.mark.filterwarnings("default")  # SQLAlchemy and Airflow warn of what Airflow itself uses
