@@ -95,7 +95,7 @@ e2e-second: install
 sdk: install $(SDK_INSTALLED)
 	$(PYTEST) -m sdk tests/oracle tests/sdk
 
-# Takes three to four minutes on two cores. Not part of `make test`: CI runs it as a job of its own.
+# Takes an estimated four minutes on two idle cores. Not part of `make test`: CI runs it as a job of its own.
 lowest: $(LOWEST_INSTALLED)
 	.venv-lowest/bin/python -m pytest -m "not newest and not loopback and not integration and not e2e and not sdk"
 	.venv-lowest/bin/sm-pipelines demo
