@@ -1,4 +1,4 @@
-# Needs python3 (3.11 or later) with venv, and make. Everything else goes into .venv.
+# Needs python3 (3.11 to 3.14) with venv, and make. Everything else goes into .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,6 +7,7 @@ INSTALLED := $(VENV)/.installed
 SDK_INSTALLED := .venv-sdk/.installed
 SDK3_INSTALLED := .venv-sdk3/.installed
 ATTACKS_INSTALLED := $(VENV)/.installed-attacks
+LOWEST_INSTALLED := .venv-lowest/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
 # Two lanes of about the same length, each with an Airflow of its own.
@@ -14,7 +15,7 @@ E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_fo
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk attacks bench schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk attacks lowest bench schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -24,15 +25,16 @@ help:
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make sdk3         the same with version 3 of the SDK, which takes 1 GB"
 	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
+	@echo "make lowest       unit and golden tests, and the demo, with the lowest versions that pyproject.toml allows"
 	@echo "make bench        measure"
 	@echo "make schemas      renew docs/schemas, the JSON Schemas of the commands' reports"
-	@echo "make constraints  renew constraints.txt from the newest versions"
+	@echo "make constraints  renew constraints.txt and constraints-lowest.txt: the newest and the lowest versions"
 
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or later is needed, e.g. make install PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+		{ echo "Python 3.11 to 3.14 is needed, e.g. make install PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
 	@touch $@
@@ -114,19 +116,34 @@ $(ATTACKS_INSTALLED): tests/attacks/requirements.txt $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/attacks/requirements.txt
 	@touch $@
 
+# Takes an estimated four minutes on two idle cores. Not part of `make test`: CI runs it as a job of its own.
+lowest: $(LOWEST_INSTALLED)
+	.venv-lowest/bin/python -m pytest -m "not newest and not loopback and not integration and not e2e and not sdk"
+	.venv-lowest/bin/sm-pipelines demo
+
+$(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints-lowest.txt
+	@touch $@
+
 bench: install
 	$(BIN)/python tests/bench/bench.py
 
-# A new environment, so that nothing gets in which somebody installed by hand.
+# uv resolves for every Python and platform at once, from the oldest Python that pyproject.toml admits; pip only for its own.
+OLDEST_PYTHON := 3.11.0
+RESOLVE := pip compile pyproject.toml --extra dev --universal --python-version $(OLDEST_PYTHON) \
+	--strip-extras --no-header --no-annotate --no-config --quiet
+
 constraints:
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m venv "$$scratch" && \
-	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check '.[dev]' && \
-	{ \
-		echo "# Exact versions of everything that .[dev] installs. Made by: make constraints"; \
-		"$$scratch/bin/python" -m pip freeze --exclude airflow-sm-pipelines; \
-	} > "$$scratch/constraints.txt" && \
-	cp "$$scratch/constraints.txt" constraints.txt
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check uv && \
+	"$$scratch/bin/uv" $(RESOLVE) --output-file "$$scratch/newest" && \
+	"$$scratch/bin/uv" $(RESOLVE) --resolution lowest-direct --output-file "$$scratch/lowest" && \
+	{ echo "# The newest versions of what .[dev] installs. Made by: make constraints"; cat "$$scratch/newest"; } \
+		> constraints.txt && \
+	{ echo "# The lowest versions that pyproject.toml allows, for make lowest. Made by: make constraints"; \
+		cat "$$scratch/lowest"; } > constraints-lowest.txt
 
 constraints-sdk:
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \

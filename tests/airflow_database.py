@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,8 @@ class Database:
         self.store, self.task, self.action, self.variable = TaskStateStoreModel, TaskInstance, HITLDetail, Variable
         self.run, self.trigger = DagRun, Trigger
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        # Python 3.13 and later warn of a connection that is left to the garbage collector.
+        weakref.finalize(self, engine.dispose)
         Base.metadata.create_all(engine)
         self._sessions = sessionmaker(engine, expire_on_commit=False)
         self.ti_id = uuid4()

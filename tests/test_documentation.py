@@ -20,6 +20,7 @@ PROJECT = ROOT.parent
 PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
 README = PROJECT / "README.md"
 STEP_TYPE_PAGE = PROJECT / "docs" / "step-types.md"
+PERMISSION_PAGE = PROJECT / "docs" / "permissions.md"
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -76,10 +77,24 @@ def test_what_people_copy_can_be_read(page: Path) -> None:
             subprocess.run(["bash", "-n"], input=text, text=True, check=True, timeout=10)
 
 
-def test_the_readme_has_a_row_for_each_step_type() -> None:
-    names = [linked_text(cell) for cell in first_cells(section(README, "What runs today"))]
+def test_there_is_a_row_for_each_step_type() -> None:
+    names = [linked_text(cell) for cell in first_cells(section(STEP_TYPE_PAGE, "What runs"))]
 
     assert sorted(names) == sorted(STEP_TYPES)
+    assert f"All {len(STEP_TYPES)} step types" in section(README, "What runs")
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    links = {link.partition("#")[0] for link in _LINK.findall(without_blocks(README))}
+
+    assert {str(page.relative_to(PROJECT)) for page in PAGES} - {"README.md"} <= links
+
+
+def test_the_readme_begins_with_the_reasons_and_then_has_the_two_commands() -> None:
+    headings = _HEADING.findall(without_blocks(README))
+
+    assert headings[1:3] == ["Why", "Try it"]
+    assert {"make demo", "make test"} <= {line.split("#")[0].strip() for line in section(README, "Try it").splitlines()}
 
 
 def test_each_step_type_has_a_section_and_is_in_the_contents() -> None:
@@ -91,7 +106,7 @@ def test_each_step_type_has_a_section_and_is_in_the_contents() -> None:
 
 
 def test_the_permissions_name_every_action_of_every_resource() -> None:
-    permissions = section(README, "IAM permissions")
+    permissions = section(PERMISSION_PAGE, "Actions")
 
     for kind in RESOURCE_KINDS.values():
         for action in kind.iam_actions:

@@ -75,8 +75,6 @@ def _run(demo: Demo, limit: float | None, *, keep: bool) -> int:
         succeeded = run_pipeline(demo, stage, parameters, limit)
         if keep:
             _keep(stage)
-        else:
-            print("\nStopping Airflow. With --keep it stays, and you can look around in its UI.", flush=True)
     return 0 if succeeded else 1
 
 

@@ -18,6 +18,8 @@ from airflow_sm_pipelines.definition.shapes import Faults
 _TOO_DEEP = "the JSON is nested too deeply"
 _SHOWN_BEFORE, _SHOWN_AFTER = 60, 40
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_DEEPEST = 1_000
+"""Levels of lists and objects. Python 3.11 reads no more, later versions read many thousands."""
 
 
 class _Soundness:
@@ -67,6 +69,7 @@ def decode(text: str, path: str, faults: Faults, *, is_authored: bool = True) ->
             parse_int=soundness.integer,
             parse_constant=soundness.constant,
         )
+        _limit_depth(value)
     except json.JSONDecodeError as error:
         faults.add(path, f"not JSON: {error.msg}{place_in(text, error.pos)}")
         return None
@@ -96,6 +99,17 @@ def place_in(text: str, position: int) -> str:
     shown = "".join(character if character.isprintable() else " " for character in line[first:last])
     mark = " " * (len(head) + column - first)
     return f", at line {number}, column {column + 1}:\n    {head}{shown}{tail}\n    {mark}^"
+
+
+def _limit_depth(value: Json) -> None:
+    """Raise `RecursionError` if lists and objects are nested more than `_DEEPEST` deep: a Python may read more."""
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        within = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))
+        level = [child for children in within for child in children]
+        if not level:
+            return
+    raise RecursionError(_TOO_DEEP)
 
 
 def encode(document: object, faults: Faults) -> str:

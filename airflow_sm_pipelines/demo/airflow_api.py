@@ -14,6 +14,9 @@ from airflow_sm_pipelines.errors import SageMakerPipelinesError
 ApiObject: TypeAlias = "dict[str, Any]"
 """A JSON object of the API, such as a task instance."""
 
+_TIMEOUT_SECONDS = 120.0
+"""How long an answer may take: a busy machine with two cores has needed more than 30 s."""
+
 # The API server is on this machine: use no proxy of the environment.
 _opener = build_opener(ProxyHandler({}))
 
@@ -74,7 +77,7 @@ class AirflowApi:
             headers["Authorization"] = f"Bearer {self._token}"
         request = Request(address, data, headers, method=method)  # noqa: S310 - our own API server
         try:
-            with _opener.open(request, timeout=30) as answer:
+            with _opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
                 text = answer.read()
         except HTTPError as error:
             raise AirflowApiError(error.code, error.read().decode(errors="replace")) from error

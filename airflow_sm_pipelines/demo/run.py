@@ -76,7 +76,7 @@ def start(example: Example, running: ExitStack, before_stop: Callable[[], None])
         AirflowProcesses(home, dags_folder(), environment=aws.environment(), stop_seconds=_STOP_SECONDS)
     )
     running.callback(before_stop)
-    print(f"Airflow is up after {time.monotonic() - began:.0f} s.")
+    print(f"Airflow is up after {time.monotonic() - began:.0f} s. It stops after the run, unless you give --keep.")
     return Stage(example, airflow, aws)
 
 
@@ -100,18 +100,30 @@ def run_pipeline(demo: Demo, stage: Stage, parameters: Mapping[str, object], lim
     began = time.monotonic()
     run_id = api.trigger(example.name, conf)
     state = _follow(stage, run_id)
-    took = f"{time.monotonic() - began:.0f} s"
-    if state == "success":
-        print(f"\nThe pipeline succeeded in {took}.")
-    else:
-        print(f"\nThe pipeline failed after {took}:")
-        for reason in run_failures(api, example.name, run_id):
-            print("  " + reason.replace("\n", "\n  "))
+    seconds = time.monotonic() - began
     largest = example.load().parameter(example.limit_parameter).default if limit is None else limit
-    for line in demo.results(stage, run_id, float(str(largest))):
+    reasons = [] if state == "success" else run_failures(api, example.name, run_id)
+    results = list(demo.results(stage, run_id, float(str(largest))))
+    for line in closing_lines(succeeded=state == "success", seconds=seconds, reasons=reasons, results=results):
         print(line)
     sys.stdout.flush()
     return state == "success"
+
+
+def closing_lines(*, succeeded: bool, seconds: float, reasons: Sequence[str], results: Sequence[str]) -> list[str]:
+    """Return what the demo says after the run. The result comes last, below what the failed steps have logged.
+
+    Args:
+        succeeded: Whether the run succeeded.
+        seconds: How long it took.
+        reasons: Why steps failed: each begins with a line that says it, and may continue with lines of a log.
+        results: What the run has made, as lines.
+    """
+    if succeeded:
+        return ["", f"The pipeline succeeded in {seconds:.0f} s.", *results]
+    details = [line for reason in reasons if "\n" in reason for line in ("", *reason.splitlines())]
+    said = [f"  {reason.splitlines()[0]}" for reason in reasons]
+    return [*details, "", f"The pipeline failed after {seconds:.0f} s:", *said, *results]
 
 
 def _wait_until_parsed(stage: Stage, patience: float = 60.0) -> None:

@@ -71,6 +71,12 @@ def test_conditions_nested_too_deep_are_refused(faults, step):
     assert "nested too deeply" in faults(source=text + "[]" + "}}]" * 5000 + "}")[""]
 
 
+def test_the_depth_that_is_refused_does_not_depend_on_the_python(faults):
+    # 1,001 levels: from 3.12 on, Python itself reads them.
+    text = '{"Steps": ' + "[" * 1000 + "1" + "]" * 1000 + "}"
+    assert "nested too deeply" in faults(source=text)[""]
+
+
 def test_arguments_are_what_the_user_wrote(load, step):
     arguments = {"a": None, "b": [1, 2.0, True], "c": {"Get": "x", "Other": 1}, "d": {"On": "-", "Values": ["p"]}}
     found = load(step("A", arguments=arguments)).step("A")

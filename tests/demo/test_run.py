@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_sm_pipelines.demo.run import failure_reason, run_failures
+from airflow_sm_pipelines.demo.run import closing_lines, failure_reason, run_failures
 
 
 def error(message: str, *causes: str) -> dict[str, Any]:
@@ -44,3 +44,27 @@ class Api:
 
 def test_only_failed_tasks_have_a_reason_that_of_their_last_try() -> None:
     assert run_failures(Api(), "dag", "run") == ["try 2 of -1", "try 1 of 3"]  # type: ignore[arg-type]
+
+
+def test_a_demo_that_succeeded_ends_with_its_result() -> None:
+    assert closing_lines(succeeded=True, seconds=24.6, reasons=[], results=["MSE: 2.50", "Predictions: s3://b/k"]) == [
+        "",
+        "The pipeline succeeded in 25 s.",
+        "MSE: 2.50",
+        "Predictions: s3://b/k",
+    ]
+
+
+def test_a_demo_that_failed_ends_with_its_result_and_not_with_the_log_of_its_steps() -> None:
+    reasons = ["Step Train: the job failed\n    Traceback\n    ValueError", "Step MseTooHigh: the MSE is 9"]
+    assert closing_lines(succeeded=False, seconds=3, reasons=reasons, results=["MSE: 9.00"]) == [
+        "",
+        "Step Train: the job failed",
+        "    Traceback",
+        "    ValueError",
+        "",
+        "The pipeline failed after 3 s:",
+        "  Step Train: the job failed",
+        "  Step MseTooHigh: the MSE is 9",
+        "MSE: 9.00",
+    ]

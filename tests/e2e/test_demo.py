@@ -75,6 +75,7 @@ def test_the_demo_runs_the_pipeline_and_prints_what_it_has_made(tmp_path: Path) 
     )
     assert [true for _, true in predictions(done.stdout)] == [321.0, 215.0, 127.0, 64.0, 175.0]
     assert all(50 < predicted < 350 for predicted, _ in predictions(done.stdout))
+    assert done.stdout.splitlines()[-1].split()[1] == "175.0", "the result comes last"
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == [], "everything is removed"
 
@@ -89,6 +90,7 @@ def test_a_pipeline_that_fails_says_why(tmp_path: Path) -> None:
     [mse] = re.findall(MSE.format(limit="1"), done.stdout)
     assert f"Step MseTooHigh: the MSE on the test data is {mse[:-3]}" in done.stdout
     assert "and the limit is 1.0" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"MSE on the test data: {mse} (limit: 1)", "the result comes last"
     assert "Model package" not in done.stdout
     assert "Predictions" not in done.stdout
     assert list(tmp_path.iterdir()) == [], "everything is removed"

@@ -36,7 +36,9 @@ def describes(answers: Stubber, status: str, **members: Any) -> None:
         "ProcessingJobName": NAME,
         "ProcessingJobArn": ARN,
         "ProcessingJobStatus": status,
-        "ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1}},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        },
         "AppSpecification": {"ImageUri": "image"},
         "CreationTime": "2026-01-01T00:00:00Z",
         **members,

@@ -186,7 +186,8 @@ def test_the_callers_request_is_not_changed(create_processing_job: Any, request_
 
 
 def test_all_faults_come_at_once_each_with_its_path(create_processing_job: Any, request_body: dict[str, Any]) -> None:
-    cluster = {"InstanceCount": "two", "InstanceTyp": "ml.m5.large", "VolumeSizeInGB": [1]}
+    # In botocore before 1.43.40, InstanceType is required; a right one keeps the faults the same.
+    cluster = {"InstanceCount": "two", "InstanceType": "ml.m5.large", "InstanceTyp": "x", "VolumeSizeInGB": [1]}
     body = {
         "ProcessingJobName": "job",
         "RoleArn": "arn:aws:iam::123456789012:role/SageMakerRole",
