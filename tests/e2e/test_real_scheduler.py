@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
-from tests.e2e.conftest import Run, World
+from tests.e2e.conftest import Run, World, wait_for
 
 pytestmark = pytest.mark.e2e
 LIVE = {"InProgress", "Stopping"}
@@ -54,30 +54,63 @@ def test_marking_a_task_failed_stops_its_job(world: World, early: dict[str, Run]
     run.wait_jobs(lambda jobs: jobs == {name: "Stopped"})
 
 
-def test_marked_failed_within_a_second_of_the_deferral_the_job_is_stopped_by_stop_orphans(world: World) -> None:
+def test_marked_failed_within_a_second_of_the_deferral_the_job_is_stopped(world: World) -> None:
     run = world.trigger("long_job", Seconds=120)
     run.wait_task("Work", "deferred")
-    run.mark("Work", "failed")  # no trigger runs yet that Airflow could tell
-    time.sleep(3)
+    run.mark("Work", "failed")  # no trigger runs yet that Airflow could tell: a listener in the API server hears it
     [name] = world.jobs_of(run)
-    answer = world.airflow.run(*STOP_ORPHANS)
-    assert answer.returncode == 0, answer.stderr
     run.wait_jobs(lambda jobs: jobs == {name: "Stopped"})
 
 
-def test_the_job_of_a_dead_worker_whose_task_was_given_up_is_stopped_by_stop_orphans(world: World) -> None:
+def test_the_job_of_a_dead_worker_whose_task_was_given_up_is_stopped(world: World) -> None:
+    """No trigger and no worker knows of the job; the listener finds it in the attempt record."""
     world.fault(service="sagemaker", operation="CreateProcessingJob", action="kill_client_after", times=1)
     run = world.trigger("one_step", Seconds=120)
     run.wait_task("Work", "up_for_retry")
     run.mark("Work", "failed")
     [name] = world.jobs_of(run)
+    run.wait_jobs(lambda jobs: jobs == {name: "Stopped"})
+
+
+def orphan_of_a_deleted_run(world: World, run: Run, name: str) -> None:
+    """Create a job as a run would have done that nobody knows any more."""
+    [job] = world.jobs_of(run)
+    described = world.sagemaker.describe_processing_job(ProcessingJobName=job)
+    tags = world.sagemaker.list_tags(ResourceArn=described["ProcessingJobArn"])["Tags"]
+    kept = ("ProcessingInputs", "ProcessingResources", "AppSpecification", "Environment", "RoleArn")
+    world.sagemaker.create_processing_job(
+        ProcessingJobName=name,
+        Tags=[{**tag, "Value": "deleted"} if tag["Key"] == "sm-pipelines:run" else tag for tag in tags],
+        **{member: described[member] for member in kept if member in described},
+    )
+
+
+def status(world: World, name: str) -> str:
+    return str(world.sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"])
+
+
+def test_stop_orphans_stops_the_job_of_a_deleted_run(world: World, early: dict[str, Run]) -> None:
+    deferred(early["not an orphan"])
+    orphan_of_a_deleted_run(world, early["not an orphan"], "left-behind")
+
     listed = world.airflow.run(*STOP_ORPHANS, "--dry-run")
-    assert name in listed.stdout, listed.stdout + listed.stderr
-    assert world.jobs_of(run) == {name: "InProgress"}
+    assert "left-behind" in listed.stdout, listed.stdout + listed.stderr
+    assert status(world, "left-behind") == "InProgress"
     answer = world.airflow.run(*STOP_ORPHANS)
     assert "stopped" in answer.stdout, answer.stdout + answer.stderr
-    run.wait_jobs(lambda jobs: jobs == {name: "Stopped"})
-    assert name not in world.airflow.run(*STOP_ORPHANS).stdout
+    wait_for(lambda: status(world, "left-behind") == "Stopped" or None, 60, "the orphan to be stopped")
+    assert "left-behind" not in world.airflow.run(*STOP_ORPHANS).stdout
+
+
+def test_the_maintenance_dag_stops_it_without_airflows_database(world: World, early: dict[str, Run]) -> None:
+    run = early["not an orphan"]
+    name = deferred(run)
+    orphan_of_a_deleted_run(world, run, "left-again")
+
+    sweep = world.trigger("sweep")
+    assert sweep.wait() == "success", sweep.log("stop_orphans")
+    wait_for(lambda: status(world, "left-again") == "Stopped" or None, 60, "the orphan to be stopped")
+    assert world.jobs_of(run) == {name: "InProgress"}, "the job of a live task"
 
 
 def test_stop_orphans_leaves_the_job_of_a_live_task(world: World, early: dict[str, Run]) -> None:
