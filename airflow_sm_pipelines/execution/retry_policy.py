@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError, TaskDeferralError
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 SPARE_RETRIES = 3
 """Retries beyond what the policies can grant: a worker that dies uses one up, and the next try finds the job."""
+
+SPARE_DELAYS: Mapping[str, Any] = {
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=2),
+}
+"""Airflow's own retry arguments, which time the spare retries. A try that finds the API server away is lost within
+10 s; with these delays the spare retries last for three minutes."""
 
 
 _NEVER_RETRIED = {

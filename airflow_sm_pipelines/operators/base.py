@@ -29,7 +29,7 @@ from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
 from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
-from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
+from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
 from airflow_sm_pipelines.semantics.readiness import needs_gate
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.step_run import StepRun
 
 _NATIVE_DELAYS = (20.0, 60.0)
-_LONGEST_BACKOFF = timedelta(minutes=2)
 _DEFAULT_WAITING = Waiting()
 
 
@@ -58,9 +57,8 @@ def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | No
     """Return Airflow's own retry arguments.
 
     The policy object decides the delays of failures. Airflow's own serve for tries that die or cannot begin, and the UI
-    shows them. A try that finds the API server away is lost within 10 s: these delays let the spare retries last for
-    three minutes. With one policy they are that policy's, if it neither uses the retries up sooner nor leaves the job
-    of a dead worker alone for long.
+    shows them: `SPARE_DELAYS`, or with one policy that policy's, if it neither uses the spare retries up sooner nor
+    leaves the job of a dead worker alone for long.
     """
     if wished is not None:
         return {"retry_delay": wished}
@@ -68,11 +66,7 @@ def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | No
     if len(step.retry_policies) == 1 and shortest <= rules[0].interval <= longest:
         backoff = rules[0].backoff_rate if rules[0].backoff_rate > 1 else 0.0
         return {"retry_delay": timedelta(seconds=rules[0].interval), "retry_exponential_backoff": backoff}
-    return {
-        "retry_delay": timedelta(seconds=shortest),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": _LONGEST_BACKOFF,
-    }
+    return dict(SPARE_DELAYS)
 
 
 class UnresolvedRequest:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.worker import task_states
+from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
@@ -46,7 +47,8 @@ class PipelineStatusOperator(BaseOperator):
         completed_with_failures: str = "failed",
         **kwargs: Any,
     ) -> None:
-        super().__init__(trigger_rule="all_done", **kwargs)
+        # It raises what Airflow never retries: the retries are for workers that die, and outages of Airflow.
+        super().__init__(trigger_rule="all_done", **{"retries": SPARE_RETRIES, **SPARE_DELAYS, **kwargs})
         if completed_with_failures not in {"failed", "success"}:
             raise ValueError(f"completed_with_failures is 'failed' or 'success', not {completed_with_failures!r}")
         self.completed_with_failures = completed_with_failures

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import cast
 
 from airflow.sdk import DAG, TaskGroup, task_group
 
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
+from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.for_each import ForEachItemsOperator, ForEachResultOperator, ForEachTurnOperator
@@ -22,7 +21,6 @@ from airflow_sm_pipelines.translation.step_tasks import Place
 
 TURN = "turn"
 _BODY_GROUP = "iteration"
-_RETRY_DELAY = timedelta(seconds=15)
 # Of the arguments that a user gives to the step, those that say where its tasks run hold for `turn`, too.
 _PLACEMENT = frozenset(
     {"queue", "pool", "pool_slots", "executor", "executor_config", "priority_weight", "weight_rule", "owner"}
@@ -115,8 +113,8 @@ class Loop:
             dag=dag,
             map_index_template=_map_index_template(TURN),
             retries=SPARE_RETRIES,
-            retry_delay=_RETRY_DELAY,
             **{
+                **SPARE_DELAYS,
                 # Else the turns of all iterations would go before the work of the first.
                 "weight_rule": "absolute",
                 **{name: value for name, value in self.arguments.items() if name in _PLACEMENT},

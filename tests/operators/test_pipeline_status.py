@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -52,6 +53,13 @@ def status_task(pipeline: Any = PIPELINE, **arguments: Any) -> PipelineStatusOpe
 
 def test_it_waits_for_everything_whatever_happens() -> None:
     assert status_task().trigger_rule == "all_done"
+
+
+def test_an_outage_of_airflow_does_not_fail_the_run() -> None:
+    """What it raises itself is never retried."""
+    task = status_task()
+
+    assert (task.retries, task.retry_delay) == (3, timedelta(seconds=20))
 
 
 @pytest.mark.parametrize("state", ["success", "skipped"])
