@@ -41,7 +41,8 @@ def make_task(make_tasks: Any, ti: Any, endpoint: None) -> Any:
             "RuntimeConfig": {"CopyCount": copies},
             **arguments,
         }
-        task = make_tasks({"Name": "Component", "Type": "InferenceComponent", "Arguments": request})["Component"]
+        step = {"Name": "Component", "Type": "InferenceComponent", "Arguments": request}
+        task = make_tasks(step, default_args={"retries": 1})["Component"]
         ti.task_id, ti.task = task.task_id, task
         return task
 

@@ -16,8 +16,11 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution import orphans
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.identity import Deployment
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.sweep import Sweep
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
+from tests.conftest import INSTALLATION
 
 pytestmark = pytest.mark.loopback
 
@@ -272,13 +275,14 @@ def test_the_step_of_a_task_that_is_over_is_an_orphan(
         asked.append(name)
         return "failed", name
 
-    monkeypatch.setattr(orphans, "_task_facts", facts)
     monkeypatch.setattr(orphans, "RESOURCE_KINDS", {"emr-step": orphans.RESOURCE_KINDS["emr-step"]})
-    from airflow_sm_pipelines.execution.identity import deployment_name
+    monkeypatch.setattr(orphans, "_BEFORE_ASKING_AGAIN", 0.0)
+    deployment = Deployment(INSTALLATION, INSTALLATION)
 
-    [orphan] = orphans.find_orphans(AwsConnection(), deployment_name())
+    [orphan] = orphans.find_orphans(AwsConnection(), deployment, facts, Sweep(print, print))
 
     assert orphan.name == f"{cluster}/{asked[0]}"
+    assert asked == [asked[0]] * 2
     assert orphan.owner.task_id == "Work"
     assert orphans.stop_orphan(AwsConnection(), orphan)
     assert steps_of(emr, cluster)[0]["Status"]["State"] in ("CANCEL_PENDING", "CANCELLED")

@@ -86,5 +86,7 @@ def test_what_the_definition_reads_of_a_file_is_in_it(outputs):
     assert found["more.json"] == {"a": 1}
 
 
-def test_a_job_with_another_image_is_no_check(outputs):
-    assert outputs("other", "123456789012.dkr.ecr.us-west-2.amazonaws.com/mine:1", baseline=True, step="Drifts") == {}
+def test_a_job_with_another_image_puts_out_only_the_violation_that_was_asked_for(outputs):
+    image = "123456789012.dkr.ecr.us-west-2.amazonaws.com/mine:1"
+    assert outputs("other", image, baseline=True) == {}
+    assert outputs("other-drifts", image, baseline=True, step="Drifts").keys() == {"constraint_violations.json"}
