@@ -294,6 +294,11 @@ class Run:
         """Delete the run."""
         self.deployment.ask("DELETE", self.path)
 
+    def form(self, task_id: str) -> dict[str, Any]:
+        """Return the fields of a required action as the form shows and sends them to whoever changes none."""
+        asked = self.deployment.ask("GET", f"{self.path}/taskInstances/{task_id}/-1/hitlDetails")
+        return {name: field.get("value") for name, field in asked["params"].items()}
+
     def respond(self, task_id: str, option: str, fields: Mapping[str, Any]) -> None:
         """Answer a required action as the form does."""
         body = {"chosen_options": [option], "params_input": dict(fields)}

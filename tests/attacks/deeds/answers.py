@@ -143,12 +143,13 @@ def empty_form(ground: Ground, count: int) -> list[Findings]:
 
 
 def empty_boolean_form(ground: Ground, count: int) -> list[Findings]:
-    """Answer a form that shows "off" for its only output, as the form does: with nothing."""
+    """Answer a form that shows "off" for its only output with nothing at all, and then as the form itself does."""
     questions = _asked(ground, "ask_boolean", count)
-    said = [question.by_form({}) for question in questions]
+    empty = [question.by_form({}) for question in questions]
+    said = [question.by_form(question.run.form("Ask")) for question in questions]
     found = [_judge(ground, question, {"approved": False}) for question in questions]
-    for findings, one in zip(found, said, strict=True):
-        findings.seen.append(f"empty form {one[:90]}")
+    for findings, nothing, unchanged in zip(found, empty, said, strict=True):
+        findings.seen.append(f"nothing {nothing[:90]}; the form unchanged {unchanged[:90]}")
     ground.clean()
     return found
 
