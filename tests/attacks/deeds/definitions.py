@@ -81,11 +81,15 @@ def _write(file: Path, text: str) -> None:
 
 
 def _read_again(deployment: Deployment) -> None:
-    """Make Airflow read the DAG file: it reads those that have changed."""
+    """Make Airflow read the DAG file: it reads those that have changed since it last ended to read them."""
     file = deployment.dags / "edited.py"
-    os.utime(file)
     [_, type_now] = json.loads(file.with_suffix(".json").read_text())["retyped"]
-    wait_for(lambda: _operators(deployment, "retyped")["Work"] == f"{type_now}Operator", "the edit to be read")
+
+    def is_read() -> bool:
+        os.utime(file)  # again and again: a change while Airflow still reads it goes unnoticed
+        return _operators(deployment, "retyped")["Work"] == f"{type_now}Operator"
+
+    wait_for(is_read, "the edit to be read")
 
 
 def _operators(deployment: Deployment, dag_id: str) -> dict[str, str]:
