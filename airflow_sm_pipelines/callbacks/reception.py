@@ -138,8 +138,8 @@ def _keep_response(connection: Connection, response: Response) -> None:
         return  # the required action of another task, or of a callback that is over
     key, token = answer_key(attempt.digest), token_key(attempt.digest)
     stored = server.stored_values(connection, response.row, key, token)
-    if key in stored:
-        return  # the first answer stays
+    if key in stored:  # it came after Airflow had looked whether there is one
+        server.refuse_response("The callback was answered a moment ago; the first answer counts.", is_late=True)
     answer = answer_of_person(response.options, response.fields, response.user)
     _require_outputs(answer, stored.get(token))
     server.add_value(connection, response.row, key, as_stored(answer))

@@ -12,7 +12,7 @@ import pytest
 from airflow_sm_pipelines.callbacks.attempts import answer_key, token_key, trace_key
 from airflow_sm_pipelines.callbacks.reception import Receipt, remember_people, step_of_token, take_answer
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, Reception, digest_of
-from airflow_sm_pipelines.execution.records import RECORD_KEY
+from airflow_sm_pipelines.execution.records import RECORD_KEY, as_stored
 from tests.airflow_database import DIGEST, TOKEN, Database
 
 # SQLAlchemy and Airflow warn of what Airflow itself uses.
@@ -209,6 +209,19 @@ def test_a_person_who_answers_after_a_handler_is_told_so(database: Database) -> 
         respond(database, FAILURE, FailureReason="no")
     assert caught.value.status_code == 409
     assert Answer(**database.answer()) == GOOD
+
+
+def test_a_person_who_answers_at_the_same_moment_as_a_handler_is_told_so(database: Database) -> None:
+    """The handler's answer is stored between Airflow's look at the required action and its update."""
+    from fastapi import HTTPException
+
+    remember_people()
+    database.put(answer_key(DIGEST), as_stored(GOOD))
+    with pytest.raises(HTTPException, match="the first answer counts") as caught:
+        respond(database, SUCCESS, rows=99)
+    assert caught.value.status_code == 409
+    assert Answer(**database.answer()) == GOOD
+    assert not database.detail().response_received
 
 
 def test_a_late_answer_of_a_person_changes_nothing(database: Database) -> None:

@@ -283,16 +283,17 @@ def call_on_response(listener: Callable[[Connection, Response], None]) -> None:
         event.listen(HITLDetail, "after_update", _after_update)
 
 
-def refuse_response(reason: str) -> NoReturn:
-    """End the transaction that stores a response: the required action stays open.
+def refuse_response(reason: str, *, is_late: bool = False) -> NoReturn:
+    """End the transaction that stores a response: the required action stays as it was.
 
     Args:
-        reason: What the client is told, with the status 400.
+        reason: What the client is told.
+        is_late: Whether another answer was the first; the status is 409 then, as Airflow's own, else 400.
 
     Raises:
         HTTPException: Always; whoever stores the response is a route of Airflow's API server.
     """
-    raise HTTPException(status.HTTP_400_BAD_REQUEST, reason)
+    raise HTTPException(status.HTTP_409_CONFLICT if is_late else status.HTTP_400_BAD_REQUEST, reason)
 
 
 def _after_update(mapper: Mapper[HITLDetail], connection: Connection, detail: HITLDetail) -> None:
