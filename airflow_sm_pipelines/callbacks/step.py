@@ -48,7 +48,7 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.recorded_job import superseded_step_error
 from airflow_sm_pipelines.execution.records import CallbackAttempt
 from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
-from airflow_sm_pipelines.execution.xcoms import publish_attempt, publish_status
+from airflow_sm_pipelines.execution.xcoms import publish_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 _SETTLE_INTERVAL = 2.0
@@ -85,7 +85,6 @@ class CallbackStep:
         """
         try:
             attempt, message = self._claim()
-            publish_attempt(self._run.context, attempt.digest)
             answer = self._book.answer(attempt)
             if answer is None:
                 attempt = self._send(attempt, message)
@@ -263,7 +262,6 @@ class CallbackStep:
                     digest=attempt.digest,
                     connection=self._run.connection.as_arguments(),
                     poll_interval=self._task.waiting.poll_interval,
-                    published=True,
                 ),
                 method_name="resume",
                 timeout=remaining,

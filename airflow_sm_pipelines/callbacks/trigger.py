@@ -41,26 +41,17 @@ class CallbackTrigger(BaseTrigger):
         digest: Digest of the token.
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.
-        published: Whether the task has published the digest as its attempt; older versions do not.
         newer: What a newer version has stored beside these.
     """
 
     def __init__(
-        self,
-        *,
-        sealed: str,
-        digest: str,
-        connection: JsonObject,
-        poll_interval: float,
-        published: bool = False,
-        **newer: Json,
+        self, *, sealed: str, digest: str, connection: JsonObject, poll_interval: float, **newer: Json
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.sealed = sealed
         self.digest = digest
         self.connection = connection
         self.poll_interval = poll_interval
-        self.published = published
 
     def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments; they are stored unencrypted, and hold the token only sealed."""
@@ -71,7 +62,6 @@ class CallbackTrigger(BaseTrigger):
                 "digest": self.digest,
                 "connection": self.connection,
                 "poll_interval": self.poll_interval,
-                "published": self.published,
             },
         )
 
@@ -104,7 +94,8 @@ class CallbackTrigger(BaseTrigger):
         # An answered task may have ended before its state is asked for.
         if self._response() is not None:
             return OwnState(_ANSWERED, is_owned=True)
-        return own_state(self, self.digest if self.published else "")
+        # The state alone decides: the new try of a cleared task says Stopping itself, for the attempt that it follows.
+        return own_state(self, "")
 
     def _response(self) -> JsonObject | None:
         try:

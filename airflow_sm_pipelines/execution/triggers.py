@@ -176,7 +176,8 @@ def own_state(trigger: BaseTrigger, attempt: str) -> OwnState:
 
     Args:
         trigger: The trigger.
-        attempt: Name of the attempt that it works for; empty if an older version has stored the trigger.
+        attempt: Name of the attempt that it works for; empty if the state alone decides, as for a trigger that an older
+            version has stored.
     """
     ti = own_task(trigger)
     task = (ti.dag_id, ti.run_id, ti.task_id, -1 if ti.map_index is None else ti.map_index)

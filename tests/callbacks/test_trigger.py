@@ -38,7 +38,6 @@ class Airflow:
         sent: Bodies of the messages.
         pauses: How long the trigger slept.
         refusals: What the next calls of SQS raise.
-        named: The attempt that the task names as its own.
     """
 
     def __init__(self) -> None:
@@ -51,7 +50,6 @@ class Airflow:
         self.variables: dict[str, str] = {}
         self.gone = False
         self.refusals: list[Exception] = []
-        self.named: str | None = digest_of(TOKEN)
 
     def action(self, ti_id: Any) -> Any:
         assert ti_id == "the id of the try"
@@ -87,7 +85,6 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Airflow:
     monkeypatch.setattr(queue, "_fernet", lambda: fernet)
     monkeypatch.setattr(hitl, "get_hitl_detail_content_detail", airflow.action)
     monkeypatch.setattr(triggers, "task_state_at_once", airflow.state)
-    monkeypatch.setattr(triggers, "other_xcom_at_once", lambda *_: airflow.named)
     monkeypatch.setattr(callback_trigger.asyncio, "sleep", airflow.sleep)
 
     def client(connection: AwsConnection, service: str) -> Airflow:
@@ -107,7 +104,6 @@ def trigger(airflow: Airflow) -> CallbackTrigger:
         digest=digest_of(TOKEN),
         connection=AwsConnection(None, "eu-west-1").as_arguments(),
         poll_interval=30.0,
-        published=True,
     )
     ti: Any = SimpleNamespace(id="the id of the try", dag_id="dag", run_id="run", task_id="Step", map_index=-1)
     trigger._task_instance = ti
@@ -172,32 +168,16 @@ def test_a_cleared_task_without_a_new_try_says_stopping_after_a_while(
 
 
 def test_a_new_try_that_is_skipped_in_its_gate_says_stopping(trigger: CallbackTrigger, airflow: Airflow) -> None:
-    airflow.states, airflow.named = ["queued", "running", "running", "skipped"], None
+    airflow.states = ["queued", "running", "running", "skipped"]
     asyncio.run(trigger.on_kill())
     assert [message["status"] for message in airflow.sent] == ["Stopping"]
 
 
 def test_a_new_try_that_goes_on_running_has_taken_over(trigger: CallbackTrigger, airflow: Airflow) -> None:
-    airflow.states, airflow.named = ["running"], None
+    airflow.states = ["running"]
     asyncio.run(trigger.on_kill())
     assert airflow.sent == []
     assert sum(airflow.pauses) == 20
-
-
-@pytest.mark.parametrize("state", ["running", "deferred"])
-def test_a_task_that_waits_for_another_answer_says_stopping_for_this_one(
-    trigger: CallbackTrigger, airflow: Airflow, state: str
-) -> None:
-    """The run was deleted and created again under its id."""
-    airflow.states, airflow.named = [state], digest_of("another token")
-    asyncio.run(trigger.on_kill())
-    assert [message["status"] for message in airflow.sent] == ["Stopping"]
-
-
-def test_a_trigger_of_an_older_version_that_moved_says_nothing(trigger: CallbackTrigger, airflow: Airflow) -> None:
-    trigger.published, airflow.named = False, None
-    asyncio.run(trigger.on_kill())
-    assert airflow.sent == []
 
 
 def test_a_busy_queue_is_told_again_that_nobody_waits(

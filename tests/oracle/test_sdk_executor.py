@@ -159,7 +159,12 @@ MUTANTS = [
         conditions._COMPARISONS, "GreaterThanOrEqualTo", operator.gt, id="GreaterThanOrEqualTo is GreaterThan"
     ),
     pytest.param(conditions._COMPARISONS, "Equals", operator.le, id="Equals is LessThanOrEqualTo"),
-    pytest.param(conditions._DECISIONS, "In", lambda *_: lambda: False, id="nothing is in a list"),
+    pytest.param(
+        conditions._DECISIONS,
+        "In",
+        lambda *_: conditions._Decision(lambda: False, lambda _: ""),
+        id="nothing is in a list",
+    ),
     pytest.param(
         conditions._DECISIONS,
         "Not",
@@ -169,8 +174,8 @@ MUTANTS = [
     pytest.param(
         conditions._DECISIONS,
         "Or",
-        lambda kind, condition, scope, path: (
-            lambda: all(conditions._decision(one, scope, path)() for one in condition["Conditions"])
+        lambda kind, condition, scope, path: conditions._Decision(
+            lambda: all(conditions._decision(one, scope, path).holds() for one in condition["Conditions"]), lambda _: ""
         ),
         id="Or is And",
     ),
