@@ -13,15 +13,12 @@ from tests.airflow_database import Database
 pytestmark = pytest.mark.filterwarnings("default")  # SQLAlchemy and Airflow warn of what Airflow itself uses
 
 
-@pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+@pytest.fixture(autouse=True)
+def _unnamed_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_sm_pipelines.execution.airflow_internals import server
 
-    database = Database()
-    monkeypatch.setattr(server, "create_session", database.session)
     monkeypatch.setattr(server, "database_address", lambda _: "db:5432/airflow")
     monkeypatch.delenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT", raising=False)
-    return database
 
 
 def known() -> str:

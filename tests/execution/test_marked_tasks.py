@@ -25,15 +25,6 @@ pytestmark = pytest.mark.filterwarnings("default")  # SQLAlchemy and Airflow war
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Database:
-    from airflow_sm_pipelines.execution.airflow_internals import server
-
-    database = Database()
-    monkeypatch.setattr(server, "create_session", database.session)
-    return database
-
-
-@pytest.fixture
 def aws(sagemaker: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     sagemaker.jobs[NAME] = {"ProcessingJobName": NAME, "ProcessingJobStatus": "InProgress"}
     sagemaker.ending = None

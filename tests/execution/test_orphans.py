@@ -235,15 +235,6 @@ def test_one_whose_tags_are_not_shown_does_not_hide_the_others_of_its_kind(
 # -- what Airflow's database says --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Database:
-    from airflow_sm_pipelines.execution.airflow_internals import server
-
-    database = Database()
-    monkeypatch.setattr(server, "create_session", database.session)
-    return database
-
-
 @pytest.mark.filterwarnings("default")  # SQLAlchemy and Airflow warn of what Airflow itself uses
 @pytest.mark.parametrize(
     ("record", "recorded_name"),
