@@ -17,7 +17,13 @@ from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepError, StepFailedError, UnfitRequestError
+from airflow_sm_pipelines.errors import (
+    AwsCallError,
+    RequestError,
+    StepError,
+    StepFailedError,
+    UnfitRequestError,
+)
 from airflow_sm_pipelines.execution.airflow_internals.worker import task_state
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
@@ -26,6 +32,7 @@ from airflow_sm_pipelines.execution.run_trial import RunTrial
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
+from airflow_sm_pipelines.semantics.run_options import RunOptionError, RunOptions, read_run_options
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -118,6 +125,20 @@ class StepRun:
         self.step = self.identity.step
         self._scope = StepScope(settings, context, connection, self.identity.execution_id)
         self._clients: dict[str, BaseClient] = {}
+
+    # -- what the run asks for -------------------------------------------------------------------------------------
+
+    @property
+    def options(self) -> RunOptions:
+        """The options of the DAG run.
+
+        Raises:
+            StepError: One of them has a value that it cannot have.
+        """
+        try:
+            return read_run_options(self.context["params"])
+        except RunOptionError as error:
+            raise StepError(self.step, str(error)) from error
 
     # -- values ----------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from airflow_sm_pipelines.translation.parameters import (
     redefined_parameters,
     wrong_values,
 )
+from airflow_sm_pipelines.translation.run_option_params import parameters_named_as_options, run_option_params
 from airflow_sm_pipelines.translation.source_files import load_beside
 from airflow_sm_pipelines.translation.step_tasks import Place, RunState, StepTasks, loops, most_at_once, task_ids
 from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
@@ -120,7 +121,7 @@ def pipeline_dag(
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
     # `get_param`: the items of a ParamsDict are resolved values, which have lost the schema of the author's own Params.
     own = {name: dag.params.get_param(name) for name in dag.params}
-    dag.params = ParamsDict({**airflow_params(pipeline, translation.values), **own})
+    dag.params = ParamsDict({**airflow_params(pipeline, translation.values), **run_option_params(pipeline), **own})
     make_missing_task(dag, partial(removed_step, dag))
     return dag
 
@@ -254,6 +255,7 @@ class _Translation:
         _refuse(
             self.pipeline,
             *_unsupported_steps(self.pipeline),
+            *parameters_named_as_options(self.pipeline),
             *wrong_values(self.pipeline, self.values),
             *errors,
             *self.overrides.errors(),

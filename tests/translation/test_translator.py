@@ -26,22 +26,11 @@ from airflow_sm_pipelines.execution.settings import Waiting
 from airflow_sm_pipelines.operators.control_flow import ConditionOperator, FailOperator
 from airflow_sm_pipelines.operators.jobs import ProcessingOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+from airflow_sm_pipelines.semantics.run_options import RUN_OPTIONS
 from airflow_sm_pipelines.translation import translator
 from tests.definition.test_mutations import MARK, WITH_NUMBERS, numbers_in
 
 Step = dict[str, Any]
-
-
-@pytest.fixture
-def processing(processing_arguments: Step) -> Any:
-    def make(name: str, *depends_on: Any, reads: str | None = None, **members: Any) -> Step:
-        arguments = dict(processing_arguments)
-        if reads:
-            arguments["Environment"] = {"IMAGE": {"Get": f"Steps.{reads}.AppSpecification.ImageUri"}}
-        waits = {"DependsOn": list(depends_on)} if depends_on else {}
-        return {"Name": name, "Type": "Processing", "Arguments": arguments, **waits, **members}
-
-    return make
 
 
 def condition(name: str, if_steps: list[Step], else_steps: list[Step], **members: Any) -> Step:
@@ -56,28 +45,6 @@ def fail(name: str, *depends_on: str) -> Step:
 
 def when(trigger: str, step: str) -> Step:
     return {"Step": step, "Trigger": trigger}
-
-
-@pytest.fixture
-def dag_of(definition: Any) -> Any:
-    """Make the DAG of some steps."""
-
-    def make(*steps: Step, members: Step | None = None, **arguments: Any) -> DAG:
-        return pipeline_dag(definition(*steps, **(members or {})), **{"dag_id": "dag", **arguments})
-
-    return make
-
-
-@pytest.fixture
-def errors_of(dag_of: Any) -> Any:
-    """The errors with which a definition is refused."""
-
-    def refuse(*steps: Step, **arguments: Any) -> list[str]:
-        with pytest.raises(InvalidDefinitionError) as caught:
-            dag_of(*steps, **arguments)
-        return [str(error) for error in caught.value.exceptions]
-
-    return refuse
 
 
 def edges_of(dag: DAG) -> set[tuple[str, str]]:
@@ -503,10 +470,8 @@ def test_the_same_definition_is_the_same_version_of_the_dag(whole: Any) -> None:
 def test_params_of_the_users_own_stand_beside_the_parameters(dag_of: Any, processing: Any, errors_of: Any) -> None:
     parameters = [{"Name": "Count", "Type": "Integer", "DefaultValue": 1}]
 
-    assert set(dag_of(processing("A"), members={"Parameters": parameters}, params={"mine": 2}).params) == {
-        "Count",
-        "mine",
-    }
+    made = dag_of(processing("A"), members={"Parameters": parameters}, params={"mine": 2}).params
+    assert set(made) - set(RUN_OPTIONS) == {"Count", "mine"}
     [error] = errors_of(processing("A"), members={"Parameters": parameters}, params={"Count": 2})
     assert error.startswith("Parameters[0]: params= redefines the pipeline parameter Count")
 

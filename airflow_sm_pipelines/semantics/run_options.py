@@ -1,0 +1,117 @@
+"""The options of one run, beside its parameters: what a person or a program may ask for when starting it.
+
+They are DAG params whose names begin with ``sm_``, and so also members of a run's conf. In the service they are members
+of StartPipelineExecution (API reference): ``SelectiveExecutionConfig``, ``ParallelismConfiguration`` and
+``PipelineExecutionDisplayName``; the service has none for the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+
+SELECT_STEPS = "sm_select_steps"
+SOURCE_RUN = "sm_source_run"
+MAX_PARALLEL_STEPS = "sm_max_parallel_steps"
+DISPLAY_NAME = "sm_display_name"
+CACHE = "sm_cache"
+RUN_OPTIONS = (SELECT_STEPS, SOURCE_RUN, MAX_PARALLEL_STEPS, DISPLAY_NAME, CACHE)
+"""The names of all options."""
+
+LATEST_RUN, NO_RUN = "latest", "none"
+"""Values of `SOURCE_RUN` that do not name a run."""
+
+
+class RunOptionError(SageMakerPipelinesError, ValueError):
+    """An option of a run has a value that it cannot have.
+
+    Args:
+        option: Name of the option, e.g. ``sm_cache``.
+        reason: What is wrong with its value, and what is allowed.
+    """
+
+    def __init__(self, option: str, reason: str) -> None:
+        self.option = option
+        self.reason = reason
+        super().__init__(option, reason)
+
+    def __str__(self) -> str:
+        return f"{self.option} {self.reason}"
+
+
+class CacheUse(StrEnum):
+    """What a run does with the results of earlier runs, for steps whose ``CacheConfig`` is enabled."""
+
+    ON = "on"
+    """Reuse them, and keep the new ones."""
+    REFRESH = "refresh"
+    """Run every step, and keep the results."""
+    OFF = "off"
+    """Run every step, and keep nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of one run.
+
+    Attributes:
+        select_steps: The only steps to run; empty for all.
+        source_run: The run whose results a selection reuses: `LATEST_RUN`, `NO_RUN`, the id of a run of the same DAG,
+            or the ARN of an execution in SageMaker.
+        max_parallel_steps: How many steps may be in progress at once; ``None`` for what the pipeline says.
+        display_name: A name of the run for people; empty for none.
+        cache: What the run does with the results of earlier runs.
+    """
+
+    select_steps: tuple[str, ...] = ()
+    source_run: str = LATEST_RUN
+    max_parallel_steps: int | None = None
+    display_name: str = ""
+    cache: CacheUse = CacheUse.ON
+
+
+def read_run_options(params: Mapping[str, object]) -> RunOptions:
+    """Return the options of a run from its params; those that are absent or null have their defaults.
+
+    Args:
+        params: The run's params, by name; others than the options do not matter.
+
+    Raises:
+        RunOptionError: An option has a value that it cannot have. Airflow checks the params of a run that is started
+            through the form or the API; a DAG author's own ``params=`` may have replaced their schema.
+    """
+    given = {name: params[name] for name in RUN_OPTIONS if params.get(name) not in (None, "")}
+    return RunOptions(
+        select_steps=_step_names(given.get(SELECT_STEPS, [])),
+        source_run=_text(SOURCE_RUN, given.get(SOURCE_RUN, LATEST_RUN)),
+        max_parallel_steps=_positive(given[MAX_PARALLEL_STEPS]) if MAX_PARALLEL_STEPS in given else None,
+        display_name=_text(DISPLAY_NAME, given.get(DISPLAY_NAME, "")),
+        cache=_cache_use(given.get(CACHE, CacheUse.ON)),
+    )
+
+
+def _step_names(value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(dict.fromkeys(value))
+    raise RunOptionError(SELECT_STEPS, f"must be a list of step names, not {value!r}")
+
+
+def _positive(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise RunOptionError(MAX_PARALLEL_STEPS, f"must be a whole number from 1, not {value!r}")
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise RunOptionError(name, f"must be text, not {value!r}")
+
+
+def _cache_use(value: object) -> CacheUse:
+    if isinstance(value, str) and value in set(CacheUse):
+        return CacheUse(value)
+    raise RunOptionError(CACHE, f"must be one of {', '.join(CacheUse)}, not {value!r}")

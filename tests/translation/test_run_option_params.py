@@ -1,0 +1,68 @@
+"""The options of a run in the trigger form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk import Param
+from airflow.sdk.exceptions import ParamValidationError
+
+from airflow_sm_pipelines.semantics.run_options import RUN_OPTIONS, RunOptions, read_run_options
+
+
+def test_the_options_stand_in_a_section_of_their_own_after_the_parameters(dag_of: Any, processing: Any) -> None:
+    members = {"Parameters": [{"Name": "P", "Type": "String", "DefaultValue": "x"}]}
+    params = dag_of(processing("A"), members=members).params
+
+    assert [*params] == ["P", *RUN_OPTIONS]
+    assert {params.get_param(name).schema["section"] for name in RUN_OPTIONS} == {"Execution"}
+    assert "section" not in params.get_param("P").schema
+
+
+def test_no_option_is_required_and_the_defaults_change_nothing(dag_of: Any, processing: Any) -> None:
+    params = dag_of(processing("A")).params
+
+    params.validate()
+    assert read_run_options(params.dump()) == RunOptions()
+
+
+def test_the_form_offers_the_steps_of_the_pipeline_for_a_selection(dag_of: Any, processing: Any) -> None:
+    field = dag_of(processing("A"), processing("B")).params.get_param("sm_select_steps").schema
+
+    assert field["examples"] == ["A", "B"]
+    assert "array" in field["type"], "Airflow shows a list to choose from"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("sm_select_steps", "A"),
+        ("sm_max_parallel_steps", 0),
+        ("sm_display_name", "-no"),
+        ("sm_cache", "never"),
+        ("sm_source_run", 1),
+    ],
+)
+def test_airflow_refuses_a_run_with_a_wrong_option(dag_of: Any, processing: Any, option: str, value: Any) -> None:
+    param = dag_of(processing("A")).params.get_param(option)
+
+    with pytest.raises(ParamValidationError):
+        param.resolve(value)
+
+
+def test_an_author_may_set_another_default(dag_of: Any, processing: Any) -> None:
+    params = dag_of(processing("A"), params={"sm_cache": Param("off", enum=["off"])}).params
+
+    assert read_run_options(params.dump()).cache == "off"
+
+
+def test_a_parameter_that_has_the_name_of_an_option_is_refused(errors_of: Any, processing: Any) -> None:
+    members = {"Parameters": [{"Name": "sm_cache", "Type": "String", "DefaultValue": "x"}]}
+
+    [error] = errors_of(processing("A"), members=members)
+
+    assert error == (
+        "Parameters[0].Name: sm_cache is the name of an option of every run "
+        "(section Execution of the trigger form) (rename the parameter)"
+    )
