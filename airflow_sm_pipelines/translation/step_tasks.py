@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
 
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
+from airflow_sm_pipelines.errors import DefinitionError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
@@ -142,6 +143,37 @@ def most_at_once(plans: Sequence[StepPlan]) -> int:
     """Return how many steps can be ready at the same time; those of a loop's body once per open iteration."""
     limits = {plan.step.name: cast("int", plan.step.arguments["MaxConcurrency"]) for plan in loops(plans)}
     return sum(limits[plan.step.body_of] if plan.step.body_of else 1 for plan in plans)
+
+
+def fail_fast_conflicts(plans: Sequence[StepPlan]) -> list[DefinitionError]:
+    """Return an error for each step that ``fail_fast=True`` would break: Airflow then allows no other trigger rule.
+
+    Args:
+        plans: All steps of the pipeline.
+    """
+    hint = "leave fail_fast out"
+    return [
+        *(
+            DefinitionError(
+                plan.step.path,
+                f"fail_fast=True stops the run at its first failure, but step {plan.step.name} waits for one: "
+                f"its trigger for {edge.upstream} is {edge.trigger}",
+                hint,
+            )
+            for plan in plans
+            for edge in plan.edges
+            if edge.trigger is not Trigger.COMPLETED
+        ),
+        *(
+            DefinitionError(
+                plan.step.path,
+                f"fail_fast=True is not possible with ForEach step {plan.step.name}: its last task sums up also what "
+                "has failed, which Airflow does not allow then",
+                hint,
+            )
+            for plan in loops(plans)
+        ),
+    ]
 
 
 def _free_id(wanted: str, taken: Collection[str]) -> str:

@@ -467,6 +467,26 @@ def test_the_same_definition_is_the_same_version_of_the_dag(whole: Any) -> None:
     assert first == second
 
 
+def test_fail_fast_is_refused_with_triggers_and_loops_all_at_once(errors_of: Any, processing: Any) -> None:
+    notify = processing("Notify", {"Step": "A", "Trigger": "Failed"}, {"Step": "B", "Trigger": "Any"})
+    arguments = {"IterableItems": [1], "MaxConcurrency": 1, "ForEachBody": [processing("Work")]}
+    loop = {"Name": "Each", "Type": "ForEach", "Arguments": arguments}
+
+    assert errors_of(processing("A"), processing("B"), notify, loop, fail_fast=True) == [
+        "Steps[2]: fail_fast=True stops the run at its first failure, but step Notify waits for one: its trigger for A "
+        "is Failed (leave fail_fast out)",
+        "Steps[2]: fail_fast=True stops the run at its first failure, but step Notify waits for one: its trigger for B "
+        "is Any (leave fail_fast out)",
+        "Steps[3]: fail_fast=True is not possible with ForEach step Each: its last task sums up also what has failed, "
+        "which Airflow does not allow then (leave fail_fast out)",
+    ]
+
+
+def test_fail_fast_is_airflows_own(dag_of: Any, processing: Any) -> None:
+    assert dag_of(processing("A"), processing("B", "A"), fail_fast=True).fail_fast
+    assert not dag_of(processing("A")).fail_fast
+
+
 def test_params_of_the_users_own_stand_beside_the_parameters(dag_of: Any, processing: Any, errors_of: Any) -> None:
     parameters = [{"Name": "Count", "Type": "Integer", "DefaultValue": 1}]
 
