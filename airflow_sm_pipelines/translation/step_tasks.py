@@ -13,6 +13,7 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+from airflow_sm_pipelines.semantics.hidden_failures import may_hide_failures
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.translation.overrides import StepOverrides
 
@@ -75,12 +76,14 @@ class StepTasks:
             upstream = [last[name] for name in self._upstream_names(plan)]
             if upstream:
                 first[plan.step.name].set_upstream(upstream)
-        if any(needs_gate(plan) for plan in own_plans):
+        fail_fast = place["dag"].fail_fast
+        if fail_fast or any(needs_gate(plan) for plan in own_plans) or may_hide_failures(own_plans):
             status = PipelineStatusOperator(
                 task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
                 plans=own_plans,
                 settings=self.settings,
                 completed_with_failures=self.completed_with_failures,
+                fail_fast=fail_fast,
                 **place,
             )
             status.set_upstream(list(last.values()))

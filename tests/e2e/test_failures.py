@@ -40,8 +40,10 @@ def test_fail_fast_stops_the_jobs_of_the_other_steps(world: World, runs: dict[st
     run = runs["fail_fast"]
 
     assert run.wait() == "failed"
-    run.wait_jobs(lambda jobs: sorted(jobs.values()) == ["Failed", "Stopped"])
+    # On a busy machine the failure may come before Work has a job.
+    run.wait_jobs(lambda jobs: sorted(jobs.values()) in (["Failed", "Stopped"], ["Failed"]))
     assert states(run)["Broken"] == "failed"
+    assert states(run)["pipeline_status"] == "failed", "else Airflow would call the run a success"
 
 
 def test_without_it_what_does_not_depend_on_a_failed_step_goes_on(world: World, runs: dict[str, Run]) -> None:
