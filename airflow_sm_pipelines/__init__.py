@@ -20,11 +20,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from airflow_sm_pipelines.definition.loading import load_pipeline
     from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
+    from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
     from airflow_sm_pipelines.translation.folder import load_pipelines
     from airflow_sm_pipelines.translation.maintenance import stop_orphans_dag
     from airflow_sm_pipelines.translation.translator import pipeline_dag, pipeline_task_group
 
 __all__ = [
+    "PipelineSchedule",
     "Rehearsals",
     "load_pipeline",
     "load_pipelines",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "PipelineSchedule": "airflow_sm_pipelines.semantics.schedules.pipeline_schedule",
     "Rehearsals": "airflow_sm_pipelines.rehearsal.rehearsals",
     "load_pipeline": "airflow_sm_pipelines.definition.loading",
     "load_pipelines": "airflow_sm_pipelines.translation.folder",
