@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.definition.loading import load_pipeline
     from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
     from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
+    from airflow_sm_pipelines.translation.event_starts import start_on_events_dag
     from airflow_sm_pipelines.translation.folder import load_pipelines
     from airflow_sm_pipelines.translation.maintenance import stop_orphans_dag
     from airflow_sm_pipelines.translation.translator import pipeline_dag, pipeline_task_group
@@ -33,6 +34,7 @@ __all__ = [
     "pipeline_dag",
     "pipeline_task_group",
     "rehearse",
+    "start_on_events_dag",
     "stop_orphans_dag",
 ]
 
@@ -44,6 +46,7 @@ _HOME = {
     "pipeline_dag": "airflow_sm_pipelines.translation.translator",
     "pipeline_task_group": "airflow_sm_pipelines.translation.translator",
     "rehearse": "airflow_sm_pipelines.rehearsal.rehearsals",
+    "start_on_events_dag": "airflow_sm_pipelines.translation.event_starts",
     "stop_orphans_dag": "airflow_sm_pipelines.translation.maintenance",
 }
 

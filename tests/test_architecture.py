@@ -266,6 +266,7 @@ def test_the_package_offers_its_public_names_and_no_other() -> None:
         "pipeline_dag",
         "pipeline_task_group",
         "rehearse",
+        "start_on_events_dag",
         "stop_orphans_dag",
     ]
     assert set(airflow_sm_pipelines.__all__) == set(airflow_sm_pipelines._HOME)
