@@ -106,6 +106,10 @@ def test_days_of_the_week_are_counted_from_sunday(day_of_week: str, first: str) 
     assert next(times) == moment(first)
 
 
+def test_the_weekday_nearest_to_a_saturday_the_first_is_the_monday_after_it_in_the_same_month() -> None:
+    assert next(read_cron("0 0 1W 8 ? *").wall_times(moment("2026-07-01"))) == moment("2026-08-03")
+
+
 @pytest.mark.parametrize(
     ("day_of_month", "expected"),
     [
