@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
     from airflow_sm_pipelines.translation.eventbridge_timetable import EventBridgeTimetable
 
+_FIELDS_OF_CRON = 6
 EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
 """Start date of a DAG with a schedule whose author gives none: with catch-up off, any past date will do."""
 
@@ -66,9 +67,7 @@ def read_schedule(schedule: object) -> DagSchedule:
         ScheduleError: A text or a schedule is not valid, or has two readings.
         TypeError: A list holds schedules and something else.
     """
-    if schedule is None:
-        return DagSchedule(None)
-    schedules = _eventbridge_schedules(schedule)
+    schedules = _eventbridge_schedules(schedule) if _may_be_eventbridges(schedule) else None
     if schedules is None:
         return DagSchedule(cast("ScheduleArg", schedule))
     enabled = [one for one in schedules if one.enabled]
@@ -78,6 +77,13 @@ def read_schedule(schedule: object) -> DagSchedule:
 
     timetable = EventBridgeTimetable(enabled, EARLIEST_START)
     return DagSchedule(timetable, schedules, timetable)
+
+
+def _may_be_eventbridges(schedule: object) -> bool:
+    """Tell whether to look closer, which imports the grammar: most schedules are Airflow's, and pay nothing for it."""
+    if isinstance(schedule, str):
+        return "(" in schedule or len(schedule.split()) == _FIELDS_OF_CRON
+    return isinstance(schedule, list | tuple) or type(schedule).__name__ == "PipelineSchedule"
 
 
 def _eventbridge_schedules(schedule: object) -> list[PipelineSchedule] | None:

@@ -112,11 +112,13 @@ def test_a_list_holds_only_schedules_of_eventbridge(dag_of: Any, processing: Any
 def test_a_dag_without_such_a_schedule_does_not_load_them() -> None:
     program = """
 import sys
+from datetime import timedelta
 from airflow_sm_pipelines import pipeline_dag
 definition = {"Version": "2020-12-01", "Metadata": {}, "Parameters": [], "Steps": [
     {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}
-pipeline_dag(definition, dag_id="by_hand")
-print([name for name in sys.modules if name.endswith(("eventbridge_timetable", "pipeline_schedule"))])
+for schedule in (None, "@daily", "0 12 * * 2", timedelta(hours=1)):
+    pipeline_dag(definition, dag_id="airflows_own", schedule=schedule)
+print([name for name in sys.modules if name.endswith(("eventbridge_timetable", "pipeline_schedule", "cron_fields"))])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
