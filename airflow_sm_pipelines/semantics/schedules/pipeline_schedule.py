@@ -23,6 +23,15 @@ _RATE = re.compile(r"\s*(?P<value>[0-9]{1,9})\s+(?P<unit>minute|hour|day)s?\s*")
 _AT = re.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\s*")
 _AT_FORMAT = "%Y-%m-%dT%H:%M:%S"
 _LONGEST_INTERVAL = timedelta(days=36_500)
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "start_date": ((datetime,), "a datetime"),
+    "at": ((datetime, str), "a datetime, or a text such as 2026-12-24T18:00:00"),
+    "rate": ((tuple, str), "a number and its unit, such as (5, 'minutes')"),
+    "cron": ((str,), "a text of six fields"),
+    "end_date": ((datetime,), "a datetime"),
+    "timezone": ((str,), "the name of a time zone"),
+}
+"""What each argument may be, besides ``None``."""
 _KINDS = ("at", "rate", "cron")
 
 
@@ -84,6 +93,7 @@ class PipelineSchedule:
         Raises:
             ScheduleError: The schedule is not valid.
         """
+        self._check_types()
         given = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             fault = ScheduleFault("at, rate, cron", ", ".join(given) or "none of them", "exactly one of them")
@@ -100,6 +110,16 @@ class PipelineSchedule:
             )
             raise ScheduleError(self.expression, [fault])
         return Moments(zone, *limits, at=_moment(self.expression, zone))
+
+    def _check_types(self) -> None:
+        values = {name: getattr(self, name) for name in _TYPES}
+        faults = [
+            ScheduleFault(name, repr(value), _TYPES[name][1])
+            for name, value in values.items()
+            if value is not None and not isinstance(value, _TYPES[name][0])
+        ]
+        if faults:
+            raise ScheduleError("PipelineSchedule", faults)
 
     def as_json(self) -> JsonObject:
         """Return the schedule as JSON, for Airflow's database."""
@@ -217,7 +237,7 @@ def read_expression(
 def _zone(name: str, expression: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (LookupError, ValueError, OSError) as error:
+    except (LookupError, ValueError, OSError, TypeError) as error:
         allowed = "a name of the IANA time zone database, e.g. Europe/Berlin"
         raise ScheduleError(expression, [ScheduleFault("timezone", name, allowed)]) from error
 

@@ -146,6 +146,17 @@ def test_a_wrong_schedule_is_refused_with_the_field_and_what_it_allows(
     assert [str(one) for one in refused.value.faults] == [fault]
 
 
+def test_arguments_of_a_wrong_type_are_refused_at_once() -> None:
+    with pytest.raises(ScheduleError) as refused:
+        PipelineSchedule(rate=5, start_date="2026-01-01", timezone=UTC)  # type: ignore[arg-type]
+
+    assert [str(fault) for fault in refused.value.faults] == [
+        "start_date: found \"'2026-01-01'\", allowed: a datetime",
+        "rate: found '5', allowed: a number and its unit, such as (5, 'minutes')",
+        "timezone: found 'datetime.timezone.utc', allowed: the name of a time zone",
+    ]
+
+
 def test_a_date_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ScheduleError, match="found '2026-02-30T00:00:00'"):
         PipelineSchedule(at="2026-02-30T00:00:00")
