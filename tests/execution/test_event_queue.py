@@ -127,3 +127,24 @@ def test_a_message_is_deleted_by_its_handle(monkeypatch: pytest.MonkeyPatch) -> 
     delete_message(CONNECTION, URL, QueueMessage("a", "r-a", "{}"))
 
     assert queue.calls == [("DeleteMessage", {"QueueUrl": URL, "ReceiptHandle": "r-a"})]
+
+
+@pytest.mark.loopback
+def test_a_message_of_a_real_queue_comes_back_until_it_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
+
+    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-west-2")
+    with LocalAws(stop_grace_seconds=0.5, shutdown_grace_seconds=0.2) as aws:
+        sqs = session.client("sqs", endpoint_url=aws.endpoint_url)
+        monkeypatch.setattr(AwsConnection, "client", lambda *_: sqs)
+        url = sqs.create_queue(QueueName="events")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody='{"id": "1"}')
+        trigger = EventQueueTrigger(queue_url=url, connection=CONNECTION.as_arguments(), visibility_timeout=1)
+
+        first, again = (QueueMessage.from_payload(one) for one in payloads(trigger, 2))
+        delete_message(CONNECTION, url, again)
+
+        assert (first.message_id, first.body) == (again.message_id, '{"id": "1"}')
+        assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2)
