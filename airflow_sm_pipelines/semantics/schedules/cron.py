@@ -20,7 +20,6 @@ from airflow_sm_pipelines.semantics.schedules.cron_fields import (
     MINUTES,
     MONTH,
     YEAR,
-    FieldFaultError,
     read_month_days,
     read_values,
     read_week_days,
@@ -112,8 +111,8 @@ def read_cron(fields: str) -> Cron:
 def _read(read: Callable[[], _Read], faults: list[ScheduleFault]) -> _Read | None:
     try:
         return read()
-    except FieldFaultError as error:
-        faults.append(error.fault)
+    except ScheduleError as error:
+        faults.extend(error.faults)
         return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from airflow_sm_pipelines.semantics.schedules.cron_days import MonthDays, WeekDays
-from airflow_sm_pipelines.semantics.schedules.faults import ScheduleFault
+from airflow_sm_pipelines.semantics.schedules.faults import ScheduleError, ScheduleFault
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEK = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -53,9 +53,9 @@ class Field:
         names = f" or {self.names[0]}-{self.names[-1]}" if self.names else ""
         return f"{self.first}-{self.last}{names}, with {self.wildcards}"
 
-    def fault(self, found: str, remedy: str = "") -> ScheduleFault:
-        """Return the fault of a text in this field."""
-        return ScheduleFault(self.name, found, self.allowed, remedy)
+    def error(self, found: str, remedy: str = "") -> ScheduleError:
+        """Return the error of a text in this field."""
+        return ScheduleError(found, [ScheduleFault(self.name, found, self.allowed, remedy)])
 
 
 MINUTES = Field("minutes", 0, 59)
@@ -66,19 +66,11 @@ DAY_OF_WEEK = Field("day-of-week", _SUNDAY, _SATURDAY, ", - * ? / L #", _WEEK)
 YEAR = Field("year", 1970, 2199, is_cyclic=False)
 
 
-class FieldFaultError(Exception):
-    """A field has a fault; becomes part of a `ScheduleError`."""
-
-    def __init__(self, fault: ScheduleFault) -> None:
-        self.fault = fault
-        super().__init__(fault)
-
-
 def read_values(field: Field, text: str) -> tuple[int, ...]:
     """Return the values that a field names, in order.
 
     Raises:
-        FieldFaultError: The text does not follow the grammar, or names a value that the field does not have.
+        ScheduleError: The text does not follow the grammar, or names a value that the field does not have.
     """
     return tuple(sorted({*chain.from_iterable(_element_values(field, element) for element in _elements(text))}))
 
@@ -87,7 +79,7 @@ def read_month_days(text: str) -> MonthDays | None:
     """Return the days that a day-of-month names, ``None`` for ``?``.
 
     Raises:
-        FieldFaultError: As in `read_values`.
+        ScheduleError: As in `read_values`.
     """
     if text == ANY_DAY:
         return None
@@ -109,13 +101,13 @@ def read_week_days(text: str) -> WeekDays | None:
     """Return the days that a day-of-week names, ``None`` for ``?``.
 
     Raises:
-        FieldFaultError: As in `read_values`.
+        ScheduleError: As in `read_values`.
     """
     if text == ANY_DAY:
         return None
     elements = _elements(text)
     if "#" in text and len(elements) > 1:
-        raise FieldFaultError(DAY_OF_WEEK.fault(text, "with #, one day only: use a schedule for each of them"))
+        raise DAY_OF_WEEK.error(text, "with #, one day only: use a schedule for each of them")
     days: set[int] = set()
     last: set[int] = set()
     nth: set[tuple[int, int]] = set()
@@ -139,7 +131,7 @@ def _element_values(field: Field, element: str) -> list[int]:
     """Return the values of ``7``, ``MON``, ``2-5``, ``*`` and these with a step."""
     said = _ELEMENT.fullmatch(element)
     if not said or (said["start"] == "*" and said["end"]):
-        raise FieldFaultError(field.fault(element))
+        raise field.error(element)
     start = field.first if said["start"] == "*" else _value(field, said["start"], element)
     if said["end"]:
         end = _value(field, said["end"], element)
@@ -147,11 +139,11 @@ def _element_values(field: Field, element: str) -> list[int]:
         end = field.last if said["start"] == "*" or said["step"] else start
     step = int(said["step"] or 1)
     if step == 0:
-        raise FieldFaultError(field.fault(element, "the step after / is at least 1"))
+        raise field.error(element, "the step after / is at least 1")
     if start <= end:
         return list(range(start, end + 1, step))
     if not field.is_cyclic:
-        raise FieldFaultError(field.fault(element, f"write the earlier one first: {said['end']}-{said['start']}"))
+        raise field.error(element, f"write the earlier one first: {said['end']}-{said['start']}")
     values = field.last - field.first + 1
     return [field.first + value % values for value in range(start - field.first, end - field.first + values + 1, step)]
 
@@ -162,14 +154,14 @@ def _value(field: Field, text: str, element: str) -> int:
         return field.first + field.names.index(name)
     if not (text.isascii() and text.isdecimal()):
         short = next((known for known in field.names if name.startswith(known)), "")
-        raise FieldFaultError(field.fault(element, f"write {short}" if short else ""))
+        raise field.error(element, f"write {short}" if short else "")
     if not field.first <= int(text) <= field.last:
         remedy = "Sunday is 1, as SUN" if field is DAY_OF_WEEK and int(text) == 0 else ""
-        raise FieldFaultError(field.fault(element, remedy))
+        raise field.error(element, remedy)
     return int(text)
 
 
 def _nth(text: str, element: str) -> int:
     if not 1 <= int(text) <= 5:
-        raise FieldFaultError(DAY_OF_WEEK.fault(element, "after # stands 1 to 5, the week of the month"))
+        raise DAY_OF_WEEK.error(element, "after # stands 1 to 5, the week of the month")
     return int(text)
