@@ -31,6 +31,9 @@
     x UnfitRequestError               no request can be made from what a step says; becomes a `RequestError`
       + NoObjectUriError              aws: a text is not the URI of an S3 object
     x RunOptionError                  semantics: an option of a run has a value that it cannot have
+    x ScheduleError                   semantics: a schedule is not valid, or can be read in two ways
+    x EventValueError                 semantics: a parameter cannot get its value from an event
+    x EventStartError                 operators: messages of a queue started no run
     x SweepError                      a sweep could not find or stop every orphan
     x PackageFaultError               definition: this package has a fault that a definition brings to light
     x UnreadableReportError           aws: the report of a check step is malformed

@@ -21,7 +21,6 @@ from airflow_sm_pipelines.callbacks.endpoint_probe import warn_if_unserved
 from airflow_sm_pipelines.callbacks.queue import (
     CallbackMessage,
     NoSealError,
-    queue_client,
     resolve_message,
     send,
     unseal,
@@ -45,6 +44,7 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
+from airflow_sm_pipelines.execution.queue_client import queue_client
 from airflow_sm_pipelines.execution.recorded_job import superseded_step_error
 from airflow_sm_pipelines.execution.records import CallbackAttempt
 from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask

@@ -45,6 +45,9 @@ SUBCOMMANDS = {
     "export": Subcommand(
         "airflow_sm_pipelines.cli.export", "write the definition of an SDK Pipeline, or a stored one, to a file"
     ),
+    "schedules": Subcommand(
+        "airflow_sm_pipelines.cli.schedules", "list what starts a pipeline in the AWS account, and how Airflow says it"
+    ),
     "local": Subcommand("airflow_sm_pipelines.cli.local", "run a local AWS that pipelines can use"),
     "demo": Subcommand("airflow_sm_pipelines.cli.demo", "run the example pipelines, without an AWS account"),
     "stop-orphans": Subcommand("airflow_sm_pipelines.cli.stop_orphans", "stop AWS jobs that no live task owns"),

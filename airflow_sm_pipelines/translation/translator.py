@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +33,7 @@ from airflow_sm_pipelines.translation.parameters import (
     wrong_values,
 )
 from airflow_sm_pipelines.translation.run_option_params import parameters_named_as_options, run_option_params
+from airflow_sm_pipelines.translation.schedules import EARLIEST_START, DagSchedule, read_schedule
 from airflow_sm_pipelines.translation.source_files import load_beside
 from airflow_sm_pipelines.translation.step_tasks import (
     Place,
@@ -48,10 +48,10 @@ from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_ar
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
+    from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
 
 _PACKAGE = __name__.partition(".")[0]
 _LONGEST_DAG_TAG = 100
-_EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
 
 
 # The options that both functions share are written out in both, so that editors and `help()` show each of them, with
@@ -61,7 +61,7 @@ def pipeline_dag(
     *,
     dag_id: str | None = None,
     pipeline_name: str | None = None,
-    schedule: ScheduleArg = None,
+    schedule: ScheduleArg | PipelineSchedule | Sequence[str | PipelineSchedule] = None,
     parameters: Mapping[str, object] | None = None,
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
@@ -80,7 +80,9 @@ def pipeline_dag(
         pipeline_name: Value of ``Execution.PipelineName``. Default: the ``PipelineName`` beside the definition, if
             the source has one (see `load_pipeline`), else the DAG id, with a hyphen in place of each character that
             SageMaker does not allow in names.
-        schedule: Airflow's schedule; ``None`` for runs that are started by hand or through the API.
+        schedule: When the pipeline runs by itself: ``at(…)``, ``rate(…)`` or ``cron(…)`` of EventBridge, a
+            `PipelineSchedule`, a list of these, or any schedule of Airflow. ``None`` for runs that are started by hand
+            or through the API.
         parameters: Values that replace the defaults of pipeline parameters. A parameter with neither must be given
             a value when a run is started.
         role_arn: IAM role for steps that name none, like the pipeline's own role in the service. Default: the
@@ -103,6 +105,7 @@ def pipeline_dag(
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
             every error, each with its JSON path.
+        ScheduleError: The schedule is not valid, or can be read in two ways.
         FileNotFoundError: There is no such file.
         TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
     """
@@ -121,12 +124,13 @@ def pipeline_dag(
         completed_with_failures=completed_with_failures,
     )
     params = dag_kwargs.pop("params", {})
+    dag_schedule = read_schedule(schedule)
     translation.check(
-        *(missing_values(pipeline, translation.values, SCHEDULED) if schedule is not None else ()),
+        *(missing_values(pipeline, translation.values, SCHEDULED) if dag_schedule.argument is not None else ()),
         *redefined_parameters(pipeline, params),
         *(fail_fast_conflicts(pipeline.plans) if dag_kwargs.get("fail_fast") else ()),
     )
-    dag = _empty_dag(pipeline, translation.airflow_id, schedule=schedule, params=params, **dag_kwargs)
+    dag = _empty_dag(pipeline, translation.airflow_id, schedule=dag_schedule, params=params, **dag_kwargs)
     dag.fileloc = file
     translation.add_tasks({"dag": dag})
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
@@ -215,12 +219,13 @@ def check_dag_arguments(arguments: Mapping[str, Any]) -> None:
         arguments: Keyword arguments of `pipeline_dag`, except ``source`` and ``dag_id``.
 
     Raises:
+        ScheduleError: The schedule is not valid, or can be read in two ways.
         TypeError: There is an argument that neither `pipeline_dag` nor ``DAG`` knows.
     """
     from inspect import signature
 
     for_dag = {name: arguments[name] for name in arguments if name not in signature(pipeline_dag).parameters}
-    _new_dag("any", schedule=arguments.get("schedule"), **for_dag)
+    _new_dag("any", schedule=read_schedule(arguments.get("schedule")), **for_dag)
 
 
 def calling_file() -> str:
@@ -313,7 +318,7 @@ def removed_step(dag: DAG, task_id: str, prefix: str = "") -> BaseOperator | Non
     return RemovedStepOperator(task_id=task_id, dag=dag) if task_id.startswith(prefix) else None
 
 
-def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
+def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
     """Return the pipeline's DAG without its tasks and parameters."""
     # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
     dag_kwargs.setdefault("max_active_tasks", max(16, most_at_once(pipeline.plans)))
@@ -323,15 +328,17 @@ def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_
         dag_kwargs.setdefault("tags", _dag_tags(pipeline.resource.tags))
     dag = _new_dag(dag_id, schedule=schedule, **dag_kwargs)
     # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
-    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
+    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, schedule.documentation(), _documentation(pipeline))))
     return dag
 
 
-def _new_dag(dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
-    if schedule is not None:
-        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
-        dag_kwargs.setdefault("start_date", _EARLIEST_START)
-    return DAG(dag_id, schedule=schedule, **dag_kwargs)
+def _new_dag(dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
+    if schedule.argument is not None:
+        # Without a start date Airflow would never schedule the DAG.
+        dag_kwargs.setdefault("start_date", EARLIEST_START)
+    dag = DAG(dag_id, schedule=schedule.argument, **dag_kwargs)
+    schedule.count_rates_from(dag)
+    return dag
 
 
 def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:

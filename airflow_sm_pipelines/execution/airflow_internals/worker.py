@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -276,6 +276,24 @@ def action_response(ti_id: UUID) -> JsonObject | None:
         "params_input": dict(detail.params_input or {}),
         "responded_by_user": None if user is None else {"id": user.id, "name": user.name},
     }
+
+
+def start_dag_run(dag_id: str, run_id: str, conf: Mapping[str, Json]) -> bool:
+    """Start a run of a DAG from a task; return whether there was no run of that id.
+
+    Args:
+        dag_id: The DAG; it may be that of another file.
+        run_id: Id of the run.
+        conf: Its configuration.
+
+    Raises:
+        AirflowRuntimeError: Airflow refused it: there is no such DAG, or a value does not fit its params.
+    """
+    from airflow.sdk.execution_time.comms import TriggerDagRun
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    answer = ask_airflow(lambda: SUPERVISOR_COMMS.send(TriggerDagRun(dag_id=dag_id, run_id=run_id, conf={**conf})))
+    return getattr(answer, "error", None) is not ErrorType.DAGRUN_ALREADY_EXISTS
 
 
 def api_server_url() -> str:
