@@ -13,7 +13,6 @@ from airflow_sm_pipelines.aws.calls import Body, call, input_shape, read_object
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.shaping import shape_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, Log, StepStart
-from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -28,6 +27,7 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import task_state
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
+from airflow_sm_pipelines.execution.resource_tags import resource_tags
 from airflow_sm_pipelines.execution.run_trial import RunTrial
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
@@ -216,7 +216,7 @@ class StepRun:
             members=self.members,
             trial=self.trial,
             shape=self._shape,
-            tags=owner_tags(self.identity.owner),
+            tags=resource_tags(self.identity.owner),
             log=self.log,
             kind=kind,
             role_arn=self.settings.role_arn,

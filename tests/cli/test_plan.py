@@ -121,6 +121,9 @@ def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
         "sm-pipelines:task": "Prep_data",
         "sm-pipelines:map-index": "-1",
         "sm-pipelines:installation": "<installation>",
+        "airflow:dag_id": "<DAG id>",
+        "airflow:run_id": "<run id>",
+        "airflow:task_id": "Prep_data",
     }
 
 
@@ -162,7 +165,7 @@ def test_short_names(plan):
     tuning = {"Name": "LongerName", "Type": "Tuning", "Arguments": {"HyperParameterTuningJobConfig": {}}}
     _, found = plan(tuning)
     request = found["steps"][0]["calls"][-1]["request"]
-    assert request["HyperParameterTuningJobName"] == "<Execution.PipelineExecutionId>-Longer-<token>-0"
+    assert request["HyperParameterTuningJobName"] == "pipelines-<Execution.PipelineExecutionId>-<token>-0"
 
 
 def test_edges_branches_and_loops(plan):
@@ -248,7 +251,9 @@ def test_other_services(plan):
 
     def owner_of(step: str) -> dict[str, str]:
         values = ("<deployment>", "<DAG id>", "<run id>", step, "-1", "<installation>")
-        return {f"sm-pipelines:{key}": value for key, value in zip(OWNER_TAGS, values, strict=True)}
+        owner = {f"sm-pipelines:{key}": value for key, value in zip(OWNER_TAGS, values, strict=True)}
+        for_people = zip(("dag_id", "run_id", "task_id"), values[1:4], strict=True)
+        return {**owner, **{f"airflow:{key}": value for key, value in for_people}}
 
     tags = [{"Key": key, "Value": value} for key, value in owner_of("New").items()]
     alone = {"KeepJobFlowAliveWhenNoSteps": False}
@@ -296,7 +301,7 @@ def test_a_version_of_a_package_has_no_tags_of_its_own(plan):
     requests = [step["calls"][-1]["request"] for step in found["steps"]]
     assert requests[0] == {
         "ModelPackageGroupName": "g",
-        "ClientToken": "<Execution.PipelineExecutionId>-R-<token>-0",
+        "ClientToken": "pipelines-<Execution.PipelineExecutionId>-<token>-0",
     }
     assert "Tags" in requests[1]
 

@@ -164,6 +164,7 @@ def test_the_request_is_resolved_shaped_named_and_tagged(
     }
     assert tags[0] == {"Key": "team", "Value": "ml"}
     assert {"Key": "sm-pipelines:task", "Value": "Step"} in tags
+    assert {"Key": "airflow:task_id", "Value": "Step"} in tags
 
 
 def test_the_ui_shows_the_request_that_was_sent(make_task: Any, context: Any, sagemaker: Any) -> None:

@@ -7,6 +7,7 @@ from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
+from airflow_sm_pipelines.aws.requests.tags import with_tags
 
 
 def job_calls(start: StepStart) -> Calls[AwsCall]:
@@ -64,13 +65,8 @@ def named_request(start: StepStart) -> Calls[Body]:
     if kind.takes_experiment:
         config = yield from experiment_config(start, body.pop("ExperimentConfig", None) or {})
         body |= {"ExperimentConfig": config} if config else {}
-    body["Tags"] = [*entries(body.get("Tags")), *start.tags]
+    body["Tags"] = with_tags(body.get("Tags"), start.tags)
     return body
-
-
-def entries(value: object) -> list[object]:
-    """Return the entries of a list; any other value becomes the only entry, which fails the check of types."""
-    return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
 
 
 def with_role(request: Body, role: str | None) -> Body:

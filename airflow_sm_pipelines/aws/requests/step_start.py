@@ -76,7 +76,7 @@ class StepStart:
         trial: Returns the names of the execution's experiment and trial, ``None`` if the definition has no
             ``PipelineExperimentConfig``.
         shape: Returns a call's request in the API's own types, and one message for each fault.
-        tags: The tags that identify the task that owns the resource.
+        tags: The tags to add: those that identify the task that owns the resource, then those for people.
         log: The task's log.
         kind: The row of the resource that the step creates; ``None`` if it creates none.
         role_arn: The pipeline's role, for requests without a role; ``None`` to add no role.
