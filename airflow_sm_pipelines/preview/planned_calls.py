@@ -144,6 +144,7 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         object_of=_object_of,
         members_of=_members_of,
         trial_is_created=lambda _: _follows_creation_of_trial(step, pipeline),
+        mlflow=scope.mlflow,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.models import Pipeline, StepPlan
+from airflow_sm_pipelines.semantics.mlflow import STEP_TYPES_WITH_MLFLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,11 @@ def _is_cached(plan: StepPlan) -> bool:
 
 
 def _of_pipeline(pipeline: Pipeline) -> Iterator[WithoutEffect]:
-    if pipeline.mlflow_config is not None:
+    if pipeline.mlflow_config is not None and not any(step.type in STEP_TYPES_WITH_MLFLOW for step in pipeline.steps):
         yield WithoutEffect(
             "MlflowConfig",
-            "MLflow integration is not supported yet: jobs are told neither the MLflow app nor the experiment",
-            "set them in the steps' own code or Environment",
+            f"no step is of a type whose job is told of it: {list_names(sorted(STEP_TYPES_WITH_MLFLOW))}",
+            "set MLFLOW_TRACKING_URI where your code runs",
         )
     resource = pipeline.resource
     if resource.max_parallel_steps is not None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
+from airflow_sm_pipelines.aws.requests.mlflow import with_mlflow, with_variables
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 from airflow_sm_pipelines.aws.requests.tags import with_tags
 
 
 def job_calls(start: StepStart) -> Calls[AwsCall]:
     """Create the resource that the step's Arguments describe; most step types need no more."""
-    return creation(start, (yield from named_request(start)))
+    request, kind = (yield from named_request(start)), kind_of(start)
+    return creation(start, with_mlflow(request, kind, start.mlflow()) if kind.runs_own_code else request)
 
 
 def tuning_calls(start: StepStart) -> Calls[AwsCall]:
@@ -22,7 +26,10 @@ def tuning_calls(start: StepStart) -> Calls[AwsCall]:
     """
     request = yield from named_request(start)
     yield from trial_calls(start)
-    return creation(start, with_role(request, start.role_arn))
+    request, target = with_role(request, start.role_arn), start.mlflow()
+    if target is not None:
+        request = _with_definitions(request, lambda definition: with_variables(definition, target))
+    return creation(start, request)
 
 
 def model_package_calls(start: StepStart) -> Calls[AwsCall]:
@@ -76,21 +83,25 @@ def with_role(request: Body, role: str | None) -> Body:
         request: The resolved request.
         role: The role for definitions without one: ARN of the pipeline's role, ``None`` if it has none.
     """
-    if not role:
-        return request
-    filled = dict(request)
-    if isinstance(request.get("TrainingJobDefinition"), dict):
-        filled["TrainingJobDefinition"] = _definition_with_role(request["TrainingJobDefinition"], role)
+
+    def filled(definition: Body) -> Body:
+        return definition if definition.get("RoleArn") else {**definition, "RoleArn": role}
+
+    return _with_definitions(request, filled) if role else request
+
+
+def _with_definitions(request: Body, change: Callable[[Body], Body]) -> Body:
+    """Return a CreateHyperParameterTuningJob request with each training definition changed."""
+
+    def changed(definition: object) -> object:
+        return change(definition) if isinstance(definition, dict) else definition
+
+    new = dict(request)
+    if "TrainingJobDefinition" in request:
+        new["TrainingJobDefinition"] = changed(request["TrainingJobDefinition"])
     if isinstance(request.get("TrainingJobDefinitions"), list):
-        definitions = request["TrainingJobDefinitions"]
-        filled["TrainingJobDefinitions"] = [_definition_with_role(definition, role) for definition in definitions]
-    return filled
-
-
-def _definition_with_role(definition: object, role: str) -> object:
-    if not isinstance(definition, dict) or definition.get("RoleArn"):
-        return definition
-    return {**definition, "RoleArn": role}
+        new["TrainingJobDefinitions"] = [changed(definition) for definition in request["TrainingJobDefinitions"]]
+    return new
 
 
 def package_request(request: Body) -> Body:

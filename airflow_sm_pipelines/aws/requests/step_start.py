@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
+from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
 from airflow_sm_pipelines.aws.s3_objects import split_uri
 from airflow_sm_pipelines.errors import AwsCallError
 
@@ -88,6 +89,8 @@ class StepStart:
         members_of: Returns members in the place of an object that only a run knows, and any other value as it is.
         trial_is_created: Tells whether another step of the run has seen to experiment and trial of these names.
         note_trial: Notes for the other steps that this one has.
+        mlflow: Returns where the jobs of the run log to with MLflow, ``None`` if nobody says so.
+        display_name: The run's name for people; empty if it has none.
     """
 
     step: str
@@ -109,6 +112,8 @@ class StepStart:
     members_of: Callable[[Any], Any] = _as_it_is
     trial_is_created: Callable[[tuple[str, str]], bool] = lambda _: False
     note_trial: Callable[[tuple[str, str]], None] = lambda _: None
+    mlflow: Callable[[], MlflowTarget | None] = lambda: None
+    display_name: str = ""
 
     def resolved_arguments(self, *, payload: bool = False) -> Any:
         """Return the step's Arguments with every expression replaced.
