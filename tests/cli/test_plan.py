@@ -127,6 +127,36 @@ def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
     }
 
 
+def test_a_job_is_shown_with_its_experiment_and_where_it_logs_with_mlflow(plan):
+    server = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-tracking-server/team"
+    required = ("AlgorithmSpecification", "OutputDataConfig", "ResourceConfig", "StoppingCondition")
+    training = {"Name": "Train", "Type": "Training", "Arguments": {name: {} for name in required}}
+    _, found = plan(
+        training,
+        processing("Prepare", {}),
+        PipelineExperimentConfig={"ExperimentName": "churn"},
+        MlflowConfig={"MlflowResourceArn": server, "MlflowExperimentName": join("exp-", get("Parameters.N"))},
+    )
+    train, prepare = (step["calls"][-1]["request"] for step in found["steps"])
+    variables = {"MLFLOW_TRACKING_URI": server, "MLFLOW_EXPERIMENT_NAME": "exp-1"}
+    assert train["MlflowConfig"] == {"MlflowResourceArn": server, "MlflowExperimentName": "exp-1"}
+    assert train["Environment"] == prepare["Environment"] == variables
+    assert train["ExperimentConfig"] == {
+        "TrialComponentDisplayName": "Train",
+        "ExperimentName": "churn",
+        "TrialName": "<Execution.PipelineExecutionId>",
+    }
+
+
+def test_a_definition_without_an_experiment_config_plans_no_experiment(plan):
+    """Developer guide, "Disable Experiments Integration"; an explicit null means the same."""
+    for members in ({}, {"PipelineExperimentConfig": None}):
+        _, found = plan(processing("A", {}), **members)
+        (call,) = found["steps"][0]["calls"]
+        assert call["operation"] == "CreateProcessingJob"
+        assert "ExperimentConfig" not in call["request"]
+
+
 def test_a_prefix_that_is_too_long_is_a_fault(plan):
     code, found = plan(processing("A", {"ProcessingJobName": join("n" * 40, get("Parameters.N"))}))
     assert code == 1
