@@ -336,6 +336,13 @@ def test_a_version_of_a_package_has_no_tags_of_its_own(plan):
     assert "Tags" in requests[1]
 
 
+@pytest.mark.parametrize("name", [get("Parameters.Uri"), join("p" * 40, get("Parameters.Uri"))])
+def test_the_name_of_a_package_that_only_a_run_knows_is_no_fault(plan, name):
+    code, found = plan({"Name": "R", "Type": "RegisterModel", "Arguments": {"ModelPackageName": name}})
+    assert code == 0
+    assert "<Parameters.Uri>" in found["steps"][0]["calls"][-1]["request"]["ModelPackageName"]
+
+
 # -- --validate --------------------------------------------------------------------------------------------------------
 
 

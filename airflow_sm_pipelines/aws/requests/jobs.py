@@ -9,8 +9,11 @@ from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
 from airflow_sm_pipelines.aws.requests.mlflow import with_mlflow, with_variables
+from airflow_sm_pipelines.aws.requests.names import prefixed_name
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
 from airflow_sm_pipelines.aws.requests.tags import with_tags
+
+_LONGEST_PACKAGE_NAME = 63
 
 
 def job_calls(start: StepStart) -> Calls[AwsCall]:
@@ -42,7 +45,7 @@ def model_package_calls(start: StepStart) -> Calls[AwsCall]:
     group = request.get("ModelPackageGroupName")
     if group and not str(group).startswith("arn:"):
         yield from _group_calls(start, str(group))
-    return creation(start, package_request(request))
+    return creation(start, package_request(request, start.attempt))
 
 
 def creation(start: StepStart, request: Body) -> AwsCall:
@@ -104,15 +107,26 @@ def _with_definitions(request: Body, change: Callable[[Body], Body]) -> Body:
     return new
 
 
-def package_request(request: Body) -> Body:
+def package_request(request: Body, attempt: str) -> Body:
     """Return a CreateModelPackage request that the API accepts: without name and tags if it creates a version.
 
     A version belongs to a group and has the group's tags (API reference, CreateModelPackage, ``Tags`` and
-    ``ModelPackageName``).
+    ``ModelPackageName``). The name of a package without a group is a prefix, as that of a job (developer guide, "Apply
+    job prefixes to pipeline instantiations"): the same name could be registered only once.
+
+    Args:
+        request: The resolved request.
+        attempt: Name of the attempt.
+
+    Raises:
+        UnfitRequestError: The prefix is too long.
     """
-    if not request.get("ModelPackageGroupName"):
+    if request.get("ModelPackageGroupName"):
+        return {name: value for name, value in request.items() if name not in {"Tags", "ModelPackageName"}}
+    prefix = request.get("ModelPackageName")
+    if not prefix or type(prefix) is not str:  # a placeholder of a plan; anything else fails the check of types
         return request
-    return {name: value for name, value in request.items() if name not in {"Tags", "ModelPackageName"}}
+    return {**request, "ModelPackageName": prefixed_name(attempt, prefix, limit=_LONGEST_PACKAGE_NAME)}
 
 
 def _group_calls(start: StepStart, name: str) -> Calls[None]:

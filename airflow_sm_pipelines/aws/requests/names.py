@@ -75,6 +75,21 @@ def resource_name(
     return f"{start}{token[: limit - len(start) - len(str(failures)) - 1]}-{failures}"
 
 
+def prefixed_name(attempt: str, prefix: str, *, limit: int) -> str:
+    """Return the name of a resource whose idempotency token is the attempt's name.
+
+    Args:
+        attempt: The attempt's name, which has no prefix of the definition.
+        prefix: The name in the definition.
+        limit: As for `resource_name`.
+
+    Raises:
+        UnfitRequestError: The prefix is too long.
+    """
+    check_prefix(prefix, limit)
+    return f"{_name_part(prefix, limit)}-{attempt.removeprefix(f'{_SERVICE}-')}"
+
+
 def longest_prefix(limit: int) -> int:
     """Return how many characters a prefix may have in names of at most ``limit`` characters."""
     return limit - (_BESIDE_SHORT_PREFIX if limit <= _SHORT_NAME_LIMIT else _BESIDE_PREFIX)
