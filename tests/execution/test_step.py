@@ -794,6 +794,17 @@ def test_a_job_is_told_where_to_log_with_mlflow(make_task: Any, context: Any, sa
     }
 
 
+def test_the_experiment_of_mlflow_is_the_same_for_all_steps_whenever_they_start(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    """A time in it is that of the execution's start."""
+    config = {"MlflowResourceArn": SERVER, "MlflowExperimentName": {"Get": "Execution.CurrentDateTime"}}
+
+    with_mlflow(make_task(), config).step(context).start()
+
+    assert sagemaker.requests[0]["Environment"]["MLFLOW_EXPERIMENT_NAME"] == "2026-01-02T03:04:05.000Z"
+
+
 def test_a_run_may_name_another_experiment_of_mlflow(make_task: Any, context: Any, sagemaker: Any) -> None:
     task = with_mlflow(make_task({"sm_mlflow_experiment_name": "try 1"}), {"MlflowResourceArn": SERVER})
 
