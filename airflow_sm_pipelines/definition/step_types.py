@@ -118,7 +118,7 @@ _ROWS = (
     ),
     # The SDK refuses SageMaker.* policies on the two model steps: they create no job.
     StepType("Model", retry_exceptions=STEP_EXCEPTIONS, name_prefix=("ModelName", _LONGEST_PREFIX)),
-    StepType("RegisterModel", retry_exceptions=STEP_EXCEPTIONS, name_prefix=("ModelPackageName", _LONGEST_PREFIX)),
+    StepType("RegisterModel", retry_exceptions=STEP_EXCEPTIONS),
     StepType(
         "EndpointConfig", arguments=_required("ProductionVariants"), retry_exceptions=EVERY_EXCEPTION, caching=True
     ),

@@ -341,3 +341,13 @@ def test_an_mlflow_config_of_a_step_is_told_at_the_step(found):
     assert list(found({"Name": "A", "Type": "Training", "Arguments": arguments})) == [
         "Steps[0].Arguments.MlflowConfig.MlflowResourceArn"
     ]
+
+
+def test_the_prefix_of_a_package_is_too_long_only_where_it_counts(found):
+    def register(**arguments):
+        return {"Name": "R", "Type": "RegisterModel", "Arguments": {"ModelPackageName": "p" * 39, **arguments}}
+
+    (is_error, text), *_ = found(register()).values()
+    assert is_error
+    assert "at most 38 characters" in text
+    assert not found(register(ModelPackageGroupName="abalone")), "a version has no name of its own"
