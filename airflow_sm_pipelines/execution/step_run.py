@@ -146,7 +146,8 @@ class StepRun:
 
     def tell_name(self) -> None:
         """Log the run's name for people, if it has one; the steps that the pipeline starts with do so."""
-        if not self.plan.edges and self.options.display_name:
+        is_first = not self.plan.edges and self.plan.step.body_of is None
+        if is_first and self.options.display_name:
             execution = self.identity.execution_id
             self.log.info("This is %s, execution %s of %s", self.options.display_name, execution, self.settings.name)
 
