@@ -37,7 +37,18 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "ml-prod",
                         "default": None,
-                    }
+                    },
+                    "airflow_tags": {
+                        "description": (
+                            "Whether AWS resources also get the tags airflow:dag_id, airflow:run_id and "
+                            "airflow:task_id, for people and for cost reports. The tags sm-pipelines:..., by which "
+                            "resources are found again, do not depend on this."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "False",
+                        "default": "True",
+                    },
                 },
             }
         },

@@ -72,10 +72,13 @@ class Attempt(_NamedAttempt):
         submitted_at: When the resource was created, ISO 8601 in UTC; empty until AWS has accepted it.
         kind: Key of its row in `airflow_sm_pipelines.aws.kinds`; empty if an older version has written the record.
         connection: Fields of the `AwsConnection` that it was created with; ``None`` if the kind is not known.
+        evaluated_at: The time that ``Execution.CurrentDateTime`` tells, ISO 8601 in UTC: another process that goes on
+            with the attempt evaluates to the same. Empty if an older version has written the record.
         type: The tag.
     """
 
     kind: str = ""
+    evaluated_at: str = ""
     connection: dict[str, JsonValue] | None = None
     type: Literal["job"] = "job"
 

@@ -184,6 +184,7 @@ class JobStep:
         return prefix
 
     def _request(self, attempt: Attempt) -> JsonObject:
+        self._run.go_on_with(attempt)
         start = self._run.start(AttemptName(attempt.name, attempt.token), self._task.kind)
         creation = self._run.perform(self._task.calls(start))
         if creation is None:
@@ -294,5 +295,6 @@ class JobStep:
 
     def _take(self, attempt: Attempt) -> Attempt:
         self._attempt = attempt
+        self._run.go_on_with(attempt)
         self._task.show_job(JobReference.of(self._client, self._task.kind, attempt.reference))
         return attempt

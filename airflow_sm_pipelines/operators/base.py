@@ -166,7 +166,9 @@ class StepOperator(BaseOperator):
         skip_after_fail_step(self.plan, self.settings, context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
             self.log.warning("%s", member)
-        return self.act(self.step_run(context))
+        run = self.step_run(context)
+        run.tell_name()
+        return self.act(run)
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""

@@ -62,13 +62,18 @@ def _is_cached(plan: StepPlan) -> bool:
     return plan.step.cache_config is not None and plan.step.cache_config.enabled
 
 
+def _of_mlflow(pipeline: Pipeline) -> Iterator[WithoutEffect]:
+    from airflow_sm_pipelines.semantics.mlflow import STEP_TYPES_WITH_MLFLOW  # few pipelines use it, and all load this
+
+    if not any(step.type in STEP_TYPES_WITH_MLFLOW for step in pipeline.steps):
+        types = list_names(sorted(STEP_TYPES_WITH_MLFLOW))
+        message = f"no step is of a type whose job is told of it: {types}"
+        yield WithoutEffect("MlflowConfig", message, "set MLFLOW_TRACKING_URI where your code runs")
+
+
 def _of_pipeline(pipeline: Pipeline) -> Iterator[WithoutEffect]:
     if pipeline.mlflow_config is not None:
-        yield WithoutEffect(
-            "MlflowConfig",
-            "MLflow integration is not supported yet: jobs are told neither the MLflow app nor the experiment",
-            "set them in the steps' own code or Environment",
-        )
+        yield from _of_mlflow(pipeline)
     resource = pipeline.resource
     if resource.max_parallel_steps is not None:
         yield WithoutEffect(

@@ -30,7 +30,7 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
     UndefinedReferenceError,
 )
-from airflow_sm_pipelines.execution import step_run
+from airflow_sm_pipelines.execution import scope, step_run
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.scope import StepScope
@@ -172,7 +172,8 @@ def world(context: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(callback_step, "ask_people", world.ask)
     monkeypatch.setattr(required_action, "open_required_action", world.ask)
     monkeypatch.setattr(callback_step, "warn_if_unserved", lambda _log, *, deferrable: world.probed.append(deferrable))
-    monkeypatch.setattr(StepScope, "_arn", lambda *_: ARN)
+    monkeypatch.setattr(StepScope, "_pipeline_arn", lambda _: "")
+    monkeypatch.setattr(scope, "execution_arn", lambda *_: ARN)
     use_key(monkeypatch, Fernet.generate_key())
     yield world
     tokens = {message["token"] for message in world.messages}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import traceback
 from datetime import timedelta
 from typing import Any
@@ -198,6 +199,20 @@ def test_behind_the_gate_the_job_starts(
 
     assert task.execute(context) == "properties"
     assert asked == ["start"]
+
+
+@pytest.mark.parametrize(("name", "says_it"), [("A", True), ("Beside", True), ("B", False)])
+def test_the_first_steps_of_a_run_with_a_display_name_log_it(
+    make_tasks: Any, processing: Any, context: Any, gate: Any, capsys: Any, name: str, says_it: bool
+) -> None:
+    task = make_tasks(processing("A"), processing("Beside"), processing("B", DependsOn=["A"]))[name]
+    context["params"] = {"sm_display_name": "Try-1"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(task), "act", lambda *_: None)
+        task.execute(context)
+
+    assert bool(re.search(r"This is Try-1, execution [a-z0-9]{12} of ", capsys.readouterr().out)) is says_it
 
 
 def test_a_fired_trigger_resumes_without_another_look_at_the_gate(

@@ -111,7 +111,7 @@ def test_functions_of_different_regions(warned, step):
 
 def test_an_mlflow_config_is_never_dropped_without_a_word(warned, step):
     found = warned(step("A"), MlflowConfig={"MlflowResourceArn": "arn"})
-    assert "MLflow integration is not supported yet" in found["MlflowConfig"]
+    assert "no step is of a type whose job is told of it: " in found["MlflowConfig"]
     assert not warned(step("A"), MlflowConfig=None)
 
 

@@ -324,3 +324,30 @@ def test_free_json_is_not_compared_with_anything(found):
     event = {"ImageUri": "no image", "InstanceType": "none"}
     function = "arn:aws:lambda:us-west-2:123456789012:function:f"
     assert found({"Name": "L", "Type": "Lambda", "FunctionArn": function, "Arguments": event}) == {}
+
+
+def test_an_mlflow_resource_that_is_none_is_told_once_and_at_its_own_place(found):
+    steps = [{"Name": name, "Type": "Training", "Arguments": TRAINING} for name in ("A", "B")]
+    wrong = {"MlflowResourceArn": "https://mlflow.example", "MlflowExperimentName": "churn"}
+
+    assert list(found(*steps, MlflowConfig=wrong)) == ["MlflowConfig.MlflowResourceArn"]
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app"
+    assert not found(*steps, MlflowConfig={"MlflowResourceArn": arn})
+
+
+def test_an_mlflow_config_of_a_step_is_told_at_the_step(found):
+    arguments = {**TRAINING, "MlflowConfig": {"MlflowResourceArn": "https://mlflow.example"}}
+
+    assert list(found({"Name": "A", "Type": "Training", "Arguments": arguments})) == [
+        "Steps[0].Arguments.MlflowConfig.MlflowResourceArn"
+    ]
+
+
+def test_the_prefix_of_a_package_is_too_long_only_where_it_counts(found):
+    def register(**arguments):
+        return {"Name": "R", "Type": "RegisterModel", "Arguments": {"ModelPackageName": "p" * 39, **arguments}}
+
+    (is_error, text), *_ = found(register()).values()
+    assert is_error
+    assert "at most 38 characters" in text
+    assert not found(register(ModelPackageGroupName="abalone")), "a version has no name of its own"

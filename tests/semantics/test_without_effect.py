@@ -56,6 +56,16 @@ def test_the_first_steps_say_it_of_the_pipeline_and_each_step_of_itself(
     assert [member.path for member in without_effect_in_task(plan, pipeline)] == paths
 
 
+def test_mlflow_has_no_effect_where_no_job_runs_code_of_the_author(processing_arguments: dict[str, Any]) -> None:
+    mlflow = {"MlflowConfig": {"MlflowResourceArn": "arn"}}
+    processing = {"Name": "Prepare", "Type": "Processing", "Arguments": processing_arguments}
+
+    assert [member.path for member in without_effect(load_pipeline({**mlflow, "Steps": [function("A")]}))] == [
+        "MlflowConfig"
+    ]
+    assert list(without_effect(load_pipeline({**mlflow, "Steps": [function("A"), processing]}))) == []
+
+
 def test_a_definition_that_asks_for_nothing_of_it_has_none() -> None:
     off = {"CacheConfig": {"Enabled": False}}
     pipeline = load_pipeline({"MlflowConfig": None, "Steps": [function("A", **off)]})
