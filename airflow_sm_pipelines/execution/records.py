@@ -72,11 +72,13 @@ class Attempt(_NamedAttempt):
         submitted_at: When the resource was created, ISO 8601 in UTC; empty until AWS has accepted it.
         kind: Key of its row in `airflow_sm_pipelines.aws.kinds`; empty if an older version has written the record.
         connection: Fields of the `AwsConnection` that it was created with; ``None`` if the kind is not known.
+        signature: Digests of what decides whether later runs may reuse its result; ``None`` if they may not.
         type: The tag.
     """
 
     kind: str = ""
     connection: dict[str, JsonValue] | None = None
+    signature: dict[str, str] | None = None
     type: Literal["job"] = "job"
 
 
