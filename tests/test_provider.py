@@ -15,7 +15,6 @@ import pytest
 import airflow_sm_pipelines
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.execution.links import CacheSourceLink
-from airflow_sm_pipelines.execution.links import CacheSourceLink
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.provider import get_provider_info
 

@@ -102,7 +102,9 @@ class CacheStore:
         expires_at = None if None in ends else max(end for end in ends if end is not None)
         stored = StoredCache(self._dag_id, self._task_id, expires_at, entries)
         text = _adapter().dump_json(stored, indent=1).decode()
-        about = f"Results of step {self._task_id} of DAG {self._dag_id} that later runs may reuse; delete it to forget them"
+        about = (
+            f"Results of step {self._task_id} of DAG {self._dag_id} that later runs may reuse; delete it to forget them"
+        )
         try:
             set_airflow_variable(self.key, text, about)
         except AirflowRuntimeError as error:

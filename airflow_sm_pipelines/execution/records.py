@@ -112,6 +112,7 @@ class CallbackAttempt:
         opened_at: When the epoch's first attempt was opened, ISO 8601 in UTC; retry policies expire from here.
         sent_at: When SQS accepted the message, ISO 8601 in UTC; empty until then.
         closed: Whether the attempt is over and has failed.
+        signature: Digests of what decides whether later runs may reuse the answer; ``None`` if they may not.
         type: The tag.
     """
 
@@ -121,6 +122,7 @@ class CallbackAttempt:
     opened_at: str = ""
     sent_at: str = ""
     closed: bool = False
+    signature: dict[str, str] | None = None
     type: Literal["callback"] = "callback"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
@@ -42,21 +42,8 @@ from airflow_sm_pipelines.execution.xcoms import publish_attempt, publish_proper
 from airflow_sm_pipelines.semantics.cache import CacheEntry
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
-if TYPE_CHECKING:
-    from airflow_sm_pipelines.execution.step_cache import StepCache
-
 _STATUS = {Outcome.FAILED: StepStatus.FAILED, Outcome.STOPPED: StepStatus.STOPPED}
 _SETTLE_INTERVAL = 2.0
-
-
-def _cache_of(run: StepRun) -> StepCache | None:
-    """Return the cache of a step that has one; the others do not even load it."""
-    config = run.plan.step.cache_config
-    if config is None or not config.enabled:
-        return None
-    from airflow_sm_pipelines.execution.step_cache import StepCache
-
-    return StepCache.of(run)
 
 
 def as_described(properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:
@@ -81,7 +68,6 @@ class JobTask(WaitingTask):
             Takes the properties and the members of the Create request.
         complete_properties: Returns what the step publishes when its job has succeeded; may raise `StepFailedError` if
             the step has not. Takes the try and the Describe response as plain JSON.
-        show_source: Takes the id of the earlier run whose result stands for the step.
     """
 
     kind: ResourceKind
@@ -89,7 +75,6 @@ class JobTask(WaitingTask):
     show_job: Callable[[JobReference], None] = lambda _: None
     described_request: Callable[[Mapping[str, Json], Iterable[str]], JsonObject] = as_described
     complete_properties: Callable[[StepRun, JsonObject], JsonObject] = lambda _, properties: properties
-    show_source: Callable[[str], None] = lambda _: None
 
 
 class JobStep:
@@ -109,7 +94,7 @@ class JobStep:
         self._attempt: Attempt | None = None
         self._published = ""
         self._request_is_shown = False
-        self._cache = _cache_of(run)
+        self._cache = run.cache()
         self._job = JobRun(
             identity=run.identity,
             kind=task.kind,

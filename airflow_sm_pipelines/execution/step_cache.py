@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from airflow_sm_pipelines.aws.calls import find
 from airflow_sm_pipelines.aws.properties import plain_properties
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, StepStart
-from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError
 from airflow_sm_pipelines.execution.cache_store import CacheStore
@@ -96,7 +95,9 @@ class StepCache:
         except AwsCallError as error:
             if error.exception_type:
                 raise StepFailedError.of_refusal(self._run.step, error, purpose=f"look at model {model}") from error
-            message = "Cannot compare model %s by its containers, so its name counts (allow sagemaker:DescribeModel): %s"
+            message = (
+                "Cannot compare model %s by its containers, so its name counts (allow sagemaker:DescribeModel): %s"
+            )
             self._run.log.warning(message, model, error.in_words())
             return None
         if found is None:
@@ -128,6 +129,21 @@ class StepCache:
             return None
         return found
 
+    def find_outputs(self, signature: Signature) -> tuple[JsonObject, str] | None:
+        """Return the outputs of an earlier run that stand for the step, and its id; say so, or why there are none.
+
+        Args:
+            signature: The step's signature.
+        """
+        entry = self.find(signature)
+        if entry is None:
+            return None
+        if entry.outputs is None:
+            self.miss(f"the step was of another type in run {entry.run_id}")
+            return None
+        self.hit(entry)
+        return entry.outputs, entry.run_id
+
     def hit(self, entry: CacheEntry) -> None:
         """Say that the step has the result of an earlier run."""
         what = f": {entry.reference}" if entry.reference else ""
@@ -143,7 +159,7 @@ class StepCache:
     # -- leaving a result ------------------------------------------------------------------------------------------
 
     def keep(
-        self, signature: Signature, *, kind: str = "", reference: str = "", outputs: dict[str, Any] | None = None
+        self, signature: Signature, *, kind: str = "", reference: str = "", outputs: JsonObject | None = None
     ) -> None:
         """Note the result of the step, which has succeeded just now.
 

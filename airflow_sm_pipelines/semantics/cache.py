@@ -112,7 +112,9 @@ def find_entry(entries: Iterable[CacheEntry], wanted: Wanted, now: datetime) -> 
         return _difference((of_item or earlier)[0], wanted.signature)
     if same[0].is_expired(wanted.expire_after, now):
         since = same[0].succeeded_at.isoformat(timespec="seconds")
-        return Miss(f"the result of run {same[0].run_id} has expired: it is of {since}, ExpireAfter {wanted.expire_after}")
+        return Miss(
+            f"the result of run {same[0].run_id} has expired: it is of {since}, ExpireAfter {wanted.expire_after}"
+        )
     return same[0]
 
 

@@ -81,10 +81,7 @@ def _values(dag_id: str, run_id: str) -> dict[tuple[str, int, str], Any]:
 
     with create_session() as session:
         rows = session.query(XComModel).filter_by(dag_id=dag_id, run_id=run_id).all()
-        return {
-            (row.task_id, row.map_index, row.key): _plain(row.value)
-            for row in rows
-        }
+        return {(row.task_id, row.map_index, row.key): _plain(row.value) for row in rows}
 
 
 def processing(name: str, says: Any = "x", **members: Any) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from airflow_sm_pipelines.errors import (
 )
 from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.operators import base
+from airflow_sm_pipelines.semantics.without_effect import WithoutEffect
 
 NAME = [{"Name": "Function", "Type": "String", "DefaultValue": "f"}]
 
@@ -130,12 +132,14 @@ def test_the_log_says_what_has_no_effect(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    task = make_tasks(step(CacheConfig={"Enabled": True, "ExpireAfter": "1d"}))["Call"]
+    told = [WithoutEffect("Steps[0].Member", "it does nothing", "remove it")]
+    monkeypatch.setattr(base, "without_effect_in_task", lambda *_: told)
+    task = make_tasks(step())["Call"]
     monkeypatch.setattr(type(task), "log", logging.getLogger("lambda"))
 
     task.execute(context)
 
-    assert "Steps[0].CacheConfig: caching is enabled but not supported yet" in caplog.text
+    assert "Steps[0].Member: it does nothing (remove it)" in caplog.text
 
 
 def test_a_connection_that_cannot_be_used_is_told_as_such(
