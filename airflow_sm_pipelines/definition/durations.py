@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 
 _MOST_DIGITS = 9
 
@@ -41,7 +41,7 @@ class Duration:
         """
         year, month = divmod(start.month - 1 + self.months, 12)
         year, month = start.year + year, month + 1
-        if self.rest is None or year > datetime.max.year:
+        if self.rest is None or year > MAXYEAR:
             return None
         try:
             return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1])) + self.rest

@@ -130,7 +130,7 @@ def drop_expired(now: datetime, log: Log) -> int:
             delete_airflow_variable(key)
             dropped += 1
     if dropped:
-        log.info("Deleted %d variables with results that no run may reuse any more", dropped)
+        log.info("Deleted %d variables whose cached results had all expired", dropped)
     return dropped
 
 

@@ -107,7 +107,10 @@ class JobLogsLink(BaseOperatorLink):
 
 
 class CacheSourceLink(BaseOperatorLink):
-    """The task of the earlier run whose result a step has reused; only steps with an enabled ``CacheConfig`` have it."""
+    """The task of the earlier run whose result the step has reused.
+
+    Only a step with an enabled ``CacheConfig`` has this link.
+    """
 
     name = "Reused run"
 

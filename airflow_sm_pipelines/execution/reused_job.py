@@ -46,8 +46,8 @@ def described_again(client: BaseClient, kind: ResourceKind, entry: CacheEntry, r
         seen = jobs.observe(client, kind, entry.reference)
     except AwsCallError as error:
         if error.exception_type:
-            raise StepFailedError.of_refusal(run.step, error, purpose=f"look at {what}") from error
-        raise NotReusableError(f"AWS does not show {what}: {error.in_words()}") from error
+            raise StepFailedError.of_refusal(run.step, error, purpose=f"describe {what}") from error
+        raise NotReusableError(f"cannot describe {what}: {error.in_words()}") from error
     if seen is None:
         raise NotReusableError(f"{what} does not exist any more")
     if seen.outcome is not Outcome.SUCCEEDED:
@@ -75,4 +75,4 @@ def completed_again(
     except StepFailedError as error:
         if error.exception_type:
             raise
-        raise NotReusableError(f"the result of run {entry.run_id} is not usable: {error.message}") from error
+        raise NotReusableError(f"the result of run {entry.run_id} cannot be reused: {error.message}") from error

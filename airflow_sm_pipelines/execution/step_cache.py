@@ -95,9 +95,7 @@ class StepCache:
         except AwsCallError as error:
             if error.exception_type:
                 raise StepFailedError.of_refusal(self._run.step, error, purpose=f"look at model {model}") from error
-            message = (
-                "Cannot compare model %s by its containers, so its name counts (allow sagemaker:DescribeModel): %s"
-            )
+            message = "Comparing model %s by its name, not by its containers (allow sagemaker:DescribeModel): %s"
             self._run.log.warning(message, model, error.in_words())
             return None
         if found is None:
@@ -146,9 +144,9 @@ class StepCache:
 
     def hit(self, entry: CacheEntry) -> None:
         """Say that the step has the result of an earlier run."""
-        what = f": {entry.reference}" if entry.reference else ""
+        what = f"{entry.reference}, " if entry.reference else ""
         since = entry.succeeded_at.isoformat(timespec="seconds")
-        self._run.log.info("Cache hit: run %s%s, of %s", entry.run_id, what, since)
+        self._run.log.info("Cache hit: run %s (%ssucceeded at %s)", entry.run_id, what, since)
         publish_cache_hit(self._run.context, entry.run_id, entry.reference)
 
     def miss(self, because: str) -> None:

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from airflow_sm_pipelines.definition.durations import parse_duration
-from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.semantics.cache_keys import Signature
 
 MOST_ENTRIES = 40
@@ -105,7 +104,7 @@ def find_entry(entries: Iterable[CacheEntry], wanted: Wanted, now: datetime) -> 
     """
     earlier = newest_first(entry for entry in entries if entry.run_id != wanted.run_id)
     if not earlier:
-        return Miss("no earlier run has left a result")
+        return Miss("no earlier run has a result to reuse")
     same = [entry for entry in earlier if entry.signature == wanted.signature]
     if not same:
         of_item = [entry for entry in earlier if entry.item == wanted.item]
@@ -113,7 +112,7 @@ def find_entry(entries: Iterable[CacheEntry], wanted: Wanted, now: datetime) -> 
     if same[0].is_expired(wanted.expire_after, now):
         since = same[0].succeeded_at.isoformat(timespec="seconds")
         return Miss(
-            f"the result of run {same[0].run_id} has expired: it is of {since}, ExpireAfter {wanted.expire_after}"
+            f"the result of run {same[0].run_id}, from {since}, is older than ExpireAfter {wanted.expire_after}"
         )
     return same[0]
 
@@ -124,7 +123,7 @@ def _difference(entry: CacheEntry, signature: Signature) -> Miss:
     if not differing:  # another version of this package compared more attributes
         differing = [name for name in entry.signature if name not in signature]
     first, *others = differing
-    also = f" (and {list_names(others)})" if others else ""
+    also = f" (also changed: {', '.join(others)})" if others else ""
     return Miss(f"{first} has changed since run {entry.run_id}{also}")
 
 

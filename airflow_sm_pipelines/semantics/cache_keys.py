@@ -147,10 +147,10 @@ CACHE_KEYS: Mapping[str, CacheKey] = {row.step_type: row for row in _ROWS}
 """The rows by step type."""
 
 _NEVER_REUSED: Mapping[str, str] = {
-    "Endpoint": "an endpoint can change after the run that deployed it, so the step always compares it with its request",
-    "EndpointConfig": "the step uses an endpoint configuration of its name that is there already anyway",
+    "Endpoint": "an endpoint may change after the run that deployed it, so the step always checks it",
+    "EndpointConfig": "the step uses an endpoint configuration of this name anyway if there is one",
 }
-_APPLICATION_IS_GONE = "the application of its ApplicationConfig is deleted after each run, and its job runs with it"
+_APPLICATION_IS_GONE = "the application of its ApplicationConfig is deleted after each run, together with its job runs"
 
 
 def never_reused(step: Step) -> str:

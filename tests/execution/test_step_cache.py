@@ -128,8 +128,8 @@ def test_a_hit_is_told(dag_run: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         properties = dag_run().start()
         dag_run("second").start()
-    assert "Cache miss: no earlier run has left a result" in caplog.text
-    assert f"Cache hit: run first: {properties['ProcessingJobName']}, of " in caplog.text
+    assert "Cache miss: no earlier run has a result to reuse" in caplog.text
+    assert f"Cache hit: run first ({properties['ProcessingJobName']}, succeeded at " in caplog.text
 
 
 def test_the_newest_success_is_reused(dag_run: Any) -> None:
@@ -193,7 +193,7 @@ def test_a_job_that_the_caller_may_not_describe_is_computed_again(dag_run: Any, 
     sagemaker.faults["DescribeProcessingJob"] = [client_error("AccessDeniedException", "not authorized")]
     second = dag_run("second")
     assert second.start()["ProcessingJobName"] != name
-    assert second.told["because"].startswith(f"AWS does not show the processing job {name} of run first: ")
+    assert second.told["because"].startswith(f"cannot describe the processing job {name} of run first: ")
     assert "AccessDeniedException" in second.told["because"]
 
 
@@ -224,7 +224,7 @@ def test_a_result_with_which_the_step_fails_is_computed_again(dag_run: Any, sage
 
     second = dag_run("second", complete=judge)
     second.start()
-    assert second.told["because"] == "the result of run first is not usable: violations"
+    assert second.told["because"] == "the result of run first cannot be reused: violations"
 
 
 def test_a_busy_aws_is_no_verdict_about_a_result(dag_run: Any, sagemaker: Any) -> None:
@@ -425,7 +425,7 @@ def test_a_model_that_the_caller_may_not_describe_counts_by_its_name(
         raise client_error("ValidationException", "Could not find model")
 
     assert signature(refuse) == signature(absent)
-    assert "its name counts (allow sagemaker:DescribeModel)" in caplog.text
+    assert "not by its containers (allow sagemaker:DescribeModel)" in caplog.text
 
 
 def test_a_busy_aws_is_no_answer_about_a_model(signature: Any) -> None:

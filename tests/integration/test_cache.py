@@ -137,7 +137,7 @@ def test_a_second_run_creates_no_job_and_says_why(run: Run) -> None:
 
     assert (first.state, second.state) == ("success", "success")
     assert jobs() == before
-    assert first.cache("Say") == {"outcome": "miss", "because": "no earlier run has left a result"}
+    assert first.cache("Say") == {"outcome": "miss", "because": "no earlier run has a result to reuse"}
     name = first.properties("Say")["ProcessingJobName"]
     assert second.cache("Say") == {"outcome": "hit", "run_id": first.run_id, "resource": name}
     assert second.properties("Say") == first.properties("Say")

@@ -30,7 +30,7 @@ def wanted(expire_after: str | None = "1d", run: str = "this", item: str = "", *
 
 
 def test_the_first_run_finds_nothing() -> None:
-    assert find_entry([], wanted(), NOW) == Miss("no earlier run has left a result")
+    assert find_entry([], wanted(), NOW) == Miss("no earlier run has a result to reuse")
 
 
 def test_the_newest_success_wins() -> None:
@@ -72,7 +72,7 @@ def test_a_result_counts_until_it_is_as_old_as_expire_after(expire_after: Any, a
 
 def test_a_miss_says_that_the_result_has_expired() -> None:
     assert find_entry([entry(age=timedelta(days=2))], wanted("1d"), NOW) == Miss(
-        "the result of run earlier has expired: it is of 2026-03-29T12:00:00+00:00, ExpireAfter 1d"
+        "the result of run earlier, from 2026-03-29T12:00:00+00:00, is older than ExpireAfter 1d"
     )
 
 
@@ -82,7 +82,9 @@ def test_the_age_that_counts_is_that_of_the_present_definition() -> None:
 
 def test_a_miss_names_the_first_attribute_that_differs_from_the_newest_result() -> None:
     entries = [entry("older", timedelta(hours=3), A="1", B="2", C="9"), entry("newest", A="1", B="3", C="4")]
-    assert find_entry(entries, wanted(A="1", B="2", C="3"), NOW) == Miss("B has changed since run newest (and 'C')")
+    assert find_entry(entries, wanted(A="1", B="2", C="3"), NOW) == Miss(
+        "B has changed since run newest (also changed: C)"
+    )
 
 
 def test_an_attribute_that_an_older_version_did_not_compare_has_changed() -> None:
@@ -92,7 +94,7 @@ def test_an_attribute_that_an_older_version_did_not_compare_has_changed() -> Non
 
 def test_a_run_does_not_reuse_its_own_results_so_that_a_cleared_step_runs_again() -> None:
     own = entry("this", timedelta(minutes=1))
-    assert find_entry([own], wanted(run="this"), NOW) == Miss("no earlier run has left a result")
+    assert find_entry([own], wanted(run="this"), NOW) == Miss("no earlier run has a result to reuse")
     assert find_entry([own, entry("earlier")], wanted(run="this"), NOW) == entry("earlier")
 
 

@@ -1,4 +1,4 @@
-"""What counts of a cached step, type by type (developer guide, "Default cache key attributes by pipeline step type")."""
+"""The key attributes of each step type (developer guide, "Default cache key attributes by pipeline step type")."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def test_a_job_run_whose_application_is_deleted_is_never_reused(load_step: Any) 
 def test_what_serves_models_is_never_reused(load_step: Any) -> None:
     deployed = load_step(Type="Endpoint", Arguments={"EndpointConfigName": "c"}, **ON)
     assert cache_key_of(deployed) is None
-    assert "can change after the run" in never_reused(deployed)
+    assert "may change after the run" in never_reused(deployed)
     config = load_step(Type="EndpointConfig", Arguments={"ProductionVariants": []}, **ON)
     assert cache_key_of(config) is None
     assert never_reused(config)
