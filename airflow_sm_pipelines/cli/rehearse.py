@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(STEP.OutputParameters.NAME=VALUE); by default, one with which the conditions avoid Fail steps",
     )
     parser.add_argument(
+        "--runs",
+        type=_number_of_runs,
+        default=1,
+        metavar="N",
+        help="run it N times, one after the other; the later runs show which results they reuse (default: %(default)s)",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="return 1 also if AWS would refuse a request that the rehearsal let pass"
     )
     add_format(parser)
@@ -97,7 +104,9 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
     try:
         parameters = parameter_texts(args.parameters)
         outcomes = dict(one.partition("=")[::2] for one in args.outcome)
-        prepared = prepare(pipeline, Path(file), parameters=parameters, outcomes=outcomes, values=args.value)
+        prepared = prepare(
+            pipeline, Path(file), parameters=parameters, outcomes=outcomes, values=args.value, runs=args.runs
+        )
     except (ParameterValueError, OutcomeError, ChosenValueError) as error:
         return _complain(str(error), WRONG_USAGE), None
     try:
@@ -106,6 +115,17 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
         return _complain(str(error), 1), None
     passed = report.succeeded and not (args.strict and report.warnings)
     return (0 if passed else 1), report
+
+
+def _number_of_runs(text: str) -> int:
+    """Return the value of ``--runs``.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no whole number from 1.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+    return int(text)
 
 
 def _print_json(reports: list[RehearsalReport], *, as_list: bool) -> None:

@@ -744,7 +744,7 @@ def test_a_lost_record_is_a_clear_error(make_sensor: Any, context: Any, world: W
         make_sensor().step(context).resume({})
 
 
-# -- the cache: only when CacheConfig asks for it ------------------------------------------------------------------------
+# -- the cache: only when CacheConfig asks for it ----------------------------------------------------------------------
 
 CACHED = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}, "Arguments": {"number": {"Get": "Parameters.Number"}}}
 

@@ -273,7 +273,7 @@ def test_a_kill_without_a_call_does_nothing(make_tasks: Any) -> None:
     make_tasks(step())["Call"].on_kill()
 
 
-# -- the cache: only when CacheConfig asks for it ------------------------------------------------------------------------
+# -- the cache: only when CacheConfig asks for it ----------------------------------------------------------------------
 
 CACHED = {"Enabled": True, "ExpireAfter": "1d"}
 
