@@ -14,6 +14,7 @@ from airflow_sm_pipelines.cli.arguments import (
     WRONG_USAGE,
     add_format,
     add_parameters,
+    number_of_runs,
     parameter_texts,
     read_definition,
 )
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--runs",
-        type=_number_of_runs,
+        type=number_of_runs,
         default=1,
         metavar="N",
         help="run it N times, one after the other; the later runs show which results they reuse (default: %(default)s)",
@@ -115,17 +116,6 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
         return _complain(str(error), 1), None
     passed = report.succeeded and not (args.strict and report.warnings)
     return (0 if passed else 1), report
-
-
-def _number_of_runs(text: str) -> int:
-    """Return the value of ``--runs``.
-
-    Raises:
-        argparse.ArgumentTypeError: It is no whole number from 1.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
-    return int(text)
 
 
 def _print_json(reports: list[RehearsalReport], *, as_list: bool) -> None:

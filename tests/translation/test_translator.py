@@ -658,9 +658,11 @@ def test_a_group_has_name_role_and_description_beside_the_definition(described: 
 
 def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, dag_of: Any, processing: Any) -> None:
     assert "Not in effect" not in dag_of(processing("A")).doc_md
-    cached = processing("A") | {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
-    documented = dag_of(cached, members={"MlflowConfig": {"MlflowResourceArn": "arn"}}).doc_md
+    cached = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
+    config = {"Name": "C", "Type": "EndpointConfig", "Arguments": {"ProductionVariants": []}, **cached}
+    assert "Not in effect" not in dag_of(processing("A") | cached).doc_md
+    documented = dag_of(config, members={"MlflowConfig": {"MlflowResourceArn": "arn"}}).doc_md
 
     assert "- `MlflowConfig`: MLflow integration is not supported yet" in documented
-    assert "- `Steps[0].CacheConfig`: caching is enabled but not supported yet" in documented
+    assert "- `Steps[0].CacheConfig`: no result of C is reused" in documented
     assert "MaxParallelExecutionSteps 3 is not enforced yet" in pipeline_dag(described, dag_id="dag").doc_md
