@@ -127,22 +127,27 @@ class _Novelty:
 
     def _why_property(self, step: Step, path: Path, *, is_model: bool) -> str:
         key = cache_key_of(step)
-        if key is not None:
-            found = self.of_key(step, key)
-            return "" if found is None else f"which is new in each run: {step.name} never reuses a result either"
-        kind = CATALOG[step.type].kind_of(step.arguments)
-        if kind is None or not path:
+        if key is not None and self.of_key(step, key) is None:
             return ""
         if is_model and step.type == "Model":
-            containers = [step.arguments.get("PrimaryContainer"), step.arguments.get("Containers")]
-            why = self._why_value(containers)
+            why = self._why_value([step.arguments.get("PrimaryContainer"), step.arguments.get("Containers")])
             return f"whose containers are new in each run ({why})" if why else ""
+        if not self._is_new(step, path):
+            return ""
+        since = "is not cached" if key is None else "never reuses a result either"
+        return f"which is new in each run, since {step.name} {since}"
+
+    def _is_new(self, step: Step, path: Path) -> bool:
+        """Tell whether a property of a step is new whenever the step runs."""
+        kind = CATALOG[step.type].kind_of(step.arguments)
+        if kind is None or not path:
+            return False
         named = {kind.arn_member, "" if kind.verbatim_name else kind.name_member}
         first = str(path[0])
         if first in named or first in _NAMED_AFTER_THE_JOB or first.endswith("Time"):
-            return f"which is new in each run, since {step.name} is not cached"
+            return True
         try:  # Describe repeats the request
             told = look_up(own_arguments(step), path)
         except MissingMemberError:
-            return ""
-        return f"which is new in each run, since {step.name} is not cached" if self._why_value(told) else ""
+            return False
+        return bool(self._why_value(told))

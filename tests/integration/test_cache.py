@@ -84,6 +84,10 @@ def _values(dag_id: str, run_id: str) -> dict[tuple[str, int, str], Any]:
         return {(row.task_id, row.map_index, row.key): _plain(row.value) for row in rows}
 
 
+def _plain(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) and value[:1] in {"{", "[", '"'} else value
+
+
 def processing(name: str, says: Any = "x", **members: Any) -> dict[str, Any]:
     """A step whose job writes a word."""
     arguments = {
@@ -144,5 +148,81 @@ def test_a_second_run_creates_no_job_and_says_why(run: Run) -> None:
     assert second.xcoms["Say", -1, "_link_CacheSourceLink"].endswith("/tasks/Say")
 
 
-def _plain(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) and value[:1] in {"{", "[", '"'} else value
+def test_the_option_of_a_run_and_what_aws_says_decide(run: Run, put_fault: Any) -> None:
+    """One pipeline, run after run."""
+    document = pipeline(processing("Say", SAID), Said="hello")
+    first = run(document)
+
+    refreshed = run(document, sm_cache="refresh")
+    assert refreshed.cache("Say") == {"outcome": "miss", "because": "the run's sm_cache is refresh"}
+    off = run(document, sm_cache="off")
+    assert off.cache("Say") is None
+    names = {one.properties("Say")["ProcessingJobName"] for one in (first, refreshed, off)}
+    assert len(names) == 3
+
+    on = run(document)
+    assert on.cache("Say")["run_id"] == refreshed.run_id, "the newest, which is not that of the run without the cache"
+
+    changed = run(document, Said="bye")
+    assert changed.cache("Say")["because"] == f"Environment has changed since run {refreshed.run_id}"
+    assert run(document, Said="bye").cache("Say")["run_id"] == changed.run_id
+    assert run(document).cache("Say")["run_id"] == refreshed.run_id, "older, but with the same attributes"
+
+    put_fault(operation="DescribeProcessingJob", action="error", code="AccessDeniedException", http_status=400, times=1)
+    refused = run(document)
+    assert "cannot describe the processing job" in refused.cache("Say")["because"]
+    assert "AccessDeniedException" in refused.cache("Say")["because"]
+    assert refused.state == "success"
+
+    put_fault(operation="DescribeProcessingJob", action="error", code="ValidationException", message=GONE, times=1)
+    gone = run(document)
+    assert gone.cache("Say")["because"].endswith("does not exist any more")
+
+
+GONE = "Could not find requested job with name: it was deleted"
+
+
+def test_another_pipeline_with_the_same_step_reuses_nothing(run: Run) -> None:
+    document = pipeline(processing("Say", "hello"))
+    run(document, "pipeline_one")
+    assert run(document, "pipeline_two").cache("Say")["outcome"] == "miss"
+
+
+def test_the_items_of_a_loop_may_change_their_order_and_their_number(run: Run) -> None:
+    body = processing("Say", {"Get": "ForEach.CurrentItem"})
+
+    def loop(*items: str) -> dict[str, Any]:
+        arguments = {"IterableItems": list(items), "MaxConcurrency": 2, "ForEachBody": [body]}
+        return pipeline({"Name": "Each", "Type": "ForEach", "Arguments": arguments})
+
+    first = run(loop("a", "b"))
+    assert first.state == "success", first.tasks
+    second = run(loop("new", "b", "a"))
+    assert second.hits("Say", 0, 1, 2) == [False, True, True]
+    assert [second.properties("Say", index) for index in (2, 1)] == [first.properties("Say", index) for index in (0, 1)]
+
+
+def test_the_maintenance_dag_deletes_what_has_expired(run: Run, aws: LocalAws, tmp_path: Path) -> None:
+    expiring = processing("Say", "x", CacheConfig={"Enabled": True, "ExpireAfter": "PT1S"})
+    run(pipeline(expiring, processing("Stay", "y")))
+    before = cache_variables()
+    file = tmp_path / "maintenance.py"
+    file.write_text(
+        "from airflow_sm_pipelines import stop_orphans_dag\n\n"
+        "dag = stop_orphans_dag(dag_id='maintenance', aws_conn_ids=[None], schedule=None)\n"
+    )
+
+    assert str(_dag_of(file).test().state) == "success"
+
+    gone = {json.loads(text)["step"] for key, text in before.items() if key not in cache_variables()}
+    assert gone == {"Say"}
+
+
+def cache_variables() -> dict[str, str]:
+    """Airflow's variables with cached results."""
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = session.query(Variable).all()
+        return {row.key: str(row.get_val()) for row in found if row.key.startswith("sm_pipelines_cache_")}
