@@ -12,7 +12,6 @@ from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, ApiObject
 from airflow_sm_pipelines.demo.progress import progress_name
-from airflow_sm_pipelines.execution.xcoms import CACHE_KEY
 from airflow_sm_pipelines.rehearsal.step_states import instance_name, task_of_step
 from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 
@@ -98,6 +97,8 @@ class ReusedResults:
         Raises:
             airflow_sm_pipelines.demo.airflow_api.AirflowApiError: Airflow refused a request.
         """
+        from airflow_sm_pipelines.execution.xcoms import CACHE_KEY  # loads Airflow
+
         for task in task_instances:
             name = progress_name(task)
             if task["task_id"] not in self._cached or task["state"] != "success" or name in self._told:

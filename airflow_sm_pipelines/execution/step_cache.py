@@ -30,6 +30,7 @@ from airflow_sm_pipelines.semantics.cache_keys import (
 from airflow_sm_pipelines.semantics.run_options import CacheUse
 
 _REFRESH = f"the run's sm_cache is {CacheUse.REFRESH}"
+_CLEARED = "the task was cleared, so its step runs again"
 
 
 class StepCache:
@@ -48,6 +49,7 @@ class StepCache:
         config, owner = run.plan.step.cache_config, run.identity.owner
         self._expire_after = None if config is None else config.expire_after
         self._use = run.options.cache
+        self._is_cleared = run.identity.epoch.is_cleared
         self._item = self._digest_of_item()
         self._store = CacheStore(owner.dag_id, owner.task_id, self._item, run.log)
 
@@ -117,8 +119,9 @@ class StepCache:
         Args:
             signature: The step's signature.
         """
-        if self._use is CacheUse.REFRESH:
-            self.miss(_REFRESH)
+        told_to_run = _REFRESH if self._use is CacheUse.REFRESH else _CLEARED if self._is_cleared else ""
+        if told_to_run:
+            self.miss(told_to_run)
             return None
         wanted = Wanted(signature, self._run.identity.owner.run_id, self._expire_after, self._item)
         found = find_entry(self._store.entries(), wanted, self._now())

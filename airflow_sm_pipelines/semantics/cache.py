@@ -83,7 +83,7 @@ class Wanted:
 
     Attributes:
         signature: Digests of the attributes that count.
-        run_id: Its own DAG run. A step that is run again in its own run is to run: only *previous* runs count.
+        run_id: Its own DAG run, whose results do not count: only those of *previous* runs do.
         expire_after: ``CacheConfig.ExpireAfter``; ``None`` for no limit.
         item: Digest of the item of the ForEach around the step; empty outside of one.
     """

@@ -324,12 +324,18 @@ def test_a_try_that_died_after_a_hit_hits_again(dag_run: Any, sagemaker: Any) ->
     assert len(sagemaker.jobs) == 1
 
 
-def test_a_cleared_step_runs_again_instead_of_reusing_its_own_result(dag_run: Any, sagemaker: Any) -> None:
-    first = dag_run()
-    first.start()
-    first.ti.max_tries += 1
-    first.start()
+def test_a_step_that_a_person_clears_runs_again_and_renews_the_result(dag_run: Any, sagemaker: Any) -> None:
+    dag_run().start()
+    second = dag_run("second")
+    second.start()
+    assert second.told["outcome"] == "hit"
+
+    second.ti.max_tries += 1
+    again = second.start()
+
+    assert second.told == {"outcome": "miss", "because": "the task was cleared, so its step runs again"}
     assert len(sagemaker.jobs) == 2
+    assert dag_run("third").start() == again
 
 
 # -- the option of a run -----------------------------------------------------------------------------------------------
