@@ -445,6 +445,19 @@ def test_the_api_server_takes_the_text_of_a_typed_parameter(definition: Any, pro
     }
 
 
+@pytest.mark.parametrize(
+    ("cache", "links"), [({}, set()), ({"Enabled": False}, set()), ({"Enabled": True}, {"Reused run"})]
+)
+def test_only_a_cached_step_has_a_link_to_the_run_of_its_result(
+    dag_of: Any, processing: Any, cache: dict[str, bool], links: set[str]
+) -> None:
+    members = {"CacheConfig": cache} if cache else {}
+    dag = DagSerialization.to_dict(dag_of(processing("A") | members))
+
+    [task] = dag["dag"]["tasks"]
+    assert set(task["__var"]["_operator_extra_links"]) == {"SageMaker console", "CloudWatch logs", *links}
+
+
 def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     dag = whole("{{ ds }}.sh")
     digest = dag.get_task("A").settings.pipeline.digest
