@@ -315,6 +315,29 @@ def test_a_job_of_an_earlier_try_is_adopted_and_not_replaced_by_a_hit(dag_run: A
     assert first.told["outcome"] == "miss"
 
 
+def test_the_job_of_a_try_that_died_right_after_it_created_it_is_reused(
+    dag_run: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class CrashError(BaseException):
+        """The worker dies."""
+
+    create = sagemaker.create_processing_job
+
+    def crash(**request: Any) -> None:
+        create(**request)
+        raise CrashError
+
+    first = dag_run()
+    monkeypatch.setattr(sagemaker, "create_processing_job", crash)
+    with pytest.raises(CrashError):
+        first.start()
+    monkeypatch.setattr(sagemaker, "create_processing_job", create)
+    properties = first.start()
+    second = dag_run("second")
+    assert second.start() == properties
+    assert second.told["outcome"] == "hit"
+
+
 def test_a_try_that_died_after_a_hit_hits_again(dag_run: Any, sagemaker: Any) -> None:
     properties = dag_run().start()
     second = dag_run("second")

@@ -330,6 +330,21 @@ def test_an_answer_of_an_earlier_try_comes_before_the_cache(
     assert len(client.requests) == 2
 
 
+def test_an_invocation_whose_answer_is_not_known_is_repeated_and_not_replaced_by_a_hit(
+    make_tasks: Any, new_context: Any, client: FakeLambda, variables: dict[str, str]
+) -> None:
+    """It may have changed something: on_unknown decides about it, not the cache."""
+    make_tasks(step(CacheConfig=CACHED))["Call"].execute(new_context("first"))
+    context, task = new_context("second"), make_tasks(step(CacheConfig=CACHED))["Call"]
+    begun = {"type": "invocation", "epoch": "3/3", "token": "t", "name": "n", "submitted_at": "2026-01-02T00:00:00Z"}
+    context["task_state_store"].set("sm_pipelines_attempt", begun)
+
+    task.execute(context)
+
+    assert len(client.requests) == 2
+    assert task.reused_run == ""
+
+
 def test_a_function_whose_step_is_not_cached_is_always_invoked(
     make_tasks: Any, new_context: Any, client: FakeLambda, variables: dict[str, str]
 ) -> None:
