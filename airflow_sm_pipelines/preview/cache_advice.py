@@ -6,7 +6,7 @@ time: both are what users of the service ask about.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_sm_pipelines.catalog import CATALOG
@@ -33,6 +33,9 @@ _NEW_IN_EACH_RUN = frozenset(
 _NAMED_AFTER_THE_JOB = frozenset(
     {"ModelArtifacts", "OutputDataConfig", "BestTrainingJob", "TrainingJobSummaries", "BestCandidate"}
 )
+_IDS = frozenset({"Id", "jobRunId"})
+# Property of a type -> the part of its Arguments that it repeats under another name.
+_REPEATED: Mapping[tuple[str, str], Path] = {("EMR", "Config"): ("StepConfig", "HadoopJarStep")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +147,10 @@ class _Novelty:
             return False
         named = {kind.arn_member, "" if kind.verbatim_name else kind.name_member}
         first = str(path[0])
-        if first in named or first in _NAMED_AFTER_THE_JOB or first.endswith("Time"):
+        if first in named or first in _NAMED_AFTER_THE_JOB or first.endswith("Time") or path[-1] in _IDS:
             return True
         try:  # Describe repeats the request
-            told = look_up(own_arguments(step), path)
+            told = look_up(own_arguments(step), (*_REPEATED.get((step.type, first), path[:1]), *path[1:]))
         except MissingMemberError:
             return False
         return bool(self._why_value(told))

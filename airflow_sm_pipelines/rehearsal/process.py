@@ -20,6 +20,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered
 from airflow_sm_pipelines.rehearsal.step_states import instance_name
+from airflow_sm_pipelines.semantics.run_options import CACHE, CacheUse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -83,17 +84,24 @@ def main() -> None:
 def run_dag(order: Order) -> EndedRun:
     """Run the DAG of an order and return how it ended.
 
+    The results of another rehearsal count for none: a run that renews them begins without any.
+
     Failures are not retried: they would fail again, after the delays of production.
     """
     dag_file = Path(order.dag_file)
     spec = importlib.util.spec_from_file_location(dag_file.stem, dag_file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{dag_file} is not a Python file")
+    from airflow_sm_pipelines.execution.airflow_internals.server import database_session, delete_variables
     from airflow_sm_pipelines.execution.airflow_internals.worker import pull_xcom
+    from airflow_sm_pipelines.execution.cache_store import CACHE_VARIABLES
     from airflow_sm_pipelines.execution.xcoms import CACHE_KEY, own_map_index
     from airflow_sm_pipelines.operators.base import StepOperator
     from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 
+    if order.conf.get(CACHE) == CacheUse.REFRESH:
+        with database_session() as session:
+            delete_variables(session, CACHE_VARIABLES)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     reasons: dict[str, str] = {}

@@ -156,7 +156,10 @@ def run_scenario(scenario: RehearsalScenario, airflow: RehearsalAirflow) -> Rehe
 
 
 def _cache_of_runs(runs: int) -> list[CacheUse]:
-    """Return what each run does with earlier results: the first must not see those of another rehearsal."""
+    """Return what each run does with earlier results: the first must not see those of another rehearsal.
+
+    See `airflow_sm_pipelines.rehearsal.process.run_dag`.
+    """
     return [CacheUse.OFF] if runs == 1 else [CacheUse.REFRESH, *[CacheUse.ON] * (runs - 1)]
 
 

@@ -111,6 +111,17 @@ def test_a_model_artifact_of_a_step_that_is_not_cached_is_new() -> None:
     assert told(training("T", **CACHED), evaluate) == []
 
 
+def test_what_emr_repeats_of_a_step_is_new_if_the_step_says_so() -> None:
+    jar = {"Jar": "command-runner.jar", "Args": ["--out", EXECUTION_ID, "--in", "s3://b/in"]}
+    step = {"ClusterId": "j-1", "StepConfig": {"HadoopJarStep": jar}}
+    emr = {"Name": "R", "Type": "EMR", "Arguments": step}
+    reads = [processing("P", source=get(f"Steps.R.{path}"), **CACHED) for path in ("Config.Args[1]", "Id")]
+    for one in reads:
+        assert told(emr, one)[0].endswith("which is new in each run, since R is not cached")
+    for path in ("Config.Args[3]", "ClusterId"):
+        assert told(emr, processing("P", source=get(f"Steps.R.{path}"), **CACHED)) == []
+
+
 def test_a_model_counts_by_its_containers() -> None:
     predict = transform("P", get("Steps.M.ModelName"))
     assert told(model("M", "s3://b/model.tar.gz"), predict) == []
