@@ -38,6 +38,7 @@
     x PackageFaultError               definition: this package has a fault that a definition brings to light
     x UnreadableReportError           aws: the report of a check step is malformed
     x KilledError                     execution: the task was killed while it waited
+    x NotReusableError                execution: the result of an earlier run cannot stand for a step
     x NoSealError                     callbacks: the Fernet key is missing or has changed
     x RefusedRequestError             callbacks: the endpoint does not accept the request
     x SourceSyntaxError               preview: the source of a definition has none of the known forms

@@ -22,6 +22,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_sm_pipelines.execution.links.JobConsoleLink",
             "airflow_sm_pipelines.execution.links.JobLogsLink",
             "airflow_sm_pipelines.execution.links.EmrConsoleLink",
+            "airflow_sm_pipelines.execution.links.CacheSourceLink",
         ],
         "config": {
             "sm_pipelines": {

@@ -187,6 +187,21 @@ def client_error(code: str, message: str = "", status: int = 400) -> Exception:
     return ClientError(answer, "Operation")
 
 
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Airflow's variables, as far as the cache of a step uses them."""
+    from airflow_sm_pipelines.execution import cache_store
+
+    kept: dict[str, str] = {}
+    monkeypatch.setattr(cache_store, "airflow_variable", kept.get)
+    monkeypatch.setattr(cache_store, "set_airflow_variable", lambda key, value, _: kept.update({key: value}))
+    monkeypatch.setattr(cache_store, "delete_airflow_variable", kept.pop)
+    monkeypatch.setattr(
+        cache_store, "airflow_variable_keys", lambda prefix: [key for key in kept if key.startswith(prefix)]
+    )
+    return kept
+
+
 @pytest.fixture(scope="session")
 def sagemaker_client() -> Any:
     """A real boto3 client that nobody calls: for its model of the API."""

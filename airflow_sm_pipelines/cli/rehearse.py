@@ -14,6 +14,7 @@ from airflow_sm_pipelines.cli.arguments import (
     WRONG_USAGE,
     add_format,
     add_parameters,
+    number_of_runs,
     parameter_texts,
     read_definition,
 )
@@ -48,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STEP.PROPERTYFILE.PATH=VALUE",
         help="a value that the definition reads from a property file, or an output of a Lambda or Callback step "
         "(STEP.OutputParameters.NAME=VALUE); by default, one with which the conditions avoid Fail steps",
+    )
+    parser.add_argument(
+        "--runs",
+        type=number_of_runs,
+        default=1,
+        metavar="N",
+        help="run it N times, one after the other; the later runs show which results they reuse (default: %(default)s)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="return 1 also if AWS would refuse a request that the rehearsal let pass"
@@ -97,7 +105,9 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
     try:
         parameters = parameter_texts(args.parameters)
         outcomes = dict(one.partition("=")[::2] for one in args.outcome)
-        prepared = prepare(pipeline, Path(file), parameters=parameters, outcomes=outcomes, values=args.value)
+        prepared = prepare(
+            pipeline, Path(file), parameters=parameters, outcomes=outcomes, values=args.value, runs=args.runs
+        )
     except (ParameterValueError, OutcomeError, ChosenValueError) as error:
         return _complain(str(error), WRONG_USAGE), None
     try:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
     from airflow_sm_pipelines.execution.records import Attempt
+    from airflow_sm_pipelines.execution.step_cache import StepCache
 
 _Result = TypeVar("_Result")
 _limits_count: ContextVar[bool] = ContextVar("limits_count", default=True)
@@ -86,12 +87,14 @@ class WaitingTask:
         defer: Airflow's ``defer``.
         timeout: The task's ``execution_timeout``.
         show_request: Takes the request that the UI is to show.
+        show_source: Takes the id of the earlier run whose result stands for the step.
     """
 
     waiting: Waiting
     defer: Defer
     timeout: timedelta | None = None
     show_request: Callable[[Json], None] = lambda _: None
+    show_source: Callable[[str], None] = lambda _: None
 
 
 class StepRun:
@@ -150,6 +153,21 @@ class StepRun:
         if is_first and self.options.display_name:
             execution = self.identity.execution_id
             self.log.info("This is %s, execution %s of %s", self.options.display_name, execution, self.settings.name)
+
+    def cache(self) -> StepCache | None:
+        """Return the results of earlier runs that may stand for the step; ``None`` if none may.
+
+        A step whose ``CacheConfig`` is not enabled loads nothing for it.
+
+        Raises:
+            StepError: An option of the run has a value that it cannot have.
+        """
+        config = self.plan.step.cache_config
+        if config is None or not config.enabled:
+            return None
+        from airflow_sm_pipelines.execution.step_cache import StepCache
+
+        return StepCache.of(self)
 
     # -- values ----------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,10 @@ attempt record, triggers and other tasks can read it."""
 TRIAL_KEY = "sm_pipelines_trial"
 """Names of experiment and trial, of a step that has created them or found that they exist."""
 
+CACHE_KEY = "sm_pipelines_cache"
+"""Whether a step that may reuse results has done so: ``{"outcome": "hit", "run_id": …, "resource": …}``, or
+``{"outcome": "miss", "because": …}``. Absent from all other tasks."""
+
 
 def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""
@@ -55,6 +59,22 @@ def publish_attempt(context: Context, name: str) -> None:
 def publish_trial(context: Context, names: tuple[str, str]) -> None:
     """Publish that the experiment and the trial of these names exist."""
     push_xcom(context, TRIAL_KEY, [*names])
+
+
+def publish_cache_hit(context: Context, run_id: str, resource: str) -> None:
+    """Publish that the step has the result of an earlier run.
+
+    Args:
+        context: Airflow's task context.
+        run_id: The DAG run that computed it.
+        resource: The AWS resource that holds it; empty if there is none.
+    """
+    push_xcom(context, CACHE_KEY, {"outcome": "hit", "run_id": run_id, "resource": resource})
+
+
+def publish_cache_miss(context: Context, because: str) -> None:
+    """Publish why the step could not reuse a result."""
+    push_xcom(context, CACHE_KEY, {"outcome": "miss", "because": because})
 
 
 @contextmanager

@@ -28,11 +28,12 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.fail_step import skip_after_fail_step
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
-from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
+from airflow_sm_pipelines.execution.links import CacheSourceLink, JobConsoleLink, JobLogsLink, JobReference
 from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
+from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
 from airflow_sm_pipelines.semantics.without_effect import without_effect_in_task
@@ -112,7 +113,9 @@ class StepOperator(BaseOperator):
     template_ext: Sequence[str] = ()
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     overwrite_rtif_after_execution = True
+    operator_extra_links: tuple[BaseOperatorLink, ...] = ()
     owns_job: ClassVar[bool] = False
+    reused_run: str = ""
     shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
 
     def __init__(
@@ -143,6 +146,8 @@ class StepOperator(BaseOperator):
         self.connection = connection
         self.waiting = waiting
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
+        if cache_key_of(plan.step) is not None:
+            self.operator_extra_links = (*type(self).operator_extra_links, CacheSourceLink())
         self.kill_switch = KillSwitch()
 
     def shown_request(self, plan: StepPlan) -> Json:
@@ -306,5 +311,6 @@ class JobOperator(StepOperator):
             show_job=partial(setattr, self, "job"),
             described_request=self.described_request,
             complete_properties=self.complete_properties,
+            show_source=partial(setattr, self, "reused_run"),
         )
         return JobStep(task, run)

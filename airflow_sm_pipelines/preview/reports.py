@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from airflow_sm_pipelines.definition.graph import Edge
 from airflow_sm_pipelines.definition.models import Branch
@@ -52,6 +52,8 @@ class CheckReport(Report):
     """Why the definition cannot become a DAG, or why a step of it fails."""
     warnings: list[Finding]
     """What may fail, or surprise; only of a file that becomes a DAG."""
+    notes: list[Finding] = Field(default_factory=list)
+    """What is good to know, such as the attributes that a cached step is compared by; left out if there is nothing."""
 
 
 class Dependency(Report):

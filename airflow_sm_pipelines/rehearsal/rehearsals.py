@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.loading import load_pipeline
@@ -32,6 +32,7 @@ from airflow_sm_pipelines.preview.untried import untried_report
 from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
 from airflow_sm_pipelines.rehearsal.chosen_values import ChosenValues, GivenByUser, Values, choose
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
+from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
 from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes
 from airflow_sm_pipelines.rehearsal.run import (
     RehearsalAirflow,
@@ -45,7 +46,7 @@ from airflow_sm_pipelines.rehearsal.step_states import step_state
 from airflow_sm_pipelines.rehearsal.untried import untried_steps
 
 if TYPE_CHECKING:
-    from airflow_sm_pipelines.rehearsal.report import RehearsalReport, RehearsedStep
+    from airflow_sm_pipelines.rehearsal.report import LaterRun, RehearsalReport, RehearsedStep
 
 Source: TypeAlias = "str | os.PathLike[str] | JsonObject"
 
@@ -58,6 +59,7 @@ def rehearse(
     parameters: Mapping[str, object] | None = None,
     outcomes: Mapping[str, str] | None = None,
     values: Values | None = None,
+    runs: int = 1,
 ) -> RehearsalReport:
     """Rehearse a definition on an Airflow and a local AWS of its own; needs the ``[local]`` extra.
 
@@ -71,6 +73,7 @@ def rehearse(
         values: ``STEP.PROPERTYFILE.PATH`` -> the value that the definition reads there, and
             ``STEP.OutputParameters.NAME`` -> an output of a Lambda or Callback step. The others get values with which
             the conditions avoid Fail steps, if there are such values.
+        runs: How often to run it, one after the other: the later runs show which results they reuse (`CacheConfig`).
 
     Raises:
         InvalidDefinitionError: The definition breaks rules of the language; the group holds every error.
@@ -79,7 +82,7 @@ def rehearse(
         OSError: The file cannot be read.
     """
     with Rehearsals() as rehearsals:
-        return rehearsals.rehearse(source, parameters=parameters, outcomes=outcomes, values=values)
+        return rehearsals.rehearse(source, parameters=parameters, outcomes=outcomes, values=values, runs=runs)
 
 
 class Rehearsals:
@@ -112,10 +115,12 @@ class Rehearsals:
         parameters: Mapping[str, object] | None = None,
         outcomes: Mapping[str, str] | None = None,
         values: Values | None = None,
+        runs: int = 1,
     ) -> RehearsalReport:
         """Rehearse a definition; arguments and errors are those of the function `rehearse`."""
         pipeline = load_pipeline(source)
-        prepared = prepare(pipeline, self._file_of(source), parameters=parameters, outcomes=outcomes, values=values)
+        file = self._file_of(source)
+        prepared = prepare(pipeline, file, parameters=parameters, outcomes=outcomes, values=values, runs=runs)
         return report_of(prepared, self.run(prepared.scenario))
 
     def run(self, scenario: RehearsalScenario) -> RehearsalResult:
@@ -179,6 +184,7 @@ def prepare(
     parameters: Mapping[str, object] | None = None,
     outcomes: Mapping[str, str] | None = None,
     values: Values | None = None,
+    runs: int = 1,
 ) -> PreparedRehearsal:
     """Return the rehearsal of a definition.
 
@@ -188,17 +194,21 @@ def prepare(
         parameters: Values of parameters, as for `rehearse`.
         outcomes: Outcomes of steps, likewise.
         values: Values that the definition reads, likewise.
+        runs: How often to run it.
 
     Raises:
+        ValueError: ``runs`` is not at least 1.
         ParameterValueError: A parameter does not exist, or cannot have the value.
         OutcomeError: A step does not exist or cannot have the outcome, or there is no such outcome.
         ChosenValueError: The definition does not read the value.
     """
+    if runs < 1:
+        raise ValueError(f"runs must be at least 1, not {runs}")
     given = GivenByUser.of(dag_id_of(file), parameters, values)
     chosen = choose(pipeline, given)
     checks, remarks = needs_of_checks(pipeline, chosen.parameters)
     ends = chosen_outcomes(pipeline, outcomes or {})
-    scenario = RehearsalScenario(file, chosen.parameters, chosen.files, ends, checks)
+    scenario = RehearsalScenario(file, chosen.parameters, chosen.files, ends, checks, runs)
     return PreparedRehearsal(pipeline, scenario, given, chosen, [*chosen.notes, *remarks])
 
 
@@ -212,7 +222,7 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
     untried = untried_steps(prepared.pipeline, states, prepared.given, prepared.chosen)
     return report.RehearsalReport(
         file=prepared.pipeline.source,
-        state="succeeded" if result.state == "success" else "failed",
+        state=_state_of(result.state, *(run.state for run in result.later)),
         note=NOTE,
         parameters=dict(scenario.parameters),
         placeholders=list(prepared.chosen.placeholders),
@@ -228,7 +238,35 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
             report.Refusal(step=one.step or None, operation=one.operation, message=one.reason)
             for one in result.refusals
         ],
+        **({"later_runs": [_later_run(prepared.pipeline, run) for run in result.later]} if result.later else {}),
     )
+
+
+def _state_of(*runs: str) -> Literal["succeeded", "failed"]:
+    return "succeeded" if all(state == "success" for state in runs) else "failed"
+
+
+def _later_run(pipeline: Pipeline, run: EndedLaterRun) -> LaterRun:
+    from airflow_sm_pipelines.rehearsal.report import LaterRun, LaterStep, StepReuse
+
+    def reuse_of(step: Step) -> StepReuse | None:
+        found = run.reuse_of(step)
+        if found is None:
+            return None
+        return StepReuse(
+            hits=len(found.hits),
+            misses=len(found.misses),
+            runs=list(found.sources),
+            because=list(found.reasons),
+            in_words=found.in_words(),
+        )
+
+    steps = [
+        LaterStep(name=step.name, type=step.type, state=ended.state, reason=ended.reason, cache=reuse_of(step))
+        for step in pipeline.steps
+        for ended in [run.state_of(step)]
+    ]
+    return LaterRun(number=run.number, state=_state_of(run.state), steps=steps)
 
 
 def _step_report(step: Step, result: RehearsalResult) -> RehearsedStep:

@@ -460,7 +460,8 @@ def test_text(write, capsys):
                 "A  Lambda",
                 "  after: Gate (if)",
                 f"  retries: {DEFAULT}",
-                "  cache: results up to 30d old (not supported yet: the step runs)",
+                "  cache: a result up to 30d old is reused unless one of these has changed: "
+                "FunctionArn, OutputParameters, Arguments",
                 "  lambda:Invoke",
                 "    {",
                 '      "FunctionName": "f",',

@@ -181,3 +181,16 @@ def test_with_strict_a_rehearsal_without_refusals_succeeds(monkeypatch):
     tasks = dict.fromkeys([step.name for step in load_pipeline(ABALONE).steps], "success")
     monkeypatch.setattr(rehearsals, "run_scenario", lambda *_: RehearsalResult("success", tasks, {}, {}))
     assert main(["rehearse", ABALONE, "--strict"]) == 0
+
+
+def test_the_number_of_runs_reaches_the_plan(rehearsed):
+    main(["rehearse", ABALONE, "--runs", "3"])
+    assert [scenario.runs for scenario in rehearsed] == [3]
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_runs_is_wrong_usage(rehearsed, capsys, number):
+    with pytest.raises(SystemExit) as ended:
+        main(["rehearse", ABALONE, "--runs", number])
+    assert ended.value.code == 2
+    assert "expected a whole number from 1" in capsys.readouterr().err

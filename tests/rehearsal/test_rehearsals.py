@@ -13,6 +13,7 @@ import airflow_sm_pipelines
 from airflow_sm_pipelines.errors import InvalidDefinitionError, RehearsalError
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.rehearsal import rehearsals as module
+from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
 from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
 from airflow_sm_pipelines.rehearsal.run import RehearsalResult, RehearsalScenario
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
@@ -214,3 +215,50 @@ def test_the_users_aws_settings_are_hidden_for_the_time_of_a_rehearsal(monkeypat
         assert rehearsals.rehearse(DEFINITION).succeeded
         assert os.environ["AWS_PROFILE"] == "production"
     assert seen == [False]
+
+
+# -- several runs ------------------------------------------------------------------------------------------------------
+
+
+def test_later_runs_are_told_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = dict.fromkeys(TASKS, "success")
+    reuse = {"Ask": {"outcome": "hit", "run_id": "one", "resource": ""}}
+    second = EndedLaterRun(2, "success", tasks, {}, reuse, {"one": 1, "two": 2})
+    noted: list[RehearsalScenario] = []
+
+    def run(scenario: RehearsalScenario, _: object) -> RehearsalResult:
+        noted.append(scenario)
+        return RehearsalResult("success", tasks, {}, {}, (), [second])
+
+    monkeypatch.setattr(module, "run_scenario", run)
+    report = rehearse(DEFINITION, runs=2)
+
+    assert noted[0].runs == 2
+    assert report.succeeded
+    [told] = report.later_runs
+    assert [(step.name, step.state) for step in told.steps] == [
+        ("Ask", "succeeded"),
+        ("Each", "succeeded"),
+        ("Work", "succeeded"),
+    ]
+    lines = str(report).splitlines()
+    start = lines.index("Run 2, with the same values:")
+    assert lines[start + 2] == "Ask   Lambda   succeeded (cache hit: run 1)"
+    assert lines[start + 4] == "Work  Lambda   succeeded"
+    assert complain("rehearse", report.as_json()) == []
+
+
+def test_a_later_run_that_fails_fails_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = dict.fromkeys(TASKS, "success")
+    second = EndedLaterRun(2, "failed", {**tasks, "Ask": "failed"}, {"Ask": "no luck"})
+    result = RehearsalResult("success", tasks, {}, {}, (), [second])
+    monkeypatch.setattr(module, "run_scenario", lambda *_: result)
+    report = rehearse(DEFINITION, runs=2)
+    assert not report.succeeded
+    assert "Ask   Lambda   failed: no luck" in str(report)
+
+
+def test_a_rehearsal_has_at_least_one_run(scenarios: list[RehearsalScenario]) -> None:
+    with pytest.raises(ValueError, match="runs must be at least 1, not 0"):
+        rehearse(DEFINITION, runs=0)
+    assert scenarios == []

@@ -25,7 +25,8 @@ def body(name: str) -> dict[str, Any]:
 @pytest.fixture
 def pipeline() -> Pipeline:
     """A pipeline that asks for everything that a run does not do."""
-    steps = [function("First"), function("Then", DependsOn=["First"], **CACHED), function("Last", DependsOn=["Then"])]
+    config = {"Name": "Then", "Type": "EndpointConfig", "Arguments": {"ProductionVariants": []}, **CACHED}
+    steps = [function("First"), {**config, "DependsOn": ["First"]}, function("Last", DependsOn=["Then"], **CACHED)]
     definition = {"MlflowConfig": {"MlflowResourceArn": "arn"}, "Steps": [*steps, body("Body")]}
     around = {"ParallelismConfiguration": {"MaxParallelExecutionSteps": 5}, "RoleArn": {"Ref": "Role"}}
     return load_pipeline({**around, "PipelineDefinition": definition})
@@ -36,7 +37,7 @@ def test_everything_is_named_at_its_place(pipeline: Pipeline) -> None:
 
     assert list(found) == ["MlflowConfig", "ParallelismConfiguration", "RoleArn", "Steps[1].CacheConfig"]
     assert "MaxParallelExecutionSteps 5 is not enforced yet" in found["ParallelismConfiguration"]
-    assert found["Steps[1].CacheConfig"].startswith("Steps[1].CacheConfig: caching is enabled but not supported yet")
+    assert found["Steps[1].CacheConfig"].startswith("Steps[1].CacheConfig: no result of Then is reused: ")
 
 
 @pytest.mark.parametrize(

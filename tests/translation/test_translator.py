@@ -445,6 +445,19 @@ def test_the_api_server_takes_the_text_of_a_typed_parameter(definition: Any, pro
     }
 
 
+@pytest.mark.parametrize(
+    ("cache", "links"), [({}, set()), ({"Enabled": False}, set()), ({"Enabled": True}, {"Reused run"})]
+)
+def test_only_a_cached_step_has_a_link_to_the_run_of_its_result(
+    dag_of: Any, processing: Any, cache: dict[str, bool], links: set[str]
+) -> None:
+    members = {"CacheConfig": cache} if cache else {}
+    dag = DagSerialization.to_dict(dag_of(processing("A") | members))
+
+    [task] = dag["dag"]["tasks"]
+    assert set(task["__var"]["_operator_extra_links"]) == {"SageMaker console", "CloudWatch logs", *links}
+
+
 def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     dag = whole("{{ ds }}.sh")
     digest = dag.get_task("A").settings.pipeline.digest
@@ -658,8 +671,9 @@ def test_a_group_has_name_role_and_description_beside_the_definition(described: 
 
 def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, dag_of: Any, processing: Any) -> None:
     assert "Not in effect" not in dag_of(processing("A")).doc_md
-    cached = processing("A") | {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
-    documented = dag_of(cached).doc_md
+    cached = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
+    config = {"Name": "C", "Type": "EndpointConfig", "Arguments": {"ProductionVariants": []}, **cached}
+    assert "Not in effect" not in dag_of(processing("A") | cached).doc_md
 
-    assert "- `Steps[0].CacheConfig`: caching is enabled but not supported yet" in documented
+    assert "- `Steps[0].CacheConfig`: no result of C is reused" in dag_of(config).doc_md
     assert "MaxParallelExecutionSteps 3 is not enforced yet" in pipeline_dag(described, dag_id="dag").doc_md

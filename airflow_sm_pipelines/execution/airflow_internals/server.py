@@ -27,7 +27,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from fastapi import HTTPException, status
-from sqlalchemy import event, insert, inspect, select
+from sqlalchemy import delete, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -47,6 +47,7 @@ __all__ = [
     "create_tables",
     "database_address",
     "database_session",
+    "delete_variables",
     "find_task_of_key",
     "lock_task",
     "read_variable",
@@ -99,6 +100,11 @@ def replace_variable(session: Session, key: str, old: str, value: str) -> None:
     variable = session.scalar(select(Variable).where(Variable.key == key).with_for_update())
     if variable is not None and variable.get_val() == old:
         variable.set_val(value)
+
+
+def delete_variables(session: Session, prefix: str) -> None:
+    """Delete the Airflow variables whose keys begin with a text."""
+    session.execute(delete(Variable).where(Variable.key.startswith(prefix, autoescape=True)))
 
 
 # -- task instances and their state store ------------------------------------------------------------------------------

@@ -103,11 +103,25 @@ def airflow_variable(key: str) -> str | None:
     return answer.value if isinstance(answer, VariableResult) else None
 
 
-def set_airflow_variable(key: str, value: str) -> None:
+def set_airflow_variable(key: str, value: str, description: str | None = None) -> None:
     """Set an Airflow variable."""
     from airflow.sdk import Variable
 
-    ask_airflow(lambda: Variable.set(key, value))
+    ask_airflow(lambda: Variable.set(key, value, description=description))
+
+
+def airflow_variable_keys(prefix: str) -> list[str]:
+    """Return the keys of the Airflow variables in Airflow's database that begin with a text."""
+    from airflow.sdk import Variable
+
+    return ask_airflow(lambda: list(Variable.keys(prefix=prefix)))
+
+
+def delete_airflow_variable(key: str) -> None:
+    """Delete an Airflow variable."""
+    from airflow.sdk import Variable
+
+    ask_airflow(lambda: Variable.delete(key))
 
 
 # -- the task's own values ---------------------------------------------------------------------------------------------
