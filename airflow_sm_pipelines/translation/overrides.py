@@ -11,6 +11,7 @@ from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.errors import DefinitionError
+from airflow_sm_pipelines.execution.assumed_role import is_role_arn
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
 
@@ -20,6 +21,18 @@ _OF_WAITING = frozenset(field.name for field in fields(Waiting))
 _RESERVED = frozenset(
     {"task_id", "dag", "task_group", "plan", "settings", "connection", "waiting", "retry_policy", "trigger_rule"}
 )
+
+
+def wrong_role(place: str, value: object) -> Iterator[DefinitionError]:
+    """Yield an error if an ``assume_role_arn`` is neither ``None`` nor the ARN of an IAM role.
+
+    Args:
+        place: What the message begins with.
+        value: The value.
+    """
+    if value is not None and not is_role_arn(value):
+        hint = "give the ARN of an IAM role, such as 'arn:aws:iam::111122223333:role/PipelinesInThatAccount'"
+        yield DefinitionError("", f"{place}assume_role_arn is not the ARN of a role: {value!r}", hint)
 
 
 class StepOverrides:
@@ -46,6 +59,7 @@ class StepOverrides:
                 )
             for argument in sorted(_RESERVED & arguments.keys()):
                 yield DefinitionError("", f"overrides[{key!r}]: {argument} cannot be overridden")
+            yield from wrong_role(f"overrides[{key!r}]: ", arguments.get("assume_role_arn"))
             if "on_unknown" in arguments:
                 yield from self._errors_of_on_unknown(key, arguments["on_unknown"])
 
