@@ -10,6 +10,7 @@ from airflow_sm_pipelines.errors import DefinitionError
 from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
 from airflow_sm_pipelines.preview.property_findings import property_findings
 from airflow_sm_pipelines.preview.request_findings import request_findings
+from airflow_sm_pipelines.preview.step_rules import step_rule_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +36,9 @@ def find(pipeline: Pipeline) -> Findings:
     found = sorted(told.values(), key=lambda one: position(one.path))
     return Findings(
         tuple(one for one in found if isinstance(one, DefinitionError)),
-        (*warnings(pipeline), *(one for one in found if isinstance(one, DefinitionWarning))),
+        (
+            *warnings(pipeline),
+            *step_rule_findings(pipeline),
+            *(one for one in found if isinstance(one, DefinitionWarning)),
+        ),
     )

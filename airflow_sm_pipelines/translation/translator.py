@@ -179,7 +179,7 @@ def pipeline_task_group(
         completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
             ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         group_kwargs: Any other argument of Airflow's ``TaskGroup``. Default of ``tooltip`` is the
-            ``PipelineDescription`` beside the definition, if the source has one.
+            ``PipelineDescription`` beside the definition, if the source has one; the definition's digest is added.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -200,8 +200,9 @@ def pipeline_task_group(
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
     )
-    if pipeline.resource.description:
-        group_kwargs.setdefault("tooltip", pipeline.resource.description)
+    # As in the documentation of a DAG: without the digest, Airflow would not see every change of a definition.
+    tooltip = (group_kwargs.pop("tooltip", "") or pipeline.resource.description, _origin(pipeline))
+    group_kwargs["tooltip"] = "\n\n".join(filter(None, tooltip))
     group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
     translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
@@ -380,6 +381,10 @@ def _documentation(pipeline: Pipeline) -> str:
     if ignored:
         parts.append("\n".join(("Not in effect:", "", *ignored)))
     return "\n\n".join([*parts, f"sha256 `{pipeline.digest}`"])
+
+
+def _origin(pipeline: Pipeline) -> str:
+    return f"{Path(pipeline.source).name}, sha256 {pipeline.digest}"
 
 
 def _dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:
