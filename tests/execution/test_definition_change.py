@@ -103,6 +103,15 @@ def test_a_bundle_that_pins_versions_costs_nothing(tell: Any, ti: Any, states: d
     assert "asked" not in states
 
 
+def test_inside_dag_test_nothing_can_change(tell: Any, ti: Any, states: dict[str, str]) -> None:
+    """It gives tasks no bundle, and all of them the same DAG object."""
+    del ti.bundle_instance
+    ti.dag_version_id = uuid7(START + timedelta(hours=1))
+    assert tell("First") == tell("Second") == []
+    assert ti.xcoms == {}
+    assert "asked" not in states
+
+
 def change_version(ti: Any, context: Any) -> float:
     ti.dag_version_id = uuid7(START + timedelta(minutes=1))
     return 3600.0

@@ -175,7 +175,7 @@ class DagOrigin:
 
     Attributes:
         bundle: Name of the DAG bundle.
-        is_pinned: Whether every task of the run loads the same version of the bundle's files.
+        is_pinned: Whether every task of the run has the same version of the bundle's files.
         version_id: Id of the version of the DAG that Airflow has made for the task.
         file: The DAG file.
     """
@@ -187,10 +187,14 @@ class DagOrigin:
 
 
 def dag_origin(context: Context) -> DagOrigin:
-    """Return what the running task's DAG was loaded from."""
+    """Return what the running task's DAG was loaded from.
+
+    Inside ``dag.test()`` there is no bundle: all tasks have the one DAG object that the process has loaded.
+    """
     ti: Any = context["ti"]
-    bundle = ti.bundle_instance
-    return DagOrigin(bundle.name, bundle.version is not None, ti.dag_version_id, context["dag"].fileloc)
+    bundle = getattr(ti, "bundle_instance", None)
+    is_pinned = bundle is None or bundle.version is not None
+    return DagOrigin("" if bundle is None else bundle.name, is_pinned, ti.dag_version_id, context["dag"].fileloc)
 
 
 # -- the states of tasks -----------------------------------------------------------------------------------------------
