@@ -1,8 +1,9 @@
 """Tells in a task's log that the definition has changed since its run started; runs in the worker.
 
 The steps that a run begins with note the digest of the definition. The others compare only when something indicates a
-change: a version of the DAG, or a file of the definition, that is newer than the run, or a cleared task. So this costs
-one XCom for each step without a predecessor, and nothing where the DAG bundle pins versions.
+change: a file of the definition, or a version of the DAG, that is newer than the run, or a cleared task. So this costs
+one XCom for each step without a predecessor, and nothing where the DAG bundle pins versions. The version alone would
+not do: Airflow 3.3.2 leaves tasks without a state at the version with which their run was created.
 """
 
 from __future__ import annotations
@@ -60,10 +61,13 @@ def _is_to_be_compared(settings: PipelineRunSettings, origin: DagOrigin, context
 
 
 def _file_changed_at(source: str, dag_file: str) -> datetime | None:
-    """Return when the definition's file was last written; that of the DAG if the definition has none."""
+    """Return when the definition's file came to this machine as it is; that of the DAG if the definition has none.
+
+    Copies and images may keep an old time of modification; nothing sets the time of a file's last change back.
+    """
     file = Path(dag_file) if source.startswith("<") else Path(dag_file).parent / source
     try:
-        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        return datetime.fromtimestamp(file.stat().st_ctime, UTC)
     except OSError:
         return None
 

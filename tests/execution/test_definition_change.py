@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,9 @@ from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import CHANGE_KEY, DIGEST_KEY
 from tests.semantics.test_definition_change import uuid7
 
-START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LATER, EARLIER = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, -1))
+"""Starts of a run: after, and before, the definition's file was written."""
+
 OLD = "0" * 64
 
 
@@ -57,15 +59,12 @@ def tell(
     ]
     body = definition(*steps)
     ti.bundle_instance = SimpleNamespace(name="dags-folder", version=None)
-    ti.dag_version_id = uuid7(START - timedelta(hours=1))
+    ti.dag_version_id = uuid7(EARLIER)
     context["dag"].fileloc = str(tmp_path / "dags.py")
+    context["dag_run"].start_date = LATER
+    file.write_text(json.dumps(body))
 
-    def start(name: str, *, file_age: float = 3600.0, text: Any = None) -> list[str]:
-        import json
-
-        file.write_text(json.dumps(body) + (text or ""))
-        written = START.timestamp() - file_age
-        os.utime(file, (written, written))
+    def start(name: str) -> list[str]:
         pipeline = load_pipeline("p.json", base_folder=tmp_path)
         settings = PipelineRunSettings(pipeline, "p", {step.name: step.name for step in pipeline.steps})
         plan = next(plan for plan in pipeline.plans if plan.step.name == name)
@@ -97,7 +96,7 @@ def test_a_later_step_costs_nothing_while_nothing_has_changed(tell: Any, ti: Any
 
 def test_a_bundle_that_pins_versions_costs_nothing(tell: Any, ti: Any, states: dict[str, str]) -> None:
     ti.bundle_instance.version = "5d3c"
-    ti.dag_version_id = uuid7(START + timedelta(hours=1))
+    ti.dag_version_id = uuid7(LATER + timedelta(hours=1))
     assert tell("First") == tell("Second") == []
     assert ti.xcoms == {}
     assert "asked" not in states
@@ -106,24 +105,23 @@ def test_a_bundle_that_pins_versions_costs_nothing(tell: Any, ti: Any, states: d
 def test_inside_dag_test_nothing_can_change(tell: Any, ti: Any, states: dict[str, str]) -> None:
     """It gives tasks no bundle, and all of them the same DAG object."""
     del ti.bundle_instance
-    ti.dag_version_id = uuid7(START + timedelta(hours=1))
+    ti.dag_version_id = uuid7(LATER + timedelta(hours=1))
     assert tell("First") == tell("Second") == []
     assert ti.xcoms == {}
     assert "asked" not in states
 
 
-def change_version(ti: Any, context: Any) -> float:
-    ti.dag_version_id = uuid7(START + timedelta(minutes=1))
-    return 3600.0
+def change_version(ti: Any, context: Any) -> None:
+    ti.dag_version_id = uuid7(LATER + timedelta(minutes=1))
 
 
-def change_file(ti: Any, context: Any) -> float:
-    return -60.0
+def change_file(ti: Any, context: Any) -> None:
+    context["dag_run"].start_date = EARLIER
+    ti.dag_version_id = uuid7(EARLIER - timedelta(hours=1))
 
 
-def clear(ti: Any, context: Any) -> float:
+def clear(ti: Any, context: Any) -> None:
     context["dag_run"].clear_number = 1
-    return 3600.0
 
 
 @pytest.mark.parametrize("change", [change_version, change_file, clear])
@@ -132,9 +130,9 @@ def test_a_definition_that_changed_under_the_run_is_told_in_the_next_steps_log(
 ) -> None:
     states["First"] = "success"
     ti.published_by("First", OLD, DIGEST_KEY)
-    file_age = change(ti, context)
+    change(ti, context)
 
-    [said] = tell("Second", file_age=file_age)
+    [said] = tell("Second")
 
     assert f"the run started with sha256 000000000000…, this step runs {tell.digest[:12]}…" in said
     assert published(ti, CHANGE_KEY) == {"Second": {"RunStartedWith": OLD, "StepRuns": tell.digest}}
