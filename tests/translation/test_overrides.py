@@ -52,13 +52,12 @@ def test_connection_and_waiting_of_one_step(dag_with: Any) -> None:
 
 
 def test_the_assumed_role_of_one_step(definition: Any, processing_arguments: Any) -> None:
-    steps = processing("A", processing_arguments), processing("B", processing_arguments)
-    dag: Any = pipeline_dag(
-        definition(*steps), dag_id="dag", assume_role_arn=ROLE, overrides={"B": {"assume_role_arn": OTHER_ROLE}}
-    )
+    steps = [processing(name, processing_arguments) for name in "ABC"]
+    overrides = {"B": {"assume_role_arn": OTHER_ROLE}, "C": {"assume_role_arn": None}}
+    dag: Any = pipeline_dag(definition(*steps), dag_id="dag", assume_role_arn=ROLE, overrides=overrides)
 
-    roles = [dag.get_task(name).connection.assume_role_arn for name in "AB"]
-    assert roles == [ROLE, OTHER_ROLE]
+    roles = [dag.get_task(name).connection.assume_role_arn for name in "ABC"]
+    assert roles == [ROLE, OTHER_ROLE, None]
 
 
 def test_a_role_that_is_none_is_an_error_of_the_dag_file(definition: Any, processing_arguments: Any) -> None:
