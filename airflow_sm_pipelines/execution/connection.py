@@ -15,7 +15,6 @@ from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
 from airflow_sm_pipelines.execution.airflow_internals.log_silence import connecting_silently
 from airflow_sm_pipelines.execution.airflow_internals.worker import connection_exists
-from airflow_sm_pipelines.execution.assumed_role import assuming_hook
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -102,6 +101,8 @@ class AwsConnection:
     def _hook(self, service: str) -> AwsGenericHook[Any]:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
         from botocore.config import Config
+
+        from airflow_sm_pipelines.execution.assumed_role import assuming_hook
 
         make = partial(assuming_hook, self.assume_role_arn) if self.assume_role_arn else AwsGenericHook
         return make(

@@ -25,7 +25,6 @@ from airflow_sm_pipelines.execution.airflow_internals.authoring import (
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.definition_change import tell_of_change
 from airflow_sm_pipelines.execution.fail_step import skip_after_fail_step
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
@@ -165,10 +164,17 @@ class StepOperator(BaseOperator):
             self._end_former_job(context)
         pass_gate(self.plan, self.settings.task_ids, context)
         skip_after_fail_step(self.plan, self.settings, context)
-        tell_of_change(self.plan, self.settings, context, self.log)
+        self._tell_of_change(context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
             self.log.warning("%s", member)
         return self.act(self.step_run(context))
+
+    def _tell_of_change(self, context: Context) -> None:
+        """Say if the step runs another definition than its run started with."""
+        # Only a running task needs it.
+        from airflow_sm_pipelines.execution.definition_change import tell_of_change
+
+        tell_of_change(self.plan, self.settings, context, self.log)
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""

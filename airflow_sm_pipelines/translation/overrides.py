@@ -11,7 +11,6 @@ from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.errors import DefinitionError
-from airflow_sm_pipelines.execution.assumed_role import is_role_arn
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
 
@@ -30,7 +29,11 @@ def wrong_role(place: str, value: object) -> Iterator[DefinitionError]:
         place: What the message begins with.
         value: The value.
     """
-    if value is not None and not is_role_arn(value):
+    if value is None:
+        return
+    from airflow_sm_pipelines.execution.assumed_role import is_role_arn
+
+    if not is_role_arn(value):
         hint = "give the ARN of an IAM role, such as 'arn:aws:iam::111122223333:role/PipelinesInThatAccount'"
         yield DefinitionError("", f"{place}assume_role_arn is not the ARN of a role: {value!r}", hint)
 
