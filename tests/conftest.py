@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -79,6 +80,8 @@ class FakeTaskInstance:
     max_tries: int = 3
     task: Any = field(default_factory=lambda: SimpleNamespace(retries=3))
     xcoms: dict[tuple[str, str], str] = field(default_factory=dict)
+    dag_version_id: UUID = field(default_factory=lambda: UUID("019b7c6f-3200-7000-8000-000000000000"))
+    bundle_instance: Any = field(default_factory=lambda: SimpleNamespace(name="dags", version="pinned"))
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[self.task_id, key] = json.dumps(value, allow_nan=False)
@@ -103,7 +106,8 @@ def context(ti: FakeTaskInstance) -> dict[str, Any]:
     start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     return {
         "ti": ti,
-        "dag_run": SimpleNamespace(run_after=start, start_date=start),
+        "dag": SimpleNamespace(fileloc="dags.py"),
+        "dag_run": SimpleNamespace(run_after=start, start_date=start, clear_number=0),
         "params": {},
         "task_state_store": FakeStore(),
     }

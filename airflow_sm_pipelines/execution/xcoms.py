@@ -34,6 +34,12 @@ CACHE_KEY = "sm_pipelines_cache"
 """Whether a step that may reuse results has done so: ``{"outcome": "hit", "run_id": …, "resource": …}``, or
 ``{"outcome": "miss", "because": …}``. Absent from all other tasks."""
 
+DIGEST_KEY = "sm_pipelines_definition"
+"""sha256 of the definition that the run started with, of a step without a predecessor."""
+
+CHANGE_KEY = "sm_pipelines_definition_change"
+"""Both digests, of a step that runs another definition than its run started with."""
+
 
 def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""
@@ -77,6 +83,16 @@ def publish_cache_miss(context: Context, because: str) -> None:
     push_xcom(context, CACHE_KEY, {"outcome": "miss", "because": because})
 
 
+def publish_digest(context: Context, digest: str) -> None:
+    """Publish the digest of the definition that the run started with."""
+    push_xcom(context, DIGEST_KEY, digest)
+
+
+def publish_change(context: Context, at_start: str, now: str) -> None:
+    """Publish that a step runs another definition than its run started with."""
+    push_xcom(context, CHANGE_KEY, {"RunStartedWith": at_start, "StepRuns": now})
+
+
 @contextmanager
 def failure_published(context: Context) -> Iterator[None]:
     """Publish the reason of a step's error, whole, and let the error pass."""
@@ -113,3 +129,9 @@ def read_trial(context: Context, task_id: str, map_index: int = -1) -> tuple[Jso
     """Return the names of experiment and trial that a task of this run has found or created, ``None`` if none."""
     names = pull_xcom(context, task_id, TRIAL_KEY, map_index)
     return tuple(names) if isinstance(names, list) else None
+
+
+def read_digest(context: Context, task_id: str) -> str | None:
+    """Return the digest that a first step of this run has published, ``None`` if it has published none."""
+    digest = pull_xcom(context, task_id, DIGEST_KEY, -1)
+    return None if digest is None else str(digest)

@@ -169,11 +169,19 @@ class StepOperator(BaseOperator):
             self._end_former_job(context)
         pass_gate(self.plan, self.settings.task_ids, context)
         skip_after_fail_step(self.plan, self.settings, context)
+        self._tell_of_change(context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
             self.log.warning("%s", member)
         run = self.step_run(context)
         run.tell_name()
         return self.act(run)
+
+    def _tell_of_change(self, context: Context) -> None:
+        """Say if the step runs another definition than its run started with."""
+        # Only a running task needs it.
+        from airflow_sm_pipelines.execution.definition_change import tell_of_change
+
+        tell_of_change(self.plan, self.settings, context, self.log)
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""

@@ -11,6 +11,7 @@ from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
 from airflow_sm_pipelines.preview.cache_advice import compared_attributes
 from airflow_sm_pipelines.preview.property_findings import property_findings
 from airflow_sm_pipelines.preview.request_findings import request_findings
+from airflow_sm_pipelines.preview.step_rules import step_rule_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,11 @@ def find(pipeline: Pipeline) -> Findings:
     found = sorted(told.values(), key=lambda one: position(one.path))
     return Findings(
         tuple(one for one in found if isinstance(one, DefinitionError)),
-        (*warnings(pipeline), *(one for one in found if isinstance(one, DefinitionWarning))),
+        (
+            *warnings(pipeline),
+            *step_rule_findings(pipeline),
+            *(one for one in found if isinstance(one, DefinitionWarning)),
+        ),
         tuple(
             DefinitionNote(f"{step.path}.CacheConfig", compared)
             for step in pipeline.steps

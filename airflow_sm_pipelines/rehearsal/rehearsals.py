@@ -33,7 +33,7 @@ from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
 from airflow_sm_pipelines.rehearsal.chosen_values import ChosenValues, GivenByUser, Values, choose
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
-from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes
+from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes, violations_without_effect
 from airflow_sm_pipelines.rehearsal.run import (
     RehearsalAirflow,
     RehearsalResult,
@@ -233,7 +233,7 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
         ],
         steps=steps,
         untried=untried_report(untried),
-        notes=list(prepared.notes),
+        notes=[*prepared.notes, *violations_without_effect(scenario.outcomes, states, result.objects)],
         warnings=[
             report.Refusal(step=one.step or None, operation=one.operation, message=one.reason)
             for one in result.refusals

@@ -23,7 +23,7 @@ from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDic
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.semantics.without_effect import without_effect
-from airflow_sm_pipelines.translation.overrides import StepOverrides
+from airflow_sm_pipelines.translation.overrides import StepOverrides, wrong_role
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
     SCHEDULED,
@@ -66,6 +66,7 @@ def pipeline_dag(
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
+    assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
@@ -89,12 +90,14 @@ def pipeline_dag(
             ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
+        assume_role_arn: IAM role, e.g. of another account, that makes the calls; the connection's credentials assume
+            it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
         overrides: Airflow arguments for single tasks, by step name or step type (the name wins), e.g.
             ``{"Training": {"queue": "gpu"}, "Evaluate": {"retries": 2, "aws_conn_id": "other"}}``. Allowed are the
-            arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``verify``, ``botocore_config``,
-            ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
+            arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``assume_role_arn``, ``verify``,
+            ``botocore_config``, ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
         completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         dag_kwargs: Any other argument of Airflow's ``DAG``. Defaults of ``description`` and ``tags`` are the
@@ -118,7 +121,7 @@ def pipeline_dag(
         pipeline_name=pipeline_name,
         values=parameters or {},
         role_arn=role_arn,
-        connection=AwsConnection(aws_conn_id, region_name),
+        connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
@@ -150,6 +153,7 @@ def pipeline_task_group(
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
+    assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
@@ -171,13 +175,15 @@ def pipeline_task_group(
             ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
+        assume_role_arn: IAM role, e.g. of another account, that makes the calls; the connection's credentials assume
+            it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
         overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
         completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
             ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         group_kwargs: Any other argument of Airflow's ``TaskGroup``. Default of ``tooltip`` is the
-            ``PipelineDescription`` beside the definition, if the source has one.
+            ``PipelineDescription`` beside the definition, if the source has one; the definition's digest is added.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -193,13 +199,14 @@ def pipeline_task_group(
         pipeline_name=pipeline_name,
         values=parameters or {},
         role_arn=role_arn,
-        connection=AwsConnection(aws_conn_id, region_name),
+        connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
     )
-    if pipeline.resource.description:
-        group_kwargs.setdefault("tooltip", pipeline.resource.description)
+    # As in the documentation of a DAG: without the digest, Airflow would not see every change of a definition.
+    tooltip = (group_kwargs.pop("tooltip", "") or pipeline.resource.description, _origin(pipeline))
+    group_kwargs["tooltip"] = "\n\n".join(filter(None, tooltip))
     group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
     translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
@@ -274,6 +281,7 @@ class _Translation:
             *parameters_named_as_options(self.pipeline),
             *wrong_values(self.pipeline, self.values),
             *errors,
+            *wrong_role("", self.connection.assume_role_arn),
             *self.overrides.errors(),
         )
 
@@ -380,6 +388,10 @@ def _documentation(pipeline: Pipeline) -> str:
     if ignored:
         parts.append("\n".join(("Not in effect:", "", *ignored)))
     return "\n\n".join([*parts, f"sha256 `{pipeline.digest}`"])
+
+
+def _origin(pipeline: Pipeline) -> str:
+    return f"{Path(pipeline.source).name}, sha256 {pipeline.digest}"
 
 
 def _dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:

@@ -6,7 +6,7 @@ import copy
 import pickle
 import re
 import traceback
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
 from airflow_sm_pipelines.execution.step import JobTask
 from airflow_sm_pipelines.execution.step_run import StepRun
+from airflow_sm_pipelines.execution.xcoms import DIGEST_KEY
 from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.operators.base import JobOperator
 
@@ -366,3 +367,17 @@ def test_a_failure_is_followed_by_what_is_decided_about_it(
         task.execute(context)
 
     assert "No further try: a Fail step was reached: the pipeline is to fail here" in capsys.readouterr().out
+
+
+def test_a_step_that_starts_a_run_notes_the_definition_where_the_bundle_pins_no_versions(
+    make_tasks: Any, context: Any, ti: Any
+) -> None:
+    task = make_tasks({"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "too bad"}})["Stop"]
+    ti.bundle_instance.version = None
+    context["dag"].fileloc = __file__
+    context["dag_run"].start_date = datetime.now(UTC) + timedelta(hours=1)
+
+    with pytest.raises(PipelineFailStepError):
+        task.execute(context)
+
+    assert ti.xcom_pull(task_ids=ti.task_id, key=DIGEST_KEY, map_indexes=-1) == task.settings.pipeline.digest

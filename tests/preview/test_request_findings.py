@@ -162,6 +162,9 @@ def test_a_step_that_fails_before_its_first_call(found):
     assert path == "Steps[0]"
     assert is_error
     assert "the step would fail before its work starts: " in said
+    assert "no previous baseline to carry over" in found({**quality, "SkipCheck": True})["Steps[0]"][1]
+    quality["RegisterNewBaseline"] = True
+    assert "no previous baseline to check against" in found(quality)["Steps[0]"][1]
     assert found({**quality, "SkipCheck": True}) == {}
     # Who starts the run decides.
     skip = {"Name": "Skip", "Type": "Boolean"}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import airflow_sm_pipelines
+from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import InvalidDefinitionError, RehearsalError
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.rehearsal import rehearsals as module
@@ -126,6 +127,20 @@ def test_the_json_of_the_report_has_iterations_only_where_there_are_some(scenari
     }
     assert complain("rehearse", document) == []
     assert complain("rehearse", [document]) == []
+
+
+def test_the_report_says_that_a_violation_has_no_effect_on_a_check_that_compares_nothing() -> None:
+    file = Path(__file__).parents[1] / "golden" / "v2_clarify_quality_checks.json"
+    pipeline = load_pipeline(file)
+    prepared = module.prepare(pipeline, file, outcomes={"DataQualityCheckStep": "violation"})
+    tasks = dict.fromkeys((step.name for step in pipeline.steps), "success")
+
+    def notes(*written: str) -> list[str]:
+        result = RehearsalResult("success", tasks, {}, {"DataQualityCheckStep": written})
+        return [note for note in module.report_of(prepared, result).notes if "no effect" in note]
+
+    assert len(notes("s3://b/out/constraints.json")) == 1
+    assert notes("s3://b/out/constraints.json", "s3://b/out/constraint_violations.json") == []
 
 
 def test_parameters_outcomes_and_values_are_chosen(scenarios: list[RehearsalScenario]) -> None:

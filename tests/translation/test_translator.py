@@ -486,6 +486,30 @@ def test_a_change_anywhere_in_the_definition_is_a_new_version_of_the_dag(whole: 
     assert first != second
 
 
+def test_airflow_makes_a_new_version_for_a_changed_definition_and_none_for_the_same(whole: Any) -> None:
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    long = "x" * 10_000
+    first, same, second = (
+        SerializedDagModel.hash(DagSerialization.to_dict(whole(long + end))) for end in ("1", "1", "2")
+    )
+
+    assert first == same != second
+
+
+def test_a_change_anywhere_in_the_definition_of_a_group_is_a_new_version_of_its_dag(
+    definition: Any, processing: Any
+) -> None:
+    def serialized(end: str) -> str:
+        step = processing("A")
+        step["Arguments"] = {**step["Arguments"], "Environment": {"Long": "x" * 10_000 + end}}
+        with DAG("outer") as dag:
+            pipeline_task_group(definition(step), group_id="group", tooltip="mine")
+        return json.dumps(DagSerialization.to_dict(dag), sort_keys=True)
+
+    assert serialized("1") == serialized("1") != serialized("2")
+
+
 def test_the_same_definition_is_the_same_version_of_the_dag(whole: Any) -> None:
     first, second = (json.dumps(DagSerialization.to_dict(whole())) for _ in range(2))
 
@@ -666,7 +690,7 @@ def test_a_group_has_name_role_and_description_beside_the_definition(described: 
 
     settings = group.dag.get_task("group.A").settings
     assert (settings.name, settings.role_arn) == ("nightly", AROUND["RoleArn"])
-    assert group.tooltip == "Trains every night"
+    assert group.tooltip == f"Trains every night\n\n<dict>, sha256 {settings.pipeline.digest}"
 
 
 def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, dag_of: Any, processing: Any) -> None:

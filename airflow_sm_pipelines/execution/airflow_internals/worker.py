@@ -180,6 +180,37 @@ def other_xcom_at_once(dag_id: str, run_id: str, task_id: str, map_index: int, k
     return value
 
 
+# -- versions ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DagOrigin:
+    """What the running task's DAG was loaded from.
+
+    Attributes:
+        bundle: Name of the DAG bundle.
+        is_pinned: Whether every task of the run has the same version of the bundle's files.
+        version_id: Id of the version of the DAG that Airflow has made for the task.
+        file: The DAG file.
+    """
+
+    bundle: str
+    is_pinned: bool
+    version_id: UUID
+    file: str
+
+
+def dag_origin(context: Context) -> DagOrigin:
+    """Return what the running task's DAG was loaded from.
+
+    Inside ``dag.test()`` there is no bundle: all tasks have the one DAG object that the process has loaded.
+    """
+    ti: Any = context["ti"]
+    bundle = getattr(ti, "bundle_instance", None)
+    is_pinned = bundle is None or bundle.version is not None
+    return DagOrigin("" if bundle is None else bundle.name, is_pinned, ti.dag_version_id, context["dag"].fileloc)
+
+
 # -- the states of tasks -----------------------------------------------------------------------------------------------
 
 
