@@ -181,7 +181,9 @@ class Container:
         Raises:
             JobFailure: Docker refuses.
         """
-        if target.exists():
+        if target.is_symlink() or target.is_file():
+            target.unlink()  # the container has put it there, and what it leads to is in the container
+        elif target.exists():
             shutil.rmtree(target)
         target.mkdir(parents=True)
         answer = self.docker.call("cp", f"{self.name}:{path}/.", str(target))

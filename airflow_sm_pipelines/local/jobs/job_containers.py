@@ -108,8 +108,9 @@ class JobContainers:
         if self._container is None:
             return exit_code
         own = self._container.exit_code()
-        below = f"{_OUTPUT}/"
-        self.fetch([_OUTPUT, *(path for path in sorted(self._plan.output_paths) if not path.startswith(below))])
+        self.fetch(
+            [_OUTPUT, *sorted(self._plan.output_paths)]
+        )  # a folder before those in it, which replace their copies
         return own
 
     @property

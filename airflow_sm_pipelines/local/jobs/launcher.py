@@ -72,7 +72,7 @@ def main() -> int:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # daemonized processes of the job become our children
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # after the namespace: changing credentials clears it
         if os.getppid() != order.parent:
-            return _EXIT_SIGNAL + signal.SIGKILL
+            return _bid_farewell(order.farewell)
     command = _start(order)
     exit_code = _supervise(command, wakeup, is_tracer=order.is_tracer)
     _kill_everyone(command)

@@ -1,7 +1,7 @@
 """A Docker for the tests that need one, and images without a registry.
 
-The Docker of this machine is used if it answers. Otherwise these tests start a daemon of their own, which takes root and
-the program ``dockerd`` (on Debian: ``apt-get install docker.io busybox-static``).
+The Docker of this machine is used if it answers. Otherwise these tests start a daemon of their own, which takes root
+and the program ``dockerd`` (on Debian: ``apt-get install docker.io busybox-static``).
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def docker_daemon() -> Iterator[None]:
         try:
             deadline = time.monotonic() + 60
             while not _answers():
-                assert time.monotonic() < deadline and daemon.poll() is None, (home / "log").read_text()
+                assert daemon.poll() is None, (home / "log").read_text()
+                assert time.monotonic() < deadline, (home / "log").read_text()
                 time.sleep(0.2)
             yield
         finally:

@@ -217,6 +217,14 @@ def test_an_output_folder_that_the_container_has_removed_is_empty(bench, image, 
     assert bench.objects("docker/removed/") == {}
 
 
+def test_an_output_folder_that_is_a_link_leads_to_the_containers_files(bench, image, processing_output):
+    outputs = {"Outputs": [processing_output("out", "s3://test-bucket/docker/link")]}
+    script = "echo inside > /etc/x; cd /opt/ml/processing; rmdir out; ln -s /etc out"
+    ended = run(bench, "links", sh(image, script), ProcessingOutputConfig=outputs)
+    assert ended["ProcessingJobStatus"] == "Completed", (ended["FailureReason"], bench.log_lines("links"))
+    assert bench.objects("docker/link/")["x"] == "inside\n"
+
+
 ALONE = """
 import sys, time
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
