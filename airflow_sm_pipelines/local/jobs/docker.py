@@ -32,6 +32,9 @@ LABEL = "airflow-sm-pipelines.local-aws"
 SERVING_PORT = 8080
 """Where an inference image listens (developer guide, "Use Your Own Inference Code with Batch Transform")."""
 
+_PASSED_ON = ("HOME", "LANG", "PATH", "SSH_AUTH_SOCK", "TMPDIR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
+"""What the command line needs of this process's variables, besides its own, to find its settings and its daemon."""
+
 _CHECK_SECONDS = 30
 _PULL_POLL_SECONDS = 0.2
 _START_SECONDS = 30.0
@@ -274,7 +277,8 @@ def find_docker() -> Docker:
             "sandbox docker does not work here: there is no program docker on the PATH; install Docker "
             "(on Debian: apt-get install docker.io), or choose another sandbox"
         )
-    docker = Docker(os.path.abspath(program), dict(os.environ))
+    environment = {name: text for name, text in os.environ.items() if name in _PASSED_ON or name.startswith("DOCKER_")}
+    docker = Docker(os.path.abspath(program), environment)
     try:
         answer = subprocess.run(  # noqa: S603 - arguments, no shell
             [docker.program, "version", "--format", "{{.Server.Version}}"],
