@@ -133,7 +133,7 @@ def _server(container: Document, folder: str, request: Document) -> ModelServer:
         "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": request.get("MaxConcurrentTransforms"),
     }
     return ModelServer(
-        run=ImageRun(container["Image"], arguments=("serve",)),
+        run=ImageRun(container.get("Image", ""), arguments=("serve",)),
         environment={
             "SAGEMAKER_BATCH": "true",
             **{name: str(value) for name, value in told.items() if value is not None},
