@@ -25,7 +25,7 @@ help:
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make sdk3         the same with version 3 of the SDK, which takes 1 GB"
-	@echo "make docker       run images in Docker, and Spark, which gets an environment of its own (1 GB)"
+	@echo "make docker       run images in Docker, and Spark, which gets an environment of its own (0.5 GB)"
 	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
 	@echo "make lowest       unit and golden tests, and the demo, with the lowest versions that pyproject.toml allows"
 	@echo "make bench        measure"
