@@ -119,7 +119,7 @@ def _import_server() -> ModuleType | None:
 
 def _print_environment(environment: dict[str, str], sandbox: str) -> None:
     """Print the variables to paste into the shell whose programs should use the local AWS."""
-    where = "in Docker, or as processes where an image is not needed" if sandbox == DOCKER else "as you, as processes"
+    where = "in Docker, or as processes if it has their program" if sandbox == DOCKER else "as you, as processes"
     print(
         f"# A local AWS for this machine only; jobs run {where} "
         f"(sandbox: {sandbox}). Not a security boundary. Ctrl-C stops it."
