@@ -30,6 +30,9 @@ attempt record, triggers and other tasks can read it."""
 TRIAL_KEY = "sm_pipelines_trial"
 """Names of experiment and trial, of a step that has created them or found that they exist."""
 
+SELECTION_KEY = "sm_pipelines_selection"
+"""In a run that executes only selected steps: the role of the task's step, and the run that it is reused from."""
+
 
 def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""
