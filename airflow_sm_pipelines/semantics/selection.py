@@ -171,9 +171,7 @@ def _reads(step: Step, other: str) -> bool:
 
 def _unknown(name: str, loops: Mapping[str, str], own: Mapping[str, StepPlan]) -> str:
     if name in loops:
-        return (
-            f"{name} belongs to the body of {loops[name]}, which can only be executed as a whole: select {loops[name]}"
-        )
+        return f"{name} is in the body of {loops[name]}, which is executed as a whole: select {loops[name]}"
     suggestion = did_you_mean(name, own)
     return f"there is no step {name}" + (f"; {suggestion}" if suggestion else "")
 

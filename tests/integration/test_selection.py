@@ -114,6 +114,7 @@ def _name(row: Any) -> str:
 @pytest.fixture(scope="module")
 def _quick_aws() -> Iterator[tuple[LocalAws, dict[str, Outcome]]]:
     ends: dict[str, Outcome] = {}
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=os.environ, check=True, capture_output=True)
     with LocalAws(sandbox="rewrite", stand_in=Rehearsal(outcomes=ends, job_seconds=0.03)) as aws:
         yield aws, ends
 
@@ -129,8 +130,6 @@ def lab(
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
     monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
     monkeypatch.setattr(connection, "_clients", {})
-    migration = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migration, env=os.environ, check=True, capture_output=True)
     ends.clear()
     yield Lab(tmp_path, aws, ends, tmp_path.name)
     ends.clear()
@@ -281,7 +280,7 @@ def test_a_handler_of_a_failure_is_selected_alone(lab: Lab, step: Any) -> None:
     lab.pipeline(
         step("Process"),
         step("Train", "Process"),
-        step("Notify", {"StepName": "Train", "Trigger": "Failed"}, ARN=arn_of("Train")),
+        step("Notify", {"Step": "Train", "Trigger": "Failed"}, ARN=arn_of("Train")),
         step("Report", "Train"),
     )
     lab.ends["Train"] = FAILED
@@ -298,7 +297,7 @@ def test_a_handler_of_a_failure_is_selected_alone(lab: Lab, step: Any) -> None:
 
 
 def test_a_failure_that_no_selected_step_handles_fails_the_run(lab: Lab, step: Any) -> None:
-    lab.pipeline(step("Process"), step("Train", "Process"), step("Notify", {"StepName": "Train", "Trigger": "Failed"}))
+    lab.pipeline(step("Process"), step("Train", "Process"), step("Notify", {"Step": "Train", "Trigger": "Failed"}))
     lab.run()
     lab.ends["Train"] = FAILED
     second = lab.run(sm_select_steps=["Train"])
@@ -309,7 +308,7 @@ def test_a_failure_that_no_selected_step_handles_fails_the_run(lab: Lab, step: A
 
 
 def loop(name: str, items: Any, *body: dict[str, Any]) -> dict[str, Any]:
-    arguments = {"IterableItems": items, "MaxConcurrency": 2, "Steps": list(body)}
+    arguments = {"IterableItems": items, "MaxConcurrency": 2, "ForEachBody": list(body)}
     return {"Name": name, "Type": "ForEach", "Arguments": arguments}
 
 
