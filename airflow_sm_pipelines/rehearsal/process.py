@@ -20,6 +20,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered
 from airflow_sm_pipelines.rehearsal.step_states import instance_name
+from airflow_sm_pipelines.semantics.run_options import NO_RUN, SOURCE_RUN
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,6 +36,7 @@ class Order:
         environment: Environment variables that lead to its AWS.
         conf: The run's parameters.
         callbacks: The answers to Callback steps, for `callbacks_answered`.
+        selection: Options of the run that make it execute only some steps; with a source run, all steps run before it.
     """
 
     dag_file: str
@@ -42,6 +44,7 @@ class Order:
     environment: Mapping[str, str] = field(default_factory=dict)
     conf: Mapping[str, Json] = field(default_factory=dict)
     callbacks: Mapping[str, JsonObject] = field(default_factory=dict)
+    selection: Mapping[str, Json] = field(default_factory=dict)
 
 
 class EndedRun(TypedDict, total=False):
@@ -99,7 +102,10 @@ def run_dag(order: Order) -> EndedRun:
         task.retries = 0
         task.on_failure_callback = [note_reason]
     with callbacks_answered(order.callbacks):
-        run = module.dag.test(run_conf=dict(order.conf))
+        if order.selection and order.selection[SOURCE_RUN] != NO_RUN:
+            module.dag.test(run_conf=dict(order.conf))
+            reasons.clear()
+        run = module.dag.test(run_conf={**order.conf, **order.selection})
     states = {instance_name(one.task_id, one.map_index): one.state for one in run.get_task_instances()}
     return {"state": str(run.state), "tasks": states, "reasons": reasons}
 

@@ -160,3 +160,27 @@ def test_several_files_are_rehearsed_in_one_airflow_and_a_bad_one_costs_no_other
     captured = capsys.readouterr()
     assert [report["state"] for report in json.loads(captured.out)] == ["succeeded", "succeeded"]
     assert "bad.json" in captured.err
+
+
+def test_a_selection_runs_after_a_run_of_all_steps(rehearsals: Rehearsals) -> None:
+    report = rehearsals.rehearse(ABALONE, select=["AbaloneTrain", "AbaloneEval"])
+
+    assert report.succeeded, str(report)
+    assert {step.name: step.state for step in report.steps} == {
+        "AbaloneProcess": "reused",
+        "AbaloneTrain": "succeeded",
+        "AbaloneEval": "succeeded",
+        "AbaloneMSECond": "not selected",
+        "AbaloneRegisterModel-RegisterModel": "not selected",
+        "AbaloneCreateModel-CreateModel": "not selected",
+        "AbaloneTransform": "not selected",
+        "AbaloneMSEFail": "not selected",
+    }
+
+
+def test_a_property_file_of_a_reused_step_is_read(rehearsals: Rehearsals) -> None:
+    report = rehearsals.rehearse(ABALONE, select=["AbaloneMSECond"], values={MSE: 1})
+
+    assert report.succeeded, str(report)
+    assert report.step("AbaloneEval").state == "reused"
+    assert report.step("AbaloneMSECond").state == "succeeded"

@@ -214,3 +214,8 @@ def test_the_users_aws_settings_are_hidden_for_the_time_of_a_rehearsal(monkeypat
         assert rehearsals.rehearse(DEFINITION).succeeded
         assert os.environ["AWS_PROFILE"] == "production"
     assert seen == [False]
+
+
+def test_a_rehearsal_has_no_other_source_runs() -> None:
+    with pytest.raises(ValueError, match="sm_source_run of a rehearsal is latest or none, not 'of-last-week'"):
+        rehearse(DEFINITION, select=["Ask"], source_run="of-last-week")
