@@ -80,7 +80,10 @@ def part_of_task(
     if role is StepRole.NOT_SELECTED:
         push_xcom(context, SELECTION_KEY, {"Role": role.value})
         why = f"Step {step} does not run: {SELECT_STEPS} is {', '.join(options.select_steps)}"
-        return Part(role, skipped=why, shown=shown)
+        if not selection.hides_a_failure(step):
+            return Part(role, skipped=why, shown=shown)
+        log.info("%s. Its task succeeds, since a skipped one could hide the failure of a selected step", why)
+        return Part(role, shown=shown)
     source = _source(plan, settings, options, selection, context, connection)
     if source is None:
         push_xcom(context, SELECTION_KEY, {"Role": role.value})

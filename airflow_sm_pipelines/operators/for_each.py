@@ -65,8 +65,8 @@ class ForEachItemsOperator(StepOperator):
 
     def stand_in(self, part: Part) -> Json:
         """Skip the body: the task that ends the step publishes what is reused."""
-        reused = f"The body of {self.plan.step.name} is not executed: the step is reused from an earlier run"
-        return super().stand_in(replace(part, skipped=part.skipped or reused))
+        why = f"The body of {self.plan.step.name} is not executed: the step is {part.role}"
+        return super().stand_in(replace(part, skipped=part.skipped or why))
 
     def act(self, run: StepRun) -> list[Json]:
         """Return the items."""

@@ -16,6 +16,7 @@ from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
+from airflow_sm_pipelines.semantics.hidden_failures import may_hide_failures
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep, needs_gate, unmet_edges
 
 
@@ -113,6 +114,48 @@ class Selection:
                     seen.add(other)
                     waiting.append(other)
         return True
+
+    def hides_a_failure(self, step: str) -> bool:
+        """Tell whether a run could end well although a selected step failed, if the task of this step were skipped.
+
+        Airflow looks at the last tasks of a run, and skips at once what waits for a skipped task, even if it also waits
+        for one that is still running and fails later.
+
+        Args:
+            step: A step that is neither selected nor reused.
+        """
+        if self._has_status_task():
+            return False
+        return any(
+            role is StepRole.SELECTED
+            and not self._shows_its_failure(other)
+            and step not in self._after(other)
+            and not self._after(step).isdisjoint(self._after(other))
+            for other, role in self.roles.items()
+        )
+
+    def _has_status_task(self) -> bool:
+        plans = list(self.plans.values())
+        return any(needs_gate(plan) for plan in plans) or may_hide_failures(plans)
+
+    def _shows_its_failure(self, step: str) -> bool:
+        """Tell whether a last step waits for this one that no skipped step can reach before this one has ended."""
+        after = self._after(step)
+        early = [name for name, role in self.roles.items() if role is StepRole.NOT_SELECTED and name not in after]
+        reached = set().union(*(self._after(name) for name in early))
+        return not after or any(not self._after(last) for last in after - reached)
+
+    def _after(self, step: str) -> frozenset[str]:
+        """Return everything that waits for a step, directly or through others."""
+        found: set[str] = set()
+        waiting = [step]
+        while waiting:
+            upstream = waiting.pop()
+            for name, plan in self.plans.items():
+                if name not in found and any(edge.upstream == upstream for edge in plan.edges):
+                    found.add(name)
+                    waiting.append(name)
+        return frozenset(found)
 
     def _waiting_for_success(self, upstream: str) -> Iterator[str]:
         for step in self.reused:

@@ -97,7 +97,7 @@ def test_a_reused_for_each_skips_its_body_and_publishes_its_result(
     part(StepRole.REUSED, properties={"Status": "Succeeded"}, shown=SHOWN)
     tasks = make_tasks(loop(processing))
 
-    with pytest.raises(AirflowSkipException, match="The body of Loop is not executed: the step is reused"):
+    with pytest.raises(AirflowSkipException, match=r"The body of Loop is not executed: the step is reused$"):
         tasks["Loop.items"].execute(context)
     assert tasks["Loop.result"].execute(context) == {"Status": "Succeeded"}
 

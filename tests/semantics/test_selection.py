@@ -181,6 +181,17 @@ def test_a_reused_step_without_a_result_is_not_skipped_if_one_with_a_result_wait
     assert selection.holds_nothing_up("Process", {"Process": NOT_RUN, "Train": NOT_RUN, "Eval": NOT_RUN})
 
 
+def test_a_step_beside_the_selected_ones_is_skipped_unless_that_could_hide_their_failure() -> None:
+    plans = [plan("A"), plan("S", "A"), plan("Beside", "A"), plan("Both", "S", "Beside"), plan("Aside", "Beside")]
+    selection = select(plans, ["S"], has_source=True)
+
+    assert {name for name in ("Beside", "Both", "Aside") if selection.hides_a_failure(name)} == {"Beside"}
+    shown = select([*plans, plan("After", "S")], ["S"], has_source=True)
+    assert not shown.hides_a_failure("Beside")  # After tells that S has failed
+    told = select([*plans, plan("Notify", on_failure_of("A"))], ["S"], has_source=True)
+    assert not told.hides_a_failure("Beside")  # such a pipeline has the task pipeline_status
+
+
 # -- random graphs -----------------------------------------------------------------------------------------------------
 
 Side = Literal["if", "else"]
@@ -309,3 +320,49 @@ def test_roles_follow_the_graph(world: World) -> None:
 
     assert {name for name, role in selection.roles.items() if role is SELECTED} == set(world.names)
     assert set(selection.reused) == needed - set(world.names)
+
+
+@st.composite
+def failing_worlds(draw: Any) -> tuple[tuple[StepPlan, ...], str, tuple[str, ...]]:
+    """A graph without triggers and branches, a selection, and the selected step that fails after all else has ended."""
+    names = [f"S{number}" for number in range(draw(st.integers(2, 9)))]
+    plans = tuple(
+        plan(name, *(draw(st.lists(st.sampled_from(names[:index]), unique=True, max_size=3)) if index else []))
+        for index, name in enumerate(names)
+    )
+    chosen = draw(st.lists(st.sampled_from(names), unique=True, min_size=1, max_size=4))
+    return plans, draw(st.sampled_from(chosen)), tuple(chosen)
+
+
+@given(failing_worlds())
+def test_a_failure_of_a_selected_step_always_fails_the_run(
+    world: tuple[tuple[StepPlan, ...], str, tuple[str, ...]],
+) -> None:
+    plans, failing, names = world
+    selection = selected_or_discarded(World(plans, {}, names, {}))
+    states: dict[str, str] = {}
+
+    def settle(name: str, upstream: list[str]) -> str | None:
+        if "failed" in upstream or "upstream_failed" in upstream:
+            return "upstream_failed"
+        if "skipped" in upstream:  # at once, whatever else it waits for
+            return "skipped"
+        if len(upstream) < len(selection.plans[name].edges):
+            return None
+        is_skipped = selection.role(name) is NOT_SELECTED and not selection.hides_a_failure(name)
+        return "skipped" if is_skipped else "success"
+
+    def go_on() -> None:
+        for one in plans:
+            name = one.step.name
+            if name not in states and (name != failing or "failed" in states.values()):
+                state = settle(name, [states[edge.upstream] for edge in one.edges if edge.upstream in states])
+                if state is not None:
+                    states[name] = state
+
+    go_on()
+    states[failing] = "failed"
+    go_on()
+    waited_for = {edge.upstream for one in plans for edge in one.edges}
+
+    assert {states[name] for name in selection.plans if name not in waited_for} & {"failed", "upstream_failed"}
