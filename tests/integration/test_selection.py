@@ -82,13 +82,13 @@ class Lab:
             self._xcoms(dag_run.run_id, "sm_pipelines_selection"),
             self._shown(dag_run.run_id),
             reasons,
-            self._jobs() - before,
+            {name.split("-")[2] for name in self._jobs() - before},
         )
 
     def _jobs(self) -> set[str]:
         client = self.aws.client("sagemaker")
         pages = client.get_paginator("list_processing_jobs").paginate()
-        return {job["ProcessingJobName"].split("-")[2] for page in pages for job in page["ProcessingJobSummaries"]}
+        return {job["ProcessingJobName"] for page in pages for job in page["ProcessingJobSummaries"]}
 
     def _xcoms(self, run_id: str, key: str) -> dict[str, Any]:
         from airflow.models.xcom import XComModel
@@ -171,6 +171,7 @@ def test_selected_steps_run_with_what_the_latest_run_left_upstream(lab: Lab, ste
     assert first.jobs == {"Process", "Train", "Eval", "Report", "Aside"}
     assert second.of("success") == {"Process", "Train", "Eval"}
     assert second.of("skipped") == {"Report", "Aside"}
+    assert second.jobs == {"Train", "Eval"}
     assert second.properties["Process"] == first.properties["Process"]
     assert second.properties["Train"]["Environment"] == {"ARN": first.properties["Process"]["ProcessingJobArn"]}
     for name in ("Train", "Eval"):
@@ -368,6 +369,7 @@ def test_a_step_that_is_new_in_the_definition_can_be_run_alone(lab: Lab, step: A
     second = lab.run(sm_select_steps=["Eval"])
 
     assert second.state == "success"
+    assert second.jobs == {"Eval"}
     assert second.properties["Eval"]["Environment"]["ARN"] == first.properties["Train"]["ProcessingJobArn"]
 
 
@@ -379,4 +381,17 @@ def test_a_step_that_was_put_before_a_reused_one_does_not_hold_it_up(lab: Lab, s
 
     assert second.state == "success"
     assert second.of("success") == {"Fetch", "Process", "Train"}
-    assert second.jobs == set() or second.properties["Process"] == first.properties["Process"]
+    assert second.jobs == {"Train"}
+    assert second.properties["Process"] == first.properties["Process"]
+
+
+def test_a_failure_is_seen_although_a_step_beside_it_stays_out(lab: Lab, step: Any) -> None:
+    lab.pipeline(step("Process"), step("Beside", "Process"), step("Train", "Process"), step("Both", "Beside", "Train"))
+    first = lab.run()
+    lab.ends["Train"] = FAILED
+    second = lab.run(sm_select_steps=["Train"])
+
+    assert (first.state, second.state) == ("success", "failed")
+    assert second.jobs == {"Train"}
+    assert second.tasks["Beside"] == "success"
+    assert second.selection["Beside"] == {"Role": "not selected"}
