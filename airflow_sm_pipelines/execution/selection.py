@@ -96,7 +96,7 @@ def part_of_task(
         advice = f"select what they wait for as well, or name another run in {SOURCE_RUN}"
         raise StepError(step, f"selected steps cannot run after what {source.title} did; {advice}:\n{lines}")
     if role is StepRole.SELECTED:
-        log.info("This step is selected; what it waits for and is not selected, is reused from %s", source.title)
+        log.info("This step is selected; steps before it that are not selected are reused from %s", source.title)
         return Part(role, outcomes)
     shown |= {"SourceRun": source.name}
     return _Reuse(step, selection, source, outcomes, context, log).part(shown)
