@@ -8,7 +8,7 @@ and whichever it is must have succeeded or failed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -61,18 +61,19 @@ class SourceRun:
     Args:
         dag_id: The DAG.
         run: The run.
-        task_ids: Task id of each step.
+        settings: What all steps of the DAG share.
 
     Attributes:
         name: Its run id.
         title: What it is, for messages.
     """
 
-    def __init__(self, dag_id: str, run: OtherRun, task_ids: Mapping[str, str]) -> None:
+    def __init__(self, dag_id: str, run: OtherRun, settings: PipelineRunSettings) -> None:
         self.name = run.run_id
         self.title = f"the run {run.run_id}"
         self._dag_id = dag_id
-        self._task_ids = task_ids
+        self._task_ids = settings.task_ids
+        self._conditions = frozenset(step.name for step in settings.pipeline.steps if step.type == "Condition")
         # A reused step that had no success there is skipped, or even successful, and says itself what it stands for.
         self._had_selection = bool(run.conf.get(SELECT_STEPS))
 
@@ -90,7 +91,8 @@ class SourceRun:
         if status is StepStatus.FAILED or self._had_selection:
             said = self._xcom(step, STATUS_KEY)
             status = status if said is None else StepStatus(str(said))
-        return UpstreamStep(status, self._branch(step) if status is StepStatus.SUCCEEDED else None)
+        has_chosen = status is StepStatus.SUCCEEDED and step in self._conditions
+        return UpstreamStep(status, self._branch(step) if has_chosen else None)
 
     def _branch(self, step: str) -> Literal["if", "else"] | None:
         published = self.properties(step)
@@ -154,7 +156,7 @@ def _ended(run: OtherRun, step: str, dag_id: str, settings: PipelineRunSettings)
             f"the source run {run.run_id} is {run.state}, and must have succeeded or failed: wait for its end, or name "
             f"another run in {SOURCE_RUN}",
         )
-    return SourceRun(dag_id, run, settings.task_ids)
+    return SourceRun(dag_id, run, settings)
 
 
 def _execution(arn: str, step: str, settings: PipelineRunSettings, connection: AwsConnection) -> SourceExecution:

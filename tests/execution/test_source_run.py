@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution import source_run
 from airflow_sm_pipelines.execution.airflow_internals.other_runs import OtherRun
@@ -17,7 +18,8 @@ from airflow_sm_pipelines.execution.xcoms import PROPERTIES_KEY, STATUS_KEY
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep
 
 OWN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)  # of the context
-SETTINGS: Any = SimpleNamespace(task_ids={"A": "A", "B": "group.B"}, pipeline=SimpleNamespace(steps=()))
+STEPS = [Step("A", "Condition", {}), Step("B", "Processing", {})]
+SETTINGS: Any = SimpleNamespace(task_ids={"A": "A", "B": "group.B"}, pipeline=SimpleNamespace(steps=STEPS))
 
 
 class Runs:
@@ -138,7 +140,7 @@ def test_a_named_run_must_exist_and_be_another_one(runs: Runs, context: Any) -> 
 
 
 def source(conf: dict[str, Any] | None = None) -> SourceRun:
-    return SourceRun("dag", OtherRun("of-old", OWN, "success", conf or {}), SETTINGS.task_ids)
+    return SourceRun("dag", OtherRun("of-old", OWN, "success", conf or {}), SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,16 @@ def test_a_source_that_was_itself_a_selection_tells_what_its_skipped_steps_stand
         "A": UpstreamStep(StepStatus.FAILED),
         "B": UpstreamStep(StepStatus.NOT_RUN),
     }
+
+
+def test_only_conditions_are_asked_for_their_outcome(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.states = {"A": "success", "group.B": "success"}
+    asked: list[str] = []
+    monkeypatch.setattr(source_run, "other_xcom_at_once", lambda dag, run, task, index, key: asked.append(task))
+
+    source().outcomes(["A", "B"])
+
+    assert asked == ["A"]
 
 
 def test_nothing_is_asked_where_nothing_is_reused(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
