@@ -7,7 +7,7 @@ or has nothing to do with them. A ForEach is one step here: its body runs, or is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -103,17 +103,11 @@ class Selection:
             step: The step. It has not succeeded in the source run.
             source: How each reused step ended in the source run.
         """
-        waiting = [step]
-        seen = set(waiting)
-        while waiting:
-            upstream = waiting.pop()
-            for other in self._waiting_for_success(upstream):
-                if source[other].status is not StepStatus.NOT_RUN:
-                    return False
-                if other not in seen:
-                    seen.add(other)
-                    waiting.append(other)
-        return True
+        skipped_with = {
+            name: [other for other in others if other in source and not needs_gate(self.plans[other])]
+            for name, others in _followers(self.plans.values()).items()
+        }
+        return all(source[other].status is StepStatus.NOT_RUN for other in _after(skipped_with, step))
 
     def hides_a_failure(self, step: str) -> bool:
         """Tell whether a run could end well although a selected step failed, if the task of this step were skipped.
@@ -124,44 +118,27 @@ class Selection:
         Args:
             step: A step that is neither selected nor reused.
         """
-        if self._has_status_task():
-            return False
+        plans = list(self.plans.values())
+        if any(needs_gate(plan) for plan in plans) or may_hide_failures(plans):
+            return False  # such a pipeline has a last task that looks at all steps
+        followers = _followers(plans)
+        after = _after(followers, step)
         return any(
-            role is StepRole.SELECTED
-            and not self._shows_its_failure(other)
-            and step not in self._after(other)
-            and not self._after(step).isdisjoint(self._after(other))
+            role is StepRole.SELECTED and self._is_hidden_by(step, after, _after(followers, other), followers)
             for other, role in self.roles.items()
         )
 
-    def _has_status_task(self) -> bool:
-        plans = list(self.plans.values())
-        return any(needs_gate(plan) for plan in plans) or may_hide_failures(plans)
-
-    def _shows_its_failure(self, step: str) -> bool:
-        """Tell whether a last step waits for this one that no skipped step can reach before this one has ended."""
-        after = self._after(step)
-        early = [name for name, role in self.roles.items() if role is StepRole.NOT_SELECTED and name not in after]
-        reached = set().union(*(self._after(name) for name in early))
-        return not after or any(not self._after(last) for last in after - reached)
-
-    def _after(self, step: str) -> frozenset[str]:
-        """Return everything that waits for a step, directly or through others."""
-        found: set[str] = set()
-        waiting = [step]
-        while waiting:
-            upstream = waiting.pop()
-            for name, plan in self.plans.items():
-                if name not in found and any(edge.upstream == upstream for edge in plan.edges):
-                    found.add(name)
-                    waiting.append(name)
-        return frozenset(found)
-
-    def _waiting_for_success(self, upstream: str) -> Iterator[str]:
-        for step in self.reused:
-            plan = self.plans[step]
-            if not needs_gate(plan) and any(edge.upstream == upstream for edge in plan.edges):
-                yield step
+    def _is_hidden_by(
+        self, step: str, after_step: Set[str], after_selected: Set[str], followers: Mapping[str, Sequence[str]]
+    ) -> bool:
+        """Tell whether skips could reach all last steps that wait for a selected step, this one among them."""
+        if step in after_selected or after_step.isdisjoint(after_selected):
+            return False
+        early = [
+            name for name, role in self.roles.items() if role is StepRole.NOT_SELECTED and name not in after_selected
+        ]
+        unreached = after_selected - _after(followers, *early)
+        return all(followers[name] for name in unreached)
 
 
 def select(plans: Iterable[StepPlan], names: Collection[str], *, has_source: bool) -> Selection:
@@ -197,6 +174,27 @@ def select(plans: Iterable[StepPlan], names: Collection[str], *, has_source: boo
         name: tuple(everything[step].step for step in plan.body_steps) for name, plan in own.items() if plan.body_steps
     }
     return Selection(own, {name: _role(name, selected, upstream) for name in own}, loops, bodies)
+
+
+def _followers(plans: Iterable[StepPlan]) -> dict[str, list[str]]:
+    """Return the steps that wait for each step directly."""
+    plans = list(plans)
+    found: dict[str, list[str]] = {plan.step.name: [] for plan in plans}
+    for plan in plans:
+        for edge in plan.edges:
+            found[edge.upstream].append(plan.step.name)
+    return found
+
+
+def _after(followers: Mapping[str, Sequence[str]], *steps: str) -> set[str]:
+    """Return everything that waits for one of some steps, directly or through others."""
+    found: set[str] = set()
+    waiting = list(steps)
+    while waiting:
+        new = [name for name in followers[waiting.pop()] if name not in found]
+        found.update(new)
+        waiting += new
+    return found
 
 
 def _role(name: str, selected: Collection[str], upstream: Collection[str]) -> StepRole:
