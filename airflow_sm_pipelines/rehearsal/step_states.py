@@ -16,6 +16,7 @@ _NOT_RUN: State = "not run"
 _STATES_OF_ROLES: Mapping[tuple[State, StepRole | None], State] = {
     ("succeeded", StepRole.REUSED): "reused",
     ("skipped", StepRole.NOT_SELECTED): "not selected",
+    ("succeeded", StepRole.NOT_SELECTED): "not selected",
 }
 # Of a step that ran in several iterations, the first of these that one of them has.
 _ORDER: tuple[State, ...] = ("failed", "succeeded", "skipped", _NOT_RUN)

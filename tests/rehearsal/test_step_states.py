@@ -73,6 +73,7 @@ def test_a_body_step_of_a_loop_without_items_was_skipped() -> None:
     [
         ("succeeded", StepRole.REUSED, "reused"),
         ("skipped", StepRole.NOT_SELECTED, "not selected"),
+        ("succeeded", StepRole.NOT_SELECTED, "not selected"),
         ("succeeded", StepRole.SELECTED, "succeeded"),
         ("failed", StepRole.REUSED, "failed"),
         ("skipped", StepRole.REUSED, "skipped"),
