@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.definition.loading import load_pipeline
+    from airflow_sm_pipelines.execution.run_conf import build_run_conf
     from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
     from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
     from airflow_sm_pipelines.translation.event_starts import start_on_events_dag
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PipelineSchedule",
     "Rehearsals",
+    "build_run_conf",
     "load_pipeline",
     "load_pipelines",
     "pipeline_dag",
@@ -41,6 +43,7 @@ __all__ = [
 _HOME = {
     "PipelineSchedule": "airflow_sm_pipelines.semantics.schedules.pipeline_schedule",
     "Rehearsals": "airflow_sm_pipelines.rehearsal.rehearsals",
+    "build_run_conf": "airflow_sm_pipelines.execution.run_conf",
     "load_pipeline": "airflow_sm_pipelines.definition.loading",
     "load_pipelines": "airflow_sm_pipelines.translation.folder",
     "pipeline_dag": "airflow_sm_pipelines.translation.translator",

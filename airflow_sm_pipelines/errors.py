@@ -34,6 +34,8 @@
     x ScheduleError                   semantics: a schedule is not valid, or can be read in two ways
     x EventValueError                 semantics: a parameter cannot get its value from an event
     x EventStartError                 operators: messages of a queue started no run
+    x SelectionError                  semantics: a run cannot execute the steps that were selected for it
+    x NoSourceRunError                execution: there is no such run to take parameters from
     x SweepError                      a sweep could not find or stop every orphan
     x PackageFaultError               definition: this package has a fault that a definition brings to light
     x UnreadableReportError           aws: the report of a check step is malformed

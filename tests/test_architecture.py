@@ -261,6 +261,7 @@ def test_the_package_offers_its_public_names_and_no_other() -> None:
     assert sorted(airflow_sm_pipelines.__all__) == [
         "PipelineSchedule",
         "Rehearsals",
+        "build_run_conf",
         "load_pipeline",
         "load_pipelines",
         "pipeline_dag",

@@ -40,6 +40,9 @@ DIGEST_KEY = "sm_pipelines_definition"
 CHANGE_KEY = "sm_pipelines_definition_change"
 """Both digests, of a step that runs another definition than its run started with."""
 
+SELECTION_KEY = "sm_pipelines_selection"
+"""In a run that executes only selected steps: the role of the task's step, and the run that it is reused from."""
+
 
 def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.catalog import CATALOG
@@ -36,11 +36,13 @@ from airflow_sm_pipelines.execution.xcoms import failure_published
 from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
+from airflow_sm_pipelines.semantics.run_options import RunOptionError, read_run_options
 from airflow_sm_pipelines.semantics.without_effect import without_effect_in_task
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
 
@@ -167,7 +169,10 @@ class StepOperator(BaseOperator):
         """Pass the gate and do the step's work."""
         if not self.owns_job and context["ti"].try_number > 1:
             self._end_former_job(context)
-        pass_gate(self.plan, self.settings.task_ids, context)
+        part = self.part_in_selection(context)
+        if part is not None and not part.is_executed:
+            return self.stand_in(part)
+        pass_gate(self.plan, self.settings.task_ids, context, part.outcomes if part else {})
         skip_after_fail_step(self.plan, self.settings, context)
         self._tell_of_change(context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
@@ -182,6 +187,37 @@ class StepOperator(BaseOperator):
         from airflow_sm_pipelines.execution.definition_change import tell_of_change
 
         tell_of_change(self.plan, self.settings, context, self.log)
+
+    def part_in_selection(self, context: Context) -> Part | None:
+        """Return what the task does in a run that executes only selected steps; ``None`` in all other runs.
+
+        Raises:
+            StepError: An option of the run has a value that it cannot have, or the selection cannot be executed.
+        """
+        try:
+            options = read_run_options(context["params"])
+        except RunOptionError as error:
+            raise StepError(self.plan.step.name, str(error)) from error
+        if not options.select_steps:
+            return None
+        # Most runs have no selection.
+        from airflow_sm_pipelines.execution.selection import part_of_task
+
+        return part_of_task(self.plan, self.settings, options, context, self.connection, self.log)
+
+    def stand_in(self, part: Part) -> Json:
+        """Return the properties of a step that is not executed.
+
+        Args:
+            part: What its task does instead.
+
+        Raises:
+            AirflowSkipException: It is neither executed nor reused, or had no result in the source run.
+        """
+        self.request = part.shown
+        if part.skipped:
+            raise AirflowSkipException(part.skipped)
+        return part.properties
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""

@@ -20,7 +20,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import InvalidDefinitionError
 from airflow_sm_pipelines.rehearsal.callbacks import callbacks_answered
 from airflow_sm_pipelines.rehearsal.step_states import instance_name
-from airflow_sm_pipelines.semantics.run_options import CACHE, CacheUse
+from airflow_sm_pipelines.semantics.run_options import CACHE, NO_RUN, SOURCE_RUN, CacheUse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,6 +36,7 @@ class Order:
         environment: Environment variables that lead to its AWS.
         conf: The run's parameters.
         callbacks: The answers to Callback steps, for `callbacks_answered`.
+        selection: Options of the run that make it execute only some steps; with a source run, all steps run before it.
     """
 
     dag_file: str
@@ -43,6 +44,7 @@ class Order:
     environment: Mapping[str, str] = field(default_factory=dict)
     conf: Mapping[str, Json] = field(default_factory=dict)
     callbacks: Mapping[str, JsonObject] = field(default_factory=dict)
+    selection: Mapping[str, Json] = field(default_factory=dict)
 
 
 class EndedRun(TypedDict, total=False):
@@ -121,7 +123,12 @@ def run_dag(order: Order) -> EndedRun:
         if isinstance(task, StepOperator) and cache_key_of(task.plan.step) is not None:
             task.on_success_callback = [note_reuse]
     with callbacks_answered(order.callbacks):
-        run = module.dag.test(run_conf=dict(order.conf))
+        # A later run of several reuses what the one before it has reused.
+        is_first = order.conf.get(CACHE) != CacheUse.ON
+        if is_first and order.selection and order.selection[SOURCE_RUN] != NO_RUN:
+            module.dag.test(run_conf=dict(order.conf))
+            reasons.clear()
+        run = module.dag.test(run_conf={**order.conf, **order.selection})
     states = {instance_name(one.task_id, one.map_index): one.state for one in run.get_task_instances()}
     known = {name: said for name, said in reuse.items() if said}
     return {"run_id": run.run_id, "state": str(run.state), "tasks": states, "reasons": reasons, "reuse": known}

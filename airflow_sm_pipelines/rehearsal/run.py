@@ -27,7 +27,7 @@ from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
 from airflow_sm_pipelines.rehearsal.process import EndedRun, Order
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal, Refusals
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
-from airflow_sm_pipelines.semantics.run_options import CACHE, CacheUse
+from airflow_sm_pipelines.semantics.run_options import CACHE, LATEST_RUN, SELECT_STEPS, SOURCE_RUN, CacheUse
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -67,6 +67,8 @@ class RehearsalScenario:
         outcomes: Step -> how its jobs end; those of other steps complete.
         checks: What the check steps look up.
         runs: How often to run it, one after the other, against one local AWS.
+        select: The steps that the run executes; empty for all. All steps run before it, in the run that it reuses.
+        source_run: ``latest``, or ``none`` for no run before it.
     """
 
     file: Path
@@ -75,6 +77,8 @@ class RehearsalScenario:
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     checks: CheckNeeds = field(default_factory=CheckNeeds)
     runs: int = 1
+    select: Sequence[str] = ()
+    source_run: str = LATEST_RUN
 
     @property
     def dag_id(self) -> str:
@@ -92,6 +96,10 @@ class RehearsalScenario:
                 documents = files.setdefault(file.place.step, {}).setdefault(file.place.output, {})
                 documents[file.place.path] = file.content(NOTE)
         return Rehearsal(outcomes=self.outcomes, files=files, outputs=outputs)
+
+    def selection(self) -> dict[str, Json]:
+        """Return the options of a run that executes only some steps; empty for all steps."""
+        return {SELECT_STEPS: [*self.select], SOURCE_RUN: self.source_run} if self.select else {}
 
     def callback_answers(self) -> dict[str, JsonObject]:
         """Return the answers to Callback steps, by the name of the step. Names of other steps do no harm."""
@@ -256,7 +264,14 @@ class RehearsalAirflow:
         if self._process is None:
             self._process = self._start(dags)
         dag_file = scenario.write_dag_file(dags)
-        order = Order(str(dag_file), str(result), dict(aws), dict(scenario.parameters), scenario.callback_answers())
+        order = Order(
+            str(dag_file),
+            str(result),
+            dict(aws),
+            dict(scenario.parameters),
+            scenario.callback_answers(),
+            scenario.selection(),
+        )
         try:
             answered = _ask(self._process, json.dumps(asdict(order)))
         finally:

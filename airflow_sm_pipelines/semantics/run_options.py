@@ -8,9 +8,10 @@ replace the MLflow app of one execution.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
@@ -104,6 +105,22 @@ def read_run_options(params: Mapping[str, object]) -> RunOptions:
         mlflow_resource_arn=_text(MLFLOW_RESOURCE_ARN, given.get(MLFLOW_RESOURCE_ARN, "")),
         mlflow_experiment_name=_text(MLFLOW_EXPERIMENT_NAME, given.get(MLFLOW_EXPERIMENT_NAME, "")),
     )
+
+
+def conf_of_selection(
+    source_conf: Mapping[str, Any], source_run: str, select_steps: Sequence[str], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the conf of a run that takes the parameters of its source run (SDK, ``build_parameters_from_execution``).
+
+    Args:
+        source_conf: What the source run was started with; its options are left out.
+        source_run: The id of the source run, or the ARN of an execution.
+        select_steps: The steps to execute; empty for all, with the parameters alone taken over.
+        parameters: Values of parameters that replace those of the source run.
+    """
+    taken = {name: value for name, value in source_conf.items() if name not in RUN_OPTIONS}
+    selection = {SELECT_STEPS: [*select_steps], SOURCE_RUN: source_run} if select_steps else {}
+    return {**taken, **parameters, **selection}
 
 
 def _step_names(value: object) -> tuple[str, ...]:

@@ -194,3 +194,34 @@ def test_a_wrong_number_of_runs_is_wrong_usage(rehearsed, capsys, number):
         main(["rehearse", ABALONE, "--runs", number])
     assert ended.value.code == 2
     assert "expected a whole number from 1" in capsys.readouterr().err
+
+
+def test_steps_can_be_selected_in_either_form(rehearsed, capsys):
+    main(["rehearse", ABALONE, "--select", "AbaloneTrain,AbaloneEval"])
+    main(["rehearse", ABALONE, "--select", "AbaloneProcess", "AbaloneTrain", "--source-run", "none"])
+    assert [(one.select, one.source_run) for one in rehearsed] == [
+        (("AbaloneTrain", "AbaloneEval"), "latest"),
+        (("AbaloneProcess", "AbaloneTrain"), "none"),
+    ]
+    assert rehearsed[0].selection() == {
+        "sm_select_steps": ["AbaloneTrain", "AbaloneEval"],
+        "sm_source_run": "latest",
+    }
+    lines = capsys.readouterr().out.splitlines()
+    assert "  note: this run executes only AbaloneProcess, AbaloneTrain" in lines
+    assert any(line.split() == ["AbaloneProcess", "Processing", "reused"] for line in lines)
+    assert "Not tried:" not in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--select", "AbaloneTrian"], "there is no step AbaloneTrian; did you mean `AbaloneTrain`?"),
+        (["--select", "AbaloneTrain,AbaloneMSECond"], "they are not connected: AbaloneTrain | AbaloneMSECond"),
+        (["--select", "AbaloneTrain", "--source-run", "none"], "AbaloneTrain waits for AbaloneProcess, which is not"),
+    ],
+)
+def test_steps_that_cannot_be_selected_are_wrong_usage(rehearsed, capsys, arguments, message):
+    assert main(["rehearse", ABALONE, *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert rehearsed == []

@@ -227,3 +227,27 @@ def test_a_later_run_reuses_nothing_of_a_rehearsal_before(rehearsals: Rehearsals
     for runs in (1, 2):
         report = rehearsals.rehearse(document, outcomes={"F": "failed:no"}, runs=runs)
         assert report.step("F").state == "failed"
+
+
+def test_a_selection_runs_after_a_run_of_all_steps(rehearsals: Rehearsals) -> None:
+    report = rehearsals.rehearse(ABALONE, select=["AbaloneTrain", "AbaloneEval"])
+
+    assert report.succeeded, str(report)
+    assert {step.name: step.state for step in report.steps} == {
+        "AbaloneProcess": "reused",
+        "AbaloneTrain": "succeeded",
+        "AbaloneEval": "succeeded",
+        "AbaloneMSECond": "not selected",
+        "AbaloneRegisterModel-RegisterModel": "not selected",
+        "AbaloneCreateModel-CreateModel": "not selected",
+        "AbaloneTransform": "not selected",
+        "AbaloneMSEFail": "not selected",
+    }
+
+
+def test_a_property_file_of_a_reused_step_is_read(rehearsals: Rehearsals) -> None:
+    report = rehearsals.rehearse(ABALONE, select=["AbaloneMSECond"], values={MSE: 1})
+
+    assert report.succeeded, str(report)
+    assert report.step("AbaloneEval").state == "reused"
+    assert report.step("AbaloneMSECond").state == "succeeded"

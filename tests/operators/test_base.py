@@ -173,7 +173,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     answer: dict[str, Any] = {"skip": False}
 
-    def pass_gate(plan: Any, task_ids: Any, context: Any) -> None:
+    def pass_gate(plan: Any, task_ids: Any, context: Any, reused: Any) -> None:
         answer["asked for"] = (plan.step.name, dict(task_ids))
         if answer["skip"]:
             raise AirflowSkipException("the trigger does not hold")

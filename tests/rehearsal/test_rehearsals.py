@@ -277,3 +277,8 @@ def test_a_rehearsal_has_at_least_one_run(scenarios: list[RehearsalScenario]) ->
     with pytest.raises(ValueError, match="runs must be at least 1, not 0"):
         rehearse(DEFINITION, runs=0)
     assert scenarios == []
+
+
+def test_a_rehearsal_has_no_other_source_runs() -> None:
+    with pytest.raises(ValueError, match="sm_source_run of a rehearsal is latest or none, not 'of-last-week'"):
+        rehearse(DEFINITION, select=["Ask"], source_run="of-last-week")

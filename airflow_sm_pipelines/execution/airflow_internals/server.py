@@ -53,6 +53,7 @@ __all__ = [
     "read_variable",
     "refuse_response",
     "replace_variable",
+    "started_with",
     "state_and_value",
     "stored_values",
     "wake",
@@ -77,6 +78,21 @@ def read_variable(session: Session, key: str) -> str | None:
     """Return the value of an Airflow variable that the database holds, ``None`` if there is none."""
     variable = session.scalar(select(Variable).where(Variable.key == key))
     return None if variable is None else str(variable.get_val())
+
+
+def started_with(session: Session, dag_id: str, run_id: str | None) -> tuple[str, dict[str, Any]] | None:
+    """Return the id of a DAG run and what it was started with; ``None`` if there is none.
+
+    Args:
+        session: A session.
+        dag_id: The DAG.
+        run_id: The run; ``None`` for the newest.
+    """
+    found = select(DagRun.run_id, DagRun.conf).where(DagRun.dag_id == dag_id)
+    if run_id is not None:
+        found = found.where(DagRun.run_id == run_id)
+    run = session.execute(found.order_by(DagRun.run_after.desc(), DagRun.run_id.desc()).limit(1)).first()
+    return None if run is None else (run.run_id, dict(run.conf or {}))
 
 
 def database_address(session: Session) -> str:
