@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_airflows_own_arguments_are_passed_on() -> None:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, context: Any, variables: dict[str, str]) -> Any:
     """Run the task over some orphans and refusals; return its result."""
     monkeypatch.setattr(AwsConnection, "client", lambda *_: None)
 
@@ -81,6 +82,18 @@ def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
 def test_its_task_stops_the_orphans_and_returns_their_number(run: Any) -> None:
     assert run("a", "b") == (2, ["a", "b"])
     assert run() == (0, [])
+
+
+def test_its_task_deletes_the_cached_results_that_have_expired(run: Any, variables: dict[str, str]) -> None:
+    def stored(expires_at: str) -> str:
+        return json.dumps({"dag": "d", "step": "s", "expires_at": expires_at})
+
+    variables["sm_pipelines_cache_old"] = stored("2020-12-01T00:00:00Z")
+    variables["sm_pipelines_cache_new"] = stored("2999-12-01T00:00:00Z")
+
+    run("a")
+
+    assert variables.keys() == {"sm_pipelines_cache_new"}
 
 
 def test_a_refusal_fails_the_task_after_the_others_were_stopped(run: Any) -> None:
