@@ -62,6 +62,7 @@ def pipeline_dag(
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     completed_with_failures: RunState = "failed",
+    max_parallel_steps: int | None = None,
     **dag_kwargs: Any,
 ) -> DAG:
     """Create a DAG from a pipeline definition.
@@ -87,6 +88,8 @@ def pipeline_dag(
             ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
         completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
+        max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
+            Default: the ``ParallelismConfiguration`` beside the definition, if the source has one, else no bound.
         dag_kwargs: Any other argument of Airflow's ``DAG``. Defaults of ``description`` and ``tags`` are the
             ``PipelineDescription`` and ``Tags`` beside the definition, if the source has them.
 
@@ -95,6 +98,7 @@ def pipeline_dag(
             every error, each with its JSON path.
         FileNotFoundError: There is no such file.
         TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
+        ValueError: ``max_parallel_steps`` is no whole number from 1.
     """
     refuse_unknown_arguments(pipeline_dag, [DAG], dag_kwargs)
     file = calling_file()
@@ -109,6 +113,7 @@ def pipeline_dag(
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
+        max_parallel_steps=max_parallel_steps,
     )
     params = dag_kwargs.pop("params", {})
     translation.check(
@@ -139,6 +144,7 @@ def pipeline_task_group(
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     completed_with_failures: RunState = "failed",
+    max_parallel_steps: int | None = None,
     **group_kwargs: Any,
 ) -> TaskGroup:
     """Create a task group from a pipeline definition, inside a DAG of your own (``with DAG(...):``).
@@ -161,6 +167,8 @@ def pipeline_task_group(
         overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
         completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
             ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
+        max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
+            Default: the ``ParallelismConfiguration`` beside the definition, if the source has one, else no bound.
         group_kwargs: Any other argument of Airflow's ``TaskGroup``. Default of ``tooltip`` is the
             ``PipelineDescription`` beside the definition, if the source has one.
 
@@ -169,6 +177,7 @@ def pipeline_task_group(
             every error, each with its JSON path.
         FileNotFoundError: There is no such file.
         TypeError: ``group_kwargs`` has an argument that neither this function nor ``TaskGroup`` knows.
+        ValueError: ``max_parallel_steps`` is no whole number from 1.
     """
     refuse_unknown_arguments(pipeline_task_group, [TaskGroup], group_kwargs)
     pipeline = load_beside(calling_file(), source)
@@ -182,6 +191,7 @@ def pipeline_task_group(
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
+        max_parallel_steps=max_parallel_steps,
     )
     if pipeline.resource.description:
         group_kwargs.setdefault("tooltip", pipeline.resource.description)
@@ -234,6 +244,7 @@ class _Translation:
         waiting: How steps wait for their jobs.
         overrides: Airflow arguments for single tasks.
         completed_with_failures: As in `pipeline_dag`.
+        max_parallel_steps: As in `pipeline_dag`.
     """
 
     pipeline: Pipeline
@@ -245,6 +256,12 @@ class _Translation:
     waiting: Waiting
     overrides: StepOverrides
     completed_with_failures: RunState
+    max_parallel_steps: int | None
+
+    def __post_init__(self) -> None:
+        bound = self.max_parallel_steps
+        if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or bound < 1):
+            raise ValueError(f"max_parallel_steps is a whole number from 1, not {bound!r}")
 
     def check(self, *errors: DefinitionError) -> None:
         """Raise all errors of the pipeline and its options, and those given, at once.
@@ -279,6 +296,9 @@ class _Translation:
             self.role_arn or self.pipeline.resource.role_arn,
             fixed_values or {},
             task_ids(loops(plans), LOOP_ITEMS, child_id),
+            self.airflow_id,
+            child_id(""),
+            self.max_parallel_steps or self.pipeline.resource.max_parallel_steps,
         )
         StepTasks(plans, settings, self.connection, self.waiting, self.overrides, self.completed_with_failures).add_to(
             place
