@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.requests.names import execution_id
@@ -147,11 +148,7 @@ class StepsInProgress:
         tasks = {step: self.task_prefix + step for step, _ in units}
         states = task_states(self.dag_id, self.run_id, sorted(tasks.values())) if tasks else {}
         found = {step: states.get(task_id, ABSENT) for step, task_id in tasks.items()}
-        in_progress = {
-            (step, -1)
-            for step, state in found.items()
-            if is_in_progress(state, can_start=state not in ENDED_STATES and can_start(step))
-        }
+        in_progress = {(step, -1) for step, state in found.items() if is_in_progress(state, partial(can_start, step))}
         over = [claim for claim in claims if found.get(claim.step) in ENDED_STATES]
         for loop, body in self.loops.items():
             claimed = [claim for claim in claims if claim.step == loop]

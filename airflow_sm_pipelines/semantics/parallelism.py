@@ -11,7 +11,7 @@ back and waits. Of any tasks that come at once, the last to write sees the claim
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -110,16 +110,17 @@ def is_counted(step: Step) -> bool:
     return step.type not in _WITHOUT_WORK and step.body_of is None
 
 
-def is_in_progress(state: str | None, *, can_start: bool) -> bool:
+def is_in_progress(state: str | None, can_start: Callable[[], bool]) -> bool:
     """Tell whether a task that has a claim is in progress.
 
     Args:
         state: Airflow's state of the task. One that waits for a retry, or for a worker, with a claim is the one of a
             worker that died: its job may run.
-        can_start: Whether all tasks right before it have ended. A cleared task without a state starts soon if they
-            have. Else it may wait for the very task that asks, and what it has begun is being stopped.
+        can_start: Tells whether all tasks right before it have ended; asked only of a cleared task that has no state.
+            It starts soon if they have. Else it may wait for the very task that asks, and what it has begun is being
+            stopped.
     """
-    return can_start if state in _STATELESS else state not in ENDED_STATES
+    return can_start() if state in _STATELESS else state not in ENDED_STATES
 
 
 def open_iterations(
@@ -136,7 +137,7 @@ def open_iterations(
         ended: The iterations of which every step has ended.
     """
     entered = {index for index, state in turns.items() if state == "success" and index not in ended}
-    entering = {index for index in claimed if is_in_progress(turns.get(index), can_start=False)}
+    entering = {index for index in claimed if is_in_progress(turns.get(index), lambda: False)}
     return frozenset(entered | {index for index in entering if turns.get(index) != "success"})
 
 

@@ -63,17 +63,17 @@ def test_a_step_inside_a_foreach_does_not_count_since_its_iteration_does() -> No
 
 @pytest.mark.parametrize("state", ["running", "deferred", "queued", "scheduled", "up_for_retry", "restarting"])
 def test_a_task_with_a_claim_is_in_progress_until_it_has_ended(state: str) -> None:
-    assert is_in_progress(state, can_start=False)
+    assert is_in_progress(state, lambda: False)
 
 
 @pytest.mark.parametrize("state", sorted(ENDED_STATES))
 def test_a_task_that_has_ended_is_not_in_progress_whatever_it_has_left_behind(state: str) -> None:
-    assert not is_in_progress(state, can_start=True)
+    assert not is_in_progress(state, lambda: True)
 
 
 def test_a_cleared_task_that_waits_for_others_lets_them_go_first() -> None:
-    assert is_in_progress(None, can_start=True)
-    assert not is_in_progress(None, can_start=False)
+    assert is_in_progress(None, lambda: True)
+    assert not is_in_progress(None, lambda: False)
 
 
 def test_an_iteration_is_in_progress_from_its_turn_to_the_end_of_its_last_step() -> None:
@@ -203,7 +203,7 @@ class Interleavings:
         return all(world.tasks[one].state in ENDED_STATES for one in self.upstream[index])
 
     def is_in_progress(self, world: World, index: int) -> bool:
-        return is_in_progress(world.tasks[index].state, can_start=self.can_start(world, index))
+        return is_in_progress(world.tasks[index].state, lambda: self.can_start(world, index))
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class Interleavings:
         waiting = [(at, -1) for at, task in enumerate(world.tasks) if (task.state, task.at) == ("deferred", "claim")]
         # A trigger does not know the graph.
         states = {claim.step: world.tasks[int(claim.step)].state for claim in world.claims}
-        taken = sum(is_in_progress(state, can_start=False) for state in states.values())
+        taken = sum(is_in_progress(state, lambda: False) for state in states.values())
         return [rank for rank, _ in next_to_start(waiting, taken, self.bound)]
 
     def _claims(self, world: World, index: int, task: Task) -> tuple[Claim, set[Claim]]:
@@ -453,7 +453,7 @@ class KeepsClaimsOfTasksThatCannotStart(Interleavings):
     """Tasks that wait for a cleared one although it waits for them."""
 
     def is_in_progress(self, world: World, index: int) -> bool:
-        return is_in_progress(world.tasks[index].state, can_start=True)
+        return is_in_progress(world.tasks[index].state, lambda: True)
 
 
 def test_the_interleavings_find_a_run_that_waits_for_ever() -> None:
