@@ -195,8 +195,11 @@ class _Door:
 
     def _can_start(self, step: str) -> bool:
         """Tell whether all tasks right before a step's own have ended."""
-        ti, dag = self._context["ti"], self._context["task"].dag
-        upstream = sorted(dag.get_task(self.steps.task_prefix + step).upstream_task_ids) if dag else []
+        ti, tasks = self._context["ti"], self._context["task"].dag.task_dict
+        task = tasks.get(self.steps.task_prefix + step)
+        if task is None:  # the definition does not have it any more
+            return False
+        upstream = sorted(task.upstream_task_ids)
         states = task_states(ti.dag_id, ti.run_id, upstream) if upstream else {}
         return all(state in ENDED_STATES for state in states.values())
 

@@ -17,7 +17,7 @@ from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.stored_variables import forget, store, stored_keys, stored_value
-from airflow_sm_pipelines.execution.airflow_internals.worker import mapped_task_states, task_states
+from airflow_sm_pipelines.execution.airflow_internals.worker import mapped_task_states, task_state, task_states
 from airflow_sm_pipelines.execution.settings import LOOP_TURN, PipelineRunSettings
 from airflow_sm_pipelines.semantics.for_each import ended_iterations
 from airflow_sm_pipelines.semantics.ownership import ABSENT, ENDED_STATES
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 CLAIMS = "sm_steps_in_progress"
 """What the keys of all claims begin with."""
 
+_INSTANCE = ("dag_id", "run_id", "task_id", "map_index")
 _ENTERED = "entered"
 
 
@@ -106,7 +107,7 @@ class StepsInProgress:
         """
         step, iteration = claim.unit
         task_id = self.turn_of(step) if step in self.loops else self.task_prefix + step
-        instance = {"dag_id": self.dag_id, "run_id": self.run_id, "task_id": task_id, "map_index": iteration}
+        instance = dict(zip(_INSTANCE, (self.dag_id, self.run_id, task_id, iteration), strict=True))
         what = step if iteration < 0 else f"{step}, iteration {iteration}"
         description = f"Counts {what} as in progress (max_parallel_steps). Removed when it has ended: do not edit."
         store(f"{self.claims}{claim}", json.dumps({**instance, _ENTERED: entered}), description)
@@ -167,6 +168,24 @@ class StepsInProgress:
     def turn_of(self, loop: str) -> str:
         """Return the task that lets the iterations of a ForEach begin."""
         return f"{self.task_prefix}{loop}.{LOOP_TURN}"
+
+
+def forget_old_claims(log: Log) -> None:
+    """Delete the claims of all runs whose tasks have ended: their runs were deleted or marked while they ran.
+
+    Args:
+        log: Where to say how many there were.
+    """
+    old = []
+    for key in stored_keys(f"{CLAIMS}:"):
+        value = stored_value(key)
+        task = json.loads(value) if value is not None else {}
+        if task and task_state(*(task[name] for name in _INSTANCE)) in ENDED_STATES:
+            old.append(key)
+    for key in old:
+        forget(key)
+    if old:
+        log.info("Deleted %d Airflow variables that counted steps as in progress, whose tasks have ended", len(old))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Claim:
         Raises:
             ValueError: The text is no claim.
         """
-        step, iteration, epoch, try_number, mark = text.split(":")
+        step, iteration, epoch, try_number, mark, *_ = text.split(":")  # a newer version may write more
         return cls(step, int(iteration), epoch, int(try_number), mark)
 
     def __str__(self) -> str:

@@ -215,7 +215,7 @@ def test_a_cleared_step_counts_if_all_tasks_right_before_it_have_ended(
 ) -> None:
     begin(steps, airflow_run, "A", "C")
     airflow_run.states |= {"C": None, "D": state}
-    dag = SimpleNamespace(get_task=lambda task_id: {"C": SimpleNamespace(upstream_task_ids={"D"})}[task_id])
+    dag = SimpleNamespace(task_dict={"C": SimpleNamespace(upstream_task_ids={"D"})})
     context["task"] = SimpleNamespace(dag=dag)
 
     if waits:
@@ -223,6 +223,18 @@ def test_a_cleared_step_counts_if_all_tasks_right_before_it_have_ended(
             enter_or_wait(entrant, context)
     else:
         enter_or_wait(entrant, context)
+
+
+def test_a_cleared_step_that_the_definition_does_not_have_any_more_does_not_count(
+    entrant: Entrant, context: Any, steps: Any, airflow_run: Any
+) -> None:
+    begin(steps, airflow_run, "A", "Removed")
+    airflow_run.states["Removed"] = None
+    context["task"] = SimpleNamespace(dag=SimpleNamespace(task_dict={}))
+
+    enter_or_wait(entrant, context)
+
+    assert steps.has_entered(claim("B"))
 
 
 def test_the_bound_can_be_raised_and_lowered_while_the_run_goes_on(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines import load_pipeline
+from airflow_sm_pipelines.execution import steps_in_progress
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.steps_in_progress import CLAIMS, StepsInProgress, bound_variable
 from airflow_sm_pipelines.semantics.parallelism import Claim
@@ -134,6 +135,23 @@ def test_a_person_changes_the_bound_of_a_run_with_a_variable(steps: StepsInProgr
     assert steps.bound_now(LOG) == 5
     airflow_run.variables[f"{OWN_BOUND}-2"] = "7"
     assert steps.bound_now(LOG) == 5, "that is another run"
+
+
+def test_claims_that_ended_tasks_have_left_are_deleted_whatever_their_run(
+    steps: StepsInProgress, airflow_run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    states = {"g.A": "failed", "g.B": "deferred", "g.Each.turn": "absent"}
+    monkeypatch.setattr(steps_in_progress, "task_state", lambda dag, run, task, index: states[task])
+    for one in (claim("A"), claim("B"), claim("Each", 1)):
+        steps.write(one)
+    airflow_run.variables["another"] = "1"
+
+    with caplog.at_level(logging.INFO):
+        steps_in_progress.forget_old_claims(LOG)
+
+    assert steps.read() == {claim("B")}
+    assert "another" in airflow_run.variables
+    assert "Deleted 2 Airflow variables" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["0", "", "many", "1.5"])
