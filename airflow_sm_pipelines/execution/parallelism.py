@@ -195,8 +195,8 @@ class _Door:
 
     def _can_start(self, step: str) -> bool:
         """Tell whether all tasks right before a step's own have ended."""
-        ti, tasks = self._context["ti"], self._context["task"].dag.task_dict
-        task = tasks.get(self.steps.task_prefix + step)
+        ti, dag = self._context["ti"], self._context["task"].dag
+        task = dag.task_dict.get(self.steps.task_prefix + step) if dag else None
         if task is None:  # the definition does not have it any more
             return False
         upstream = sorted(task.upstream_task_ids)
