@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Run, World
+from tests.e2e.conftest import Run, World, wait_for
 
 pytestmark = pytest.mark.e2e
 BOUND = 3
@@ -61,3 +61,46 @@ def test_no_more_steps_of_a_run_are_in_flight_than_its_bound_and_a_free_place_is
         assert max(waits) < TURNOVER, waits
     variables = early[0].world.airflow.api.request("GET", "variables", limit=100)["variables"]
     assert [one["key"] for one in variables if one["key"].startswith("sm_steps_in_progress")] == []
+
+
+# -- a bound that only the run has -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def few(_world: World, early: list[Run]) -> dict[str, Run]:
+    """Runs that may have one step in progress; a worker of the first one dies right after it has created a job."""
+    wait_for(lambda: all(run.state() in {"success", "failed"} for run in early), 420, "the large runs to end")
+    _world.fault(service="sagemaker", operation="CreateProcessingJob", action="kill_client_after", times=1)
+    killed = _world.trigger("parallel_few", sm_max_parallel_steps=1)
+    wait_for(lambda: _world.jobs_of(killed), 90, "its first job")
+    return {"killed": killed, "changed": _world.trigger("parallel_few", sm_max_parallel_steps=1)}
+
+
+def test_a_bound_that_is_raised_while_the_run_goes_on_lets_more_steps_begin(few: dict[str, Run]) -> None:
+    run = few["changed"]
+    wait_for(lambda: run.world.jobs_of(run), 90, "its first job")
+    variable = {"key": f"sm_max_parallel_steps:{run.dag_id}:{run.run_id}", "value": "4"}
+    run.world.airflow.api.request("POST", "variables", variable)
+
+    assert run.wait(240) == "success"
+
+    assert 1 < most_at_once(jobs_of(run)) <= 4
+
+
+def test_an_iteration_counts_as_one_step_and_a_dead_workers_step_until_its_next_try_has_ended(
+    few: dict[str, Run],
+) -> None:
+    run = few["killed"]
+    assert run.wait(300) == "success"
+
+    jobs = sorted(jobs_of(run), key=lambda job: job["CreationTime"])
+    assert most_at_once(jobs) == 1
+    children = ["-".join(job["ProcessingJobName"].split("-")[2:-2]) for job in jobs]
+    assert sorted(children) == ["Alone", *(f"First-{index}" for index in range(3)), "Other"] + [
+        f"Second-{index}" for index in range(3)
+    ]
+    for index in range(3):
+        place = children.index(f"First-{index}")
+        assert children[place + 1] == f"Second-{index}", "no other step comes between the steps of an iteration"
+    tries = [task["try_number"] for task in run.world.airflow.api.task_instances(run.dag_id, run.run_id)]
+    assert sorted(tries)[-2:] == [1, 2], "one worker died, and nothing else failed"
