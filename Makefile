@@ -64,6 +64,7 @@ modules-and-sdk: install
 	$(MAKE) golden
 	$(MAKE) loopback
 	$(MAKE) sdk
+	$(MAKE) sdk3
 
 test-unit: install
 	$(MAKE) lint

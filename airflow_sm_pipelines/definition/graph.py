@@ -20,7 +20,16 @@ from airflow_sm_pipelines.definition.expressions import Namespace
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Branch, Edge, Step, StepPlan, Trigger
 
-__all__ = ["Branch", "Edge", "StepPlan", "Trigger", "cleaned_up_steps", "find_cycles", "plan_steps"]
+__all__ = [
+    "Branch",
+    "Edge",
+    "StepPlan",
+    "Trigger",
+    "cleaned_up_steps",
+    "find_cycles",
+    "plan_steps",
+    "steps_upstream_of",
+]
 
 _Key = TypeVar("_Key")
 
@@ -65,6 +74,23 @@ def find_cycles(plans: Sequence[StepPlan]) -> Iterator[tuple[str, ...]]:
         }
         if any(inside.values()):
             yield _walk_to_cycle(inside)
+
+
+def steps_upstream_of(name: str, plans: Iterable[StepPlan]) -> frozenset[str]:
+    """Return the steps that must have ended before a step can start: those that it waits for, directly or not.
+
+    Args:
+        name: The step.
+        plans: All steps of a pipeline without cycles.
+    """
+    waits_for = {plan.step.name: [edge.upstream for edge in plan.edges] for plan in plans}
+    found: set[str] = set()
+    work = [name]
+    while work:
+        new = set(waits_for.get(work.pop(), ())) - found
+        found |= new
+        work += new
+    return frozenset(found)
 
 
 def cleaned_up_steps(step: Step) -> Iterator[tuple[str, Json]]:

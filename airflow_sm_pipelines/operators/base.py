@@ -26,6 +26,7 @@ from airflow_sm_pipelines.execution.airflow_internals.authoring import (
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.bounds import bound_at_start
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.fail_step import skip_after_fail_step
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
@@ -164,6 +165,7 @@ class StepOperator(BaseOperator):
         if not self.owns_job and context["ti"].try_number > 1:
             self._end_former_job(context)
         pass_gate(self.plan, self.settings.task_ids, context)
+        skip_after_fail_step(self.plan, self.settings, context)
         bound = self._bound(context)
         if bound is not None:
             self._enter_or_wait(bound, context)

@@ -27,6 +27,7 @@ from airflow_sm_pipelines.errors import (
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import mapped_task_states, task_state
 from airflow_sm_pipelines.execution.bounds import bound_at_start
+from airflow_sm_pipelines.execution.fail_step import reached_fail_steps
 from airflow_sm_pipelines.execution.max_concurrency import wait_for_turn
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import (
@@ -189,7 +190,21 @@ class ForEachResultOperator(StepOperator):
             publish_properties(context, properties)
             publish_status(context, StepStatus.FAILED)
             raise StepFailedError(self.plan.step.name, failures)
+        if any(child.status is StepStatus.NOT_RUN for child in children):
+            self._refuse_after_fail_step(properties, context)
         return {**properties, **self._selected(children)}
+
+    def _refuse_after_fail_step(self, properties: JsonObject, context: Context) -> None:
+        """Raise if iterations did not run because a Fail step has ended the run meanwhile."""
+        reached = reached_fail_steps(self.plan, self.settings, context)
+        if reached:
+            properties["Status"] = "Failed"
+            publish_properties(context, properties)
+            publish_status(context, StepStatus.FAILED)
+            raise StepFailedError(
+                self.plan.step.name,
+                f"not every iteration has run: Fail step {' and '.join(reached)} has ended this run",
+            )
 
     def _items(self, context: Context) -> list[Json]:
         """Return the items that the step has iterated over, unless it did not begin."""

@@ -1,4 +1,4 @@
-"""The leaf that tells how a pipeline with dependency triggers ended."""
+"""The leaf that tells how a pipeline ended, where its other last tasks do not."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 class PipelineStatusOperator(BaseOperator):
     """Fails if a step failed, also if steps that waited for the failure ended well.
 
-    Airflow looks only at the last tasks of a run: a step with a ``Failed`` trigger would hide the failure it reacts
-    to. The service calls a run ``CompletedWithFailures`` if for each failed step another one waits with a trigger
-    other than ``Completed``, else ``Failed`` (SDK ``StepDependency``; that *each* failure needs one is assumed).
+    Airflow looks only at the last tasks of a run. A step with a ``Failed`` trigger would hide the failure it reacts to,
+    and a step that is skipped with its branch would hide the failure of what it waits for outside of it. The service
+    calls a run ``CompletedWithFailures`` if for each failed step another one waits with a trigger other than
+    ``Completed``, else ``Failed`` (SDK ``StepDependency``; that *each* failure needs one is assumed).
 
     Args:
         plans: All steps but those in the bodies of ForEach steps, for which the ForEach stands.
         settings: What all steps of the DAG share.
         completed_with_failures: ``"failed"`` or ``"success"``: what the DAG run is when the pipeline is
             ``CompletedWithFailures``.
+        fail_fast: The DAG stops at its first failure. Airflow skips all other tasks then, and calls a run successful
+            whose last tasks were skipped.
 
     Raises:
         ValueError: ``completed_with_failures`` is neither.
@@ -45,10 +48,15 @@ class PipelineStatusOperator(BaseOperator):
         plans: Iterable[StepPlan],
         settings: PipelineRunSettings,
         completed_with_failures: str = "failed",
+        fail_fast: bool = False,
         **kwargs: Any,
     ) -> None:
         # It raises what Airflow never retries: the retries are for workers that die, and outages of Airflow.
-        super().__init__(trigger_rule="all_done", **{"retries": SPARE_RETRIES, **SPARE_DELAYS, **kwargs})
+        rule = "all_done_setup_success" if fail_fast else "all_done"
+        super().__init__(trigger_rule=rule, **{"retries": SPARE_RETRIES, **SPARE_DELAYS, **kwargs})
+        if fail_fast:
+            # The only kind of task that Airflow still runs then.
+            self.as_teardown(on_failure_fail_dagrun=True)
         if completed_with_failures not in {"failed", "success"}:
             raise ValueError(f"completed_with_failures is 'failed' or 'success', not {completed_with_failures!r}")
         self.completed_with_failures = completed_with_failures

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
 
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
+from airflow_sm_pipelines.errors import DefinitionError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+from airflow_sm_pipelines.semantics.hidden_failures import may_hide_failures
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.translation.overrides import StepOverrides
 
@@ -74,12 +76,14 @@ class StepTasks:
             upstream = [last[name] for name in self._upstream_names(plan)]
             if upstream:
                 first[plan.step.name].set_upstream(upstream)
-        if any(needs_gate(plan) for plan in own_plans):
+        fail_fast = place["dag"].fail_fast
+        if fail_fast or any(needs_gate(plan) for plan in own_plans) or may_hide_failures(own_plans):
             status = PipelineStatusOperator(
                 task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
                 plans=own_plans,
                 settings=self.settings,
                 completed_with_failures=self.completed_with_failures,
+                fail_fast=fail_fast,
                 **place,
             )
             status.set_upstream(list(last.values()))
@@ -142,6 +146,37 @@ def most_at_once(plans: Sequence[StepPlan]) -> int:
     """Return how many steps can be ready at the same time; those of a loop's body once per open iteration."""
     limits = {plan.step.name: cast("int", plan.step.arguments["MaxConcurrency"]) for plan in loops(plans)}
     return sum(limits[plan.step.body_of] if plan.step.body_of else 1 for plan in plans)
+
+
+def fail_fast_conflicts(plans: Sequence[StepPlan]) -> list[DefinitionError]:
+    """Return an error for each step that ``fail_fast=True`` would break: Airflow then allows no other trigger rule.
+
+    Args:
+        plans: All steps of the pipeline.
+    """
+    hint = "leave fail_fast out"
+    return [
+        *(
+            DefinitionError(
+                plan.step.path,
+                f"fail_fast=True stops the run at its first failure, but step {plan.step.name} waits for one: "
+                f"its trigger for {edge.upstream} is {edge.trigger}",
+                hint,
+            )
+            for plan in plans
+            for edge in plan.edges
+            if edge.trigger is not Trigger.COMPLETED
+        ),
+        *(
+            DefinitionError(
+                plan.step.path,
+                f"fail_fast=True is not possible with ForEach step {plan.step.name}: its last task sums up also what "
+                "has failed, which Airflow does not allow then",
+                hint,
+            )
+            for plan in loops(plans)
+        ),
+    ]
 
 
 def _free_id(wanted: str, taken: Collection[str]) -> str:

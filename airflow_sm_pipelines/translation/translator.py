@@ -35,7 +35,15 @@ from airflow_sm_pipelines.translation.parameters import (
 )
 from airflow_sm_pipelines.translation.run_option_params import parameters_named_as_options, run_option_params
 from airflow_sm_pipelines.translation.source_files import load_beside
-from airflow_sm_pipelines.translation.step_tasks import Place, RunState, StepTasks, loops, most_at_once, task_ids
+from airflow_sm_pipelines.translation.step_tasks import (
+    Place,
+    RunState,
+    StepTasks,
+    fail_fast_conflicts,
+    loops,
+    most_at_once,
+    task_ids,
+)
 from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
 
 if TYPE_CHECKING:
@@ -91,7 +99,9 @@ def pipeline_dag(
         max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
             Default: the ``ParallelismConfiguration`` beside the definition, if the source has one, else no bound.
         dag_kwargs: Any other argument of Airflow's ``DAG``. Defaults of ``description`` and ``tags`` are the
-            ``PipelineDescription`` and ``Tags`` beside the definition, if the source has them.
+            ``PipelineDescription`` and ``Tags`` beside the definition, if the source has them. ``fail_fast=True`` stops
+            the whole run at its first failure, jobs included; by default, as in the service, what does not depend on
+            the failed step goes on.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -119,6 +129,7 @@ def pipeline_dag(
     translation.check(
         *(missing_values(pipeline, translation.values, SCHEDULED) if schedule is not None else ()),
         *redefined_parameters(pipeline, params),
+        *(fail_fast_conflicts(pipeline.plans) if dag_kwargs.get("fail_fast") else ()),
     )
     dag = _empty_dag(pipeline, translation.airflow_id, schedule=schedule, params=params, **dag_kwargs)
     dag.fileloc = file

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_sm_pipelines.definition.graph import Branch, Edge, StepPlan, Trigger, find_cycles
+from airflow_sm_pipelines.definition.graph import Branch, Edge, StepPlan, Trigger, find_cycles, steps_upstream_of
 from airflow_sm_pipelines.definition.models import Step
 
 
@@ -201,3 +201,16 @@ def test_text_that_only_looks_like_a_reference_is_no_edge(edges, step):
 def test_step_names_with_hyphens(edges, step):
     use = step("X", arguments={"x": get("Steps.A-CreateModel.ModelName")})
     assert edges(step("A-CreateModel", "Model"), step("A", "Model"), use)["X"] == ["A-CreateModel"]
+
+
+def test_upstream_are_all_steps_that_one_waits_for_directly_or_not(load, step):
+    chosen = step("C", "Condition", {"IfSteps": [step("D")]}, DependsOn=["B"])
+    plans = load(step("A"), step("B", DependsOn=["A"]), chosen, step("E", DependsOn=["A"])).plans
+
+    assert {plan.step.name: sorted(steps_upstream_of(plan.step.name, plans)) for plan in plans} == {
+        "A": [],
+        "B": ["A"],
+        "C": ["A", "B"],
+        "D": ["A", "B", "C"],
+        "E": ["A"],
+    }

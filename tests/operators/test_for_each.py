@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped
 
 from airflow_sm_pipelines.errors import StepError, StepFailedError, UndefinedReferenceError
+from airflow_sm_pipelines.execution import fail_step
 from airflow_sm_pipelines.execution.xcoms import FAILURE_KEY, STATUS_KEY, read_failure, read_properties, read_status
 from airflow_sm_pipelines.operators import for_each
 from airflow_sm_pipelines.semantics.readiness import StepStatus
@@ -173,6 +174,24 @@ def test_iterations_without_the_value_are_not_compared(make_loop: Any, context: 
 
     ti.published_by("First[0]", {"Name": "without"})
     assert "Selected" not in make_loop(Selector=selector)["Each.result"].execute(context)
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_iterations_that_a_fail_step_kept_from_starting_fail_the_step(
+    make_tasks: Any, loop: Any, context: Any, states: Any, monkeypatch: pytest.MonkeyPatch, reached: bool
+) -> None:
+    states["Second"] = {0: "success", 1: "skipped"}
+    monkeypatch.setattr(fail_step, "task_states", lambda *_: {"Stop": "failed" if reached else "skipped"})
+    stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "enough"}}
+    result = make_tasks(loop(), stop, parameters=ITEMS_PARAMETER)["Each.result"]
+
+    if not reached:  # a trigger between body steps did not hold
+        assert result.execute(context)["Status"] == "Succeeded"
+        return
+    with pytest.raises(StepFailedError, match="not every iteration has run: Fail step Stop has ended this run"):
+        result.execute(context)
+    assert read_properties(context, "Each.result")["Status"] == "Failed"
+    assert read_status(context, "Each.result") is StepStatus.FAILED
 
 
 def test_an_empty_list_succeeds_and_selects_nothing(make_loop: Any, context: Any, ti: Any, states: Any) -> None:

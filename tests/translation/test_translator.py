@@ -91,7 +91,13 @@ def test_a_condition_has_an_edge_to_each_step_of_both_branches(dag_of: Any, proc
     inner = condition("Inner", [processing("Deep")], [])
     dag = dag_of(processing("A"), condition("Outer", [processing("If", reads="A"), inner], [fail("Else")]))
 
-    assert edges_of(dag) == {("Outer", "If"), ("A", "If"), ("Outer", "Inner"), ("Inner", "Deep"), ("Outer", "Else")}
+    assert {edge for edge in edges_of(dag) if edge[1] != "pipeline_status"} == {
+        ("Outer", "If"),
+        ("A", "If"),
+        ("Outer", "Inner"),
+        ("Inner", "Deep"),
+        ("Outer", "Else"),
+    }
 
 
 def test_a_step_outside_may_wait_for_one_inside_a_branch(dag_of: Any, processing: Any) -> None:
@@ -126,6 +132,12 @@ def test_a_pipeline_with_triggers_has_one_leaf_that_tells_its_status(
     assert status.upstream_task_ids == {"A", "Notify", "C"}
     assert [task.task_id for task in dag.leaves] == ["pipeline_status"]
     assert status.steps_of_tasks == {"A": "A", "Notify": "Notify", "C": "C"}
+
+
+def test_so_has_a_pipeline_whose_branches_may_hide_a_failure(dag_of: Any, processing: Any) -> None:
+    dag = dag_of(processing("A"), condition("C", [processing("B", "A")], []))
+
+    assert [task.task_id for task in dag.leaves] == ["pipeline_status"]
 
 
 def test_a_pipeline_without_triggers_has_no_such_leaf(dag_of: Any, processing: Any) -> None:
@@ -465,6 +477,32 @@ def test_the_same_definition_is_the_same_version_of_the_dag(whole: Any) -> None:
     first, second = (json.dumps(DagSerialization.to_dict(whole())) for _ in range(2))
 
     assert first == second
+
+
+def test_fail_fast_is_refused_with_triggers_and_loops_all_at_once(errors_of: Any, processing: Any) -> None:
+    notify = processing("Notify", {"Step": "A", "Trigger": "Failed"}, {"Step": "B", "Trigger": "Any"})
+    arguments = {"IterableItems": [1], "MaxConcurrency": 1, "ForEachBody": [processing("Work")]}
+    loop = {"Name": "Each", "Type": "ForEach", "Arguments": arguments}
+
+    assert errors_of(processing("A"), processing("B"), notify, loop, fail_fast=True) == [
+        "Steps[2]: fail_fast=True stops the run at its first failure, but step Notify waits for one: its trigger for A "
+        "is Failed (leave fail_fast out)",
+        "Steps[2]: fail_fast=True stops the run at its first failure, but step Notify waits for one: its trigger for B "
+        "is Any (leave fail_fast out)",
+        "Steps[3]: fail_fast=True is not possible with ForEach step Each: its last task sums up also what has failed, "
+        "which Airflow does not allow then (leave fail_fast out)",
+    ]
+
+
+def test_with_fail_fast_a_teardown_tells_the_status_which_airflow_runs_whatever_has_failed(
+    dag_of: Any, processing: Any
+) -> None:
+    dag = dag_of(processing("A"), processing("B", "A"), fail_fast=True)
+    status = dag.get_task("pipeline_status")
+
+    assert (dag.fail_fast, status.is_teardown, status.on_failure_fail_dagrun) == (True, True, True)
+    assert status.upstream_task_ids == {"A", "B"}
+    assert not dag_of(processing("A")).fail_fast
 
 
 def test_params_of_the_users_own_stand_beside_the_parameters(dag_of: Any, processing: Any, errors_of: Any) -> None:
