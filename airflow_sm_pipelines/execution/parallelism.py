@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -113,7 +113,8 @@ def leave(step: str, settings: PipelineRunSettings, bound: int, context: Context
         bound: The bound with which the run was started.
         context: Airflow's task context.
     """
-    StepsInProgress.of(settings, context, bound).take_back([_own_claim(step, context)])
+    claim = replace(_own_claim(step, context), has_entered=True)
+    StepsInProgress.of(settings, context, bound).take_back([claim])
 
 
 def leave_loop(loop: str, settings: PipelineRunSettings, bound: int, context: Context) -> None:
@@ -161,7 +162,7 @@ class _Door:
         for looks_left in reversed(range(MOST_LOOKS)):
             claims = self.steps.read()
             former = {claim for claim in claims if claim.unit == self.own.unit and claim != self.own}
-            if any(claim.is_continued_by(self.own) and self.steps.has_entered(claim) for claim in former):
+            if any(claim.is_continued_by(self.own) for claim in former):
                 return self._enter(former)
             decision = self._decision(claims, looks_left)
             if decision is Decision.ENTER:
@@ -177,15 +178,17 @@ class _Door:
         seen = self.steps.look(claims - {self.own}, self._can_start)
         bound = self.steps.bound_now(self._entrant.log)
         others = seen.in_progress - {self.own.unit}
-        decision = decide(self.rank_of(self.own.unit), [self.rank_of(unit) for unit in others], bound, looks_left)
+        entered = [self.rank_of(unit) for unit in others - seen.undecided]
+        undecided = [self.rank_of(unit) for unit in others & seen.undecided]
+        decision = decide(self.rank_of(self.own.unit), entered, undecided, bound, looks_left)
         self.steps.take_back(claim for claim in seen.over if claim.unit != self.own.unit)
         if decision is not Decision.ENTER:
             self._entrant.log.info("%d steps of this run are in progress, of %d at most", len(others), bound)
         return decision
 
     def _enter(self, former: set[Claim]) -> bool:
-        self.steps.write(self.own, entered=True)
-        self.steps.take_back(former)
+        self.steps.write(replace(self.own, has_entered=True))
+        self.steps.take_back({self.own, *former})
         return True
 
     def _pause(self, former: set[Claim]) -> None:
@@ -219,31 +222,43 @@ class _Queue:
     waiting: dict[Unit, Rank] = field(default_factory=dict)
     called: dict[Unit, float] = field(default_factory=dict)
 
-    def calls(self, unit: Unit, in_progress: frozenset[Unit], bound: int) -> bool:
+    def calls(self, unit: Unit, room: _Room) -> bool:
         """Tell whether it is a step's turn to look again.
 
         Args:
             unit: The step.
-            in_progress: What is in progress.
-            bound: How many steps may be in progress.
+            room: What a look has found.
         """
         now = time.monotonic()
-        # One that does not come for long has died, or was ended by a person.
+        # One that does not come for long has died.
+        come = room.in_progress | room.ended | self.waiting.keys()
         self.called = {
-            one: since
-            for one, since in self.called.items()
-            if one not in in_progress and one not in self.waiting and now - since < _ON_ITS_WAY
+            one: since for one, since in self.called.items() if one not in come and now - since < _ON_ITS_WAY
         }
-        waiting = {rank: one for one, rank in self.waiting.items()}
-        next_ones = next_to_start(waiting, len(in_progress) + len(self.called), bound)
-        if self.waiting[unit] not in next_ones:
+        taken = len(room.in_progress) + len(self.called)
+        if self.waiting[unit] not in next_to_start(self.waiting.values(), taken, room.bound):
             return False
         del self.waiting[unit]
         self.called[unit] = now
         return True
 
 
-_looks: SharedLooks[tuple[frozenset[Unit], int]] = SharedLooks(LOOK_EVERY / 2)
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What the waiting steps of a run see.
+
+    Attributes:
+        in_progress: The steps in progress.
+        ended: Those that were called and have ended: they were skipped, or a person has ended them.
+        bound: How many may be in progress.
+    """
+
+    in_progress: frozenset[Unit]
+    ended: frozenset[Unit]
+    bound: int
+
+
+_looks: SharedLooks[_Room] = SharedLooks(LOOK_EVERY / 2)
 _queues: dict[str, _Queue] = {}
 
 
@@ -288,14 +303,17 @@ class ParallelismTrigger(BaseTrigger):
         yield TriggerEvent({"step": self.step})  # type: ignore[no-untyped-call]
 
     async def _is_called(self, steps: StepsInProgress, queue: _Queue, unit: Unit) -> bool:
-        def look() -> tuple[frozenset[Unit], int]:
-            return steps.look(steps.read()).in_progress, steps.bound_now(self.log)
+        called = [*queue.called]
+
+        def look() -> _Room:
+            in_progress = steps.look(steps.read()).in_progress
+            return _Room(in_progress, steps.ended(called), steps.bound_now(self.log))
 
         try:
-            in_progress, bound = await _looks.at(steps.claims, look)
+            room = await _looks.at(steps.claims, look)
         except AirflowRuntimeError as error:
             if not is_outage(error):
                 raise
             self.log.warning("Airflow does not tell which steps are in progress, will look again: %s", error)
             return False
-        return queue.calls(unit, in_progress, bound)
+        return queue.calls(unit, room)

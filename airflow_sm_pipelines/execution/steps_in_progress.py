@@ -38,7 +38,6 @@ CLAIMS = "sm_steps_in_progress"
 """What the keys of all claims begin with."""
 
 _INSTANCE = ("dag_id", "run_id", "task_id", "map_index")
-_ENTERED = "entered"
 
 
 def bound_variable(dag_id: str, run_id: str) -> str:
@@ -98,24 +97,14 @@ class StepsInProgress:
         """Return all claims."""
         return frozenset(Claim.parse(key.removeprefix(self.claims)) for key in stored_keys(self.claims))
 
-    def write(self, claim: Claim, *, entered: bool = False) -> None:
-        """Write a claim down.
-
-        Args:
-            claim: The claim.
-            entered: Whether its task has entered.
-        """
+    def write(self, claim: Claim) -> None:
+        """Write a claim down."""
         step, iteration = claim.unit
         task_id = self.turn_of(step) if step in self.loops else self.task_prefix + step
         instance = dict(zip(_INSTANCE, (self.dag_id, self.run_id, task_id, iteration), strict=True))
         what = step if iteration < 0 else f"{step}, iteration {iteration}"
         description = f"Counts {what} as in progress (max_parallel_steps). Removed when it has ended: do not edit."
-        store(f"{self.claims}{claim}", json.dumps({**instance, _ENTERED: entered}), description)
-
-    def has_entered(self, claim: Claim) -> bool:
-        """Tell whether it is written down that a claim's task has entered."""
-        value = stored_value(f"{self.claims}{claim}")
-        return value is not None and bool(json.loads(value)[_ENTERED])
+        store(f"{self.claims}{claim}", json.dumps(instance), description)
 
     def take_back(self, claims: Iterable[Claim]) -> None:
         """Delete claims."""
@@ -159,7 +148,17 @@ class StepsInProgress:
             in_progress |= {(loop, index) for index in iterations}
             # From the end of its turn on, the states tell that an iteration is in progress.
             over += [claim for claim in claimed if turns.get(claim.iteration, ABSENT) in ENDED_STATES]
-        return Seen(frozenset(in_progress), tuple(over))
+        entering = {claim.unit for claim in claims} - {claim.unit for claim in claims if claim.has_entered}
+        return Seen(frozenset(in_progress), frozenset(in_progress & entering), tuple(over))
+
+    def ended(self, units: Iterable[Unit]) -> frozenset[Unit]:
+        """Return those of some steps and iterations whose first tasks have ended, e.g. because they were skipped."""
+        ended = set()
+        for step, iteration in units:
+            task_id = self.turn_of(step) if step in self.loops else self.task_prefix + step
+            if task_state(self.dag_id, self.run_id, task_id, iteration) in ENDED_STATES:
+                ended.add((step, iteration))
+        return frozenset(ended)
 
     def _ended(self, body: Sequence[str]) -> frozenset[int]:
         states = [mapped_task_states(self.dag_id, self.run_id, self.task_prefix + step) for step in body]
@@ -194,8 +193,10 @@ class Seen:
 
     Attributes:
         in_progress: The steps and iterations in progress.
+        undecided: Those of them that have not entered yet, and look around.
         over: Claims of tasks that have ended: nobody needs them any more.
     """
 
     in_progress: frozenset[Unit]
+    undecided: frozenset[Unit]
     over: tuple[Claim, ...]

@@ -28,6 +28,7 @@ Unit: TypeAlias = tuple[str, int]
 Rank: TypeAlias = tuple[int, int]
 """The place of a step in the order of the definition, and the iteration of a ForEach, ``-1`` for another step."""
 
+_ENTERED, _WAITING = "in", "out"
 _WITHOUT_WORK = frozenset({"Condition", "Fail", "ForEach"})
 _STATELESS = frozenset({None, "none"})
 
@@ -50,6 +51,7 @@ class Claim:
         epoch: The epoch of the try, as text; a person's clear changes it, and nothing else.
         try_number: Airflow's number of the try, from 1.
         mark: Tells it from the claims of all other tries.
+        has_entered: Whether the try has entered; else it looks around, and may give way.
     """
 
     step: str
@@ -57,6 +59,7 @@ class Claim:
     epoch: str
     try_number: int
     mark: str
+    has_entered: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Claim:
@@ -65,11 +68,12 @@ class Claim:
         Raises:
             ValueError: The text is no claim.
         """
-        step, iteration, epoch, try_number, mark, *_ = text.split(":")  # a newer version may write more
-        return cls(step, int(iteration), epoch, int(try_number), mark)
+        step, iteration, epoch, try_number, mark, phase, *_ = text.split(":")  # a newer version may write more
+        return cls(step, int(iteration), epoch, int(try_number), mark, phase == _ENTERED)
 
     def __str__(self) -> str:
-        return f"{self.step}:{self.iteration}:{self.epoch}:{self.try_number}:{self.mark}"
+        phase = _ENTERED if self.has_entered else _WAITING
+        return f"{self.step}:{self.iteration}:{self.epoch}:{self.try_number}:{self.mark}:{phase}"
 
     @property
     def unit(self) -> Unit:
@@ -77,12 +81,12 @@ class Claim:
         return self.step, self.iteration
 
     def is_continued_by(self, later: Claim) -> bool:
-        """Tell whether a later try of the same task goes on with what this try has begun, if it has entered.
+        """Tell whether a later try of the same task goes on with what this try has begun.
 
         A try that fails takes its claim back; one whose worker dies leaves it, and was in progress ever since. After a
         clear the task starts afresh. A deleted task instance counts its tries from 1 again.
         """
-        return self.epoch == later.epoch and self.try_number < later.try_number
+        return self.has_entered and self.epoch == later.epoch and self.try_number < later.try_number
 
 
 def parallel_steps(changed: int | None, at_start: int | None, of_pipeline: int | None) -> int | None:
@@ -141,20 +145,21 @@ def open_iterations(
     return frozenset(entered | {index for index in entering if turns.get(index) != "success"})
 
 
-def decide(own: Rank, others: Collection[Rank], bound: int, looks_left: int) -> Decision:
+def decide(own: Rank, entered: Collection[Rank], undecided: Collection[Rank], bound: int, looks_left: int) -> Decision:
     """Decide what a task does that has written its claim down and looked around.
 
     Where too many have come at once, those at the back of the order give way first, so that not all do.
 
     Args:
         own: Its rank.
-        others: The ranks of all others in progress.
+        entered: The ranks of the others in progress.
+        undecided: The ranks of the others that look around, too.
         bound: How many may be in progress.
         looks_left: How often it may look again.
     """
-    if len(others) < bound:
+    if len(entered) + len(undecided) < bound:
         return Decision.ENTER
-    before = sum(1 for other in others if other < own)
+    before = len(entered) + sum(1 for other in undecided if other < own)
     return Decision.LOOK_AGAIN if looks_left > 0 and before < bound else Decision.GIVE_WAY
 
 

@@ -29,7 +29,7 @@ from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.shared_looks import SharedLooks
 from airflow_sm_pipelines.execution.steps_in_progress import StepsInProgress
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
-from airflow_sm_pipelines.semantics.parallelism import MOST_LOOKS, Claim
+from airflow_sm_pipelines.semantics.parallelism import MOST_LOOKS, Claim, Unit
 
 BOUND = 2
 STEPS = ("A", "B", "C", "D")
@@ -72,15 +72,22 @@ def entrant(settings: PipelineRunSettings, ti: Any, airflow_run: Any) -> Entrant
     )
 
 
-def claim(step: str, try_number: int = 1, epoch: str = "3-3") -> Claim:
-    return Claim(step, -1, epoch, try_number, "000000b1" if step == "B" else "00000000")
+def claim(step: str, try_number: int = 1, epoch: str = "3-3", entered: bool = True) -> Claim:
+    return Claim(step, -1, epoch, try_number, "000000b1" if step == "B" else "00000000", entered)
 
 
 def begin(steps: StepsInProgress, run: Any, *names: str, state: str = "deferred") -> None:
     """Let steps be in progress."""
     for name in names:
         run.states[name] = state
-        steps.write(claim(name), entered=True)
+        steps.write(claim(name))
+
+
+def look_around(steps: StepsInProgress, run: Any, *names: str) -> None:
+    """Let steps be about to decide whether they enter."""
+    for name in names:
+        run.states[name] = "running"
+        steps.write(claim(name, entered=False))
 
 
 # -- in the worker -----------------------------------------------------------------------------------------------------
@@ -92,13 +99,12 @@ def test_a_step_enters_while_there_is_room(entrant: Entrant, context: Any, steps
     enter_or_wait(entrant, context)
 
     assert steps.read() == {claim("A"), claim("B")}
-    assert steps.has_entered(claim("B"))
 
 
 def test_a_step_writes_its_claim_down_before_it_looks(entrant: Entrant, context: Any, airflow_run: Any) -> None:
     enter_or_wait(entrant, context)
 
-    assert airflow_run.asked == ["store", "keys", "value", "store"], "claim, claims of all, bound, entered"
+    assert airflow_run.asked == ["store", "keys", "value", "store", "forget"], "claim, those of all, bound, entered"
 
 
 def test_a_step_that_finds_no_room_takes_its_claim_back_and_waits_in_the_triggerer(
@@ -121,22 +127,24 @@ def test_a_step_that_finds_no_room_takes_its_claim_back_and_waits_in_the_trigger
 def test_of_those_that_come_at_once_the_first_look_again_before_they_give_way(
     entrant: Entrant, context: Any, steps: Any, airflow_run: Any
 ) -> None:
-    begin(steps, airflow_run, "A", "C", state="running")
+    begin(steps, airflow_run, "A")
+    airflow_run.states["C"] = "running"
+    steps.write(claim("C", entered=False))
     pauses: list[float] = []
 
     def pause(seconds: float) -> bool:
         pauses.append(seconds)
-        steps.take_back([claim("C")])  # it gives way
+        steps.take_back([claim("C", entered=False)])  # it gives way
         return False
 
     enter_or_wait(replace(entrant, pause=pause), context)
 
     assert pauses == [1.0]
-    assert steps.has_entered(claim("B"))
+    assert claim("B") in steps.read()
 
 
 def test_a_step_does_not_look_for_ever(entrant: Entrant, context: Any, steps: Any, airflow_run: Any) -> None:
-    begin(steps, airflow_run, "C", "D")
+    look_around(steps, airflow_run, "C", "D")
     pauses: list[float] = []
 
     def pause(seconds: float) -> bool:
@@ -152,12 +160,12 @@ def test_a_step_does_not_look_for_ever(entrant: Entrant, context: Any, steps: An
 def test_a_process_that_is_told_to_end_leaves_no_claim(
     entrant: Entrant, context: Any, steps: Any, airflow_run: Any
 ) -> None:
-    begin(steps, airflow_run, "C", "D")
+    look_around(steps, airflow_run, "C", "D")
 
     with pytest.raises(StepInterruptedError, match="told to end"):
         enter_or_wait(replace(entrant, pause=lambda _: True), context)
 
-    assert steps.read() == {claim("C"), claim("D")}
+    assert steps.read() == {claim("C", entered=False), claim("D", entered=False)}
 
 
 def test_a_retry_goes_on_with_what_a_dead_worker_has_begun_although_the_run_is_full(
@@ -169,14 +177,13 @@ def test_a_retry_goes_on_with_what_a_dead_worker_has_begun_although_the_run_is_f
     enter_or_wait(entrant, context)
 
     assert steps.read() == {claim("A"), claim("B", 2), claim("C")}
-    assert steps.has_entered(claim("B", 2))
 
 
 def test_a_retry_of_a_worker_that_died_before_it_entered_asks_like_all_others(
     entrant: Entrant, context: Any, ti: Any, steps: Any, airflow_run: Any
 ) -> None:
     begin(steps, airflow_run, "A", "C")
-    steps.write(claim("B"))
+    steps.write(claim("B", entered=False))
     ti.try_number = 2
 
     with pytest.raises(Deferred):
@@ -195,7 +202,7 @@ def test_a_cleared_step_that_must_wait_stops_its_job_first(
     with pytest.raises(Deferred):
         enter_or_wait(replace(entrant, stop_leftover=lambda: stopped.append(steps.read())), context)
 
-    assert stopped == [{claim("A"), claim("B"), claim("C"), claim("B", 2, "4-3")}], "it counts until then"
+    assert stopped == [{claim("A"), claim("B"), claim("C"), claim("B", 2, "4-3", entered=False)}], "until then"
     assert steps.read() == {claim("A"), claim("C")}
 
 
@@ -234,7 +241,7 @@ def test_a_cleared_step_that_the_definition_does_not_have_any_more_does_not_coun
 
     enter_or_wait(entrant, context)
 
-    assert steps.has_entered(claim("B"))
+    assert claim("B") in steps.read()
 
 
 def test_the_bound_can_be_raised_and_lowered_while_the_run_goes_on(
@@ -288,7 +295,7 @@ def test_an_ended_loop_leaves_no_claims(
 ) -> None:
     begin(steps, airflow_run, "A")
     for index in range(3):
-        steps.write(Claim("Each", index, "3-3", 1, "0"), entered=True)
+        steps.write(Claim("Each", index, "3-3", 1, "0", has_entered=True))
 
     leave_loop("Each", settings, BOUND, context)
 
@@ -309,39 +316,52 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[float]]:
     return parallelism._Queue({THIRD: (2, -1), FIRST: (0, -1), SECOND: (1, -1)}), now
 
 
+def room(*in_progress: Unit, ended: tuple[Unit, ...] = (), bound: int = 1) -> parallelism._Room:
+    return parallelism._Room(frozenset(in_progress), frozenset(ended), bound)
+
+
 def test_the_waiting_steps_are_called_in_step_order(queue: Any) -> None:
     waiting, _ = queue
 
-    assert [waiting.calls(unit, frozenset(), 2) for unit in (THIRD, SECOND, FIRST)] == [False, True, True]
-    assert not waiting.calls(THIRD, frozenset(), 2), "the two are on their way"
+    assert [waiting.calls(unit, room(bound=2)) for unit in (THIRD, SECOND, FIRST)] == [False, True, True]
+    assert not waiting.calls(THIRD, room(bound=2)), "the two are on their way"
 
 
 def test_who_was_called_takes_its_place_until_it_is_in_progress_and_no_longer(queue: Any) -> None:
     waiting, now = queue
-    assert waiting.calls(FIRST, frozenset(), 1)
+    assert waiting.calls(FIRST, room())
     now[0] += 5
 
-    assert not waiting.calls(SECOND, frozenset({FIRST}), 1), "it has come"
-    assert waiting.calls(SECOND, frozenset(), 1), "it has ended"
+    assert not waiting.calls(SECOND, room(FIRST)), "it has come"
+    assert waiting.calls(SECOND, room()), "it has ended"
 
 
 def test_who_does_not_come_loses_its_place(queue: Any) -> None:
     waiting, now = queue
-    assert waiting.calls(FIRST, frozenset(), 1)
+    assert waiting.calls(FIRST, room())
     now[0] += 29
-    assert not waiting.calls(SECOND, frozenset(), 1)
+    assert not waiting.calls(SECOND, room())
     now[0] += 2
 
-    assert waiting.calls(SECOND, frozenset(), 1)
+    assert waiting.calls(SECOND, room())
+
+
+def test_who_was_called_and_skipped_keeps_nobody_waiting(queue: Any) -> None:
+    waiting, now = queue
+    assert waiting.calls(FIRST, room())
+    now[0] += 5
+
+    assert not waiting.calls(SECOND, room())
+    assert waiting.calls(SECOND, room(ended=(FIRST,)))
 
 
 def test_who_comes_back_because_others_were_before_it_waits_again(queue: Any) -> None:
     waiting, _ = queue
-    assert waiting.calls(FIRST, frozenset(), 1)
+    assert waiting.calls(FIRST, room())
     waiting.waiting[FIRST] = (0, -1)
 
-    assert not waiting.calls(SECOND, frozenset(), 1), "step order"
-    assert waiting.calls(FIRST, frozenset(), 1)
+    assert not waiting.calls(SECOND, room()), "step order"
+    assert waiting.calls(FIRST, room())
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ def steps(settings: PipelineRunSettings, context: Any, airflow_run: Any) -> Step
     return StepsInProgress.of(settings, context, bound=3)
 
 
-def claim(step: str, iteration: int = -1, try_number: int = 1) -> Claim:
-    return Claim(step, iteration, "3-3", try_number, "00c0ffee")
+def claim(step: str, iteration: int = -1, entered: bool = False) -> Claim:
+    return Claim(step, iteration, "3-3", 1, "00c0ffee", entered)
 
 
 def test_a_run_that_was_deleted_and_created_again_has_claims_of_its_own(
@@ -63,20 +63,37 @@ def test_it_can_be_stored_with_a_trigger(steps: StepsInProgress) -> None:
 
 def test_a_claim_says_in_its_variable_whose_it_is(steps: StepsInProgress, airflow_run: Any) -> None:
     steps.write(claim("A"))
-    steps.write(claim("Each", 4), entered=True)
+    steps.write(claim("Each", 4, entered=True))
 
     keys = sorted(airflow_run.variables)
-    assert keys == [f"{steps.claims}A:-1:3-3:1:00c0ffee", f"{steps.claims}Each:4:3-3:1:00c0ffee"]
+    assert keys == [f"{steps.claims}A:-1:3-3:1:00c0ffee:out", f"{steps.claims}Each:4:3-3:1:00c0ffee:in"]
     assert keys[0].startswith(f"{CLAIMS}:")
     assert [json.loads(airflow_run.variables[key]) for key in keys] == [
-        {"dag_id": "dag", "run_id": "run", "task_id": "g.A", "map_index": -1, "entered": False},
-        {"dag_id": "dag", "run_id": "run", "task_id": "g.Each.turn", "map_index": 4, "entered": True},
+        {"dag_id": "dag", "run_id": "run", "task_id": "g.A", "map_index": -1},
+        {"dag_id": "dag", "run_id": "run", "task_id": "g.Each.turn", "map_index": 4},
     ]
-    assert steps.read() == {claim("A"), claim("Each", 4)}
-    assert [steps.has_entered(claim("A")), steps.has_entered(claim("Each", 4))] == [False, True]
-    assert not steps.has_entered(claim("B"))
+    assert steps.read() == {claim("A"), claim("Each", 4, entered=True)}
     steps.take_back([claim("A"), claim("B")])
-    assert steps.read() == {claim("Each", 4)}
+    assert steps.read() == {claim("Each", 4, entered=True)}
+
+
+def test_a_task_that_has_a_claim_and_has_not_entered_may_still_give_way(
+    steps: StepsInProgress, airflow_run: Any
+) -> None:
+    airflow_run.states |= {"g.A": "running", "g.B": "running"}
+
+    seen = steps.look([claim("A"), claim("B"), claim("B", entered=True)])
+
+    assert (seen.in_progress, seen.undecided) == ({("A", -1), ("B", -1)}, {("A", -1)})
+
+
+def test_steps_and_iterations_that_have_ended_are_known(
+    steps: StepsInProgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = {("g.A", -1): "skipped", ("g.B", -1): "queued", ("g.Each.turn", 2): "failed"}
+    monkeypatch.setattr(steps_in_progress, "task_state", lambda dag, run, task, index: states[task, index])
+
+    assert steps.ended([("A", -1), ("B", -1), ("Each", 2)]) == {("A", -1), ("Each", 2)}
 
 
 def test_claims_count_while_their_tasks_have_not_ended(steps: StepsInProgress, airflow_run: Any) -> None:
