@@ -3,45 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.errors import StepError, StepInterruptedError
+from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import (
     DEFAULT_RETRIES,
     TRIGGER_FAIL_REPR,
     retry_policy_argument,
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
-from airflow_sm_pipelines.execution.bounds import bound_at_start
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.fail_step import skip_after_fail_step
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
-from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
+from airflow_sm_pipelines.execution.links import CacheSourceLink, JobConsoleLink, JobLogsLink, JobReference
 from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
-from airflow_sm_pipelines.semantics.parallelism import is_counted
+from airflow_sm_pipelines.operators.parallel_steps import counted, enter_if_there_is_room
+from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
+from airflow_sm_pipelines.semantics.run_options import RunOptionError, read_run_options
 from airflow_sm_pipelines.semantics.without_effect import without_effect_in_task
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
 
@@ -114,7 +116,9 @@ class StepOperator(BaseOperator):
     template_ext: Sequence[str] = ()
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     overwrite_rtif_after_execution = True
+    operator_extra_links: tuple[BaseOperatorLink, ...] = ()
     owns_job: ClassVar[bool] = False
+    reused_run: str = ""
     shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
 
     def __init__(
@@ -145,6 +149,8 @@ class StepOperator(BaseOperator):
         self.connection = connection
         self.waiting = waiting
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
+        if cache_key_of(plan.step) is not None:
+            self.operator_extra_links = (*type(self).operator_extra_links, CacheSourceLink())
         self.kill_switch = KillSwitch()
 
     def shown_request(self, plan: StepPlan) -> Json:
@@ -155,7 +161,7 @@ class StepOperator(BaseOperator):
         """Run the step: its gate first, then what it is for; a kill counts from here on."""
         self.kill_switch = KillSwitch()
         try:
-            with self._told_to_loop(context), self._counted(context):
+            with self._told_to_loop(context), counted(self, context):
                 return self.begin(context)
         except StepError as error:
             raise self._told(error, context) from None
@@ -164,14 +170,56 @@ class StepOperator(BaseOperator):
         """Pass the gate and do the step's work."""
         if not self.owns_job and context["ti"].try_number > 1:
             self._end_former_job(context)
-        pass_gate(self.plan, self.settings.task_ids, context)
+        part = self.part_in_selection(context)
+        if part is not None and not part.is_executed:
+            return self.stand_in(part)
+        pass_gate(self.plan, self.settings.task_ids, context, part.outcomes if part else {})
         skip_after_fail_step(self.plan, self.settings, context)
-        bound = self._bound(context)
-        if bound is not None:
-            self._enter_or_wait(bound, context)
+        enter_if_there_is_room(self, context)
+        self._tell_of_change(context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
             self.log.warning("%s", member)
-        return self.act(self.step_run(context))
+        run = self.step_run(context)
+        run.tell_name()
+        return self.act(run)
+
+    def _tell_of_change(self, context: Context) -> None:
+        """Say if the step runs another definition than its run started with."""
+        # Only a running task needs it.
+        from airflow_sm_pipelines.execution.definition_change import tell_of_change
+
+        tell_of_change(self.plan, self.settings, context, self.log)
+
+    def part_in_selection(self, context: Context) -> Part | None:
+        """Return what the task does in a run that executes only selected steps; ``None`` in all other runs.
+
+        Raises:
+            StepError: An option of the run has a value that it cannot have, or the selection cannot be executed.
+        """
+        try:
+            options = read_run_options(context["params"])
+        except RunOptionError as error:
+            raise StepError(self.plan.step.name, str(error)) from error
+        if not options.select_steps:
+            return None
+        # Most runs have no selection.
+        from airflow_sm_pipelines.execution.selection import part_of_task
+
+        return part_of_task(self.plan, self.settings, options, context, self.connection, self.log)
+
+    def stand_in(self, part: Part) -> Json:
+        """Return the properties of a step that is not executed.
+
+        Args:
+            part: What its task does instead.
+
+        Raises:
+            AirflowSkipException: It is neither executed nor reused, or had no result in the source run.
+        """
+        self.request = part.shown
+        if part.skipped:
+            raise AirflowSkipException(part.skipped)
+        return part.properties
 
     def begin_in_turn(self, context: Context, event: Mapping[str, Json] | None = None) -> Json:
         """Begin again when there may be room for the step (``max_parallel_steps``); runs in a new worker process."""
@@ -180,7 +228,7 @@ class StepOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
         try:
-            with self._told_to_loop(context), self._counted(context):
+            with self._told_to_loop(context), counted(self, context):
                 if next_method != TRIGGER_FAIL_REPR and not hasattr(self, next_method):
                     raise self._superseded(context)
                 return self.resumed(next_method, next_kwargs, context)
@@ -239,52 +287,6 @@ class StepOperator(BaseOperator):
     def _told_to_loop(self, context: Context) -> AbstractContextManager[None]:
         """Let the result of a ForEach know why one of its tasks failed."""
         return failure_published(context) if self.plan.step.body_of or self.plan.body_steps else nullcontext()
-
-    # -- how many steps are in progress ----------------------------------------------------------------------------
-
-    def _bound(self, context: Context) -> int | None:
-        """Return how many steps of the run may be in progress, ``None`` if there is no bound, or this one is free."""
-        return bound_at_start(self.settings, context, self.plan.step.name) if is_counted(self.plan.step) else None
-
-    def _enter_or_wait(self, bound: int, context: Context) -> None:
-        # Most runs have no bound.
-        from airflow_sm_pipelines.execution.parallelism import Entrant, enter_or_wait
-        from airflow_sm_pipelines.execution.recorded_job import end_job_of_another_epoch
-
-        def stop_leftover() -> None:
-            end_job_of_another_epoch(context, self.plan.step.name, self.log, time.sleep)
-
-        entrant = Entrant(
-            step=self.plan.step.name,
-            settings=self.settings,
-            bound=bound,
-            deferrable=self.waiting.deferrable,
-            defer=self.defer,
-            method_name="begin_in_turn",
-            pause=self.kill_switch.wait,
-            stop_leftover=stop_leftover,
-            log=self.log,
-        )
-        enter_or_wait(entrant, context)
-
-    @contextmanager
-    def _counted(self, context: Context) -> Iterator[None]:
-        """Make room for another step when this one has ended; not when its worker is told to end, and its job runs."""
-        try:
-            yield
-        except StepInterruptedError:
-            raise
-        except StepError:
-            self._leave(context)
-            raise
-        self._leave(context)
-
-    def _leave(self, context: Context) -> None:
-        bound = self._bound(context)
-        if bound is not None:
-            from airflow_sm_pipelines.execution.parallelism import leave
-
-            leave(self.plan.step.name, self.settings, bound, context)
 
     def act(self, run: StepRun) -> Json:
         """Do the step's work and return its properties.
@@ -359,5 +361,6 @@ class JobOperator(StepOperator):
             show_job=partial(setattr, self, "job"),
             described_request=self.described_request,
             complete_properties=self.complete_properties,
+            show_source=partial(setattr, self, "reused_run"),
         )
         return JobStep(task, run)

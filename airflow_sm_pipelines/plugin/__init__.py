@@ -17,7 +17,7 @@ for _row in CATALOG.values():
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):
-    """The endpoint by which handlers answer Callback steps, and what listens to Airflow."""
+    """The endpoint by which handlers answer Callback steps, what listens to Airflow, and EventBridge's timetable."""
 
     name = "sm_pipelines"
     listeners = [listener]  # noqa: RUF012 - as Airflow declares it
@@ -28,3 +28,10 @@ class SageMakerPipelinesPlugin(AirflowPlugin):
         from airflow_sm_pipelines.callbacks.endpoint import callback_app
 
         return [{"name": "sm-pipelines", "app": callback_app(), "url_prefix": "/sm-pipelines"}]
+
+    @property
+    def timetables(self) -> list[Any]:  # type: ignore[override]
+        """Return the timetables; Airflow asks for them when it stores or reads a DAG with one that is not its own."""
+        from airflow_sm_pipelines.translation.eventbridge_timetable import EventBridgeTimetable
+
+        return [EventBridgeTimetable]

@@ -6,11 +6,9 @@ Runs at parse time in every Airflow process that loads the DAG file: no network,
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +21,8 @@ from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError,
 from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
-from airflow_sm_pipelines.semantics.without_effect import without_effect
-from airflow_sm_pipelines.translation.overrides import StepOverrides
+from airflow_sm_pipelines.translation.described_dag import dag_tags, documentation, sagemaker_name
+from airflow_sm_pipelines.translation.overrides import StepOverrides, wrong_role
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
     SCHEDULED,
@@ -34,6 +32,7 @@ from airflow_sm_pipelines.translation.parameters import (
     wrong_values,
 )
 from airflow_sm_pipelines.translation.run_option_params import parameters_named_as_options, run_option_params
+from airflow_sm_pipelines.translation.schedules import EARLIEST_START, DagSchedule, read_schedule
 from airflow_sm_pipelines.translation.source_files import load_beside
 from airflow_sm_pipelines.translation.step_tasks import (
     Place,
@@ -48,10 +47,9 @@ from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_ar
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
+    from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
 
 _PACKAGE = __name__.partition(".")[0]
-_LONGEST_DAG_TAG = 100
-_EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
 
 
 # The options that both functions share are written out in both, so that editors and `help()` show each of them, with
@@ -61,11 +59,12 @@ def pipeline_dag(
     *,
     dag_id: str | None = None,
     pipeline_name: str | None = None,
-    schedule: ScheduleArg = None,
+    schedule: ScheduleArg | PipelineSchedule | Sequence[str | PipelineSchedule] = None,
     parameters: Mapping[str, object] | None = None,
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
+    assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
@@ -81,19 +80,23 @@ def pipeline_dag(
         pipeline_name: Value of ``Execution.PipelineName``. Default: the ``PipelineName`` beside the definition, if
             the source has one (see `load_pipeline`), else the DAG id, with a hyphen in place of each character that
             SageMaker does not allow in names.
-        schedule: Airflow's schedule; ``None`` for runs that are started by hand or through the API.
+        schedule: When the pipeline runs by itself: ``at(…)``, ``rate(…)`` or ``cron(…)`` of EventBridge, a
+            `PipelineSchedule`, a list of these, or any schedule of Airflow. ``None`` for runs that are started by hand
+            or through the API.
         parameters: Values that replace the defaults of pipeline parameters. A parameter with neither must be given
             a value when a run is started.
         role_arn: IAM role for steps that name none, like the pipeline's own role in the service. Default: the
             ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
+        assume_role_arn: IAM role, e.g. of another account, that makes the calls; the connection's credentials assume
+            it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
         overrides: Airflow arguments for single tasks, by step name or step type (the name wins), e.g.
             ``{"Training": {"queue": "gpu"}, "Evaluate": {"retries": 2, "aws_conn_id": "other"}}``. Allowed are the
-            arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``verify``, ``botocore_config``,
-            ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
+            arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``assume_role_arn``, ``verify``,
+            ``botocore_config``, ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
         completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
@@ -106,6 +109,7 @@ def pipeline_dag(
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
             every error, each with its JSON path.
+        ScheduleError: The schedule is not valid, or can be read in two ways.
         FileNotFoundError: There is no such file.
         TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
         ValueError: ``max_parallel_steps`` is no whole number from 1.
@@ -119,19 +123,20 @@ def pipeline_dag(
         pipeline_name=pipeline_name,
         values=parameters or {},
         role_arn=role_arn,
-        connection=AwsConnection(aws_conn_id, region_name),
+        connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
         max_parallel_steps=max_parallel_steps,
     )
     params = dag_kwargs.pop("params", {})
+    dag_schedule = read_schedule(schedule)
     translation.check(
-        *(missing_values(pipeline, translation.values, SCHEDULED) if schedule is not None else ()),
+        *(missing_values(pipeline, translation.values, SCHEDULED) if dag_schedule.argument is not None else ()),
         *redefined_parameters(pipeline, params),
         *(fail_fast_conflicts(pipeline.plans) if dag_kwargs.get("fail_fast") else ()),
     )
-    dag = _empty_dag(pipeline, translation.airflow_id, schedule=schedule, params=params, **dag_kwargs)
+    dag = _empty_dag(pipeline, translation.airflow_id, schedule=dag_schedule, params=params, **dag_kwargs)
     dag.fileloc = file
     translation.add_tasks({"dag": dag})
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
@@ -151,6 +156,7 @@ def pipeline_task_group(
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
+    assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
@@ -173,6 +179,8 @@ def pipeline_task_group(
             ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
+        assume_role_arn: IAM role, e.g. of another account, that makes the calls; the connection's credentials assume
+            it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
         overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
@@ -181,7 +189,7 @@ def pipeline_task_group(
         max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
             Default: the ``ParallelismConfiguration`` beside the definition, if the source has one, else no bound.
         group_kwargs: Any other argument of Airflow's ``TaskGroup``. Default of ``tooltip`` is the
-            ``PipelineDescription`` beside the definition, if the source has one.
+            ``PipelineDescription`` beside the definition, if the source has one; the definition's digest is added.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -198,14 +206,15 @@ def pipeline_task_group(
         pipeline_name=pipeline_name,
         values=parameters or {},
         role_arn=role_arn,
-        connection=AwsConnection(aws_conn_id, region_name),
+        connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
         max_parallel_steps=max_parallel_steps,
     )
-    if pipeline.resource.description:
-        group_kwargs.setdefault("tooltip", pipeline.resource.description)
+    # As in the documentation of a DAG: without the digest, Airflow would not see every change of a definition.
+    tooltip = (group_kwargs.pop("tooltip", "") or pipeline.resource.description, _origin(pipeline))
+    group_kwargs["tooltip"] = "\n\n".join(filter(None, tooltip))
     group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
     translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
@@ -225,12 +234,13 @@ def check_dag_arguments(arguments: Mapping[str, Any]) -> None:
         arguments: Keyword arguments of `pipeline_dag`, except ``source`` and ``dag_id``.
 
     Raises:
+        ScheduleError: The schedule is not valid, or can be read in two ways.
         TypeError: There is an argument that neither `pipeline_dag` nor ``DAG`` knows.
     """
     from inspect import signature
 
     for_dag = {name: arguments[name] for name in arguments if name not in signature(pipeline_dag).parameters}
-    _new_dag("any", schedule=arguments.get("schedule"), **for_dag)
+    _new_dag("any", schedule=read_schedule(arguments.get("schedule")), **for_dag)
 
 
 def calling_file() -> str:
@@ -286,6 +296,7 @@ class _Translation:
             *parameters_named_as_options(self.pipeline),
             *wrong_values(self.pipeline, self.values),
             *errors,
+            *wrong_role("", self.connection.assume_role_arn),
             *self.overrides.errors(),
         )
 
@@ -302,7 +313,7 @@ class _Translation:
         plans = self.pipeline.plans
         settings = PipelineRunSettings(
             self.pipeline,
-            self.pipeline_name or self.pipeline.resource.name or _sagemaker_name(self.airflow_id),
+            self.pipeline_name or self.pipeline.resource.name or sagemaker_name(self.airflow_id),
             task_ids(plans, LOOP_RESULT, child_id),
             self.role_arn or self.pipeline.resource.role_arn,
             fixed_values or {},
@@ -333,25 +344,27 @@ def removed_step(dag: DAG, task_id: str, prefix: str = "") -> BaseOperator | Non
     return RemovedStepOperator(task_id=task_id, dag=dag) if task_id.startswith(prefix) else None
 
 
-def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
+def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
     """Return the pipeline's DAG without its tasks and parameters."""
     # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
     dag_kwargs.setdefault("max_active_tasks", max(16, most_at_once(pipeline.plans)))
     if pipeline.resource.description:
         dag_kwargs.setdefault("description", pipeline.resource.description)
     if pipeline.resource.tags:
-        dag_kwargs.setdefault("tags", _dag_tags(pipeline.resource.tags))
+        dag_kwargs.setdefault("tags", dag_tags(pipeline.resource.tags))
     dag = _new_dag(dag_id, schedule=schedule, **dag_kwargs)
     # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
-    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
+    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, schedule.documentation(), documentation(pipeline))))
     return dag
 
 
-def _new_dag(dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
-    if schedule is not None:
-        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
-        dag_kwargs.setdefault("start_date", _EARLIEST_START)
-    return DAG(dag_id, schedule=schedule, **dag_kwargs)
+def _new_dag(dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
+    if schedule.argument is not None:
+        # Without a start date Airflow would never schedule the DAG.
+        dag_kwargs.setdefault("start_date", EARLIEST_START)
+    dag = DAG(dag_id, schedule=schedule.argument, **dag_kwargs)
+    schedule.count_rates_from(dag)
+    return dag
 
 
 def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:
@@ -368,11 +381,6 @@ def _id_from_file(pipeline: Pipeline, argument: str) -> str:
     return Path(pipeline.source).stem
 
 
-def _sagemaker_name(airflow_id: str) -> str:
-    """Return an Airflow id as SageMaker names things: letters, digits and inner hyphens (CreatePipeline)."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", airflow_id).strip("-") or "pipeline"
-
-
 def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
     return [
         UnsupportedStepTypeError(
@@ -385,16 +393,5 @@ def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
     ]
 
 
-def _documentation(pipeline: Pipeline) -> str:
-    """Describe where the DAG comes from; the digest makes Airflow see changes of a definition as a new version."""
-    steps = f"{len(pipeline.steps)} step{'' if len(pipeline.steps) == 1 else 's'}"
-    parts = [f"SageMaker pipeline definition `{Path(pipeline.source).name}`, {steps}."]
-    ignored = [f"- `{member.path}`: {member.message}" for member in without_effect(pipeline)]
-    if ignored:
-        parts.append("\n".join(("Not in effect:", "", *ignored)))
-    return "\n\n".join([*parts, f"sha256 `{pipeline.digest}`"])
-
-
-def _dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the tags of a pipeline as tags of its DAG; in the service they label the pipeline, not its jobs."""
-    return [(f"{key}={value}" if value else key)[:_LONGEST_DAG_TAG] for key, value in tags]
+def _origin(pipeline: Pipeline) -> str:
+    return f"{Path(pipeline.source).name}, sha256 {pipeline.digest}"

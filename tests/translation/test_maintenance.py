@@ -12,7 +12,7 @@ from airflow_sm_pipelines import stop_orphans_dag
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.errors import CallRefusedError, SweepError
-from airflow_sm_pipelines.execution import steps_in_progress, sweep
+from airflow_sm_pipelines.execution import cache_store, steps_in_progress, sweep
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.orphans import Orphan, facts_of_worker
 from tests.conftest import INSTALLATION
@@ -36,6 +36,16 @@ def test_each_connection_and_region_has_a_task() -> None:
         "stop_orphans__a__default_region": ("a", None),
         "stop_orphans__boto3__eu-west-1": (None, "eu-west-1"),
         "stop_orphans__boto3__default_region": (None, None),
+    }
+
+
+def test_each_role_has_a_task() -> None:
+    roles = ["arn:aws:iam::222233334444:role/ml/Pipelines", None]
+    dag: Any = stop_orphans_dag(assume_role_arns=roles)
+
+    assert {task.task_id: task.connection.assume_role_arn for task in dag.tasks} == {
+        "stop_orphans__222233334444_ml_Pipelines": roles[0],
+        "stop_orphans__no_role": None,
     }
 
 
@@ -67,6 +77,7 @@ def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
         monkeypatch.setattr(steps_in_progress, "stored_value", lambda _: json.dumps(OLD_CLAIM))
         monkeypatch.setattr(steps_in_progress, "task_state", lambda *_: "failed")
         monkeypatch.setattr(steps_in_progress, "forget", stopped.append)
+        monkeypatch.setattr(cache_store, "drop_expired", lambda *_: 0)
         monkeypatch.setattr(sweep, "stop_orphan", lambda _, orphan: stopped.append(orphan.name) or True)
         try:
             return stop_orphans_dag().tasks[0].execute(context), stopped

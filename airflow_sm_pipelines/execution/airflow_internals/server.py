@@ -27,7 +27,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from fastapi import HTTPException, status
-from sqlalchemy import event, insert, inspect, select
+from sqlalchemy import delete, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -47,11 +47,13 @@ __all__ = [
     "create_tables",
     "database_address",
     "database_session",
+    "delete_variables",
     "find_task_of_key",
     "lock_task",
     "read_variable",
     "refuse_response",
     "replace_variable",
+    "started_with",
     "state_and_value",
     "stored_values",
     "wake",
@@ -78,6 +80,21 @@ def read_variable(session: Session, key: str) -> str | None:
     return None if variable is None else str(variable.get_val())
 
 
+def started_with(session: Session, dag_id: str, run_id: str | None) -> tuple[str, dict[str, Any]] | None:
+    """Return the id of a DAG run and what it was started with; ``None`` if there is none.
+
+    Args:
+        session: A session.
+        dag_id: The DAG.
+        run_id: The run; ``None`` for the newest.
+    """
+    found = select(DagRun.run_id, DagRun.conf).where(DagRun.dag_id == dag_id)
+    if run_id is not None:
+        found = found.where(DagRun.run_id == run_id)
+    run = session.execute(found.order_by(DagRun.run_after.desc(), DagRun.run_id.desc()).limit(1)).first()
+    return None if run is None else (run.run_id, dict(run.conf or {}))
+
+
 def database_address(session: Session) -> str:
     """Return where Airflow's database is: host, port and name, without credentials."""
     url = session.get_bind().engine.url
@@ -99,6 +116,11 @@ def replace_variable(session: Session, key: str, old: str, value: str) -> None:
     variable = session.scalar(select(Variable).where(Variable.key == key).with_for_update())
     if variable is not None and variable.get_val() == old:
         variable.set_val(value)
+
+
+def delete_variables(session: Session, prefix: str) -> None:
+    """Delete the Airflow variables whose keys begin with a text."""
+    session.execute(delete(Variable).where(Variable.key.startswith(prefix, autoescape=True)))
 
 
 # -- task instances and their state store ------------------------------------------------------------------------------

@@ -1,0 +1,32 @@
+"""What a DAG says of its pipeline: documentation, tags, and the pipeline's name. Runs at parse time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.semantics.without_effect import without_effect
+
+_LONGEST_DAG_TAG = 100
+
+
+def documentation(pipeline: Pipeline) -> str:
+    """Describe where the DAG comes from; the digest makes Airflow see changes of a definition as a new version."""
+    steps = f"{len(pipeline.steps)} step{'' if len(pipeline.steps) == 1 else 's'}"
+    parts = [f"SageMaker pipeline definition `{Path(pipeline.source).name}`, {steps}."]
+    ignored = [f"- `{member.path}`: {member.message}" for member in without_effect(pipeline)]
+    if ignored:
+        parts.append("\n".join(("Not in effect:", "", *ignored)))
+    return "\n\n".join([*parts, f"sha256 `{pipeline.digest}`"])
+
+
+def dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the tags of a pipeline as tags of its DAG; in the service they label the pipeline, not its jobs."""
+    return [(f"{key}={value}" if value else key)[:_LONGEST_DAG_TAG] for key, value in tags]
+
+
+def sagemaker_name(airflow_id: str) -> str:
+    """Return an Airflow id as SageMaker names things: letters, digits and inner hyphens (CreatePipeline)."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", airflow_id).strip("-") or "pipeline"
