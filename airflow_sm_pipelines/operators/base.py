@@ -170,13 +170,13 @@ class StepOperator(BaseOperator):
         """Pass the gate and do the step's work."""
         if not self.owns_job and context["ti"].try_number > 1:
             self._end_former_job(context)
+        self._tell_of_change(context)  # also of a step that is reused: it notes what the run started with
         part = self.part_in_selection(context)
         if part is not None and not part.is_executed:
             return self.stand_in(part)
         pass_gate(self.plan, self.settings.task_ids, context, part.outcomes if part else {})
         skip_after_fail_step(self.plan, self.settings, context)
         enter_if_there_is_room(self, context)
-        self._tell_of_change(context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
             self.log.warning("%s", member)
         run = self.step_run(context)

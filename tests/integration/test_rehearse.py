@@ -90,7 +90,7 @@ def test_a_violation_is_found_on_request(rehearsed: Rehearsed) -> None:
     ended = rehearsed(CHECKS, outcomes={"DataBiasCheckStep": "violation"})
     assert ended["tasks"]["TrainAbaloneModel"] == "upstream_failed"
     assert ended["tasks"]["DataQualityCheckStep"] == "success"
-    assert list(ended["reasons"]) == ["DataBiasCheckStep"]
+    assert list(ended["reasons"]) == ["DataBiasCheckStep", "pipeline_status"]
     assert "facet rehearsal = 0, metric_name CI: bias_drift_check" in ended["reasons"]["DataBiasCheckStep"]
 
 

@@ -12,7 +12,7 @@ from airflow_sm_pipelines import stop_orphans_dag
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.errors import CallRefusedError, SweepError
-from airflow_sm_pipelines.execution import cache_store, steps_in_progress, sweep
+from airflow_sm_pipelines.execution import steps_in_progress, sweep
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.orphans import Orphan, facts_of_worker
 from tests.conftest import INSTALLATION
@@ -59,7 +59,7 @@ OLD_CLAIM = {"dag_id": "dag", "run_id": "run", "task_id": "Train", "map_index": 
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, context: Any, variables: dict[str, str]) -> Any:
     """Run the task over some orphans and refusals; return its result."""
     monkeypatch.setattr(AwsConnection, "client", lambda *_: None)
 
@@ -77,7 +77,6 @@ def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
         monkeypatch.setattr(steps_in_progress, "stored_value", lambda _: json.dumps(OLD_CLAIM))
         monkeypatch.setattr(steps_in_progress, "task_state", lambda *_: "failed")
         monkeypatch.setattr(steps_in_progress, "forget", stopped.append)
-        monkeypatch.setattr(cache_store, "drop_expired", lambda *_: 0)
         monkeypatch.setattr(sweep, "stop_orphan", lambda _, orphan: stopped.append(orphan.name) or True)
         try:
             return stop_orphans_dag().tasks[0].execute(context), stopped
@@ -90,6 +89,18 @@ def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
 def test_its_task_stops_the_orphans_and_returns_their_number(run: Any) -> None:
     assert run("a", "b") == (2, ["sm_steps_in_progress:old", "a", "b"])
     assert run() == (0, ["sm_steps_in_progress:old"]), "and what counted a step as in progress that has ended"
+
+
+def test_its_task_deletes_the_cached_results_that_have_expired(run: Any, variables: dict[str, str]) -> None:
+    def stored(expires_at: str) -> str:
+        return json.dumps({"dag": "d", "step": "s", "expires_at": expires_at})
+
+    variables["sm_pipelines_cache_old"] = stored("2020-12-01T00:00:00Z")
+    variables["sm_pipelines_cache_new"] = stored("2999-12-01T00:00:00Z")
+
+    run("a")
+
+    assert variables.keys() == {"sm_pipelines_cache_new"}
 
 
 def test_a_refusal_fails_the_task_after_the_others_were_stopped(run: Any) -> None:
