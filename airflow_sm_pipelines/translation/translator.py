@@ -6,7 +6,6 @@ Runs at parse time in every Airflow process that loads the DAG file: no network,
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,12 @@ from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError,
 from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
-from airflow_sm_pipelines.translation.descriptions import dag_tags, pipeline_documentation, pipeline_origin
+from airflow_sm_pipelines.translation.described_dag import (
+    dag_tags,
+    pipeline_documentation,
+    pipeline_origin,
+    sagemaker_name,
+)
 from airflow_sm_pipelines.translation.overrides import StepOverrides, wrong_role
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
@@ -314,7 +318,7 @@ class _Translation:
         plans = self.pipeline.plans
         settings = PipelineRunSettings(
             self.pipeline,
-            self.pipeline_name or self.pipeline.resource.name or _sagemaker_name(self.airflow_id),
+            self.pipeline_name or self.pipeline.resource.name or sagemaker_name(self.airflow_id),
             task_ids(plans, LOOP_RESULT, child_id),
             self.role_arn or self.pipeline.resource.role_arn,
             fixed_values or {},
@@ -380,11 +384,6 @@ def _id_from_file(pipeline: Pipeline, argument: str) -> str:
             DefinitionError("", f"{argument} is required when the definition is not a file", f"pass {argument}=..."),
         )
     return Path(pipeline.source).stem
-
-
-def _sagemaker_name(airflow_id: str) -> str:
-    """Return an Airflow id as SageMaker names things: letters, digits and inner hyphens (CreatePipeline)."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", airflow_id).strip("-") or "pipeline"
 
 
 def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:

@@ -33,7 +33,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     def leave(step: str, settings: Any, bound: int, context: Any) -> None:
         heard.append(("leave", step, bound))
 
-    monkeypatch.setattr(base, "pass_gate", lambda plan, task_ids, context: heard.append(("gate", plan.step.name)))
+    monkeypatch.setattr(base, "pass_gate", lambda plan, *_: heard.append(("gate", plan.step.name)))
     monkeypatch.setattr(for_each, "wait_for_turn", lambda task, context, method: heard.append(("turn", task.loop)))
     monkeypatch.setattr(parallelism, "enter_or_wait", enter_or_wait)
     monkeypatch.setattr(parallelism, "leave", leave)
