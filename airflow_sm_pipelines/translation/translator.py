@@ -6,7 +6,6 @@ Runs at parse time in every Airflow process that loads the DAG file: no network,
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError,
 from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
+from airflow_sm_pipelines.semantics.pipeline_names import name_tags, sagemaker_name
 from airflow_sm_pipelines.semantics.without_effect import without_effect
 from airflow_sm_pipelines.translation.overrides import StepOverrides
 from airflow_sm_pipelines.translation.parameters import (
@@ -128,6 +128,7 @@ def pipeline_dag(
     )
     dag = _empty_dag(pipeline, translation.airflow_id, schedule=schedule, params=params, **dag_kwargs)
     dag.fileloc = file
+    dag.tags |= set(name_tags(translation.name, dag.dag_id))
     translation.add_tasks({"dag": dag})
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
     # `get_param`: the items of a ParamsDict are resolved values, which have lost the schema of the author's own Params.
@@ -257,6 +258,11 @@ class _Translation:
     overrides: StepOverrides
     completed_with_failures: RunState
 
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self.pipeline_name or self.pipeline.resource.name or sagemaker_name(self.airflow_id)
+
     def check(self, *errors: DefinitionError) -> None:
         """Raise all errors of the pipeline and its options, and those given, at once.
 
@@ -285,7 +291,7 @@ class _Translation:
         plans = self.pipeline.plans
         settings = PipelineRunSettings(
             self.pipeline,
-            self.pipeline_name or self.pipeline.resource.name or _sagemaker_name(self.airflow_id),
+            self.name,
             task_ids(plans, LOOP_RESULT, child_id),
             self.role_arn or self.pipeline.resource.role_arn,
             fixed_values or {},
@@ -346,11 +352,6 @@ def _id_from_file(pipeline: Pipeline, argument: str) -> str:
             DefinitionError("", f"{argument} is required when the definition is not a file", f"pass {argument}=..."),
         )
     return Path(pipeline.source).stem
-
-
-def _sagemaker_name(airflow_id: str) -> str:
-    """Return an Airflow id as SageMaker names things: letters, digits and inner hyphens (CreatePipeline)."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", airflow_id).strip("-") or "pipeline"
 
 
 def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:

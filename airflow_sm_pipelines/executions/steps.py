@@ -1,0 +1,194 @@
+"""The steps of an execution: ListPipelineExecutionSteps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_sm_pipelines.catalog import CATALOG, StepTypeRow
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT
+from airflow_sm_pipelines.execution.xcoms import FAILURE_KEY, PROPERTIES_KEY, STATUS_KEY
+from airflow_sm_pipelines.executions.airflow_client import AirflowClient
+from airflow_sm_pipelines.executions.metadata import StepFacts, metadata, row_of_operator, value_as_text
+from airflow_sm_pipelines.executions.pipelines import Execution
+from airflow_sm_pipelines.executions.statuses import FAILED, has_started, step_status, timestamp
+from airflow_sm_pipelines.semantics.for_each import child_name
+from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+_MOST_REQUESTS_AT_ONCE = 8
+"""Airflow's API server has a limited number of threads and database connections."""
+
+_LONGEST_REASON = 1024
+_LONGEST_ITEM = 12800
+_LOOP = "ForEach"
+_LOOP_RESULT_OPERATOR = "ForEachResultOperator"
+_ENDED = frozenset({"success", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step that has started.
+
+    Attributes:
+        name: Its name, as the service gives it; of a body step with its iteration.
+        row: Its type.
+        task: Its task, as Airflow's API describes it; of a ForEach the one that lists the items.
+        last: The task that ends it; of a ForEach the one that sums up.
+        parent: The ForEach in whose body it stands; empty if it stands in none.
+    """
+
+    name: str
+    row: StepTypeRow
+    task: Mapping[str, Any]
+    last: Mapping[str, Any]
+    parent: str = ""
+
+
+async def list_steps(
+    airflow: AirflowClient, execution: Execution, first: int, most: int, *, newest_first: bool
+) -> tuple[list[Json], bool]:
+    """Return some of the steps that have started, and whether there are more.
+
+    Args:
+        airflow: Airflow's API.
+        execution: The execution.
+        first: How many to leave out.
+        most: How many to return at most.
+        newest_first: Whether the one that started last comes first.
+    """
+    tasks = await airflow.all("task_instances", *execution.path, "taskInstances")
+    found = sorted(await _started(airflow, execution, tasks), key=_order, reverse=newest_first)
+    report = _Report(airflow, execution)
+    page = await report.steps(found[first : first + most])
+    return page, len(found) > first + most
+
+
+def _order(step: _Step) -> tuple[str, str]:
+    return str(step.task["start_date"] or "9"), step.name
+
+
+async def _started(airflow: AirflowClient, execution: Execution, tasks: Sequence[Mapping[str, Any]]) -> list[_Step]:
+    results = {task["task_id"]: task for task in tasks if task["operator"] == _LOOP_RESULT_OPERATOR}
+    parents = await _parents(airflow, execution, tasks)
+    found = []
+    for task in tasks:
+        row = row_of_operator(str(task["operator"]))
+        if row is None or not has_started(task):
+            continue
+        name, index = str(task["task_id"]), task["map_index"]
+        last = task
+        if row.step_type == _LOOP:
+            name = name.removesuffix(f".{LOOP_ITEMS}")
+            last = results.get(f"{name}.{LOOP_RESULT}", task)
+        found.append(_Step(child_name(name, index) if index >= 0 else name, row, task, last, parents.get(name, "")))
+    return found
+
+
+async def _parents(airflow: AirflowClient, execution: Execution, tasks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the ForEach of each body step; Airflow tells it only of a whole group."""
+    loops = {task["task_id"].removesuffix(f".{LOOP_ITEMS}") for task in tasks if _is_loop(task)}
+    if not loops or all(task["map_index"] < 0 for task in tasks):
+        return {}
+    found: dict[str, str] = {}
+    for loop in loops:
+        inside = await airflow.all("task_instances", *execution.path, "taskInstances", task_group_id=loop)
+        found |= {str(task["task_id"]): str(loop) for task in inside if task["map_index"] >= 0}
+    return found
+
+
+def _is_loop(task: Mapping[str, Any]) -> bool:
+    row = row_of_operator(str(task["operator"]))
+    return row is CATALOG[_LOOP]
+
+
+class _Report:
+    """Describes the steps of one execution.
+
+    Args:
+        airflow: Airflow's API.
+        execution: The execution.
+    """
+
+    def __init__(self, airflow: AirflowClient, execution: Execution) -> None:
+        self._airflow = airflow
+        self._execution = execution
+        self._turns = asyncio.Semaphore(_MOST_REQUESTS_AT_ONCE)
+        self._holders: dict[str, set[tuple[str, int]]] = {}
+
+    async def steps(self, steps: Sequence[_Step]) -> list[Json]:
+        """Return what the API says of some steps."""
+        for key in (STATUS_KEY, FAILURE_KEY):
+            self._holders[key] = await self._tasks_with(key)
+        return [*await asyncio.gather(*(self._described(step) for step in steps))]
+
+    async def _described(self, step: _Step) -> JsonObject:
+        task, run = step.last, self._execution.run
+        published = await self._value(step, STATUS_KEY)
+        status = step_status(task, run, StepStatus(str(published)) if published else None)
+        reason = str(await self._value(step, FAILURE_KEY) or "")
+        if status == FAILED and not reason:
+            reason = f"Airflow's task {task['task_id']} has failed; see its log"
+        facts = StepFacts(
+            row=step.row,
+            properties=await self._properties(step),
+            request=_request(step.task),
+            reason=reason,
+        )
+        described: dict[str, Any] = {
+            "StepName": step.name,
+            "StepDisplayName": _display_name(step),
+            "StartTime": timestamp(step.task["start_date"]),
+            "EndTime": timestamp(task["end_date"]) if task["state"] in _ENDED else None,
+            "StepStatus": status,
+            "AttemptCount": task["try_number"],
+            "FailureReason": reason[:_LONGEST_REASON] if status == FAILED else None,
+            "Metadata": metadata(facts),
+            "IterationContext": await self._iteration(step),
+        }
+        return {name: value for name, value in described.items() if value not in (None, "", {})}
+
+    async def _properties(self, step: _Step) -> Mapping[str, Any]:
+        if step.last["state"] not in _ENDED:
+            return {}
+        found = await self._xcom(step.last["task_id"], step.last["map_index"], PROPERTIES_KEY)
+        return found if isinstance(found, dict) else {}
+
+    async def _iteration(self, step: _Step) -> JsonObject:
+        if not step.parent:
+            return {}
+        items = await self._xcom(f"{step.parent}.{LOOP_ITEMS}", -1, PROPERTIES_KEY)
+        index: int = step.task["map_index"]
+        item = value_as_text(items[index])[:_LONGEST_ITEM] if isinstance(items, list) and index < len(items) else None
+        members: dict[str, Json] = {"ParentStepName": step.parent, "Index": index, "Item": item}
+        return {name: value for name, value in members.items() if value is not None}
+
+    async def _value(self, step: _Step, key: str) -> Json:
+        task = step.last["task_id"], step.last["map_index"]
+        return await self._xcom(*task, key) if task in self._holders[key] else None
+
+    async def _tasks_with(self, key: str) -> set[tuple[str, int]]:
+        path = (*self._execution.path, "taskInstances", "~", "xcomEntries")
+        return {
+            (one["task_id"], one["map_index"]) for one in await self._airflow.all("xcom_entries", *path, xcom_key=key)
+        }
+
+    async def _xcom(self, task_id: str, map_index: int, key: str) -> Json:
+        path = (*self._execution.path, "taskInstances", task_id, "xcomEntries", key)
+        async with self._turns:
+            found = await self._airflow.find(*path, map_index=map_index, deserialize=True)
+        value: Json = None if found is None else found["value"]
+        return value
+
+
+def _display_name(step: _Step) -> str | None:
+    name = step.task["task_display_name"]
+    return None if name in (step.task["task_id"], step.name) or step.row.step_type == _LOOP else str(name)
+
+
+def _request(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a task shows as its request; Airflow cuts a long one to a text that says nothing any more."""
+    request = (task["rendered_fields"] or {}).get("request")
+    return request if isinstance(request, dict) else {}
