@@ -36,7 +36,7 @@ class StepFacts:
 def metadata(facts: StepFacts) -> JsonObject:
     """Return the ``Metadata`` of a step; empty if nothing is known."""
     name, members = _BUILDERS[facts.row.step_type]
-    found = {member: value for member, value in members(facts).items() if value not in (None, "", [])}
+    found: JsonObject = {member: value for member, value in members(facts).items() if value not in (None, "", [])}
     return {name: found} if found else {}
 
 
