@@ -72,11 +72,13 @@ class Attempt(_NamedAttempt):
         submitted_at: When the resource was created, ISO 8601 in UTC; empty until AWS has accepted it.
         kind: Key of its row in `airflow_sm_pipelines.aws.kinds`; empty if an older version has written the record.
         connection: Fields of the `AwsConnection` that it was created with; ``None`` if the kind is not known.
+        arn: The resource's ARN, for people; empty if the answer of Create did not tell it.
         type: The tag.
     """
 
     kind: str = ""
     connection: dict[str, JsonValue] | None = None
+    arn: str = ""
     type: Literal["job"] = "job"
 
 

@@ -22,13 +22,15 @@ class StepFacts:
         row: Its type.
         properties: What it has published; empty if nothing.
         request: What its task shows as its request; empty if that is not known, or too long for Airflow to keep.
-        arn: ARN of its job, as the record of the attempt has it; empty if it is not known.
+        reference: What its job is called in the record of the attempt; empty if that was not read.
+        arn: ARN of its job, from the same record; empty if it is not known.
         reason: Why it failed; empty if it did not.
     """
 
     row: StepTypeRow
     properties: Mapping[str, Any]
     request: Mapping[str, Any]
+    reference: str = ""
     arn: str = ""
     reason: str = ""
 
@@ -72,17 +74,24 @@ def _outputs(facts: StepFacts) -> list[Json]:
 
 
 def _emr(facts: StepFacts) -> JsonObject:
+    cluster, step = _ids(facts)
     return {
-        "ClusterId": facts.properties.get("ClusterId"),
-        "StepId": facts.properties.get("Id"),
+        "ClusterId": facts.properties.get("ClusterId") or cluster,
+        "StepId": facts.properties.get("Id") or (step if step.startswith(_EMR_STEP_ID) else ""),
         "StepName": facts.properties.get("Name"),
     }
 
 
+def _ids(facts: StepFacts) -> tuple[str, str]:
+    first, _, second = facts.reference.partition("/")
+    return first, second
+
+
 def _emr_serverless(facts: StepFacts) -> JsonObject:
+    application, run = _ids(facts)
     return {
-        "ApplicationId": facts.properties.get("applicationId"),
-        "JobRunId": facts.properties.get("jobRunId"),
+        "ApplicationId": facts.properties.get("applicationId") or application,
+        "JobRunId": facts.properties.get("jobRunId") or run,
         "JobRunName": facts.properties.get("name"),
     }
 
@@ -106,6 +115,7 @@ def _for_each(facts: StepFacts) -> JsonObject:
     return {"Status": status, **_members(facts, _COUNTS)}
 
 
+_EMR_STEP_ID = "s-"
 _BASELINES = ("CalculatedBaseline", "BaselineUsedForDriftCheck")
 _COUNTS = ("InputItemCount", "TotalStepCount", "SucceededStepCount", "FailedStepCount", "StoppedStepCount")
 

@@ -9,14 +9,18 @@ from typing import Any
 
 from airflow_sm_pipelines.catalog import CATALOG, StepTypeRow
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
+from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt, read_attempt
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT
 from airflow_sm_pipelines.execution.xcoms import FAILURE_KEY, PROPERTIES_KEY, STATUS_KEY
 from airflow_sm_pipelines.executions.airflow_client import AirflowClient
 from airflow_sm_pipelines.executions.metadata import StepFacts, metadata, row_of_operator, value_as_text
-from airflow_sm_pipelines.executions.pipelines import Execution
+from airflow_sm_pipelines.executions.pipelines import Execution, Finder
 from airflow_sm_pipelines.executions.statuses import FAILED, has_started, step_status, timestamp
 from airflow_sm_pipelines.semantics.for_each import child_name
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+CACHE_KEY = "sm_pipelines_cache"
+"""XCom of a step with ``CacheConfig``: ``{"outcome": "hit", "run_id": …}`` if it has the result of an earlier run."""
 
 _MOST_REQUESTS_AT_ONCE = 8
 """Airflow's API server has a limited number of threads and database connections."""
@@ -115,12 +119,13 @@ class _Report:
     def __init__(self, airflow: AirflowClient, execution: Execution) -> None:
         self._airflow = airflow
         self._execution = execution
+        self._finder = Finder(airflow)
         self._turns = asyncio.Semaphore(_MOST_REQUESTS_AT_ONCE)
         self._holders: dict[str, set[tuple[str, int]]] = {}
 
     async def steps(self, steps: Sequence[_Step]) -> list[Json]:
         """Return what the API says of some steps."""
-        for key in (STATUS_KEY, FAILURE_KEY):
+        for key in (STATUS_KEY, FAILURE_KEY, CACHE_KEY):
             self._holders[key] = await self._tasks_with(key)
         return [*await asyncio.gather(*(self._described(step) for step in steps))]
 
@@ -131,10 +136,13 @@ class _Report:
         reason = str(await self._value(step, FAILURE_KEY) or "")
         if status == FAILED and not reason:
             reason = f"Airflow's task {task['task_id']} has failed; see its log"
+        attempt = await self._attempt(step)
         facts = StepFacts(
             row=step.row,
             properties=await self._properties(step),
             request=_request(step.task),
+            reference=attempt.reference if attempt else "",
+            arn=attempt.arn if attempt else "",
             reason=reason,
         )
         described: dict[str, Any] = {
@@ -144,6 +152,7 @@ class _Report:
             "EndTime": timestamp(task["end_date"]) if task["state"] in _ENDED else None,
             "StepStatus": status,
             "AttemptCount": task["try_number"],
+            "CacheHitResult": await self._cache_hit(step),
             "FailureReason": reason[:_LONGEST_REASON] if status == FAILED else None,
             "Metadata": metadata(facts),
             "IterationContext": await self._iteration(step),
@@ -156,6 +165,16 @@ class _Report:
         found = await self._xcom(step.last["task_id"], step.last["map_index"], PROPERTIES_KEY)
         return found if isinstance(found, dict) else {}
 
+    async def _attempt(self, step: _Step) -> Attempt | None:
+        """Return the record of a job that runs, or of one that the step's properties do not name."""
+        if step.row.kind is None or (step.task["state"] in _ENDED and not step.row.finds_violations):
+            return None
+        path = (*self._execution.path, "taskInstances", step.task["task_id"], "state-store", RECORD_KEY)
+        async with self._turns:
+            stored = await self._airflow.find(*path, map_index=step.task["map_index"])
+        attempt = None if stored is None else read_attempt(stored["value"])
+        return attempt if isinstance(attempt, Attempt) else None
+
     async def _iteration(self, step: _Step) -> JsonObject:
         if not step.parent:
             return {}
@@ -164,6 +183,18 @@ class _Report:
         item = value_as_text(items[index])[:_LONGEST_ITEM] if isinstance(items, list) and index < len(items) else None
         members: dict[str, Json] = {"ParentStepName": step.parent, "Index": index, "Item": item}
         return {name: value for name, value in members.items() if value is not None}
+
+    async def _cache_hit(self, step: _Step) -> JsonObject:
+        cached = await self._value(step, CACHE_KEY)
+        if not isinstance(cached, dict) or cached.get("outcome") != "hit":
+            return {}
+        arn = await self._arn_of_run(str(cached["run_id"]))
+        return {} if arn is None else {"SourcePipelineExecutionArn": arn}
+
+    async def _arn_of_run(self, run_id: str) -> str | None:
+        async with self._turns:
+            run = await self._airflow.find("dags", self._execution.dag.dag_id, "dagRuns", run_id)
+        return None if run is None else (await self._finder.execution_of_run(self._execution.dag, run)).arn
 
     async def _value(self, step: _Step, key: str) -> Json:
         task = step.last["task_id"], step.last["map_index"]

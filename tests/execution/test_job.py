@@ -293,9 +293,9 @@ def test_where_the_job_will_be_found_is_written_down_before_it_is_created(
     attempt, _ = run.claim()
     book, recorded = AttemptBook(context["task_state_store"], IDENTITY, EMR_STEP), []
 
-    def create(*_: Any) -> tuple[bool, str]:
+    def create(*_: Any) -> jobs.Creation:
         recorded.append(book.read())
-        return True, "j-1/s-1"
+        return jobs.Creation(True, "j-1/s-1")
 
     monkeypatch.setattr(jobs, "create", create)
     run.submit(attempt, {"JobFlowId": "j-1"})
