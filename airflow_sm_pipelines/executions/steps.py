@@ -15,7 +15,7 @@ from airflow_sm_pipelines.execution.xcoms import FAILURE_KEY, PROPERTIES_KEY, ST
 from airflow_sm_pipelines.executions.airflow_client import AirflowClient
 from airflow_sm_pipelines.executions.metadata import StepFacts, metadata, row_of_operator, value_as_text
 from airflow_sm_pipelines.executions.pipelines import Execution, Finder
-from airflow_sm_pipelines.executions.statuses import FAILED, has_started, step_status, timestamp
+from airflow_sm_pipelines.executions.statuses import EXECUTING, FAILED, STARTING, has_started, step_status, timestamp
 from airflow_sm_pipelines.semantics.for_each import child_name
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
@@ -133,6 +133,8 @@ class _Report:
         task, run = step.last, self._execution.run
         published = await self._value(step, STATUS_KEY)
         status = step_status(task, run, StepStatus(str(published)) if published else None)
+        if status == STARTING and step.last is not step.task:
+            status = EXECUTING  # a loop before its last task
         reason = str(await self._value(step, FAILURE_KEY) or "")
         if status == FAILED and not reason:
             reason = f"Airflow's task {task['task_id']} has failed; see its log"

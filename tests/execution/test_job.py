@@ -439,7 +439,7 @@ def test_a_job_that_vanished_fails_and_the_next_try_makes_another(
 def test_what_is_in_the_way_is_waited_for(
     make_run: Any, sagemaker: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = [None, None, (True, "shop")]
+    answers = [None, None, jobs.Creation(True, "shop")]
     monkeypatch.setattr(jobs, "create", lambda *_: answers.pop(0))
     run = make_run()
     attempt, _ = run.claim()

@@ -234,7 +234,7 @@ def test_a_component_is_compared_with_what_its_description_shows(
     answers: Stubber, status: str, image: str, copies: int, answer: Any
 ) -> None:
     answers.add_response("describe_inference_component", component(status, image, copies))
-    if answer and answer[0]:
+    if answer and answer.is_new:
         answers.add_response("update_inference_component", {"InferenceComponentArn": COMPONENT_ARN})
     request = {
         "InferenceComponentName": "adviser",
