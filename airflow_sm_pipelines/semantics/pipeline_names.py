@@ -26,7 +26,7 @@ def name_tag(name: str) -> str:
 
 def name_tags(name: str, dag_id: str) -> list[str]:
     """Return the tags by which a DAG is found under its pipeline's name: none if the name follows from the DAG's id."""
-    return [] if name in (dag_id, sagemaker_name(dag_id)) else [name_tag(name)]
+    return [] if name == sagemaker_name(dag_id) else [name_tag(name)]
 
 
 def pipeline_name(dag_id: str, tags: Iterable[str]) -> str:
