@@ -73,7 +73,13 @@ class Finder:
         Raises:
             RefusedRequestError: There is none, there are several, or the user may not see it.
         """
-        own = await self._dag(wanted.name, wanted)
+        unknown = self._unknown(wanted.arn)
+        try:
+            own = await self._dag(wanted.name, wanted)
+        except RefusedRequestError as error:
+            if error.code != "AccessDeniedException":
+                raise
+            own, unknown = None, error  # of an id that does not exist, Airflow may say the same
         if own is not None:
             return own
         dag_ids = await self._named(wanted.name)
@@ -85,7 +91,7 @@ class Finder:
             )
         found = await self._dag(dag_ids[0], wanted) if dag_ids else None
         if found is None:
-            raise self._unknown(wanted.arn)
+            raise unknown
         return found
 
     async def execution(self, wanted: ExecutionReference) -> Execution:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,9 +32,10 @@ async def start(airflow: AirflowClient, request: forms.Start) -> JsonObject:
             "ConflictException", f"the DAG {dag.dag_id} is paused: unpause it in Airflow, else its runs do not begin"
         )
     conf = {**_parameters(request, dag), **await _options(request, finder)}
-    run_id = f"start__{request.token or uuid.uuid4()}"
+    # Without a token Airflow makes the id.
+    run_id = f"start__{request.token}" if request.token else None
     body = {"dag_run_id": run_id, "logical_date": None, "conf": conf, "note": request.description}
-    run = await _run_of_same_request(airflow, dag, run_id, conf) if request.token else None
+    run = await _run_of_same_request(airflow, dag, run_id, conf)
     try:
         run = run or await airflow.post("dags", dag.dag_id, "dagRuns", body=body)
     except RefusedRequestError as error:  # the same request has come twice at the same time
@@ -47,9 +47,9 @@ async def start(airflow: AirflowClient, request: forms.Start) -> JsonObject:
 
 
 async def _run_of_same_request(
-    airflow: AirflowClient, dag: PipelineDag, run_id: str, conf: Mapping[str, Any]
+    airflow: AirflowClient, dag: PipelineDag, run_id: str | None, conf: Mapping[str, Any]
 ) -> Any | None:
-    run = await airflow.find("dags", dag.dag_id, "dagRuns", run_id)
+    run = await airflow.find("dags", dag.dag_id, "dagRuns", run_id) if run_id else None
     if run is not None and (run["conf"] or {}) != conf:
         raise RefusedRequestError(
             "ConflictException", "ClientRequestToken: it has started an execution with other arguments"

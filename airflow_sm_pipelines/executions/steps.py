@@ -15,12 +15,17 @@ from airflow_sm_pipelines.execution.xcoms import FAILURE_KEY, PROPERTIES_KEY, ST
 from airflow_sm_pipelines.executions.airflow_client import AirflowClient
 from airflow_sm_pipelines.executions.metadata import StepFacts, metadata, row_of_operator, value_as_text
 from airflow_sm_pipelines.executions.pipelines import Execution, Finder
+from airflow_sm_pipelines.executions.references import is_execution_arn
 from airflow_sm_pipelines.executions.statuses import EXECUTING, FAILED, STARTING, has_started, step_status, timestamp
 from airflow_sm_pipelines.semantics.for_each import child_name
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
-CACHE_KEY = "sm_pipelines_cache"
-"""XCom of a step with ``CacheConfig``: ``{"outcome": "hit", "run_id": …}`` if it has the result of an earlier run."""
+_EARLIER_RESULTS = {
+    "CacheHitResult": ("sm_pipelines_cache", "run_id"),
+    "SelectiveExecutionResult": ("sm_pipelines_selection", "SourceRun"),
+}
+"""By member of the answer: the XCom of a step that has its result from elsewhere, and which member of that names the
+run, or the execution in SageMaker. A step that has run itself has no such XCom, or one without that member."""
 
 _MOST_REQUESTS_AT_ONCE = 8
 """Airflow's API server has a limited number of threads and database connections."""
@@ -125,7 +130,7 @@ class _Report:
 
     async def steps(self, steps: Sequence[_Step]) -> list[Json]:
         """Return what the API says of some steps."""
-        for key in (STATUS_KEY, FAILURE_KEY, CACHE_KEY):
+        for key in (STATUS_KEY, FAILURE_KEY, *(key for key, _ in _EARLIER_RESULTS.values())):
             self._holders[key] = await self._tasks_with(key)
         return [*await asyncio.gather(*(self._described(step) for step in steps))]
 
@@ -154,7 +159,7 @@ class _Report:
             "EndTime": timestamp(task["end_date"]) if task["state"] in _ENDED else None,
             "StepStatus": status,
             "AttemptCount": task["try_number"],
-            "CacheHitResult": await self._cache_hit(step),
+            **{name: await self._source(step, *place) for name, place in _EARLIER_RESULTS.items()},
             "FailureReason": reason[:_LONGEST_REASON] if status == FAILED else None,
             "Metadata": metadata(facts),
             "IterationContext": await self._iteration(step),
@@ -186,12 +191,12 @@ class _Report:
         members: dict[str, Json] = {"ParentStepName": step.parent, "Index": index, "Item": item}
         return {name: value for name, value in members.items() if value is not None}
 
-    async def _cache_hit(self, step: _Step) -> JsonObject:
-        cached = await self._value(step, CACHE_KEY)
-        if not isinstance(cached, dict) or cached.get("outcome") != "hit":
-            return {}
-        arn = await self._arn_of_run(str(cached["run_id"]))
-        return {} if arn is None else {"SourcePipelineExecutionArn": arn}
+    async def _source(self, step: _Step, key: str, member: str) -> JsonObject:
+        """Return where a step has its result from; empty if it has run itself, or that run is gone."""
+        published = await self._value(step, key)
+        source = str(published.get(member) or "") if isinstance(published, dict) else ""
+        arn = source if not source or is_execution_arn(source) else await self._arn_of_run(source)
+        return {"SourcePipelineExecutionArn": arn} if arn else {}
 
     async def _arn_of_run(self, run_id: str) -> str | None:
         async with self._turns:

@@ -126,7 +126,8 @@ class FakeAirflow:
             return {}
         if (path[1], body["dag_run_id"]) in self.runs:
             raise RefusedRequestError("ConflictException", "the run exists")
-        return self.add_run(path[1], body["dag_run_id"], "queued", conf=body["conf"], note=body["note"])
+        run_id = body["dag_run_id"] or f"manual__{len(self.runs)}"
+        return self.add_run(path[1], run_id, "queued", conf=body["conf"], note=body["note"])
 
     async def patch(self, *path: str, body: dict[str, Any]) -> Any:
         self.sent.append(("PATCH", path, body))

@@ -98,7 +98,7 @@ def test_a_pipeline_is_found_by_its_name_and_by_the_id_of_its_dag(
 ) -> None:
     arn = call("StartPipelineExecution", PipelineName=name)["PipelineExecutionArn"]
     assert airflow.sent[0][1][1] == dag_id
-    assert arn == airflow.arn(dag_id, airflow.sent[0][2]["dag_run_id"], pipeline)
+    assert arn == airflow.arn(dag_id, "manual__0", pipeline)
     assert arn.startswith(f"{UNKNOWN_ACCOUNT}:pipeline/{pipeline}/execution/")
 
 
@@ -143,7 +143,7 @@ def test_the_same_request_twice_at_the_same_time_starts_one_run(
 def test_without_a_token_each_request_starts_a_run(airflow: Any, call: Any) -> None:
     for _ in range(2):
         call("StartPipelineExecution", PipelineName="abalone")
-    assert len(airflow.runs) == 2
+    assert [run for _, run in airflow.runs] == ["manual__0", "manual__1"], "the ids are Airflow's"
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,12 @@ def test_a_dag_that_is_no_pipeline_is_not_started(airflow: Any, call: Any) -> No
     airflow.add_dag("own")
     airflow.dags["own"]["params"] = {"Count": {"value": 1}}
     assert refused(call, PipelineName="own")[0] == "ResourceNotFound"
+
+
+def test_a_user_who_may_see_a_single_dag_finds_it_by_its_pipelines_name(airflow: Any, call: Any) -> None:
+    airflow.refusals["dags", "Named", "details"] = RefusedRequestError("AccessDeniedException", "Forbidden")
+    call("StartPipelineExecution", PipelineName="Named")
+    assert airflow.sent[0][1][1] == "third"
 
 
 def test_what_airflow_refuses_is_refused(airflow: Any, call: Any) -> None:

@@ -134,6 +134,18 @@ def test_a_result_of_an_earlier_run_is_a_cache_hit(airflow: Any, call: Any) -> N
     assert found == {"Hit": hit, "Miss": None, "Gone": None}
 
 
+def test_a_step_outside_of_the_selection_tells_the_source_of_its_result(airflow: Any, call: Any) -> None:
+    airflow.add_run("abalone", "earlier", "success")
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/abalone/execution/aws123"
+    sources = {"Selected": {}, "Reused": {"SourceRun": "earlier"}, "OfSageMaker": {"SourceRun": arn}}
+    for name, source in sources.items():
+        airflow.add_task("run", name, "TrainingOperator", "success")
+        publish(airflow, name, {"Role": "any", **source}, "sm_pipelines_selection")
+    found = {one["StepName"]: one.get("SelectiveExecutionResult") for one in listed(airflow, call)}
+    earlier = {"SourcePipelineExecutionArn": airflow.arn("abalone", "earlier")}
+    assert found == {"Selected": None, "Reused": earlier, "OfSageMaker": {"SourcePipelineExecutionArn": arn}}
+
+
 def test_the_step_that_started_last_comes_first(airflow: Any, call: Any) -> None:
     for name in ("A", "B", "C"):
         airflow.add_task("run", name, "TrainingOperator", "success")
