@@ -33,7 +33,7 @@ _COMPLAINTS = {
     "string_too_short": "must have at least {min_length} characters",
     "string_type": "must be a string",
     "too_long": "must have at most {max_length} entries",
-    "too_short": "must have at least {min_length} entries",
+    "too_short": "must have {min_length} or more entries",
 }
 """What to say of pydantic's errors, by their type."""
 

@@ -311,6 +311,19 @@ def test_the_time_of_the_submission_is_written_once(make_run: Any, start: Any, c
     assert run.submitted(attempt).submitted_at == attempt.submitted_at == "2026-01-02T03:04:05+00:00"
 
 
+def test_the_arn_that_create_answers_is_written_down_with_the_submission(
+    make_run: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    attempt, _ = run.claim()
+    arn = f"arn:aws:sagemaker:us-west-2:123456789012:processing-job/{attempt.name}"
+    monkeypatch.setattr(jobs, "create", lambda *_: jobs.Creation(True, attempt.reference, arn))
+    run.submit(attempt, {})
+    last = AttemptBook(context["task_state_store"], IDENTITY, PROCESSING_JOB).read()
+    assert last is not None
+    assert (last.arn, bool(last.submitted_at)) == (arn, True)
+
+
 def test_a_refused_create_has_sagemakers_type_and_leaves_the_attempt_open(
     make_run: Any, start: Any, sagemaker: Any, client_error: Any
 ) -> None:

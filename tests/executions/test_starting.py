@@ -168,7 +168,7 @@ def test_without_a_token_each_request_starts_a_run(airflow: Any, call: Any) -> N
         ({"PipelineExecutionDescription": "x" * 901}, "ValidationException", "at most 900 characters"),
         ({"PipelineExecutionDisplayName": "-a"}, "ValidationException", "PipelineExecutionDisplayName must match"),
         ({"ParallelismConfiguration": {"MaxParallelExecutionSteps": 0}}, "ValidationException", "must be at least 1"),
-        ({"SelectiveExecutionConfig": {"SelectedSteps": []}}, "ValidationException", "at least 1 entries"),
+        ({"SelectiveExecutionConfig": {"SelectedSteps": []}}, "ValidationException", "1 or more entries"),
         ({"ClientRequestToken": "short"}, "ValidationException", "ClientRequestToken must match"),
     ],
 )
