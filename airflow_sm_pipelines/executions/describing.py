@@ -15,7 +15,7 @@ from airflow_sm_pipelines.executions.metadata import value_as_text
 from airflow_sm_pipelines.executions.pipelines import Execution, Finder
 from airflow_sm_pipelines.executions.references import is_execution_arn, read_execution, read_pipeline
 from airflow_sm_pipelines.executions.statuses import STOPPED, description, execution_status, timestamp
-from airflow_sm_pipelines.executions.steps import list_steps
+from airflow_sm_pipelines.executions.steps import list_steps, step_name
 from airflow_sm_pipelines.semantics.run_options import (
     DISPLAY_NAME,
     LATEST_RUN,
@@ -58,7 +58,7 @@ async def describe(airflow: AirflowClient, request: forms.OfExecution) -> JsonOb
 
 async def _failure_reason(airflow: AirflowClient, execution: Execution) -> str:
     tasks = await airflow.all("task_instances", *execution.path, "taskInstances", state="failed")
-    names = dict.fromkeys(str(task["task_id"]) for task in tasks if task["operator"] != "PipelineStatusOperator")
+    names = dict.fromkeys(filter(None, map(step_name, tasks)))
     return f"Step failure: {', '.join(names)}"[:_LONGEST_REASON] if names else "No step has failed; see Airflow's run"
 
 

@@ -10,6 +10,7 @@ from airflow_sm_pipelines.aws_json import RefusedRequestError, invalid
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.executions import forms
 from airflow_sm_pipelines.executions.airflow_client import AirflowClient
+from airflow_sm_pipelines.executions.metadata import row_of_operator
 from airflow_sm_pipelines.executions.pipelines import Finder
 from airflow_sm_pipelines.executions.references import read_execution
 from airflow_sm_pipelines.executions.statuses import (
@@ -22,7 +23,7 @@ from airflow_sm_pipelines.executions.statuses import (
     note_of_stop,
 )
 
-_FAIL_OPERATOR = "FailOperator"
+_FAIL = "Fail"
 
 
 async def stop(airflow: AirflowClient, request: forms.Stop) -> JsonObject:
@@ -45,7 +46,7 @@ async def retry(airflow: AirflowClient, request: forms.Retry) -> JsonObject:
     if execution_status(execution.run, completed_with_failures=False) not in (FAILED, STOPPED):
         raise RefusedRequestError("ConflictException", "only an execution that failed or was stopped can be retried")
     tasks = await airflow.all("task_instances", *execution.path, "taskInstances")
-    fail_steps = sorted(t["task_id"] for t in tasks if t["operator"] == _FAIL_OPERATOR and t["state"] == "failed")
+    fail_steps = sorted(task["task_id"] for task in tasks if task["state"] == "failed" and _is_fail_step(task))
     if fail_steps:
         raise RefusedRequestError(
             "ConflictException",
@@ -68,6 +69,11 @@ async def retry(airflow: AirflowClient, request: forms.Retry) -> JsonObject:
     if is_stopped(execution.run):
         await airflow.patch(*execution.path, body={"note": description(execution.run["note"])})
     return {"PipelineExecutionArn": execution.arn}
+
+
+def _is_fail_step(task: Mapping[str, Any]) -> bool:
+    row = row_of_operator(str(task["operator"]))
+    return row is not None and row.step_type == _FAIL
 
 
 def _task_key(task: Mapping[str, Any]) -> str | list[Any]:

@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field, StrictFloat, StrictInt
 Token = Annotated[str | None, Field(alias="ClientRequestToken", pattern=r"^[A-Za-z0-9_.~:+-]{32,128}$")]
 """An idempotency token; it becomes part of a run id, which these are the characters of."""
 
-_Time = Annotated[StrictInt | StrictFloat | None, Field(ge=0)]
+_LAST_SECOND = 253402300799  # of the year 9999
+_Time = Annotated[StrictInt | StrictFloat | None, Field(ge=0, le=_LAST_SECOND)]
 _DISPLAY_NAME = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,81}$"
 _LONGEST_DESCRIPTION = 900
 """Airflow keeps it as the run's note, which has 1000 characters; the rest is for what stopping the run adds."""

@@ -19,8 +19,8 @@ UNKNOWN_ACCOUNT = "arn:aws:sagemaker:airflow:000000000000"
 """How ARNs begin unless somebody has said otherwise: of Airflow, not of AWS."""
 
 _START = r"(?P<start>arn:aws[a-z-]*:sagemaker:[a-z0-9-]*:(?:[0-9]{12}|aws)):pipeline/"
-_PIPELINE = re.compile(rf"(?:{_START})?(?P<name>[^/:]+)")
-_EXECUTION = re.compile(rf"{_START}(?P<name>[^/:]+)/execution/(?P<id>[^/]+)")
+_PIPELINE = re.compile(rf"(?:{_START})?(?P<name>[\w.-]+)")
+_EXECUTION = re.compile(rf"{_START}(?P<name>[\w.-]+)/execution/(?P<id>[\w-]+)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_sm_pipelines.catalog import CATALOG, StepTypeRow
+from airflow_sm_pipelines.catalog import StepTypeRow
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt, read_attempt
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT
@@ -87,30 +87,40 @@ async def _started(airflow: AirflowClient, execution: Execution, tasks: Sequence
         row = row_of_operator(str(task["operator"]))
         if row is None or not has_started(task):
             continue
-        name, index = str(task["task_id"]), task["map_index"]
-        last = task
+        name, last = step_name(task), task
         if row.step_type == _LOOP:
-            name = name.removesuffix(f".{LOOP_ITEMS}")
             last = results.get(f"{name}.{LOOP_RESULT}", task)
-        found.append(_Step(child_name(name, index) if index >= 0 else name, row, task, last, parents.get(name, "")))
+        found.append(_Step(name, row, task, last, parents.get(task["task_id"], "")))
     return found
+
+
+def step_name(task: Mapping[str, Any]) -> str:
+    """Return the service's name of the step that a task belongs to; empty if it belongs to none.
+
+    Args:
+        task: The task, as Airflow's API describes it.
+    """
+    name, index, operator = str(task["task_id"]), task["map_index"], str(task["operator"])
+    if operator == _LOOP_RESULT_OPERATOR:
+        return name.removesuffix(f".{LOOP_RESULT}")
+    row = row_of_operator(operator)
+    if row is None:
+        return ""
+    if row.step_type == _LOOP:
+        return name.removesuffix(f".{LOOP_ITEMS}")
+    return name if index < 0 else child_name(name, index)
 
 
 async def _parents(airflow: AirflowClient, execution: Execution, tasks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the ForEach of each body step; Airflow tells it only of a whole group."""
-    loops = {task["task_id"].removesuffix(f".{LOOP_ITEMS}") for task in tasks if _is_loop(task)}
+    loops = {step_name(task) for task in tasks if task["operator"] == _LOOP_RESULT_OPERATOR}
     if not loops or all(task["map_index"] < 0 for task in tasks):
         return {}
     found: dict[str, str] = {}
     for loop in loops:
         inside = await airflow.all("task_instances", *execution.path, "taskInstances", task_group_id=loop)
-        found |= {str(task["task_id"]): str(loop) for task in inside if task["map_index"] >= 0}
+        found |= {str(task["task_id"]): loop for task in inside if task["map_index"] >= 0}
     return found
-
-
-def _is_loop(task: Mapping[str, Any]) -> bool:
-    row = row_of_operator(str(task["operator"]))
-    return row is CATALOG[_LOOP]
 
 
 class _Report:

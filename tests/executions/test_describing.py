@@ -80,8 +80,16 @@ def test_a_failed_execution_names_the_failed_steps(airflow: Any, call: Any) -> N
     airflow.add_task("run", "A", "TrainingOperator", "failed")
     airflow.add_task("run", "B", "TrainingOperator", "upstream_failed")
     airflow.add_task("run", "C", "TrainingOperator", "failed")
+    airflow.add_task("run", "Body", "TrainingOperator", "failed", map_index=1)
+    airflow.add_task("run", "Each.result", "ForEachResultOperator", "failed")
     airflow.add_task("run", "pipeline_status", "PipelineStatusOperator", "failed")
-    assert described(airflow, call)["FailureReason"] == "Step failure: A, C"
+    airflow.add_task("run", "notify", "BashOperator", "failed")
+    assert described(airflow, call)["FailureReason"] == "Step failure: A, C, Body-1, Each"
+
+
+def test_a_run_that_failed_without_a_failed_step_says_so(airflow: Any, call: Any) -> None:
+    airflow.add_run("abalone", "run", "failed")
+    assert described(airflow, call)["FailureReason"] == "No step has failed; see Airflow's run"
 
 
 def test_the_prefix_of_the_request_is_that_of_the_answer(airflow: Any, call: Any) -> None:
@@ -184,7 +192,13 @@ def test_executions_are_asked_for_by_their_time(airflow: Any, call: Any, monkeyp
 
 @pytest.mark.parametrize(
     "members",
-    [{"SortBy": "PipelineExecutionArn"}, {"PipelineVersionAlias": "a"}, {"MaxResults": 0}, {"MaxResults": 101}],
+    [
+        {"SortBy": "PipelineExecutionArn"},
+        {"PipelineVersionAlias": "a"},
+        {"MaxResults": 0},
+        {"MaxResults": 101},
+        {"CreatedAfter": 1e20},
+    ],
 )
 def test_a_list_that_airflow_cannot_give_is_refused(call: Any, members: dict[str, Any]) -> None:
     with pytest.raises(RefusedRequestError) as caught:

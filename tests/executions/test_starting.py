@@ -151,6 +151,8 @@ def test_without_a_token_each_request_starts_a_run(airflow: Any, call: Any) -> N
     [
         ({"PipelineName": "nobody"}, "ResourceNotFound", "no such pipeline"),
         ({"PipelineName": "a/b"}, "ValidationException", "must be a pipeline's name"),
+        ({"PipelineName": "~"}, "ValidationException", "must be a pipeline's name"),
+        ({"PipelineName": "a|b"}, "ValidationException", "must be a pipeline's name"),
         ({"PipelineName": None}, "ValidationException", "PipelineName must be a string"),
         ({"PipelineParameters": [{"Name": "Nope", "Value": "1"}]}, "ValidationException", "it has: Count, Where"),
         (
