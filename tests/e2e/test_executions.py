@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from airflow_sm_pipelines.demo.airflow_api import AirflowApi
 from tests.e2e.conftest import World, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -113,6 +115,26 @@ def test_a_failed_step_has_its_reason(world: World, client: Any, early: dict[str
     assert ":processing-job/" in found["Work"]["Metadata"]["ProcessingJob"]["Arn"]
 
 
+def test_a_user_can_do_no_more_than_in_airflow(world: World, client: Any, early: dict[str, str]) -> None:
+    arn = early["failed"]
+    ended(client, arn)
+    password = json.loads((world.airflow.home / "passwords.json").read_text())["reader"]
+    api = AirflowApi(world.airflow.api.base_url, "reader", password)
+    api.request("GET", "dags")
+    reader = client_of(world, api._token)
+
+    assert reader.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionArn"] == arn
+    assert steps(reader, arn)
+    for change in (
+        lambda: reader.start_pipeline_execution(PipelineName=NAME),
+        lambda: reader.stop_pipeline_execution(PipelineExecutionArn=early["stopped"]),
+        lambda: reader.retry_pipeline_execution(PipelineExecutionArn=early["failed"]),
+    ):
+        with pytest.raises(ClientError) as caught:
+            change()
+        assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
 def test_an_execution_that_ended_with_a_fail_step_cannot_be_retried(
     world: World, client: Any, early: dict[str, str]
 ) -> None:
@@ -156,6 +178,26 @@ def test_a_stop_stops_the_jobs(world: World, client: Any, early: dict[str, str])
     wait_for(statuses, 60, "the job to be stopped")
     with pytest.raises(client.exceptions.ConflictException, match="ended: Succeeded"):
         client.stop_pipeline_execution(PipelineExecutionArn=early["good"])
+
+
+def test_a_stopped_execution_goes_on_when_it_is_retried(world: World, client: Any, early: dict[str, str]) -> None:
+    arn = early["stopped"]
+    assert ended(client, arn) == "Stopped"
+    before = steps(client, arn)["Work"]["Metadata"]["ProcessingJob"]["Arn"]
+    client.retry_pipeline_execution(PipelineExecutionArn=arn)
+
+    def again() -> bool:
+        work = steps(client, arn).get("Work", {})
+        return work.get("StepStatus") == "Executing" and work.get("Metadata", {}) not in (
+            {},
+            {"ProcessingJob": {"Arn": before}},
+        )
+
+    wait_for(again, 90, "another job of Work")
+    described = client.describe_pipeline_execution(PipelineExecutionArn=arn)
+    assert described["PipelineExecutionStatus"] == "Executing"
+    assert "PipelineExecutionDescription" not in described, "the note of the stop is gone"
+    client.stop_pipeline_execution(PipelineExecutionArn=arn)
 
 
 def test_the_same_client_request_token_starts_one_run(world: World, client: Any) -> None:
