@@ -137,11 +137,14 @@ class _Report:
         self._finder = Finder(airflow)
         self._turns = asyncio.Semaphore(_MOST_REQUESTS_AT_ONCE)
         self._holders: dict[str, set[tuple[str, int]]] = {}
+        self._items: dict[str, Json] = {}
 
     async def steps(self, steps: Sequence[_Step]) -> list[Json]:
         """Return what the API says of some steps."""
-        for key in (STATUS_KEY, FAILURE_KEY, *(key for key, _ in _EARLIER_RESULTS.values())):
-            self._holders[key] = await self._tasks_with(key)
+        keys = (STATUS_KEY, FAILURE_KEY, *(key for key, _ in _EARLIER_RESULTS.values()))
+        self._holders = dict(zip(keys, await asyncio.gather(*map(self._tasks_with, keys)), strict=True))
+        for parent in {step.parent for step in steps if step.parent}:
+            self._items[parent] = await self._xcom(f"{parent}.{LOOP_ITEMS}", -1, PROPERTIES_KEY)
         return [*await asyncio.gather(*(self._described(step) for step in steps))]
 
     async def _described(self, step: _Step) -> JsonObject:
@@ -172,7 +175,7 @@ class _Report:
             **{name: await self._source(step, *place) for name, place in _EARLIER_RESULTS.items()},
             "FailureReason": reason[:_LONGEST_REASON] if status == FAILED else None,
             "Metadata": metadata(facts),
-            "IterationContext": await self._iteration(step),
+            "IterationContext": self._iteration(step),
         }
         return {name: value for name, value in described.items() if value not in (None, "", {})}
 
@@ -183,8 +186,8 @@ class _Report:
         return found if isinstance(found, dict) else {}
 
     async def _attempt(self, step: _Step) -> Attempt | None:
-        """Return the record of a job that runs, or of one that the step's properties do not name."""
-        if step.row.kind is None or (step.task["state"] in _ENDED and not step.row.finds_violations):
+        """Return the record of a job, unless the step's properties name it, which are those of a job that succeeded."""
+        if step.row.kind is None or (step.task["state"] == "success" and not step.row.finds_violations):
             return None
         path = (*self._execution.path, "taskInstances", step.task["task_id"], "state-store", RECORD_KEY)
         async with self._turns:
@@ -192,10 +195,10 @@ class _Report:
         attempt = None if stored is None else read_attempt(stored["value"])
         return attempt if isinstance(attempt, Attempt) else None
 
-    async def _iteration(self, step: _Step) -> JsonObject:
+    def _iteration(self, step: _Step) -> JsonObject:
         if not step.parent:
             return {}
-        items = await self._xcom(f"{step.parent}.{LOOP_ITEMS}", -1, PROPERTIES_KEY)
+        items = self._items[step.parent]
         index: int = step.task["map_index"]
         item = value_as_text(items[index])[:_LONGEST_ITEM] if isinstance(items, list) and index < len(items) else None
         members: dict[str, Json] = {"ParentStepName": step.parent, "Index": index, "Item": item}

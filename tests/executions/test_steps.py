@@ -116,10 +116,12 @@ def test_what_a_stop_of_the_execution_ended_is_stopped_and_what_failed_before_is
     }
     airflow.add_task("run", "Before", "TrainingOperator", "failed", end_date="2026-11-21T12:29:00Z")
     airflow.add_task("run", "Killed", "TrainingOperator", "failed", end_date="2026-11-21T12:30:00.5Z")
-    assert {one["StepName"]: one["StepStatus"] for one in listed(airflow, call)} == {
-        "Before": "Failed",
-        "Killed": "Stopped",
-    }
+    airflow.stored["run", "Killed", -1, RECORD] = {"type": "job", "epoch": "4/4", "name": "n", "arn": JOB}
+    killed, before = listed(airflow, call)
+    assert (before["StepName"], before["StepStatus"]) == ("Before", "Failed")
+    assert (killed["StepName"], killed["StepStatus"]) == ("Killed", "Stopped")
+    assert killed["Metadata"] == {"TrainingJob": {"Arn": JOB}}, "it has published nothing"
+    assert "FailureReason" not in killed
 
 
 def test_a_result_of_an_earlier_run_is_a_cache_hit(airflow: Any, call: Any) -> None:
