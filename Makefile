@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SDK_INSTALLED := .venv-sdk/.installed
 SDK3_INSTALLED := .venv-sdk3/.installed
+SPARK_INSTALLED := .venv-spark/.installed
 ATTACKS_INSTALLED := $(VENV)/.installed-attacks
 LOWEST_INSTALLED := .venv-lowest/.installed
 PYTEST := $(BIN)/python -m pytest
@@ -15,7 +16,7 @@ E2E_SECOND := tests/e2e/test_callback.py tests/e2e/test_emr.py tests/e2e/test_fo
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk attacks lowest bench schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks lowest bench schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -24,6 +25,7 @@ help:
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
 	@echo "make sdk3         the same with version 3 of the SDK, which takes 1 GB"
+	@echo "make docker       run images in Docker, and Spark, which gets an environment of its own (0.5 GB)"
 	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
 	@echo "make lowest       unit and golden tests, and the demo, with the lowest versions that pyproject.toml allows"
 	@echo "make bench        measure"
@@ -80,7 +82,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(PYTEST) -m "not loopback and not integration and not e2e and not sdk" --ignore $(GOLDEN)
+	$(PYTEST) -m "not loopback and not integration and not e2e and not sdk and not docker" --ignore $(GOLDEN)
 
 golden: install
 	$(PYTEST) $(GOLDEN)
@@ -108,6 +110,16 @@ sdk: install $(SDK_INSTALLED)
 sdk3: install $(SDK3_INSTALLED)
 	$(PYTEST) -m sdk tests/sdk3
 
+# Needs Docker, busybox and Java; on Debian: apt-get install docker.io busybox-static default-jre-headless. Takes about
+# four minutes. If no Docker answers, the tests start one, as root.
+docker: install $(SPARK_INSTALLED)
+	$(PYTEST) -m docker tests/local/docker
+
+$(SPARK_INSTALLED): tests/local/docker/requirements.txt
+	$(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check -r tests/local/docker/requirements.txt
+	@touch $@
+
 # Needs PostgreSQL's programs; on Debian: apt-get install postgresql. All attacks, ten times each, take about two hours.
 attacks: install $(ATTACKS_INSTALLED)
 	@$(BIN)/python -m tests.attacks.run $(ARGS)
@@ -118,7 +130,7 @@ $(ATTACKS_INSTALLED): tests/attacks/requirements.txt $(INSTALLED)
 
 # Takes an estimated four minutes on two idle cores. Not part of `make test`: CI runs it as a job of its own.
 lowest: $(LOWEST_INSTALLED)
-	.venv-lowest/bin/python -m pytest -m "not newest and not loopback and not integration and not e2e and not sdk"
+	.venv-lowest/bin/python -m pytest -m "not newest and not loopback and not integration and not e2e and not sdk and not docker"
 	.venv-lowest/bin/sm-pipelines demo
 
 $(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt

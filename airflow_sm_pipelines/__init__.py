@@ -19,28 +19,37 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.definition.loading import load_pipeline
+    from airflow_sm_pipelines.execution.run_conf import build_run_conf
     from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
+    from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
+    from airflow_sm_pipelines.translation.event_starts import start_on_events_dag
     from airflow_sm_pipelines.translation.folder import load_pipelines
     from airflow_sm_pipelines.translation.maintenance import stop_orphans_dag
     from airflow_sm_pipelines.translation.translator import pipeline_dag, pipeline_task_group
 
 __all__ = [
+    "PipelineSchedule",
     "Rehearsals",
+    "build_run_conf",
     "load_pipeline",
     "load_pipelines",
     "pipeline_dag",
     "pipeline_task_group",
     "rehearse",
+    "start_on_events_dag",
     "stop_orphans_dag",
 ]
 
 _HOME = {
+    "PipelineSchedule": "airflow_sm_pipelines.semantics.schedules.pipeline_schedule",
     "Rehearsals": "airflow_sm_pipelines.rehearsal.rehearsals",
+    "build_run_conf": "airflow_sm_pipelines.execution.run_conf",
     "load_pipeline": "airflow_sm_pipelines.definition.loading",
     "load_pipelines": "airflow_sm_pipelines.translation.folder",
     "pipeline_dag": "airflow_sm_pipelines.translation.translator",
     "pipeline_task_group": "airflow_sm_pipelines.translation.translator",
     "rehearse": "airflow_sm_pipelines.rehearsal.rehearsals",
+    "start_on_events_dag": "airflow_sm_pipelines.translation.event_starts",
     "stop_orphans_dag": "airflow_sm_pipelines.translation.maintenance",
 }
 

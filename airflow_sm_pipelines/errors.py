@@ -31,10 +31,16 @@
     x UnfitRequestError               no request can be made from what a step says; becomes a `RequestError`
       + NoObjectUriError              aws: a text is not the URI of an S3 object
     x RunOptionError                  semantics: an option of a run has a value that it cannot have
+    x ScheduleError                   semantics: a schedule is not valid, or can be read in two ways
+    x EventValueError                 semantics: a parameter cannot get its value from an event
+    x EventStartError                 operators: messages of a queue started no run
+    x SelectionError                  semantics: a run cannot execute the steps that were selected for it
+    x NoSourceRunError                execution: there is no such run to take parameters from
     x SweepError                      a sweep could not find or stop every orphan
     x PackageFaultError               definition: this package has a fault that a definition brings to light
     x UnreadableReportError           aws: the report of a check step is malformed
     x KilledError                     execution: the task was killed while it waited
+    x NotReusableError                execution: the result of an earlier run cannot stand for a step
     x NoSealError                     callbacks: the Fernet key is missing or has changed
     x RefusedRequestError             aws_json: an endpoint does not accept the request
     x SourceSyntaxError               preview: the source of a definition has none of the known forms

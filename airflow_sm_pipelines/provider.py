@@ -22,6 +22,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_sm_pipelines.execution.links.JobConsoleLink",
             "airflow_sm_pipelines.execution.links.JobLogsLink",
             "airflow_sm_pipelines.execution.links.EmrConsoleLink",
+            "airflow_sm_pipelines.execution.links.CacheSourceLink",
         ],
         "config": {
             "sm_pipelines": {
@@ -48,6 +49,17 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "arn:aws:sagemaker:eu-west-1:123456789012",
                         "default": None,
+                    },
+                    "airflow_tags": {
+                        "description": (
+                            "Whether AWS resources also get the tags airflow:dag_id, airflow:run_id and "
+                            "airflow:task_id, for people and for cost reports. The tags sm-pipelines:..., by which "
+                            "resources are found again, do not depend on this."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "False",
+                        "default": "True",
                     },
                 },
             }

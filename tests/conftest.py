@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -32,7 +33,7 @@ def pytest_unconfigure() -> None:
 
 INSTALLATION = "0123456789ab-01234567"
 _SUITES_WITH_AIRFLOW = {"integration", "e2e", "sdk"}
-_SUITES_WITH_A_NETWORK = {"loopback", "integration", "e2e", "sdk"}
+_SUITES_WITH_A_NETWORK = {"loopback", "integration", "e2e", "sdk", "docker"}
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,8 @@ class FakeTaskInstance:
     max_tries: int = 3
     task: Any = field(default_factory=lambda: SimpleNamespace(retries=3))
     xcoms: dict[tuple[str, str], str] = field(default_factory=dict)
+    dag_version_id: UUID = field(default_factory=lambda: UUID("019b7c6f-3200-7000-8000-000000000000"))
+    bundle_instance: Any = field(default_factory=lambda: SimpleNamespace(name="dags", version="pinned"))
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[self.task_id, key] = json.dumps(value, allow_nan=False)
@@ -103,7 +106,8 @@ def context(ti: FakeTaskInstance) -> dict[str, Any]:
     start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     return {
         "ti": ti,
-        "dag_run": SimpleNamespace(run_after=start, start_date=start),
+        "dag": SimpleNamespace(fileloc="dags.py"),
+        "dag_run": SimpleNamespace(run_after=start, start_date=start, clear_number=0),
         "params": {},
         "task_state_store": FakeStore(),
     }
@@ -185,6 +189,21 @@ def client_error(code: str, message: str = "", status: int = 400) -> Exception:
 
     answer: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(answer, "Operation")
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Airflow's variables, as far as the cache of a step uses them."""
+    from airflow_sm_pipelines.execution import cache_store
+
+    kept: dict[str, str] = {}
+    monkeypatch.setattr(cache_store, "airflow_variable", kept.get)
+    monkeypatch.setattr(cache_store, "set_airflow_variable", lambda key, value, _: kept.update({key: value}))
+    monkeypatch.setattr(cache_store, "delete_airflow_variable", kept.pop)
+    monkeypatch.setattr(
+        cache_store, "airflow_variable_keys", lambda prefix: [key for key in kept if key.startswith(prefix)]
+    )
+    return kept
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import jsonschema
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport
+from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
@@ -20,6 +20,7 @@ REPORTS: dict[str, Any] = {
     "plan": PlanReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,
+    "schedules": SchedulesReport,
 }
 """Command -> what it prints with ``--format json``."""
 

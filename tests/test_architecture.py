@@ -51,6 +51,7 @@ PUBLIC_AIRFLOW = {
     "airflow.sdk.configuration",
     "airflow.sdk.exceptions",
     "airflow.sdk.log",
+    "airflow.timetables.base",
     "airflow.triggers.base",
 }
 SINCE_AIRFLOW_3_3 = {"RetryPolicy", "RetryDecision", "RuntimeTaskInstance", "get_state_backend"}
@@ -258,12 +259,15 @@ def test_all_names_every_public_definition(module: Module) -> None:
 
 def test_the_package_offers_its_public_names_and_no_other() -> None:
     assert sorted(airflow_sm_pipelines.__all__) == [
+        "PipelineSchedule",
         "Rehearsals",
+        "build_run_conf",
         "load_pipeline",
         "load_pipelines",
         "pipeline_dag",
         "pipeline_task_group",
         "rehearse",
+        "start_on_events_dag",
         "stop_orphans_dag",
     ]
     assert set(airflow_sm_pipelines.__all__) == set(airflow_sm_pipelines._HOME)

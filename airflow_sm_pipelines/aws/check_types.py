@@ -101,6 +101,14 @@ class CheckRule:
     published: BaselineSource
 
     @property
+    def needs_previous(self) -> bool:
+        """Tell whether the previous baseline must be available: to check the data against it, or to carry it over.
+
+        Source: developer guide, "Controlling step behaviors for drift check".
+        """
+        return self.checks_drift or self.carries_over
+
+    @property
     def carries_over(self) -> bool:
         """Tell whether the step publishes the previous baseline without checking the data against it."""
         return not self.checks_drift and self.published is BaselineSource.PREVIOUS

@@ -105,6 +105,11 @@ class CallbackBook:
         """Tell whether an attempt is of this epoch and not over."""
         return attempt.epoch == self._epoch and not attempt.closed
 
+    def has_asked(self) -> bool:
+        """Tell whether an earlier try of the task has sent a message that has not failed, in whatever epoch."""
+        last = self.read()
+        return last is not None and not last.closed
+
     def claim(
         self,
         resolve: Callable[[], CallbackMessage],

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import JsonValue
@@ -22,14 +20,12 @@ from airflow_sm_pipelines.aws.requests.messages import EXECUTING, as_sent, messa
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import RequestError, SageMakerPipelinesError, UnfitRequestError
 from airflow_sm_pipelines.execution.airflow_internals.worker import Fernet, airflow_fernet
-from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.records import STORED, as_stored, read_record
 from airflow_sm_pipelines.execution.step_run import StepRun
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-_AWS_HOST = re.compile(r"^https?://(?:sqs\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?/")
 _CURE = (
     "set it, to the same key on all workers and triggerers (python -c 'from cryptography.fernet import Fernet as F; "
     "print(F.generate_key().decode())')"
@@ -119,23 +115,6 @@ def also_received_by(receiver: Receiver) -> Iterator[None]:
         yield
     finally:
         _receiver.reset(token)
-
-
-def queue_client(connection: AwsConnection, queue_url: str) -> BaseClient:
-    """Return a boto3 client for SQS in the region of a queue.
-
-    Raises:
-        AwsCallError: The client cannot be made.
-    """
-    region = region_of(queue_url)
-    at_queue = connection if region in (None, connection.region_name) else replace(connection, region_name=region)
-    return at_queue.client("sqs")
-
-
-def region_of(queue_url: str) -> str | None:
-    """Return the region that a queue's URL names, ``None`` if it is not one of AWS's own addresses."""
-    found = _AWS_HOST.match(queue_url)
-    return (found[1] or found[2]) if found else None
 
 
 # -- storing -----------------------------------------------------------------------------------------------------------

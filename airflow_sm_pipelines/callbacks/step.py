@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
@@ -21,7 +21,6 @@ from airflow_sm_pipelines.callbacks.endpoint_probe import warn_if_unserved
 from airflow_sm_pipelines.callbacks.queue import (
     CallbackMessage,
     NoSealError,
-    queue_client,
     resolve_message,
     send,
     unseal,
@@ -45,11 +44,15 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
+from airflow_sm_pipelines.execution.queue_client import queue_client
 from airflow_sm_pipelines.execution.recorded_job import superseded_step_error
 from airflow_sm_pipelines.execution.records import CallbackAttempt
 from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
 from airflow_sm_pipelines.execution.xcoms import publish_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+
+if TYPE_CHECKING:
+    from airflow_sm_pipelines.execution.step_cache import StepCache
 
 _SETTLE_INTERVAL = 2.0
 _FIRST_PAUSE = 0.5
@@ -75,6 +78,7 @@ class CallbackStep:
         self._book = CallbackBook(state_store(run.context), self._step, run.identity.epoch)
         self._attempt: CallbackAttempt | None = None
         self._queue_url = ""
+        self._cache = run.cache()
 
     def start(self) -> JsonObject:
         """Send the message, unless an earlier try has, and wait for the answer.
@@ -84,6 +88,9 @@ class CallbackStep:
             StepTimeoutError: Nobody answered within ``execution_timeout``.
         """
         try:
+            reused = self._reused()
+            if reused is not None:
+                return reused
             attempt, message = self._claim()
             answer = self._book.answer(attempt)
             if answer is None:
@@ -127,6 +134,29 @@ class CallbackStep:
         """End a deferral that took longer than ``execution_timeout``; an answer that was taken still counts."""
         self._recorded()
         return self._time_out()
+
+    # -- the answer of an earlier run ------------------------------------------------------------------------------
+
+    def _reused(self) -> JsonObject | None:
+        """Return what an earlier run was answered, if that stands for the step; a step that has asked goes on asking.
+
+        Only a step whose ``CacheConfig`` is enabled has a cache: no other answer is given twice.
+        """
+        if self._cache is None or self._book.has_asked():
+            return None
+        found = self._cache.find_outputs(self._signature(self._cache, resolve_message(self._run, "")))
+        if found is None:
+            return None
+        outputs, run_id = found
+        self._task.show_source(run_id)
+        return {"OutputParameters": outputs}
+
+    def _signature(self, cache: StepCache, message: CallbackMessage) -> dict[str, str]:
+        members: JsonObject = {
+            "SqsQueueUrl": message.queue_url,
+            "OutputParameters": self._step.members.get("OutputParameters"),
+        }
+        return dict(cache.signature_of_message(cast("JsonObject", message.arguments), members))
 
     # -- the attempt -----------------------------------------------------------------------------------------------
 
@@ -189,7 +219,8 @@ class CallbackStep:
         # First: an answer to the message completes the required action.
         ask_people(self._run.context["ti"].id, self._step, message)
         self._say(EXECUTING, message, attempt)
-        sent = replace(attempt, sent_at=self._now().isoformat())
+        signature = None if self._cache is None else self._signature(self._cache, message)
+        sent = replace(attempt, sent_at=self._now().isoformat(), signature=signature)
         self._attempt = sent
         self._book.write(sent)
         warn_if_unserved(self._run.log, deferrable=self._task.waiting.deferrable)
@@ -315,9 +346,12 @@ class CallbackStep:
         if answer.outcome == FAILURE:
             self._fail(attempt, answer.reason or "the answer gives no reason")
         try:
-            return {"OutputParameters": answered_outputs(declared_outputs(self._step), answer)}
+            outputs = answered_outputs(declared_outputs(self._step), answer)
         except OutputParametersError as error:
             self._fail(attempt, f"the answer is not what the step declares: {error}")
+        if self._cache is not None and attempt.signature is not None:
+            self._cache.keep(attempt.signature, outputs=outputs)
+        return {"OutputParameters": outputs}
 
     def _fail(self, attempt: CallbackAttempt, reason: str) -> NoReturn:
         self._book.close(attempt)

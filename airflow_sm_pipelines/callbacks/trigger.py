@@ -14,10 +14,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws.requests.messages import STOPPING
 from airflow_sm_pipelines.callbacks.attempts import trace_key
-from airflow_sm_pipelines.callbacks.queue import queue_client, send, unseal
+from airflow_sm_pipelines.callbacks.queue import send, unseal
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.worker import action_response, own_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.queue_client import queue_client
 from airflow_sm_pipelines.execution.triggers import (
     QUIET_SECONDS,
     OwnState,

@@ -83,3 +83,14 @@ def parameter_values(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str
         ParameterValueError: The definition has no such parameter, or the value does not fit it.
     """
     return typed_parameters(pipeline, parameter_texts(assignments))
+
+
+def number_of_runs(text: str) -> int:
+    """Return the value of ``--runs``.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no whole number from 1.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+    return int(text)

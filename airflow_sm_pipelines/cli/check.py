@@ -1,4 +1,4 @@
-"""``sm-pipelines check FILE...``: every error and every warning of pipeline definitions."""
+"""``sm-pipelines check FILE...``: every error and every warning of pipeline definitions, and what is good to know."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.package_faults import PackageFaultError, package_faults
 from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
 from airflow_sm_pipelines.preview.advice import DefinitionWarning
-from airflow_sm_pipelines.preview.findings import find
+from airflow_sm_pipelines.preview.findings import DefinitionNote, find
 
 _MOST_FINDINGS_SHOWN = 100
 
-Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning, ...]"
+Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning | DefinitionNote, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,14 @@ class CheckedFile:
         file: The file, as named on the command line.
         errors: Why it cannot become a DAG, or why a step of it fails.
         warnings: What may fail, or surprise; only of a file that becomes a DAG.
+        notes: What is good to know; likewise.
         steps: The number of its steps.
     """
 
     file: str
     errors: Findings = ()
     warnings: Findings = ()
+    notes: Findings = ()
     steps: int = 0
 
 
@@ -68,7 +70,7 @@ def check_file(file: str) -> CheckedFile:
         return CheckedFile(file, errors=(DefinitionError("", fault.with_traceback_text()),))
     except OSError as error:
         return CheckedFile(file, errors=(DefinitionError("", f"cannot be read: {error.strerror or error}"),))
-    return CheckedFile(file, found.errors, found.warnings, len(pipeline.steps))
+    return CheckedFile(file, found.errors, found.warnings, found.notes, len(pipeline.steps))
 
 
 def _as_json(checked: Sequence[CheckedFile]) -> str:
@@ -78,7 +80,15 @@ def _as_json(checked: Sequence[CheckedFile]) -> str:
         return [Finding(path=one.path, message=one.message, hint=one.hint) for one in findings]
 
     return report_text(
-        [CheckReport(file=one.file, errors=listed(one.errors), warnings=listed(one.warnings)) for one in checked]
+        [
+            CheckReport(
+                file=one.file,
+                errors=listed(one.errors),
+                warnings=listed(one.warnings),
+                **({"notes": listed(one.notes)} if one.notes else {}),
+            )
+            for one in checked
+        ]
     )
 
 
@@ -89,7 +99,7 @@ def _as_text(checked: CheckedFile) -> str:
         lines.append(f"{checked.file}: {_count(len(checked.errors), 'error')}{noted}")
     else:
         lines.append(f"{checked.file}: ok: {_count(checked.steps, 'step')}{noted}")
-    for severity, findings in (("error", checked.errors), ("warning", checked.warnings)):
+    for severity, findings in (("error", checked.errors), ("warning", checked.warnings), ("note", checked.notes)):
         for finding in findings[:_MOST_FINDINGS_SHOWN]:
             lines.append(f"  {severity}: {finding.path or 'the definition'}")
             lines += [f"      {line}" for line in finding.message.split("\n")]

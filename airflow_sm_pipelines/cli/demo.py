@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from airflow_sm_pipelines.cli.arguments import number_of_runs
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.demo.airflow_processes import AirflowStartError
 from airflow_sm_pipelines.demo.examples import DIABETES, Demo, Stage
@@ -41,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="largest mean squared error that the pipeline accepts; 1 makes it fail (default: that of the definition)",
     )
     parser.add_argument(
+        "--runs",
+        type=number_of_runs,
+        default=1,
+        metavar="N",
+        help="run the pipeline N times: from the second run on, cached steps create no job (default: %(default)s)",
+    )
+    parser.add_argument(
         "--keep",
         action="store_true",
         help="keep Airflow and the local AWS running after the run, until Ctrl-C",
@@ -58,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     hide_aws_settings(os.environ)
     try:
         with _ending_by_signal():
-            return _run(DEMOS[args.pipeline], args.max_mse, keep=args.keep)
+            return _run(DEMOS[args.pipeline], args.max_mse, runs=args.runs, keep=args.keep)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except (DemoError, AirflowStartError, LocalAwsError) as error:
@@ -68,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
     return 1
 
 
-def _run(demo: Demo, limit: float | None, *, keep: bool) -> int:
+def _run(demo: Demo, limit: float | None, *, runs: int, keep: bool) -> int:
     with ExitStack() as running:
         stage = start(demo.example, running, _ignore_signals)  # what has begun to stop is not interrupted
         parameters = running.enter_context(demo.surroundings(stage))
-        succeeded = run_pipeline(demo, stage, parameters, limit)
+        succeeded = all(run_pipeline(demo, stage, parameters, limit) for _ in range(runs))
         if keep:
             _keep(stage)
     return 0 if succeeded else 1

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.local.errors import LocalAwsError
-from airflow_sm_pipelines.local.settings import SANDBOX_NAMES, LocalSettings
+from airflow_sm_pipelines.local.settings import DOCKER, SANDBOX_NAMES, LocalSettings
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 
@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sandbox",
         choices=SANDBOX_NAMES,
         default=defaults.sandbox,
-        help="how each job gets its own /opt/ml; auto uses the first that works on this machine (default: %(default)s)",
+        help="how each job gets its own /opt/ml: auto uses the first of namespace, proot and rewrite that works on "
+        "this machine; docker runs the images of jobs in Docker (default: %(default)s)",
     )
     parser.add_argument("--region", default=defaults.region, help="AWS region (default: %(default)s)")
     parser.add_argument(
@@ -118,8 +119,9 @@ def _import_server() -> ModuleType | None:
 
 def _print_environment(environment: dict[str, str], sandbox: str) -> None:
     """Print the variables to paste into the shell whose programs should use the local AWS."""
+    where = "in Docker, or as processes if it has their program" if sandbox == DOCKER else "as you, as processes"
     print(
-        "# A local AWS for this machine only; jobs run as you, as processes "
+        f"# A local AWS for this machine only; jobs run {where} "
         f"(sandbox: {sandbox}). Not a security boundary. Ctrl-C stops it."
     )
     for name, value in environment.items():

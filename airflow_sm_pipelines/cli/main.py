@@ -42,8 +42,14 @@ SUBCOMMANDS = {
     "plan": Subcommand("airflow_sm_pipelines.cli.plan", "show every AWS request as it would be sent"),
     "resolve": Subcommand("airflow_sm_pipelines.cli.resolve", "evaluate every expression with given values"),
     "rehearse": Subcommand("airflow_sm_pipelines.cli.rehearse", "run a definition in seconds, without code or data"),
+    "run-conf": Subcommand(
+        "airflow_sm_pipelines.cli.run_conf", "print the conf of a run that takes the parameters of an earlier one"
+    ),
     "export": Subcommand(
         "airflow_sm_pipelines.cli.export", "write the definition of an SDK Pipeline, or a stored one, to a file"
+    ),
+    "schedules": Subcommand(
+        "airflow_sm_pipelines.cli.schedules", "list what starts a pipeline in the AWS account, and how Airflow says it"
     ),
     "local": Subcommand("airflow_sm_pipelines.cli.local", "run a local AWS that pipelines can use"),
     "demo": Subcommand("airflow_sm_pipelines.cli.demo", "run the example pipelines, without an AWS account"),

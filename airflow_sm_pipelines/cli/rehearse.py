@@ -14,6 +14,7 @@ from airflow_sm_pipelines.cli.arguments import (
     WRONG_USAGE,
     add_format,
     add_parameters,
+    number_of_runs,
     parameter_texts,
     read_definition,
 )
@@ -21,6 +22,8 @@ from airflow_sm_pipelines.errors import ParameterValueError, RehearsalError
 from airflow_sm_pipelines.rehearsal.documents import ChosenValueError
 from airflow_sm_pipelines.rehearsal.outcomes import OUTCOME_FORMS, OutcomeError
 from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, prepare, report_of
+from airflow_sm_pipelines.semantics.run_options import LATEST_RUN, NO_RUN
+from airflow_sm_pipelines.semantics.selection import SelectionError
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.rehearsal.report import RehearsalReport
@@ -50,6 +53,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(STEP.OutputParameters.NAME=VALUE); by default, one with which the conditions avoid Fail steps",
     )
     parser.add_argument(
+        "--runs",
+        type=number_of_runs,
+        default=1,
+        metavar="N",
+        help="run it N times, one after the other; the later runs show which results they reuse (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--select",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="STEP",
+        help="the only steps to execute (also STEP,STEP); the run before it, of all steps, provides what they wait for",
+    )
+    parser.add_argument(
+        "--source-run",
+        choices=(LATEST_RUN, NO_RUN),
+        default=LATEST_RUN,
+        help="where a selection takes the other steps from: the run before it, or nowhere (default: %(default)s)",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="return 1 also if AWS would refuse a request that the rehearsal let pass"
     )
     add_format(parser)
@@ -61,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 if every pipeline succeeded, and with ``--strict`` AWS would refuse nothing; 1 if not; 2 for a wrong argument.
     """
-    if len(args.files) > 1 and (args.parameters or args.outcome or args.value):
-        return _complain("--parameters, --outcome and --value are for one FILE", WRONG_USAGE)
+    if len(args.files) > 1 and (args.parameters or args.outcome or args.value or args.select):
+        return _complain("--parameters, --outcome, --value and --select are for one FILE", WRONG_USAGE)
     reports: list[RehearsalReport] = []
     codes = []
     with _ending_in_order(), Rehearsals() as rehearsals:
@@ -97,8 +121,17 @@ def _rehearse_file(file: str, args: argparse.Namespace, rehearsals: Rehearsals) 
     try:
         parameters = parameter_texts(args.parameters)
         outcomes = dict(one.partition("=")[::2] for one in args.outcome)
-        prepared = prepare(pipeline, Path(file), parameters=parameters, outcomes=outcomes, values=args.value)
-    except (ParameterValueError, OutcomeError, ChosenValueError) as error:
+        prepared = prepare(
+            pipeline,
+            Path(file),
+            parameters=parameters,
+            outcomes=outcomes,
+            values=args.value,
+            runs=args.runs,
+            select=[name for one in args.select for name in one.split(",") if name],
+            source_run=args.source_run,
+        )
+    except (ParameterValueError, OutcomeError, ChosenValueError, SelectionError) as error:
         return _complain(str(error), WRONG_USAGE), None
     try:
         report = report_of(prepared, rehearsals.run(prepared.scenario))

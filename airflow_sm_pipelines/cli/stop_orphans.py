@@ -17,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Airflow connection to AWS; empty for boto3's own credentials (default: %(default)s)",
     )
     parser.add_argument("--region", default=None, help="AWS region (default: that of the connection)")
+    parser.add_argument(
+        "--assume-role-arn", default=None, help="IAM role that pipelines assume, e.g. in another account"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only list the orphans")
 
 
@@ -40,10 +43,9 @@ def run(args: argparse.Namespace) -> int:
         )
         return 1
     sweep = Sweep(print, _warn)
+    connection = AwsConnection(args.aws_conn_id or None, args.region, assume_role_arn=args.assume_role_arn)
     try:
-        sweep.run(
-            AwsConnection(args.aws_conn_id or None, args.region), deployment, facts_of_database, dry_run=args.dry_run
-        )
+        sweep.run(connection, deployment, facts_of_database, dry_run=args.dry_run)
     except AwsCallError as error:
         _warn(str(error))
         return 1

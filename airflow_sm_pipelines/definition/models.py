@@ -246,6 +246,7 @@ class PipelineResource:
         tags: ``Tags``: key and value of each.
         max_parallel_steps: ``ParallelismConfiguration.MaxParallelExecutionSteps``.
         unresolved: JSON paths of members that hold a CloudFormation function, whose value is not known.
+        arn: ``PipelineArn``, which tells account and region.
     """
 
     name: str | None = None
@@ -254,6 +255,7 @@ class PipelineResource:
     tags: tuple[tuple[str, str], ...] = ()
     max_parallel_steps: int | None = None
     unresolved: tuple[str, ...] = ()
+    arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,7 @@ from airflow_sm_pipelines.definition.shapes import (
 
 _RESOURCE = (
     Member("PipelineName", STRING, nullable=True),
+    Member("PipelineArn", STRING, nullable=True),
     Member("RoleArn", STRING, nullable=True),
     Member("PipelineDescription", STRING, nullable=True),
     Member("Tags", LIST, nullable=True),
@@ -40,7 +41,7 @@ def read_resource(document: JsonObject, path: str, faults: Faults) -> PipelineRe
     """Return what an object that contains a definition says of the pipeline.
 
     Args:
-        document: The object; members that no pipeline has, such as ``PipelineArn`` or ``CreationTime``, are left alone.
+        document: The object; members that do not count, such as ``CreationTime``, are left alone.
         path: Its JSON path.
         faults: Where faults are noted.
     """
@@ -54,6 +55,7 @@ def read_resource(document: JsonObject, path: str, faults: Faults) -> PipelineRe
         tags=tuple(_tags(members.get("Tags"), f"{_below(path)}Tags", faults)),
         max_parallel_steps=_max_parallel_steps(members, f"{_below(path)}ParallelismConfiguration", faults),
         unresolved=tuple(unresolved),
+        arn=_text(members.get("PipelineArn")),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar, cast
 
+from airflow_sm_pipelines.definition.durations import is_duration
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.models import (
     Branch,
@@ -66,15 +66,7 @@ _RETRY_POLICY = (
     Member("MaxAttempts", whole_number_in(0, 20)),
     Member("ExpireAfterMin", whole_number_in(0, 14_400)),
 )
-# Compiled on first use: most steps have no CacheConfig.
-_DURATION = r"(?i)P?(?=[0-9T])(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=[0-9])(\d+H)?(\d+M)?(\d+S)?)?"
-
-
-def _is_duration(text: str) -> bool:
-    return bool(re.fullmatch(_DURATION, text, re.ASCII))
-
-
-_DURATIONS = Values("an ISO 8601 duration such as 30d or PT1H", lambda v: isinstance(v, str) and _is_duration(v))
+_DURATIONS = Values("an ISO 8601 duration such as 30d or PT1H", lambda v: isinstance(v, str) and is_duration(v))
 _CACHE_CONFIG = (Member("Enabled", BOOLEAN, required=True), Member("ExpireAfter", _DURATIONS))
 # Developer guide, "Turn off step caching": ExpireAfter is ignored; its example has the text "<time>" there.
 _CACHE_CONFIG_TURNED_OFF = (Member("Enabled", BOOLEAN, required=True), Member("ExpireAfter", STRING))

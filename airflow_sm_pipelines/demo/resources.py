@@ -13,6 +13,7 @@ from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.demo.airflow_api import AirflowApi, ApiObject
 from airflow_sm_pipelines.demo.progress import progress_name
 from airflow_sm_pipelines.rehearsal.step_states import instance_name, task_of_step
+from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -69,6 +70,43 @@ class RunJobs:
             name = "" if owner is None else instance_name(owner.task_id, owner.map_index)
             self._tasks[arn] = name if ours else None
         return self._tasks[arn]
+
+
+class ReusedResults:
+    """The results of earlier runs that the steps of a DAG run have reused; each is looked up once.
+
+    Args:
+        api: Airflow's API.
+        dag_id: The DAG.
+        run_id: The run.
+        steps: The steps of its definition.
+    """
+
+    def __init__(self, api: AirflowApi, dag_id: str, run_id: str, steps: Sequence[Step]) -> None:
+        self._api = api
+        self._run = (dag_id, run_id)
+        self._cached = {step.name for step in steps if cache_key_of(step) is not None}
+        self._told: dict[str, str] = {}
+
+    def by_task(self, task_instances: Iterable[ApiObject]) -> dict[str, str]:
+        """Return what successful tasks have reused, for people, by `progress_name`; nothing of those that ran.
+
+        Args:
+            task_instances: Those of the run, as Airflow's REST API returns them.
+
+        Raises:
+            airflow_sm_pipelines.demo.airflow_api.AirflowApiError: Airflow refused a request.
+        """
+        from airflow_sm_pipelines.execution.xcoms import CACHE_KEY  # loads Airflow
+
+        for task in task_instances:
+            name = progress_name(task)
+            if task["task_id"] not in self._cached or task["state"] != "success" or name in self._told:
+                continue
+            said = self._api.xcom(*self._run, task["task_id"], CACHE_KEY, task.get("map_index", -1)) or {}
+            hit = said.get("outcome") == "hit"
+            self._told[name] = f"cache hit: {said['resource']}" if hit else ""
+        return {name: told for name, told in self._told.items() if told}
 
 
 class RunResources:

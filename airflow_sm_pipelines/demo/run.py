@@ -20,7 +20,7 @@ from airflow_sm_pipelines.demo.champion import CHAMPION_DEMO
 from airflow_sm_pipelines.demo.diabetes import DIABETES_DEMO
 from airflow_sm_pipelines.demo.examples import Demo, Example, Stage, dags_folder, upload_scripts
 from airflow_sm_pipelines.demo.progress import progress_display, progress_name, step_progress, tasks_in_order
-from airflow_sm_pipelines.demo.resources import RunJobs, RunResources
+from airflow_sm_pipelines.demo.resources import ReusedResults, RunJobs, RunResources
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 _NEEDED = {
@@ -145,13 +145,14 @@ def _follow(stage: Stage, run_id: str) -> str:
     steps = stage.example.load().steps
     jobs = RunJobs(stage.client("sagemaker"), dag_id, run_id)
     resources = RunResources(api, dag_id, run_id, steps)
+    reused = ReusedResults(api, dag_id, run_id, steps)
     display = progress_display(sys.stdout)
     while True:
         # The state first: the table below it is then at least as new, and the last one shows the end.
         state = api.run_state(dag_id, run_id)
         by_task, now = jobs.by_task(), datetime.now(UTC)
         tasks = tasks_in_order(steps, api.task_instances(dag_id, run_id))
-        by_task |= resources.by_task(tasks)
+        by_task |= resources.by_task(tasks) | reused.by_task(tasks)
         display.show([step_progress(task, by_task.get(progress_name(task), ""), now) for task in tasks])
         if state in _ENDED:
             return state

@@ -122,6 +122,7 @@ class AttemptBook:
                 opened_at,
                 kind=self._kind.key,
                 connection=self._connection,
+                evaluated_at=now.isoformat(),
             )
         )
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_sm_pipelines.aws.calls import refusals
@@ -32,12 +33,15 @@ class AwsConnection:
         region_name: AWS region; ``None`` for that of the connection or the environment.
         verify: Whether to verify TLS certificates, or a path of a CA bundle; ``None`` for boto3's default.
         botocore_config: Arguments of ``botocore.config.Config``.
+        assume_role_arn: IAM role that makes the calls; the connection's credentials assume it. ``None`` for those
+            credentials themselves.
     """
 
     aws_conn_id: str | None = "aws_default"
     region_name: str | None = None
     verify: bool | str | None = None
     botocore_config: Mapping[str, Any] | None = None
+    assume_role_arn: str | None = None
 
     def as_arguments(self) -> JsonObject:
         """Return the fields as JSON, for a trigger to store."""
@@ -86,7 +90,8 @@ class AwsConnection:
                     f"{self.aws_conn_id} --conn-type aws`), or give the name of another as `aws_conn_id`"
                 )
             client = hook.get_client_type(config=hook.config.merge(Config(**_DEMANDS.get(service, {}))))
-            if hook.conn_config.role_arn is None and hook.get_session().get_credentials() is None:
+            has_role = self.assume_role_arn or hook.conn_config.role_arn
+            if not has_role and hook.get_session().get_credentials() is None:
                 raise CallNotMadeError(
                     f"no AWS credentials: {self._source()} has none; give it an access key or a role, or give the "
                     "worker's environment credentials that boto3 finds"
@@ -97,7 +102,10 @@ class AwsConnection:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
         from botocore.config import Config
 
-        return AwsGenericHook(
+        from airflow_sm_pipelines.execution.assumed_role import assuming_hook
+
+        make = partial(assuming_hook, self.assume_role_arn) if self.assume_role_arn else AwsGenericHook
+        return make(
             aws_conn_id=self.aws_conn_id,
             region_name=self.region_name,
             verify=self.verify,
@@ -134,15 +142,18 @@ class AwsConnection:
 
     def _source(self) -> str:
         """Where credentials and region come from."""
+        role = f", which is to assume {self.assume_role_arn}" if self.assume_role_arn else ""
         if self.aws_conn_id is None:
-            return "boto3's own configuration on the worker (aws_conn_id is None)"
-        return f"Airflow connection {self.aws_conn_id!r}"
+            return f"boto3's own configuration on the worker (aws_conn_id is None){role}"
+        return f"Airflow connection {self.aws_conn_id!r}{role}"
 
 
 _ADVICE = {
     "ProfileNotFound": "; a profile is named by `profile_name` in the connection's extra, or by AWS_PROFILE in the "
     "worker's environment, and must be in the worker's ~/.aws/config",
     "PartialCredentialsError": "; access key and secret key go together",
+    "NoCredentialsError": "; give it an access key or a role, or give the worker's environment credentials that boto3 "
+    "finds",
 }
 """What to do about errors of botocore, by their class."""
 

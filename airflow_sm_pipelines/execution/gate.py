@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 _STATUS_OF_STATE = {"success": StepStatus.SUCCEEDED, "failed": StepStatus.FAILED}
 
 
-def pass_gate(plan: StepPlan, task_ids: Mapping[str, str], context: Context) -> None:
+def pass_gate(
+    plan: StepPlan,
+    task_ids: Mapping[str, str],
+    context: Context,
+    reused: Mapping[str, UpstreamStep] = MappingProxyType({}),
+) -> None:
     """Let the step through, or skip its task.
 
     Most steps wait for the success of all of their upstream tasks, which Airflow itself decides. A step with a
@@ -30,17 +36,18 @@ def pass_gate(plan: StepPlan, task_ids: Mapping[str, str], context: Context) -> 
         plan: The step.
         task_ids: Task id of each step.
         context: Airflow's task context.
+        reused: How the steps ended that this run does not execute, but takes from an earlier one.
 
     Raises:
         AirflowSkipException: An edge does not hold; the message says which.
         StepError: The step stands in a branch, and its Condition has chosen none.
     """
     if not needs_gate(plan):
-        if plan.step.branch is not None:
+        if plan.step.branch is not None and plan.step.branch.condition not in reused:
             _require_outcome(plan.step.branch.condition, plan, task_ids, context)
         return
     look = _upstream_of_iteration if plan.step.body_of else _upstream_of_run
-    unmet = unmet_edges(plan, look(plan, task_ids, context))
+    unmet = unmet_edges(plan, {**look(plan, task_ids, context), **reused})
     if unmet:
         raise AirflowSkipException(f"Step {plan.step.name} does not run: {'; '.join(unmet)}")
 

@@ -51,6 +51,11 @@ class Epoch:
     def __str__(self) -> str:
         return f"{self.max_tries}/{self.retries}"
 
+    @property
+    def is_cleared(self) -> bool:
+        """Whether a person has cleared the task after it had run: Airflow then adds its tries to ``max_tries``."""
+        return self.max_tries > self.retries
+
     def is_same_try(self, other: Epoch) -> bool:
         """Tell whether two epochs are one to a deferred try.
 

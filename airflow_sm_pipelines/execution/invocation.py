@@ -69,13 +69,18 @@ class Invocation:
         self._now = now
 
     def run(
-        self, declared: Sequence[Mapping[str, Json]], invoke: Callable[[Mapping[str, str]], FunctionAnswer]
+        self,
+        declared: Sequence[Mapping[str, Json]],
+        invoke: Callable[[Mapping[str, str]], FunctionAnswer],
+        reuse: Callable[[], JsonObject | None] = lambda: None,
     ) -> JsonObject:
         """Invoke the function, or take what it answered to an earlier try; returns the typed outputs.
 
         Args:
             declared: The step's ``OutputParameters``.
             invoke: Makes the call with a custom client context, and waits for the answer.
+            reuse: Returns the outputs of an earlier run that stand for the step; asked unless an earlier try of this
+                one may have invoked the function.
 
         Raises:
             StepOutcomeUnknownError: The answer of an invocation is not known, and it is not to be repeated.
@@ -87,6 +92,10 @@ class Invocation:
             self._log.info("An earlier try of this task has the answer of %s; it is not invoked again", self._function)
             return outputs
         self._judge(last)
+        if last is None or last.closed or not self._is_current(last):
+            reused = reuse()
+            if reused is not None:
+                return reused
         attempt, identity = self._open_next(last), self._identity
         self._log.info("Invoking %s", self._function)
         try:

@@ -1,4 +1,4 @@
-"""Links from a task in the Airflow UI to its resource in the AWS console.
+"""Links from a task in the Airflow UI: to its resource in the AWS console, and to the run that its result is from.
 
 Airflow calls ``get_link`` in the worker when a try ends or defers, and keeps the answer.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 
@@ -103,3 +104,21 @@ class JobLogsLink(BaseOperatorLink):
         """Return the URL; empty before there is a resource."""
         job = _job_of(operator)
         return job.logs_url() if job else ""
+
+
+class CacheSourceLink(BaseOperatorLink):
+    """The task of the earlier run whose result the step has reused.
+
+    Only a step with an enabled ``CacheConfig`` has this link.
+    """
+
+    name = "Reused run"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: object) -> str:
+        """Return the address of the page in this Airflow; empty if the step has run."""
+        run_id: str = getattr(operator, "reused_run", "")
+        if not run_id:
+            return ""
+        base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+        page = "/".join(quote(part, safe="") for part in (operator.dag_id, "runs", run_id, "tasks", operator.task_id))
+        return f"{base}/dags/{page}"

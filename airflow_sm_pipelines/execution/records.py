@@ -73,12 +73,17 @@ class Attempt(_NamedAttempt):
         kind: Key of its row in `airflow_sm_pipelines.aws.kinds`; empty if an older version has written the record.
         connection: Fields of the `AwsConnection` that it was created with; ``None`` if the kind is not known.
         arn: The resource's ARN, for people; empty if the answer of Create did not tell it.
+        evaluated_at: The time that ``Execution.CurrentDateTime`` tells, ISO 8601 in UTC: another process that goes on
+            with the attempt evaluates to the same. Empty if an older version has written the record.
+        signature: Digests of what decides whether later runs may reuse its result; ``None`` if they may not.
         type: The tag.
     """
 
     kind: str = ""
+    evaluated_at: str = ""
     connection: dict[str, JsonValue] | None = None
     arn: str = ""
+    signature: dict[str, str] | None = None
     type: Literal["job"] = "job"
 
 
@@ -112,6 +117,7 @@ class CallbackAttempt:
         opened_at: When the epoch's first attempt was opened, ISO 8601 in UTC; retry policies expire from here.
         sent_at: When SQS accepted the message, ISO 8601 in UTC; empty until then.
         closed: Whether the attempt is over and has failed.
+        signature: Digests of what decides whether later runs may reuse the answer; ``None`` if they may not.
         type: The tag.
     """
 
@@ -121,6 +127,7 @@ class CallbackAttempt:
     opened_at: str = ""
     sent_at: str = ""
     closed: bool = False
+    signature: dict[str, str] | None = None
     type: Literal["callback"] = "callback"
 
 

@@ -27,6 +27,7 @@ from airflow_sm_pipelines.errors import (
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import own_map_index, read_properties
+from airflow_sm_pipelines.semantics.execution_variables import entity_name, execution_arn, execution_time, pipeline_arn
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -64,6 +65,7 @@ class StepScope:
         connection: Where to read S3 documents and the account from.
         execution_id: The 12 characters of the execution.
         job_names: Execution variables that name the step's own job, e.g. ``ProcessingJobName``.
+        now: The time that ``CurrentDateTime`` tells; ``None`` for that of its first evaluation.
     """
 
     def __init__(
@@ -73,20 +75,48 @@ class StepScope:
         connection: AwsConnection,
         execution_id: str,
         job_names: Mapping[str, str] = MappingProxyType({}),
+        now: datetime | None = None,
     ) -> None:
         self._settings = settings
         self._context = context
         self._connection = connection
         self._execution_id = execution_id
         self._job_names = job_names
+        self._now = now
+        self._accounts: list[str] = []
         self._documents: dict[str, Json] = {}
         self._items: list[Json] | None = None
 
     def of_job(self, job_names: Mapping[str, str]) -> StepScope:
         """Return this scope with the variables that name the step's own job; documents are read once for both."""
-        scope = StepScope(self._settings, self._context, self._connection, self._execution_id, job_names)
-        scope._documents = self._documents
+        return self._like(job_names, self.now)
+
+    def of_execution(self) -> StepScope:
+        """Return the scope of what belongs to all steps, such as the name of the trial: it is the same for each."""
+        return self._like({}, self.start)
+
+    def _like(self, variables: Mapping[str, str], now: datetime) -> StepScope:
+        scope = StepScope(self._settings, self._context, self._connection, self._execution_id, variables, now)
+        scope._documents, scope._accounts = self._documents, self._accounts
         return scope
+
+    @property
+    def start(self) -> datetime:
+        """When the execution started."""
+        # Not `start_date`: Airflow sets that anew when a finished run is cleared, and this is the same execution.
+        start: datetime = self._context["dag_run"].run_after
+        return start
+
+    @property
+    def now(self) -> datetime:
+        """The time that ``CurrentDateTime`` tells: one for all that the step evaluates."""
+        if self._now is None:
+            self._now = datetime.now(UTC)
+        return self._now
+
+    def set_now(self, now: datetime) -> None:
+        """Set the time that ``CurrentDateTime`` tells, so that a later process evaluates to the same."""
+        self._now = now
 
     def parameter(self, name: str) -> Json:
         """Return the run's value of a pipeline parameter, in the parameter's own type."""
@@ -113,8 +143,9 @@ class StepScope:
         if config is None:
             raise EvaluationError(f"PipelineExperimentConfig.{member}", "the definition has none")
         if member not in config:
-            return self.execution(EXPERIMENT_DEFAULTS[member])
-        return evaluate(config[member], self)
+            config = {member: {"Get": f"Execution.{EXPERIMENT_DEFAULTS[member]}"}}
+        name = {"PipelineName": entity_name(self._settings.name)}
+        return evaluate(config[member], self._like(name, self.start))
 
     def properties(self, step: str) -> Json:
         """Return the properties that a step of this run has published; a body step's are those of this iteration."""
@@ -181,28 +212,27 @@ class StepScope:
         except ValueError as error:
             raise EvaluationError(uri, f"not a JSON document: {error}") from error
 
-    def _arn(self, *parts: str) -> str:
-        client = self._connection.client("sts")
-        try:
-            account = call(client, "GetCallerIdentity", {})["Account"]
-        except AwsCallError as error:
-            if error.exception_type:
-                raise
-            raise EvaluationError("Execution", f"cannot tell the AWS account: {error}") from error
-        resource = "/".join(("pipeline", self._settings.name, *parts))
-        return f"arn:{client.meta.partition}:sagemaker:{client.meta.region_name}:{account}:{resource}"
+    def _pipeline_arn(self) -> str:
+        meta = self._connection.client("sts").meta
+        return pipeline_arn(meta.partition, meta.region_name, self._account(), self._settings.name)
 
-    def _start(self) -> str:
-        # Not `start_date`: Airflow sets that anew when a finished run is cleared, and this is the same execution.
-        start: datetime = self._context["dag_run"].run_after
-        return start.astimezone(UTC).isoformat()
+    def _account(self) -> str:
+        """Return the account of the connection; STS is asked once for each try of a task."""
+        if not self._accounts:
+            try:
+                self._accounts.append(str(call(self._connection.client("sts"), "GetCallerIdentity", {})["Account"]))
+            except AwsCallError as error:
+                if error.exception_type:
+                    raise
+                raise EvaluationError("Execution", f"cannot tell the AWS account: {error}") from error
+        return self._accounts[0]
 
 
 _EXECUTION_VARIABLES: dict[str, Callable[[StepScope], str]] = {
     "PipelineName": lambda scope: scope._settings.name,
-    "PipelineArn": lambda scope: scope._arn(),
+    "PipelineArn": lambda scope: scope._pipeline_arn(),
     "PipelineExecutionId": lambda scope: scope._execution_id,
-    "PipelineExecutionArn": lambda scope: scope._arn("execution", scope._execution_id),
-    "StartDateTime": lambda scope: scope._start(),
-    "CurrentDateTime": lambda _: datetime.now(UTC).isoformat(),
+    "PipelineExecutionArn": lambda scope: execution_arn(scope._pipeline_arn(), scope._execution_id),
+    "StartDateTime": lambda scope: execution_time(scope.start),
+    "CurrentDateTime": lambda scope: execution_time(scope.now),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
 
@@ -35,9 +35,11 @@ from airflow_sm_pipelines.execution.kill_switch import KilledError
 from airflow_sm_pipelines.execution.links import JobReference
 from airflow_sm_pipelines.execution.recorded_job import end_recorded_job, superseded_step_error
 from airflow_sm_pipelines.execution.records import Attempt
+from airflow_sm_pipelines.execution.reused_job import NotReusableError, completed_again, described_again
 from airflow_sm_pipelines.execution.step_run import AttemptName, StepRun, WaitingTask
 from airflow_sm_pipelines.execution.triggers import JobTrigger
 from airflow_sm_pipelines.execution.xcoms import publish_attempt, publish_properties, publish_status
+from airflow_sm_pipelines.semantics.cache import CacheEntry
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 _STATUS = {Outcome.FAILED: StepStatus.FAILED, Outcome.STOPPED: StepStatus.STOPPED}
@@ -92,6 +94,7 @@ class JobStep:
         self._attempt: Attempt | None = None
         self._published = ""
         self._request_is_shown = False
+        self._cache = run.cache()
         self._job = JobRun(
             identity=run.identity,
             kind=task.kind,
@@ -109,8 +112,13 @@ class JobStep:
         with self._ending_as_told():
             attempt, seen = self._job.claim()
             self._publish(attempt)
+            self._run.go_on_with(attempt)
             if seen is None:
-                attempt = self._create(attempt)
+                with self._given_up_if_it_fails():
+                    attempt, reused = self._reuse(attempt)
+                    if reused is not None:
+                        return reused
+                    attempt = self._create(attempt)
             else:
                 self._run.log.info("Found %s, created by an earlier try of this task", attempt.reference)
                 attempt = self._job.submitted(attempt)
@@ -120,13 +128,47 @@ class JobStep:
                 return self._follow(attempt, waiting.settle, _SETTLE_INTERVAL)
             return self._follow(attempt, None, waiting.poll_interval)
 
+    def _reuse(self, attempt: Attempt) -> tuple[Attempt, JsonObject | None]:
+        """Look for an earlier run's job whose result stands for the step.
+
+        Returns:
+            The attempt, which from now on says what its own job would be reused for; and what the step publishes if
+            it needs no job.
+        """
+        if self._cache is None:
+            return attempt, None
+        signature = self._cache.signature_of_job(self._start_of(attempt))
+        entry = self._cache.find(signature)
+        if entry is not None:
+            try:
+                return attempt, self._reused(entry)
+            except NotReusableError as error:
+                self._cache.miss(str(error))
+        return self._book.write(replace(attempt, signature=dict(signature))), None
+
+    def _reused(self, entry: CacheEntry) -> JsonObject:
+        kind = self._task.kind
+        described = described_again(self._client, kind, entry, self._run)
+        properties = completed_again(self._task.complete_properties, entry, self._run, described)
+        self._show_request(self._task.described_request(described, self._create_members()))
+        self._task.show_job(JobReference.of(self._client, kind, entry.reference))
+        self._task.show_source(entry.run_id)
+        if self._cache is not None:
+            self._cache.hit(entry)
+        return properties
+
     def _create(self, attempt: Attempt) -> Attempt:
+        request = self._request(attempt)
+        self._show_request(request)
+        if self._run.kill_switch.is_flipped:  # since the gate: nothing has waited, so nothing has noticed
+            raise KilledError
+        return self._job.submit(attempt, request)
+
+    @contextmanager
+    def _given_up_if_it_fails(self) -> Iterator[None]:
+        """End the attempt if its job cannot be created."""
         try:
-            request = self._request(attempt)
-            self._show_request(request)
-            if self._run.kill_switch.is_flipped:  # since the gate: nothing has waited, so nothing has noticed
-                raise KilledError
-            return self._job.submit(attempt, request)
+            yield
         except AirflowTaskTimeout:  # the call may have reached AWS
             self._job.time_out(self._recorded())
         except StepError:
@@ -183,9 +225,11 @@ class JobStep:
             raise RequestError(self._run.step, f"{place}: {error}") from error
         return prefix
 
+    def _start_of(self, attempt: Attempt) -> StepStart:
+        return self._run.start(AttemptName(attempt.name, attempt.token), self._task.kind)
+
     def _request(self, attempt: Attempt) -> JsonObject:
-        start = self._run.start(AttemptName(attempt.name, attempt.token), self._task.kind)
-        creation = self._run.perform(self._task.calls(start))
+        creation = self._run.perform(self._task.calls(self._start_of(attempt)))
         if creation is None:
             raise TypeError(f"the calls of a {self._run.plan.step.type} step create nothing")
         return self._run.shaped(creation)
@@ -258,7 +302,9 @@ class JobStep:
             # Another process resolved the request: show what AWS says that it was given.
             self._show_request(self._task.described_request(properties, self._create_members()))
         if seen.outcome is Outcome.SUCCEEDED:
-            return self._succeed(attempt, properties)
+            succeeded = self._succeed(attempt, properties)
+            self._keep(attempt, seen)
+            return succeeded
         publish_properties(self._run.context, properties)
         publish_status(self._run.context, _STATUS[seen.outcome])
         raise self._job.conclude_failure(attempt, seen)
@@ -280,6 +326,12 @@ class JobStep:
             publish_status(self._run.context, StepStatus.FAILED)
             raise
 
+    def _keep(self, attempt: Attempt, seen: Observation) -> None:
+        """Let later runs reuse the result."""
+        if self._cache is not None and attempt.signature is not None:
+            reference = seen.reference or attempt.reference
+            self._cache.keep(attempt.signature, kind=self._task.kind.key, reference=reference)
+
     def _recorded(self) -> Attempt:
         attempt = self._book.read_parked()
         if attempt is not None and self._book.is_of_this_kind(attempt):
@@ -294,5 +346,6 @@ class JobStep:
 
     def _take(self, attempt: Attempt) -> Attempt:
         self._attempt = attempt
+        self._run.go_on_with(attempt)
         self._task.show_job(JobReference.of(self._client, self._task.kind, attempt.reference))
         return attempt

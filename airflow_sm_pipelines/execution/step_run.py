@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
 
 from airflow_sm_pipelines.aws.calls import Body, call, input_shape, read_object
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
 from airflow_sm_pipelines.aws.requests.shaping import shape_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, Log, StepStart
-from airflow_sm_pipelines.aws.requests.tags import owner_tags
 from airflow_sm_pipelines.definition.expressions import evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -28,9 +28,11 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import task_state
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import StepIdentity, identify
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
+from airflow_sm_pipelines.execution.resource_tags import resource_tags
 from airflow_sm_pipelines.execution.run_trial import RunTrial
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.semantics.mlflow import mlflow_target
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
 from airflow_sm_pipelines.semantics.run_options import RunOptionError, RunOptions, read_run_options
 
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import BaseTrigger
     from botocore.client import BaseClient
+
+    from airflow_sm_pipelines.execution.records import Attempt
+    from airflow_sm_pipelines.execution.step_cache import StepCache
 
 _Result = TypeVar("_Result")
 _limits_count: ContextVar[bool] = ContextVar("limits_count", default=True)
@@ -82,12 +87,14 @@ class WaitingTask:
         defer: Airflow's ``defer``.
         timeout: The task's ``execution_timeout``.
         show_request: Takes the request that the UI is to show.
+        show_source: Takes the id of the earlier run whose result stands for the step.
     """
 
     waiting: Waiting
     defer: Defer
     timeout: timedelta | None = None
     show_request: Callable[[Json], None] = lambda _: None
+    show_source: Callable[[str], None] = lambda _: None
 
 
 class StepRun:
@@ -140,6 +147,28 @@ class StepRun:
         except RunOptionError as error:
             raise StepError(self.step, str(error)) from error
 
+    def tell_name(self) -> None:
+        """Log the run's name for people, if it has one; the steps that the pipeline starts with do so."""
+        is_first = not self.plan.edges and self.plan.step.body_of is None
+        if is_first and self.options.display_name:
+            execution = self.identity.execution_id
+            self.log.info("This is %s, execution %s of %s", self.options.display_name, execution, self.settings.name)
+
+    def cache(self) -> StepCache | None:
+        """Return the results of earlier runs that may stand for the step; ``None`` if none may.
+
+        A step whose ``CacheConfig`` is not enabled loads nothing for it.
+
+        Raises:
+            StepError: An option of the run has a value that it cannot have.
+        """
+        config = self.plan.step.cache_config
+        if config is None or not config.enabled:
+            return None
+        from airflow_sm_pipelines.execution.step_cache import StepCache
+
+        return StepCache.of(self)
+
     # -- values ----------------------------------------------------------------------------------------------------
 
     @property
@@ -165,6 +194,25 @@ class StepRun:
     def members(self) -> dict[str, Json]:
         """Return the type's own members at step level, such as ``SkipCheck``, resolved."""
         return {name: self.resolve(value, name) for name, value in self.plan.step.members.items()}
+
+    def go_on_with(self, attempt: Attempt) -> None:
+        """Evaluate as the process did that opened an attempt: ``CurrentDateTime`` is the attempt's."""
+        if attempt.evaluated_at:
+            self._scope.set_now(datetime.fromisoformat(attempt.evaluated_at))
+
+    def mlflow(self) -> MlflowTarget | None:
+        """Return where the jobs of the run log to with MLflow, ``None`` if nobody says so.
+
+        Raises:
+            StepError: The run names an experiment, and nobody a server.
+        """
+        config = self.settings.pipeline.mlflow_config
+        with step_errors(self.step, "MlflowConfig"):
+            said = None if config is None else evaluate(config, self._scope.of_execution())
+        try:
+            return mlflow_target(cast("JsonObject | None", said), self.options)
+        except RunOptionError as error:
+            raise StepError(self.step, str(error)) from error
 
     def trial(self) -> tuple[str, str] | None:
         """Return the names of the execution's experiment and trial, ``None`` if the definition has none."""
@@ -216,7 +264,7 @@ class StepRun:
             members=self.members,
             trial=self.trial,
             shape=self._shape,
-            tags=owner_tags(self.identity.owner),
+            tags=resource_tags(self.identity.owner),
             log=self.log,
             kind=kind,
             role_arn=self.settings.role_arn,
@@ -226,6 +274,8 @@ class StepRun:
             step_types={step.name: step.type for step in self.settings.pipeline.steps},
             trial_is_created=trial.is_created,
             note_trial=trial.note,
+            mlflow=self.mlflow,
+            display_name=self.options.display_name,
         )
 
     def perform(self, calls: Calls[_Result]) -> _Result:

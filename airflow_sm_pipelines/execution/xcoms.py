@@ -33,6 +33,19 @@ attempt record, triggers and other tasks can read it."""
 TRIAL_KEY = "sm_pipelines_trial"
 """Names of experiment and trial, of a step that has created them or found that they exist."""
 
+CACHE_KEY = "sm_pipelines_cache"
+"""Whether a step that may reuse results has done so: ``{"outcome": "hit", "run_id": …, "resource": …}``, or
+``{"outcome": "miss", "because": …}``. Absent from all other tasks."""
+
+DIGEST_KEY = "sm_pipelines_definition"
+"""sha256 of the definition that the run started with, of a step without a predecessor."""
+
+CHANGE_KEY = "sm_pipelines_definition_change"
+"""Both digests, of a step that runs another definition than its run started with."""
+
+SELECTION_KEY = "sm_pipelines_selection"
+"""In a run that executes only selected steps: the role of the task's step, and the run that it is reused from."""
+
 
 def own_map_index(context: Context) -> int:
     """Return the map index of the running task, ``-1`` if it is not mapped."""
@@ -63,6 +76,32 @@ def publish_trial(context: Context, names: tuple[str, str]) -> None:
 def publish_failed_steps(context: Context, steps: list[str]) -> None:
     """Publish the failed steps of a run that has completed with failures."""
     push_xcom(context, COMPLETED_WITH_FAILURES_KEY, [*steps])
+
+
+def publish_cache_hit(context: Context, run_id: str, resource: str) -> None:
+    """Publish that the step has the result of an earlier run.
+
+    Args:
+        context: Airflow's task context.
+        run_id: The DAG run that computed it.
+        resource: The AWS resource that holds it; empty if there is none.
+    """
+    push_xcom(context, CACHE_KEY, {"outcome": "hit", "run_id": run_id, "resource": resource})
+
+
+def publish_cache_miss(context: Context, because: str) -> None:
+    """Publish why the step could not reuse a result."""
+    push_xcom(context, CACHE_KEY, {"outcome": "miss", "because": because})
+
+
+def publish_digest(context: Context, digest: str) -> None:
+    """Publish the digest of the definition that the run started with."""
+    push_xcom(context, DIGEST_KEY, digest)
+
+
+def publish_change(context: Context, at_start: str, now: str) -> None:
+    """Publish that a step runs another definition than its run started with."""
+    push_xcom(context, CHANGE_KEY, {"RunStartedWith": at_start, "StepRuns": now})
 
 
 @contextmanager
@@ -101,3 +140,9 @@ def read_trial(context: Context, task_id: str, map_index: int = -1) -> tuple[Jso
     """Return the names of experiment and trial that a task of this run has found or created, ``None`` if none."""
     names = pull_xcom(context, task_id, TRIAL_KEY, map_index)
     return tuple(names) if isinstance(names, list) else None
+
+
+def read_digest(context: Context, task_id: str) -> str | None:
+    """Return the digest that a first step of this run has published, ``None`` if it has published none."""
+    digest = pull_xcom(context, task_id, DIGEST_KEY, -1)
+    return None if digest is None else str(digest)

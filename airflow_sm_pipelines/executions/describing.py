@@ -17,11 +17,13 @@ from airflow_sm_pipelines.executions.references import is_execution_arn, read_ex
 from airflow_sm_pipelines.executions.statuses import STOPPED, description, execution_status, timestamp
 from airflow_sm_pipelines.executions.steps import list_steps, step_name
 from airflow_sm_pipelines.semantics.run_options import (
+    ALL_OPTIONS,
     DISPLAY_NAME,
     LATEST_RUN,
     MAX_PARALLEL_STEPS,
+    MLFLOW_EXPERIMENT_NAME,
+    MLFLOW_RESOURCE_ARN,
     NO_RUN,
-    RUN_OPTIONS,
     SELECT_STEPS,
     SOURCE_RUN,
 )
@@ -52,6 +54,7 @@ async def describe(airflow: AirflowClient, request: forms.OfExecution) -> JsonOb
             "CreatedBy": _user(run["triggering_user_name"]),
             "ParallelismConfiguration": _parallelism(conf),
             "SelectiveExecutionConfig": await _selection(airflow, finder, execution),
+            "MLflowConfig": _mlflow(conf),
         }
     )
 
@@ -69,6 +72,15 @@ def _user(name: str | None) -> JsonObject | None:
 def _parallelism(conf: Mapping[str, Any]) -> JsonObject | None:
     most = conf.get(MAX_PARALLEL_STEPS)
     return {"MaxParallelExecutionSteps": most} if most else None
+
+
+def _mlflow(conf: Mapping[str, Any]) -> JsonObject | None:
+    """Return what the run says of MLflow; what the definition says, the API server does not know."""
+    given = {
+        "MlflowResourceArn": conf.get(MLFLOW_RESOURCE_ARN),
+        "MlflowExperimentName": conf.get(MLFLOW_EXPERIMENT_NAME),
+    }
+    return without_nothing(given) or None
 
 
 async def _selection(airflow: AirflowClient, finder: Finder, execution: Execution) -> JsonObject | None:
@@ -146,7 +158,7 @@ async def list_parameters(airflow: AirflowClient, request: forms.ExecutionPage) 
     parameters: list[Json] = [
         {"Name": name, "Value": value_as_text(values[name])}
         for name in execution.dag.params
-        if name not in RUN_OPTIONS and values[name] is not None
+        if name not in ALL_OPTIONS and values[name] is not None
     ]
     first = _offset(request.next_token)
     last = first + request.most

@@ -51,7 +51,6 @@ class Unsupported(BaseModel):
     version: Annotated[object, Field(alias="PipelineVersionId")] = None
     version_alias: Annotated[object, Field(alias="PipelineVersionAlias")] = None
     role: Annotated[object, Field(alias="RoleArn")] = None
-    mlflow_experiment: Annotated[object, Field(alias="MlflowExperimentName")] = None
 
 
 class Start(Unsupported):
@@ -65,6 +64,7 @@ class Start(Unsupported):
     parameters: Annotated[list[Parameter] | None, Field(alias="PipelineParameters", max_length=200)] = None
     parallelism: Annotated[Parallelism | None, Field(alias="ParallelismConfiguration")] = None
     selection: Annotated[Selection | None, Field(alias="SelectiveExecutionConfig")] = None
+    mlflow_experiment: Annotated[str | None, Field(alias="MlflowExperimentName", min_length=1, max_length=256)] = None
     token: Token = None
 
 

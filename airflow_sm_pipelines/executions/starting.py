@@ -12,11 +12,12 @@ from airflow_sm_pipelines.executions.airflow_client import AirflowClient
 from airflow_sm_pipelines.executions.pipelines import Finder, PipelineDag
 from airflow_sm_pipelines.executions.references import read_execution, read_pipeline
 from airflow_sm_pipelines.semantics.run_options import (
+    ALL_OPTIONS,
     CACHE,
     DISPLAY_NAME,
     MAX_PARALLEL_STEPS,
+    MLFLOW_EXPERIMENT_NAME,
     NO_RUN,
-    RUN_OPTIONS,
     SELECT_STEPS,
     SOURCE_RUN,
 )
@@ -31,7 +32,7 @@ async def start(airflow: AirflowClient, request: forms.Start) -> JsonObject:
         raise RefusedRequestError(
             "ConflictException", f"the DAG {dag.dag_id} is paused: unpause it in Airflow, else its runs do not begin"
         )
-    conf = {**_parameters(request, dag), **await _options(request, finder)}
+    conf = {**_parameters(request, dag), **await _options(request, dag, finder)}
     # Without a token Airflow makes the id.
     run_id = f"start__{request.token}" if request.token else None
     body = {"dag_run_id": run_id, "logical_date": None, "conf": conf, "note": request.description}
@@ -61,7 +62,6 @@ _UNSUPPORTED = {
     "version": "Airflow runs the newest version of the definition",
     "version_alias": "Airflow runs the newest version of the definition",
     "role": "the role is that of the DAG: pipeline_dag(role_arn=...)",
-    "mlflow_experiment": "Airflow has no such option of a run",
 }
 
 
@@ -73,7 +73,7 @@ def _refuse_unsupported(request: forms.Unsupported) -> None:
 
 def _parameters(request: forms.Start, dag: PipelineDag) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    known = [name for name in dag.params if name not in RUN_OPTIONS or name == CACHE]
+    known = [name for name in dag.params if name not in ALL_OPTIONS or name == CACHE]
     for index, parameter in enumerate(request.parameters or []):
         if parameter.name not in known:
             declared = ", ".join(name for name in known if name != CACHE) or "none"
@@ -86,12 +86,16 @@ def _parameters(request: forms.Start, dag: PipelineDag) -> dict[str, Any]:
     return values
 
 
-async def _options(request: forms.Start, finder: Finder) -> dict[str, Any]:
+async def _options(request: forms.Start, dag: PipelineDag, finder: Finder) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if request.display_name is not None:
         options[DISPLAY_NAME] = request.display_name
     if request.parallelism is not None:
         options[MAX_PARALLEL_STEPS] = request.parallelism.most_steps
+    if request.mlflow_experiment is not None:
+        if MLFLOW_EXPERIMENT_NAME not in dag.params:
+            raise invalid("MlflowExperimentName: the pipeline has no MlflowConfig")
+        options[MLFLOW_EXPERIMENT_NAME] = request.mlflow_experiment
     if request.selection is not None:
         options[SELECT_STEPS] = [step.name for step in request.selection.steps]
         options[SOURCE_RUN] = await _source_run(request.selection.source, finder)

@@ -11,7 +11,7 @@ from airflow_sm_pipelines.catalog import StepTypeRow
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt, read_attempt
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT
-from airflow_sm_pipelines.execution.xcoms import FAILURE_KEY, PROPERTIES_KEY, STATUS_KEY
+from airflow_sm_pipelines.execution.xcoms import CACHE_KEY, FAILURE_KEY, PROPERTIES_KEY, SELECTION_KEY, STATUS_KEY
 from airflow_sm_pipelines.executions.airflow_client import AirflowClient
 from airflow_sm_pipelines.executions.metadata import StepFacts, metadata, row_of_operator, value_as_text
 from airflow_sm_pipelines.executions.pipelines import Execution, Finder
@@ -21,8 +21,8 @@ from airflow_sm_pipelines.semantics.for_each import child_name
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 _EARLIER_RESULTS = {
-    "CacheHitResult": ("sm_pipelines_cache", "run_id"),
-    "SelectiveExecutionResult": ("sm_pipelines_selection", "SourceRun"),
+    "CacheHitResult": (CACHE_KEY, "run_id"),
+    "SelectiveExecutionResult": (SELECTION_KEY, "SourceRun"),
 }
 """By member of the answer: the XCom of a step that has its result from elsewhere, and which member of that names the
 run, or the execution in SageMaker. A step that has run itself has no such XCom, or one without that member."""

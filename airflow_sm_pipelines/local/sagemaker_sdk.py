@@ -12,6 +12,9 @@ from pathlib import Path
 
 from airflow_sm_pipelines.local.settings import ACCOUNT_ID
 
+CONFIGURATION_VARIABLE = "SAGEMAKER_USER_CONFIG_OVERRIDE"
+"""Where the SDK reads its configuration."""
+
 _CONFIGURATION = """\
 # Made by the local AWS. To use it with defaults of your own, copy them into this file.
 SchemaVersion: '1.0'
@@ -33,4 +36,4 @@ def write_sdk_configuration(folder: Path, region: str) -> dict[str, str]:
     """
     file = folder / "sagemaker-sdk.yaml"
     file.write_text(_CONFIGURATION.format(region=region, account=ACCOUNT_ID))
-    return {"SAGEMAKER_USER_CONFIG_OVERRIDE": str(file), "SAGEMAKER_VALIDATE_ROLE": "false"}
+    return {CONFIGURATION_VARIABLE: str(file), "SAGEMAKER_VALIDATE_ROLE": "false"}

@@ -16,7 +16,8 @@ HOST = "127.0.0.1"
 ACCOUNT_ID = "123456789012"
 """moto's default account, so that ARNs of both halves agree."""
 
-SANDBOX_NAMES = ("auto", "namespace", "proot", "rewrite")
+DOCKER = "docker"
+SANDBOX_NAMES = ("auto", "namespace", "proot", "rewrite", DOCKER)
 
 ACCESS_KEY_ID = "local"
 SECRET_ACCESS_KEY = "local"  # noqa: S105 - a placeholder; nothing verifies signatures here
@@ -30,7 +31,8 @@ class LocalSettings:
         port: TCP port on 127.0.0.1; 0 takes a free one.
         region: Region of `LocalAws.environment` and of calls that are not signed.
         sandbox: How a job gets its own ``/opt/ml``: ``namespace``, ``proot``, ``rewrite``, or ``auto`` for the
-            first of these that works on this machine.
+            first of these that works on this machine. With ``docker``, images run in Docker; the jobs that the local
+            AWS itself has a program for run as processes, as with ``auto``.
         python: Interpreter behind ``python`` and ``python3`` inside jobs.
         work_dir: Where job folders are kept for inspection; ``None`` uses a temporary folder, in which a job's
             folder is removed when the job has ended.
@@ -57,3 +59,8 @@ class LocalSettings:
     stand_in: StandIn | None = None
     version: str = ""
     no_runtime_advice: str = ""
+
+    @property
+    def runs_images(self) -> bool:
+        """Whether the images of jobs run, in Docker."""
+        return self.sandbox == DOCKER

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.catalog import CATALOG
@@ -27,18 +27,21 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.fail_step import skip_after_fail_step
 from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
-from airflow_sm_pipelines.execution.links import JobConsoleLink, JobLogsLink, JobReference
+from airflow_sm_pipelines.execution.links import CacheSourceLink, JobConsoleLink, JobLogsLink, JobReference
 from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
+from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
+from airflow_sm_pipelines.semantics.run_options import RunOptionError, read_run_options
 from airflow_sm_pipelines.semantics.without_effect import without_effect_in_task
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
 
@@ -111,7 +114,9 @@ class StepOperator(BaseOperator):
     template_ext: Sequence[str] = ()
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     overwrite_rtif_after_execution = True
+    operator_extra_links: tuple[BaseOperatorLink, ...] = ()
     owns_job: ClassVar[bool] = False
+    reused_run: str = ""
     shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
 
     def __init__(
@@ -142,6 +147,8 @@ class StepOperator(BaseOperator):
         self.connection = connection
         self.waiting = waiting
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
+        if cache_key_of(plan.step) is not None:
+            self.operator_extra_links = (*type(self).operator_extra_links, CacheSourceLink())
         self.kill_switch = KillSwitch()
 
     def shown_request(self, plan: StepPlan) -> Json:
@@ -161,11 +168,55 @@ class StepOperator(BaseOperator):
         """Pass the gate and do the step's work."""
         if not self.owns_job and context["ti"].try_number > 1:
             self._end_former_job(context)
-        pass_gate(self.plan, self.settings.task_ids, context)
+        part = self.part_in_selection(context)
+        if part is not None and not part.is_executed:
+            return self.stand_in(part)
+        pass_gate(self.plan, self.settings.task_ids, context, part.outcomes if part else {})
         skip_after_fail_step(self.plan, self.settings, context)
+        self._tell_of_change(context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
             self.log.warning("%s", member)
-        return self.act(self.step_run(context))
+        run = self.step_run(context)
+        run.tell_name()
+        return self.act(run)
+
+    def _tell_of_change(self, context: Context) -> None:
+        """Say if the step runs another definition than its run started with."""
+        # Only a running task needs it.
+        from airflow_sm_pipelines.execution.definition_change import tell_of_change
+
+        tell_of_change(self.plan, self.settings, context, self.log)
+
+    def part_in_selection(self, context: Context) -> Part | None:
+        """Return what the task does in a run that executes only selected steps; ``None`` in all other runs.
+
+        Raises:
+            StepError: An option of the run has a value that it cannot have, or the selection cannot be executed.
+        """
+        try:
+            options = read_run_options(context["params"])
+        except RunOptionError as error:
+            raise StepError(self.plan.step.name, str(error)) from error
+        if not options.select_steps:
+            return None
+        # Most runs have no selection.
+        from airflow_sm_pipelines.execution.selection import part_of_task
+
+        return part_of_task(self.plan, self.settings, options, context, self.connection, self.log)
+
+    def stand_in(self, part: Part) -> Json:
+        """Return the properties of a step that is not executed.
+
+        Args:
+            part: What its task does instead.
+
+        Raises:
+            AirflowSkipException: It is neither executed nor reused, or had no result in the source run.
+        """
+        self.request = part.shown
+        if part.skipped:
+            raise AirflowSkipException(part.skipped)
+        return part.properties
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
@@ -299,5 +350,6 @@ class JobOperator(StepOperator):
             show_job=partial(setattr, self, "job"),
             described_request=self.described_request,
             complete_properties=self.complete_properties,
+            show_source=partial(setattr, self, "reused_run"),
         )
         return JobStep(task, run)

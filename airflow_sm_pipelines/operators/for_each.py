@@ -7,6 +7,7 @@ properties. Constructed at parse time in every Airflow process; the rest runs in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -47,6 +48,7 @@ from airflow_sm_pipelines.semantics.readiness import StepStatus
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step_run import StepRun
 
 _COLOR = "#e6f2e6"
@@ -60,6 +62,11 @@ class ForEachItemsOperator(StepOperator):
     def shown_request(self, plan: StepPlan) -> Json:
         """Show the items; the body steps are tasks of their own."""
         return {name: plan.step.arguments[name] for name in ("IterableItems", "MaxConcurrency")}
+
+    def stand_in(self, part: Part) -> Json:
+        """Skip the body: the task that ends the step publishes what is reused."""
+        why = f"The body of {self.plan.step.name} is not executed: the step is {part.role}"
+        return super().stand_in(replace(part, skipped=part.skipped or why))
 
     def act(self, run: StepRun) -> list[Json]:
         """Return the items."""
@@ -128,6 +135,9 @@ class ForEachResultOperator(StepOperator):
 
     def begin(self, context: Context) -> Json:
         """Sum the iterations up; the gate of the step was that of ``items``."""
+        part = self.part_in_selection(context)
+        if part is not None and not part.is_executed:
+            return self.stand_in(part)
         items = self._items(context)
         children = [
             child

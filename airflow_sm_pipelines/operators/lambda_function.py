@@ -75,7 +75,26 @@ class LambdaOperator(StepOperator):
         def invoke_once(custom: Mapping[str, str]) -> FunctionAnswer:
             return self._wait_for(run, lambda: invoke(client, invocation(function, event, custom)))
 
-        return {"OutputParameters": record.run(declared, invoke_once)}
+        cache = run.cache()
+        if cache is None:
+            return {"OutputParameters": record.run(declared, invoke_once)}
+        members: JsonObject = {
+            "FunctionArn": function,
+            "OutputParameters": run.plan.step.members.get("OutputParameters"),
+        }
+        signature = cache.signature_of_message(event, members)
+
+        def find_answer() -> JsonObject | None:
+            found = cache.find_outputs(signature)
+            if found is None:
+                return None
+            outputs, self.reused_run = found
+            return outputs
+
+        outputs = record.run(declared, invoke_once, find_answer)
+        if not self.reused_run:
+            cache.keep(signature, outputs=outputs)
+        return {"OutputParameters": outputs}
 
     def _function_and_event(self, run: StepRun) -> tuple[str, Any]:
         try:

@@ -15,6 +15,7 @@ from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETR
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import publish_failed_steps, read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+from airflow_sm_pipelines.semantics.run_options import read_run_options
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -63,8 +64,11 @@ class PipelineStatusOperator(BaseOperator):
         plans = list(plans)
         self.steps_of_tasks = {settings.task_ids[plan.step.name]: plan.step.name for plan in plans}
         self.loops = frozenset(plan.step.name for plan in plans if plan.body_steps)
-        self.waited_for = frozenset(
-            edge.upstream for plan in plans for edge in plan.edges if edge.trigger is not Trigger.COMPLETED
+        self.waits = tuple(
+            (plan.step.name, edge.upstream)
+            for plan in plans
+            for edge in plan.edges
+            if edge.trigger is not Trigger.COMPLETED
         )
 
     def execute(self, context: Context) -> JsonObject:
@@ -78,13 +82,18 @@ class PipelineStatusOperator(BaseOperator):
         )
         if not failed:
             return {"Status": "Succeeded", "FailedSteps": []}
-        handled = self.waited_for.issuperset(failed)
+        handled = self._waited_for(context).issuperset(failed)
         status = "CompletedWithFailures" if handled else "Failed"
         if handled:
             publish_failed_steps(context, failed)
         if handled and self.completed_with_failures == "success":
             return {"Status": status, "FailedSteps": [*failed]}
         raise AirflowFailException(f"{status}: {', '.join(failed)} failed")
+
+    def _waited_for(self, context: Context) -> set[str]:
+        """Return the steps for whose failure a step of this run waits: a step that is not selected handles nothing."""
+        selected = read_run_options(context["params"]).select_steps
+        return {upstream for step, upstream in self.waits if not selected or step in selected}
 
     def _has_not_begun(self, task_id: str, context: Context) -> bool:
         """Tell whether a ForEach did not run, which the task that ends it can only say by failing."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class StopOrphansOperator(BaseOperator):
     """Stops the running AWS resources of this deployment that no live task owns; needs no access to Airflow's database.
 
+    It also deletes the Airflow variables whose cached results have all expired.
+
     Args:
         connection: Which AWS to look at.
         kwargs: Any argument of Airflow's ``BaseOperator``.
@@ -33,6 +35,9 @@ class StopOrphansOperator(BaseOperator):
         Raises:
             SweepError: AWS refused a call; all other orphans are stopped.
         """
+        from datetime import UTC, datetime
+
+        from airflow_sm_pipelines.execution.cache_store import drop_expired
         from airflow_sm_pipelines.execution.identity import own_deployment
         from airflow_sm_pipelines.execution.orphans import facts_of_worker
         from airflow_sm_pipelines.execution.sweep import Sweep
@@ -42,6 +47,7 @@ class StopOrphansOperator(BaseOperator):
             sweep.run(self.connection, own_deployment(self.task_id), facts_of_worker)
         except AwsCallError as error:
             raise SweepError(str(error)) from error
+        drop_expired(datetime.now(UTC), self.log)
         if sweep.faults:
             raise SweepError("not every orphan could be found and stopped; the errors above say why")
         return sweep.found

@@ -17,7 +17,7 @@ for _row in CATALOG.values():
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):
-    """The endpoints, for executions and for handlers that answer Callback steps, and what listens to Airflow."""
+    """The endpoints for executions and for answers to callbacks, what listens to Airflow, EventBridge's timetable."""
 
     name = "sm_pipelines"
     listeners = [listener]  # noqa: RUF012 - as Airflow declares it
@@ -31,3 +31,10 @@ class SageMakerPipelinesPlugin(AirflowPlugin):
         app = executions_app()
         app.include_router(callback_app().router)
         return [{"name": "sm-pipelines", "app": app, "url_prefix": "/sm-pipelines"}]
+
+    @property
+    def timetables(self) -> list[Any]:  # type: ignore[override]
+        """Return the timetables; Airflow asks for them when it stores or reads a DAG with one that is not its own."""
+        from airflow_sm_pipelines.translation.eventbridge_timetable import EventBridgeTimetable
+
+        return [EventBridgeTimetable]

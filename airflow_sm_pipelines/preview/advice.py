@@ -24,6 +24,7 @@ from airflow_sm_pipelines.definition.models import Pipeline, Step, StepPlan, Tri
 from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments, walk
+from airflow_sm_pipelines.preview.cache_advice import never_reused_results
 from airflow_sm_pipelines.preview.races import find_races, written_uris
 from airflow_sm_pipelines.semantics.without_effect import without_effect
 
@@ -141,6 +142,12 @@ def _caching_without_age(pipeline: Pipeline, plans: Plans) -> Iterator[Definitio
             yield DefinitionWarning(f"{plan.step.path}.CacheConfig", message, "add ExpireAfter, e.g. 30d")
 
 
+def _cached_but_never_reused(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
+    """Warn about cached steps whose key attributes are new in each run (see `cache_advice`)."""
+    for found in never_reused_results(pipeline):
+        yield DefinitionWarning(found.path, found.message, found.hint)
+
+
 def _functions_of_other_regions(pipeline: Pipeline, plans: Plans) -> Iterator[DefinitionWarning]:
     """Warn about functions in different regions: a Lambda step needs one in the pipeline's own ("Lambda step")."""
     regions: dict[str, str] = {}
@@ -241,6 +248,7 @@ _RULES: tuple[Callable[[Pipeline, Plans], Iterator[DefinitionWarning]], ...] = (
     _json_get_without_edge,
     _joins_without_key,
     _caching_without_age,
+    _cached_but_never_reused,
     _without_effect,
     _functions_of_other_regions,
     _placeholders,

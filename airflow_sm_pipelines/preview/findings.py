@@ -8,8 +8,10 @@ from airflow_sm_pipelines.definition.loading import position
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.errors import DefinitionError
 from airflow_sm_pipelines.preview.advice import DefinitionWarning, warnings
+from airflow_sm_pipelines.preview.cache_advice import compared_attributes
 from airflow_sm_pipelines.preview.property_findings import property_findings
 from airflow_sm_pipelines.preview.request_findings import request_findings
+from airflow_sm_pipelines.preview.step_rules import step_rule_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,27 @@ class Findings:
     Attributes:
         errors: Why a step fails, whatever the parameters are.
         warnings: What may fail, or surprise.
+        notes: What is good to know, and cannot be seen in the definition.
     """
 
     errors: tuple[DefinitionError, ...]
     warnings: tuple[DefinitionWarning, ...]
+    notes: tuple[DefinitionNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionNote:
+    """Something that is good to know about a definition.
+
+    Attributes:
+        path: JSON path of the place.
+        message: What it is.
+        hint: Always empty.
+    """
+
+    path: str
+    message: str
+    hint: str = ""
 
 
 def find(pipeline: Pipeline) -> Findings:
@@ -35,5 +54,14 @@ def find(pipeline: Pipeline) -> Findings:
     found = sorted(told.values(), key=lambda one: position(one.path))
     return Findings(
         tuple(one for one in found if isinstance(one, DefinitionError)),
-        (*warnings(pipeline), *(one for one in found if isinstance(one, DefinitionWarning))),
+        (
+            *warnings(pipeline),
+            *step_rule_findings(pipeline),
+            *(one for one in found if isinstance(one, DefinitionWarning)),
+        ),
+        tuple(
+            DefinitionNote(f"{step.path}.CacheConfig", compared)
+            for step in pipeline.steps
+            if (compared := compared_attributes(step))
+        ),
     )

@@ -7,11 +7,15 @@ parameters become their values; a Join is joined around its placeholders.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
+from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
-from airflow_sm_pipelines.definition.json_values import Json
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import MISSING, Missing, Pipeline
 from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS, EXPERIMENT_MEMBERS
+from airflow_sm_pipelines.semantics.mlflow import mlflow_target
+from airflow_sm_pipelines.semantics.run_options import RunOptions
 
 
 class PlaceholderScope:
@@ -67,6 +71,11 @@ class PlaceholderScope:
             experiment if isinstance(experiment, str) else str(experiment),
             trial if isinstance(trial, str) else str(trial),
         )
+
+    def mlflow(self) -> MlflowTarget | None:
+        """Return where the jobs log to with MLflow, ``None`` if the definition does not say it."""
+        config = self._pipeline.mlflow_config
+        return mlflow_target(None if config is None else cast("JsonObject", evaluate(config, self)), RunOptions())
 
     def properties(self, step: str) -> Json:
         """Return the placeholder of a step's properties."""

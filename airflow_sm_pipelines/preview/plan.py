@@ -13,9 +13,10 @@ from airflow_sm_pipelines.aws.requests.step_start import AwsCall
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.definition.models import CacheConfig, Pipeline
+from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.definition.traversal import own_arguments
+from airflow_sm_pipelines.preview.cache_advice import compared_attributes
 from airflow_sm_pipelines.preview.graph import edge_text
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.preview.planned_calls import planned_calls
@@ -155,7 +156,7 @@ def _step_text(planned: PlannedStep) -> str:
         lines.append(f"  after: {', '.join(edge_text(edge) for edge in plan.edges)}")
     lines += [f"  retries: {text}" for text in planned.retries]
     if plan.step.cache_config:
-        lines.append(f"  cache: {_cache_text(plan.step.cache_config)}")
+        lines.append(f"  cache: {compared_attributes(plan.step) or 'off'}")
     for call in planned.calls:
         condition = f" (only if {call.only_if})" if call.only_if else ""
         lines += [f"  {call.service}:{call.operation}{condition}", _indented(call.request)]
@@ -165,13 +166,6 @@ def _step_text(planned: PlannedStep) -> str:
         lines += ["  members", _indented(planned.members)]
     lines += [f"  fault: {fault}" for fault in planned.faults]
     return "\n".join(lines)
-
-
-def _cache_text(config: CacheConfig) -> str:
-    if not config.enabled:
-        return "off"
-    age = f"results up to {config.expire_after} old" if config.expire_after else "results of any age"
-    return f"{age} (not supported yet: the step runs)"
 
 
 def _indented(value: Body) -> str:

@@ -19,7 +19,7 @@ from airflow_sm_pipelines.aws.requests.messages import JSON_MEMBERS
 from airflow_sm_pipelines.aws.requests.names import resource_name
 from airflow_sm_pipelines.aws.requests.shaping import Misfit, shape_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
-from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
+from airflow_sm_pipelines.aws.requests.tags import Owner, airflow_tags, owner_tags
 from airflow_sm_pipelines.aws.s3_objects import bucket_and_key, split_uri
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
@@ -144,6 +144,7 @@ def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: Resour
         object_of=_object_of,
         members_of=_members_of,
         trial_is_created=lambda _: _follows_creation_of_trial(step, pipeline),
+        mlflow=scope.mlflow,
     )
 
 
@@ -210,9 +211,10 @@ def _shown(value: Any) -> Any:
 
 def _tags(step: Step) -> list[dict[str, str]]:
     map_index = "<map index>" if step.body_of else "-1"
+    owner = Owner("", "", "", step.name, installation="-")
     tags = []
-    for tag in owner_tags(Owner("", "", "", step.name, installation="-")):
-        name = tag["Key"].rpartition(":")[2]
+    for tag in (*owner_tags(owner), *airflow_tags(owner)):
+        name = tag["Key"].rpartition(":")[2].removesuffix("_id")
         value = map_index if name == "map-index" else _OWNER.get(name, tag["Value"])
         tags.append({"Key": tag["Key"], "Value": Unknown(value) if value.startswith("<") else value})
     return tags

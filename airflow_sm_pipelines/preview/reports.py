@@ -1,4 +1,4 @@
-"""The reports of `check`, `graph`, `plan` and `resolve`: what these commands print with ``--format json``.
+"""The reports of `check`, `graph`, `plan`, `resolve` and `schedules`: what these commands print with ``--format json``.
 
 The JSON Schemas in ``docs/schemas`` are made from these models. They need pydantic, which takes time to import: import
 this module inside functions.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from airflow_sm_pipelines.definition.graph import Edge
 from airflow_sm_pipelines.definition.models import Branch
@@ -52,6 +52,8 @@ class CheckReport(Report):
     """Why the definition cannot become a DAG, or why a step of it fails."""
     warnings: list[Finding]
     """What may fail, or surprise; only of a file that becomes a DAG."""
+    notes: list[Finding] = Field(default_factory=list)
+    """What is good to know, such as the attributes that a cached step is compared by; left out if there is nothing."""
 
 
 class Dependency(Report):
@@ -195,3 +197,41 @@ class ResolveReport(Report):
 
     steps: list[ResolvedStep]
     """All steps in the order of the document, nested ones too."""
+
+
+class TriggerReport(Report):
+    """A rule or a schedule of the AWS account that starts the pipeline."""
+
+    kind: str
+    """``EventBridge rule`` or ``EventBridge Scheduler schedule``."""
+    name: str
+    group: str
+    """Its event bus, or its schedule group."""
+    enabled: bool
+    """Whether it starts executions now."""
+    expression: str | None
+    """``at(…)``, ``rate(…)`` or ``cron(…)``; null for a rule that waits for events."""
+    timezone: str
+    """The time zone of the expression."""
+    start_date: str | None
+    end_date: str | None
+    event_pattern: str | None
+    """The events that the rule waits for, as JSON text."""
+    parameters: dict[str, str]
+    """Values of pipeline parameters; one that begins with ``$.`` is read from the event."""
+    equivalent: str
+    """The line of a DAG file that stands for it; empty if there is none."""
+    notes: list[str]
+    """What to know about it."""
+
+
+class SchedulesReport(Report):
+    """What starts a pipeline in an AWS account."""
+
+    pipeline: str
+    """Its name."""
+    exists: bool | None
+    """Whether the pipeline exists; null if AWS does not tell. If it does not, its triggers are orphans."""
+    triggers: list[TriggerReport]
+    refused: list[str]
+    """Calls that AWS refused, so that triggers may be missing."""

@@ -44,6 +44,7 @@ _PLACES: dict[str, dict[str, str]] = {
 # API has no such members; what the SageMaker Pipelines service does with them is not documented.
 _MEMBERS_OF_SDK = {("CreateJob", "VpcConfig"), ("CreateJob", "CustomerDetails")}
 _MOST_VALUES_SHOWN = 8
+_MLFLOW = "MlflowConfig"
 
 
 def request_findings(pipeline: Pipeline) -> Iterator[Finding]:
@@ -94,6 +95,8 @@ def _refusal(step: Step, found: CallMisfit) -> Finding:
 
 def _path(step: Step, operation: str, place: str) -> str:
     """Return the JSON path in the definition of a place in a request."""
+    if place.startswith(_MLFLOW) and _MLFLOW not in step.arguments:
+        return place  # of the whole pipeline
     kind = CATALOG[step.type].kind_of(step.arguments)
     places = _PLACES.get(operation) or ({"": "Arguments"} if kind and operation == kind.create else {})
     for beginning, origin in places.items():

@@ -1,6 +1,7 @@
 """Where a definition can be exported from: a ``Pipeline`` object of the SageMaker SDK, S3, the SageMaker service.
 
-An object of the SDK is found by the name of its module and its own. The others need credentials and the network.
+An object of the SDK is found by the name of its module and its own. What AWS stores is read by
+`airflow_sm_pipelines.preview.stored_definitions`.
 """
 
 from __future__ import annotations
@@ -8,18 +9,24 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
-from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.aws.s3_objects import bucket_and_key
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
-from airflow_sm_pipelines.errors import AwsCallError, SageMakerPipelinesError
+from airflow_sm_pipelines.errors import SageMakerPipelinesError
+from airflow_sm_pipelines.preview.stored_definitions import (
+    FoundDefinition,
+    SourceError,
+    from_execution,
+    from_pipeline,
+    from_s3,
+    is_execution,
+)
 
 _UPLOAD_NOTE = "Making a definition uploads the code of its Lambda functions and @step functions, if it has any."
 
@@ -28,21 +35,18 @@ class SourceSyntaxError(SageMakerPipelinesError, ValueError):
     """A source has none of the three forms."""
 
 
-class SourceError(SageMakerPipelinesError):
-    """A source gives no definition: AWS refused, a module cannot be imported, there is no such object."""
-
-
-def fetch_definition(source: str, *, region: str | None = None, version_id: str | None = None) -> str:
-    """Return the definition of a source as JSON text.
+def fetch_definition(source: str, *, region: str | None = None, version_id: str | None = None) -> FoundDefinition:
+    """Return the definition of a source.
 
     Args:
         source: ``MODULE:NAME``, ``s3://BUCKET/KEY`` or ``pipeline:NAME``. In a folder that has a module ``pipeline``,
-            ``pipeline:NAME`` is an object of that module; ``pipeline:ARN`` is a pipeline of the service anywhere.
-        region: AWS region of a stored definition; that of the environment by default.
-        version_id: Version of the S3 object; the current one by default.
+            ``pipeline:NAME`` is an object of that module; ``pipeline:ARN`` is a pipeline of the service, or the one
+            that an execution of it ran, anywhere and in any account that shares it.
+        region: AWS region of a stored definition; that of the ARN or the environment by default.
+        version_id: Version of the S3 object, or number of the pipeline's version; the current one by default.
 
     Raises:
-        SourceSyntaxError: The source has none of these forms.
+        SourceSyntaxError: The source has none of these forms, or its version is not one of that form.
         SourceError: The source gives no definition.
     """
     bucket, key = bucket_and_key(source)
@@ -55,10 +59,20 @@ def fetch_definition(source: str, *, region: str | None = None, version_id: str 
     if stored != source:
         module = None if stored.startswith("arn:") else _module_in_this_folder(_SERVICE_PREFIX.rstrip(":"))
         if module is None:
-            return from_pipeline(stored, region=region)
+            return _from_service(stored, region, version_id)
         print(_THE_MODULE_IS_MEANT.format(module=module, source=source), file=sys.stderr)
     print(_UPLOAD_NOTE, file=sys.stderr)
-    return from_sdk_object(head, name)
+    return FoundDefinition(from_sdk_object(head, name))
+
+
+def _from_service(stored: str, region: str | None, version_id: str | None) -> FoundDefinition:
+    if is_execution(stored):
+        if version_id is not None:
+            raise SourceSyntaxError("an execution has one definition, and takes no --version-id")
+        return from_execution(stored, region=region)
+    if version_id is not None and not version_id.isdecimal():
+        raise SourceSyntaxError(f"--version-id of a pipeline is a number, not {version_id!r}")
+    return from_pipeline(stored, version_id=None if version_id is None else int(version_id), region=region)
 
 
 _SERVICE_PREFIX = "pipeline:"
@@ -71,71 +85,6 @@ _THE_MODULE_IS_MEANT = (
 def _module_in_this_folder(name: str) -> str | None:
     """Return the file of a module in the working directory, ``None`` if there is none of that name."""
     return next((file for file in (f"{name}.py", f"{name}/__init__.py") if Path(file).is_file()), None)
-
-
-def from_s3(bucket: str, key: str, *, version_id: str | None = None, region: str | None = None) -> str:
-    """Return the text of an S3 object.
-
-    Args:
-        bucket: Name of the bucket.
-        key: Key of the object.
-        version_id: The object's version; the current one by default.
-        region: AWS region; that of the environment by default.
-
-    Raises:
-        SourceError: AWS refused, or the object is not text.
-    """
-    uri = f"s3://{bucket}/{key}"
-    request = {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
-    with _asking("s3", "GetObject", uri, region) as ask:
-        content: bytes = ask(request)["Body"].read()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{uri}: not UTF-8 text at byte {error.start}") from error
-
-
-def from_pipeline(name: str, *, region: str | None = None) -> str:
-    """Return the definition of a pipeline of the SageMaker Pipelines service.
-
-    Args:
-        name: Name or ARN of the pipeline.
-        region: AWS region; that of the environment by default.
-
-    Raises:
-        SourceError: AWS refused, or the answer holds no definition.
-    """
-    with _asking("sagemaker", "DescribePipeline", f"pipeline {name}", region) as ask:
-        answer = ask({"PipelineName": name})
-    text = answer.get("PipelineDefinition")
-    if not isinstance(text, str):
-        raise SourceError(
-            f"pipeline {name}: the answer of DescribePipeline holds no definition, but {list_names(answer)}"
-        )
-    return text
-
-
-_CURES = {
-    "NoCredentialsError": "; set AWS_PROFILE, or sign in",
-    "NoRegionError": "; add --region, or set AWS_REGION",
-}
-
-
-@contextmanager
-def _asking(
-    service: str, operation: str, what: str, region: str | None
-) -> Iterator[Callable[[Mapping[str, str]], Mapping[str, Any]]]:
-    """Give a function that sends a request; say what was asked for when AWS refuses, also while the answer is read."""
-    import boto3
-    from botocore import xform_name
-
-    make_client: Any = boto3.client
-    try:
-        with refusals(operation):
-            call = getattr(make_client(service, region_name=region), xform_name(operation))
-            yield lambda request: call(**request)
-    except AwsCallError as error:
-        raise SourceError(f"{what}: {error}{_CURES.get(error.code, '')}") from error
 
 
 class SdkPipeline(Protocol):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from airflow_sm_pipelines.aws.check_types import VIOLATIONS_FILE
 from airflow_sm_pipelines.aws.kinds import MODEL_PACKAGE
 from airflow_sm_pipelines.catalog import CATALOG, AnsweredBy, StepTypeRow
 from airflow_sm_pipelines.definition.json_values import list_names
@@ -62,6 +63,22 @@ def chosen_outcomes(pipeline: Pipeline, chosen: Mapping[str, str]) -> dict[str, 
             failure_reason=reason or None, stopped=outcome == "stopped", violation=outcome == "violation"
         )
     return outcomes
+
+
+def violations_without_effect(
+    outcomes: Mapping[str, Outcome], states: Mapping[str, str], objects: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Yield a note for each violation that was chosen for a check which then had nothing to compare with.
+
+    Args:
+        outcomes: Step -> what was chosen.
+        states: Step -> how it ended.
+        objects: Step -> S3 URIs of the objects that its jobs have written.
+    """
+    for name, outcome in outcomes.items():
+        has_report = any(uri.endswith(f"/{VIOLATIONS_FILE}") for uri in objects.get(name, ()))
+        if outcome.violation and states.get(name) == "succeeded" and not has_report:
+            yield f"{name}: the outcome violation has no effect, since its SkipCheck is true: its job compares nothing"
 
 
 def _check(name: str, step_type: str, text: str) -> None:

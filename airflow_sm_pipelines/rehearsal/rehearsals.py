@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.definition.loading import load_pipeline
@@ -32,7 +32,8 @@ from airflow_sm_pipelines.preview.untried import untried_report
 from airflow_sm_pipelines.rehearsal.checks import needs_of_checks
 from airflow_sm_pipelines.rehearsal.chosen_values import ChosenValues, GivenByUser, Values, choose
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
-from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes
+from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
+from airflow_sm_pipelines.rehearsal.outcomes import chosen_outcomes, violations_without_effect
 from airflow_sm_pipelines.rehearsal.run import (
     RehearsalAirflow,
     RehearsalResult,
@@ -41,11 +42,14 @@ from airflow_sm_pipelines.rehearsal.run import (
     run_scenario,
 )
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
-from airflow_sm_pipelines.rehearsal.step_states import step_state
+from airflow_sm_pipelines.rehearsal.step_states import state_with_role, step_state
 from airflow_sm_pipelines.rehearsal.untried import untried_steps
+from airflow_sm_pipelines.semantics.run_options import LATEST_RUN, NO_RUN, SOURCE_RUN, RunOptionError
+from airflow_sm_pipelines.semantics.selection import StepRole
+from airflow_sm_pipelines.semantics.selection import select as select_steps
 
 if TYPE_CHECKING:
-    from airflow_sm_pipelines.rehearsal.report import RehearsalReport, RehearsedStep
+    from airflow_sm_pipelines.rehearsal.report import LaterRun, RehearsalReport, RehearsedStep
 
 Source: TypeAlias = "str | os.PathLike[str] | JsonObject"
 
@@ -58,6 +62,9 @@ def rehearse(
     parameters: Mapping[str, object] | None = None,
     outcomes: Mapping[str, str] | None = None,
     values: Values | None = None,
+    runs: int = 1,
+    select: Sequence[str] = (),
+    source_run: str = LATEST_RUN,
 ) -> RehearsalReport:
     """Rehearse a definition on an Airflow and a local AWS of its own; needs the ``[local]`` extra.
 
@@ -71,15 +78,28 @@ def rehearse(
         values: ``STEP.PROPERTYFILE.PATH`` -> the value that the definition reads there, and
             ``STEP.OutputParameters.NAME`` -> an output of a Lambda or Callback step. The others get values with which
             the conditions avoid Fail steps, if there are such values.
+        runs: How often to run it, one after the other: the later runs show which results they reuse (`CacheConfig`).
+        select: The only steps to execute; what they wait for is reused from a run of all steps, which goes before.
+            Empty for all steps.
+        source_run: ``latest``, or ``none`` to select steps without such a run.
 
     Raises:
         InvalidDefinitionError: The definition breaks rules of the language; the group holds every error.
-        ValueError: A parameter, a step or a value does not exist, or cannot have the given value or outcome.
+        ValueError: A parameter, a step or a value does not exist, or cannot have the given value or outcome; or the
+            steps cannot be selected.
         RehearsalError: The rehearsal could not be carried out.
         OSError: The file cannot be read.
     """
     with Rehearsals() as rehearsals:
-        return rehearsals.rehearse(source, parameters=parameters, outcomes=outcomes, values=values)
+        return rehearsals.rehearse(
+            source,
+            parameters=parameters,
+            outcomes=outcomes,
+            values=values,
+            runs=runs,
+            select=select,
+            source_run=source_run,
+        )
 
 
 class Rehearsals:
@@ -112,10 +132,22 @@ class Rehearsals:
         parameters: Mapping[str, object] | None = None,
         outcomes: Mapping[str, str] | None = None,
         values: Values | None = None,
+        runs: int = 1,
+        select: Sequence[str] = (),
+        source_run: str = LATEST_RUN,
     ) -> RehearsalReport:
         """Rehearse a definition; arguments and errors are those of the function `rehearse`."""
         pipeline = load_pipeline(source)
-        prepared = prepare(pipeline, self._file_of(source), parameters=parameters, outcomes=outcomes, values=values)
+        prepared = prepare(
+            pipeline,
+            self._file_of(source),
+            parameters=parameters,
+            outcomes=outcomes,
+            values=values,
+            runs=runs,
+            select=select,
+            source_run=source_run,
+        )
         return report_of(prepared, self.run(prepared.scenario))
 
     def run(self, scenario: RehearsalScenario) -> RehearsalResult:
@@ -179,6 +211,9 @@ def prepare(
     parameters: Mapping[str, object] | None = None,
     outcomes: Mapping[str, str] | None = None,
     values: Values | None = None,
+    runs: int = 1,
+    select: Sequence[str] = (),
+    source_run: str = LATEST_RUN,
 ) -> PreparedRehearsal:
     """Return the rehearsal of a definition.
 
@@ -188,18 +223,37 @@ def prepare(
         parameters: Values of parameters, as for `rehearse`.
         outcomes: Outcomes of steps, likewise.
         values: Values that the definition reads, likewise.
+        runs: How often to run it.
+        select: The steps to execute, likewise.
+        source_run: Where the others come from, likewise.
 
     Raises:
+        ValueError: ``runs`` is not at least 1.
         ParameterValueError: A parameter does not exist, or cannot have the value.
         OutcomeError: A step does not exist or cannot have the outcome, or there is no such outcome.
         ChosenValueError: The definition does not read the value.
+        SelectionError: The steps cannot be selected.
+        RunOptionError: A rehearsal has no such source run.
     """
+    if runs < 1:
+        raise ValueError(f"runs must be at least 1, not {runs}")
+    if source_run not in (LATEST_RUN, NO_RUN):
+        raise RunOptionError(SOURCE_RUN, f"of a rehearsal is {LATEST_RUN} or {NO_RUN}, not {source_run!r}")
+    if select:
+        select_steps(pipeline.plans, select, has_source=source_run != NO_RUN)
     given = GivenByUser.of(dag_id_of(file), parameters, values)
     chosen = choose(pipeline, given)
     checks, remarks = needs_of_checks(pipeline, chosen.parameters)
     ends = chosen_outcomes(pipeline, outcomes or {})
-    scenario = RehearsalScenario(file, chosen.parameters, chosen.files, ends, checks)
-    return PreparedRehearsal(pipeline, scenario, given, chosen, [*chosen.notes, *remarks])
+    scenario = RehearsalScenario(file, chosen.parameters, chosen.files, ends, checks, runs, tuple(select), source_run)
+    return PreparedRehearsal(pipeline, scenario, given, chosen, [*chosen.notes, *remarks, *_selection_note(scenario)])
+
+
+def _selection_note(scenario: RehearsalScenario) -> list[str]:
+    if not scenario.select:
+        return []
+    before = "" if scenario.source_run == NO_RUN else ", after a run of all steps, from which it reuses the others"
+    return [f"this run executes only {', '.join(scenario.select)}{before}"]
 
 
 def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> RehearsalReport:
@@ -207,12 +261,14 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
     from airflow_sm_pipelines.rehearsal import report
 
     scenario = prepared.scenario
-    steps = [_step_report(step, result) for step in prepared.pipeline.steps]
+    roles = _roles(prepared)
+    steps = [_step_report(step, result, roles.get(step.name)) for step in prepared.pipeline.steps]
     states = {step.name: step.state for step in steps}
-    untried = untried_steps(prepared.pipeline, states, prepared.given, prepared.chosen)
+    # What is not selected needs other options of the run, not other values.
+    untried = [] if scenario.select else untried_steps(prepared.pipeline, states, prepared.given, prepared.chosen)
     return report.RehearsalReport(
         file=prepared.pipeline.source,
-        state="succeeded" if result.state == "success" else "failed",
+        state=_state_of(result.state, *(run.state for run in result.later)),
         note=NOTE,
         parameters=dict(scenario.parameters),
         placeholders=list(prepared.chosen.placeholders),
@@ -223,15 +279,52 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
         ],
         steps=steps,
         untried=untried_report(untried),
-        notes=list(prepared.notes),
+        notes=[*prepared.notes, *violations_without_effect(scenario.outcomes, states, result.objects)],
         warnings=[
             report.Refusal(step=one.step or None, operation=one.operation, message=one.reason)
             for one in result.refusals
         ],
+        **({"later_runs": [_later_run(prepared.pipeline, run) for run in result.later]} if result.later else {}),
     )
 
 
-def _step_report(step: Step, result: RehearsalResult) -> RehearsedStep:
+def _state_of(*runs: str) -> Literal["succeeded", "failed"]:
+    return "succeeded" if all(state == "success" for state in runs) else "failed"
+
+
+def _later_run(pipeline: Pipeline, run: EndedLaterRun) -> LaterRun:
+    from airflow_sm_pipelines.rehearsal.report import LaterRun, LaterStep, StepReuse
+
+    def reuse_of(step: Step) -> StepReuse | None:
+        found = run.reuse_of(step)
+        if found is None:
+            return None
+        return StepReuse(
+            hits=len(found.hits),
+            misses=len(found.misses),
+            runs=list(found.sources),
+            because=list(found.reasons),
+            in_words=found.in_words(),
+        )
+
+    steps = [
+        LaterStep(name=step.name, type=step.type, state=ended.state, reason=ended.reason, cache=reuse_of(step))
+        for step in pipeline.steps
+        for ended in [run.state_of(step)]
+    ]
+    return LaterRun(number=run.number, state=_state_of(run.state), steps=steps)
+
+
+def _roles(prepared: PreparedRehearsal) -> dict[str, StepRole]:
+    """Return the role of each step in a run that executes only some; empty if it executes all."""
+    pipeline, scenario = prepared.pipeline, prepared.scenario
+    if not scenario.select:
+        return {}
+    selection = select_steps(pipeline.plans, scenario.select, has_source=scenario.source_run != NO_RUN)
+    return {step.name: selection.role(step.name) for step in pipeline.steps}
+
+
+def _step_report(step: Step, result: RehearsalResult, role: StepRole | None) -> RehearsedStep:
     from airflow_sm_pipelines.rehearsal.report import RehearsedIteration, RehearsedStep
 
     ended = step_state(step, result.tasks, result.reasons)
@@ -239,7 +332,7 @@ def _step_report(step: Step, result: RehearsalResult) -> RehearsedStep:
     return RehearsedStep(
         name=step.name,
         type=step.type,
-        state=ended.state,
+        state=state_with_role(ended.state, role),
         reason=ended.reason,
         synthetic=list(result.objects.get(step.name, ())),
         **({"iterations": iterations} if iterations else {}),

@@ -68,13 +68,55 @@ class Refusal(Report):
     """What AWS would say."""
 
 
+class StepReuse(Report):
+    """What a step with an enabled ``CacheConfig`` reused."""
+
+    hits: int
+    """How often a result was reused: once, or in how many iterations of a ForEach."""
+    misses: int
+    """How often it was computed again."""
+    runs: list[int]
+    """Numbers of the runs whose results were reused."""
+    because: list[str]
+    """Why something was computed again."""
+    in_words: str
+    """The same for people."""
+
+
+class LaterStep(Report):
+    """How a step ended in a later run."""
+
+    name: str
+    type: str
+    state: State
+    reason: str | None
+    """Why it failed."""
+    cache: StepReuse | None
+    """What it reused; null if it is not cached, or did not get so far."""
+
+    def in_words(self) -> str:
+        """Return how the step ended, for people."""
+        state = StepState(self.state, self.reason).in_words()
+        return f"{state} ({self.cache.in_words})" if self.cache else state
+
+
+class LaterRun(Report):
+    """How the definition ran once more, with the same values, against the same AWS."""
+
+    number: int
+    """Its number, from 2."""
+    state: Literal["succeeded", "failed"]
+    steps: list[LaterStep]
+    """All steps in the order of the document."""
+
+
 class RehearsalReport(Report):
     """How a definition ran without its code, its data and AWS."""
 
     file: str
     """The definition's file; ``<text>`` or ``<dict>`` if it came from none."""
     state: Literal["succeeded", "failed"]
-    """How the run ended; nothing is said of the steps in ``untried``."""
+    """How the run ended, or ``failed`` if a later one did; nothing is said of the steps in ``untried``."""
     note: str
     """What every synthetic output says of itself."""
     parameters: dict[str, JsonValue]
@@ -91,6 +133,8 @@ class RehearsalReport(Report):
     """What the rehearsal cannot show, and which values it changed."""
     warnings: list[Refusal]
     """What AWS would refuse."""
+    later_runs: list[LaterRun] = Field(default_factory=list)
+    """The runs after the first one; only with ``--runs``."""
 
     @property
     def succeeded(self) -> bool:
@@ -124,6 +168,9 @@ class RehearsalReport(Report):
         for step in self.steps:
             yield f"{step.name:{names}}  {step.type:{types}}  {step.in_words()}"
             yield from (f"{'':{names}}  {'':{types}}  synthetic: {uri}" for uri in step.synthetic)
+        for run in self.later_runs:
+            yield from ("", f"Run {run.number}, with the same values:", "")
+            yield from (f"{step.name:{names}}  {step.type:{types}}  {step.in_words()}" for step in run.steps)
         if self.warnings:
             yield from ("", "AWS would refuse what the rehearsal let pass:")
             yield from (f"  {_refusal_text(one)}" for one in self.warnings)

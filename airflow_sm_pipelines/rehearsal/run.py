@@ -23,9 +23,11 @@ from airflow_sm_pipelines.rehearsal.callbacks import planned_answer
 from airflow_sm_pipelines.rehearsal.checks import CheckNeeds, put_needs
 from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
 from airflow_sm_pipelines.rehearsal.isolation import without_settings
+from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
 from airflow_sm_pipelines.rehearsal.process import EndedRun, Order
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal, Refusals
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
+from airflow_sm_pipelines.semantics.run_options import CACHE, LATEST_RUN, SELECT_STEPS, SOURCE_RUN, CacheUse
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -64,6 +66,9 @@ class RehearsalScenario:
         files: The JSON files that it reads.
         outcomes: Step -> how its jobs end; those of other steps complete.
         checks: What the check steps look up.
+        runs: How often to run it, one after the other, against one local AWS.
+        select: The steps that the run executes; empty for all. All steps run before it, in the run that it reuses.
+        source_run: ``latest``, or ``none`` for no run before it.
     """
 
     file: Path
@@ -71,6 +76,9 @@ class RehearsalScenario:
     files: Sequence[ReadFile] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     checks: CheckNeeds = field(default_factory=CheckNeeds)
+    runs: int = 1
+    select: Sequence[str] = ()
+    source_run: str = LATEST_RUN
 
     @property
     def dag_id(self) -> str:
@@ -88,6 +96,10 @@ class RehearsalScenario:
                 documents = files.setdefault(file.place.step, {}).setdefault(file.place.output, {})
                 documents[file.place.path] = file.content(NOTE)
         return Rehearsal(outcomes=self.outcomes, files=files, outputs=outputs)
+
+    def selection(self) -> dict[str, Json]:
+        """Return the options of a run that executes only some steps; empty for all steps."""
+        return {SELECT_STEPS: [*self.select], SOURCE_RUN: self.source_run} if self.select else {}
 
     def callback_answers(self) -> dict[str, JsonObject]:
         """Return the answers to Callback steps, by the name of the step. Names of other steps do no harm."""
@@ -108,11 +120,12 @@ class RehearsalResult:
     """How a rehearsal ended.
 
     Attributes:
-        state: State of the DAG run.
-        tasks: State of each task.
-        reasons: Why tasks failed.
+        state: State of the DAG run; of the first, if there are several.
+        tasks: State of each of its tasks.
+        reasons: Why its tasks failed.
         objects: Step -> S3 URIs of the objects that its jobs have written.
         refusals: What AWS would refuse.
+        later: How the other runs ended.
     """
 
     state: str
@@ -120,6 +133,7 @@ class RehearsalResult:
     reasons: Mapping[str, str]
     objects: Mapping[str, Sequence[str]]
     refusals: Sequence[Refusal] = ()
+    later: Sequence[EndedLaterRun] = ()
 
 
 def run_scenario(scenario: RehearsalScenario, airflow: RehearsalAirflow) -> RehearsalResult:
@@ -141,11 +155,37 @@ def run_scenario(scenario: RehearsalScenario, airflow: RehearsalAirflow) -> Rehe
         s3 = aws.client("s3")
         put_files(s3, scenario.files)
         put_needs(aws.client("sagemaker"), s3, scenario.checks, NOTE)
-        ended = airflow.run(scenario, aws.environment())
-        if "refused" in ended:
-            raise RehearsalError(ended["refused"])
+        ended = [_run_once(scenario, airflow, aws.environment(), cache) for cache in _cache_of_runs(scenario.runs)]
         objects = synthetic_objects(s3)
-        return RehearsalResult(ended["state"], ended["tasks"], ended["reasons"], objects, refusals.noted())
+        first = ended[0]
+        return RehearsalResult(
+            first["state"], first["tasks"], first["reasons"], objects, refusals.noted(), _later_runs(ended)
+        )
+
+
+def _cache_of_runs(runs: int) -> list[CacheUse]:
+    """Return what each run does with earlier results: the first must not see those of another rehearsal.
+
+    See `airflow_sm_pipelines.rehearsal.process.run_dag`.
+    """
+    return [CacheUse.OFF] if runs == 1 else [CacheUse.REFRESH, *[CacheUse.ON] * (runs - 1)]
+
+
+def _run_once(
+    scenario: RehearsalScenario, airflow: RehearsalAirflow, aws: Mapping[str, str], cache: CacheUse
+) -> EndedRun:
+    ended = airflow.run(replace(scenario, parameters={**scenario.parameters, CACHE: str(cache)}), aws)
+    if "refused" in ended:
+        raise RehearsalError(ended["refused"])
+    return ended
+
+
+def _later_runs(ended: Sequence[EndedRun]) -> list[EndedLaterRun]:
+    numbers = {one["run_id"]: number for number, one in enumerate(ended, start=1)}
+    return [
+        EndedLaterRun(number, one["state"], one["tasks"], one["reasons"], one["reuse"], numbers)
+        for number, one in enumerate(ended[1:], start=2)
+    ]
 
 
 def put_files(s3: BaseClient, files: Sequence[ReadFile]) -> None:
@@ -224,7 +264,14 @@ class RehearsalAirflow:
         if self._process is None:
             self._process = self._start(dags)
         dag_file = scenario.write_dag_file(dags)
-        order = Order(str(dag_file), str(result), dict(aws), dict(scenario.parameters), scenario.callback_answers())
+        order = Order(
+            str(dag_file),
+            str(result),
+            dict(aws),
+            dict(scenario.parameters),
+            scenario.callback_answers(),
+            scenario.selection(),
+        )
         try:
             answered = _ask(self._process, json.dumps(asdict(order)))
         finally:

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.semantics.selection import StepRole
 
-State: TypeAlias = Literal["succeeded", "failed", "skipped", "not run"]
+State: TypeAlias = Literal["succeeded", "failed", "skipped", "not run", "reused", "not selected"]
 
 _STATES: Mapping[str, State] = {"success": "succeeded", "failed": "failed", "skipped": "skipped"}
 _NOT_RUN: State = "not run"
+_STATES_OF_ROLES: Mapping[tuple[State, StepRole | None], State] = {
+    ("succeeded", StepRole.REUSED): "reused",
+    ("skipped", StepRole.NOT_SELECTED): "not selected",
+    ("succeeded", StepRole.NOT_SELECTED): "not selected",
+}
 # Of a step that ran in several iterations, the first of these that one of them has.
 _ORDER: tuple[State, ...] = ("failed", "succeeded", "skipped", _NOT_RUN)
 
@@ -71,6 +77,16 @@ def step_state(step: Step, tasks: Mapping[str, str | None], reasons: Mapping[str
         return _state(step.name, tasks, reasons)
     states = {one.state for one in iterations}
     return StepState(next(state for state in _ORDER if state in states), iterations=tuple(iterations))
+
+
+def state_with_role(state: State, role: StepRole | None) -> State:
+    """Return how a step ended, in words that tell its role in a run that executes only selected steps.
+
+    Args:
+        state: How its task ended.
+        role: The role of the step; ``None`` in a run of all steps.
+    """
+    return _STATES_OF_ROLES.get((state, role), state)
 
 
 def _state(name: str, tasks: Mapping[str, str | None], reasons: Mapping[str, str]) -> StepState:

@@ -1,15 +1,17 @@
 """The options of one run, beside its parameters: what a person or a program may ask for when starting it.
 
 They are DAG params whose names begin with ``sm_``, and so also members of a run's conf. In the service they are members
-of StartPipelineExecution (API reference): ``SelectiveExecutionConfig``, ``ParallelismConfiguration`` and
-``PipelineExecutionDisplayName``; the service has none for the cache.
+of StartPipelineExecution (API reference): ``SelectiveExecutionConfig``, ``ParallelismConfiguration``,
+``PipelineExecutionDisplayName`` and ``MlflowExperimentName``; the service has none for the cache, and lets only Studio
+replace the MLflow app of one execution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
@@ -18,7 +20,13 @@ SOURCE_RUN = "sm_source_run"
 MAX_PARALLEL_STEPS = "sm_max_parallel_steps"
 DISPLAY_NAME = "sm_display_name"
 CACHE = "sm_cache"
+MLFLOW_RESOURCE_ARN = "sm_mlflow_resource_arn"
+MLFLOW_EXPERIMENT_NAME = "sm_mlflow_experiment_name"
+MLFLOW_OPTIONS = (MLFLOW_RESOURCE_ARN, MLFLOW_EXPERIMENT_NAME)
+"""The names of those that only a pipeline with an ``MlflowConfig`` has."""
 RUN_OPTIONS = (SELECT_STEPS, SOURCE_RUN, MAX_PARALLEL_STEPS, DISPLAY_NAME, CACHE)
+"""The names of those that every pipeline has."""
+ALL_OPTIONS = (*RUN_OPTIONS, *MLFLOW_OPTIONS)
 """The names of all options."""
 
 LATEST_RUN, NO_RUN = "latest", "none"
@@ -64,6 +72,8 @@ class RunOptions:
         max_parallel_steps: How many steps may be in progress at once; ``None`` for what the pipeline says.
         display_name: A name of the run for people; empty for none.
         cache: What the run does with the results of earlier runs.
+        mlflow_resource_arn: The MLflow tracking server or app that its jobs log to; empty for what the pipeline says.
+        mlflow_experiment_name: The MLflow experiment, likewise.
     """
 
     select_steps: tuple[str, ...] = ()
@@ -71,6 +81,8 @@ class RunOptions:
     max_parallel_steps: int | None = None
     display_name: str = ""
     cache: CacheUse = CacheUse.ON
+    mlflow_resource_arn: str = ""
+    mlflow_experiment_name: str = ""
 
 
 def read_run_options(params: Mapping[str, object]) -> RunOptions:
@@ -83,14 +95,32 @@ def read_run_options(params: Mapping[str, object]) -> RunOptions:
         RunOptionError: An option has a value that it cannot have. Airflow checks the params of a run that is started
             through the form or the API; a DAG author's own ``params=`` may have replaced their schema.
     """
-    given = {name: params[name] for name in RUN_OPTIONS if params.get(name) not in (None, "")}
+    given = {name: params[name] for name in ALL_OPTIONS if params.get(name) not in (None, "")}
     return RunOptions(
         select_steps=_step_names(given.get(SELECT_STEPS, [])),
         source_run=_text(SOURCE_RUN, given.get(SOURCE_RUN, LATEST_RUN)),
         max_parallel_steps=_positive(given[MAX_PARALLEL_STEPS]) if MAX_PARALLEL_STEPS in given else None,
         display_name=_text(DISPLAY_NAME, given.get(DISPLAY_NAME, "")),
         cache=_cache_use(given.get(CACHE, CacheUse.ON)),
+        mlflow_resource_arn=_text(MLFLOW_RESOURCE_ARN, given.get(MLFLOW_RESOURCE_ARN, "")),
+        mlflow_experiment_name=_text(MLFLOW_EXPERIMENT_NAME, given.get(MLFLOW_EXPERIMENT_NAME, "")),
     )
+
+
+def conf_of_selection(
+    source_conf: Mapping[str, Any], source_run: str, select_steps: Sequence[str], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the conf of a run that takes the parameters of its source run (SDK, ``build_parameters_from_execution``).
+
+    Args:
+        source_conf: What the source run was started with; its options are left out.
+        source_run: The id of the source run, or the ARN of an execution.
+        select_steps: The steps to execute; empty for all, with the parameters alone taken over.
+        parameters: Values of parameters that replace those of the source run.
+    """
+    taken = {name: value for name, value in source_conf.items() if name not in RUN_OPTIONS}
+    selection = {SELECT_STEPS: [*select_steps], SOURCE_RUN: source_run} if select_steps else {}
+    return {**taken, **parameters, **selection}
 
 
 def _step_names(value: object) -> tuple[str, ...]:

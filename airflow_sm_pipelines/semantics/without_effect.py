@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_sm_pipelines.definition.json_values import list_names
-from airflow_sm_pipelines.definition.models import Pipeline, StepPlan
+from airflow_sm_pipelines.definition.models import Pipeline, Step, StepPlan
+from airflow_sm_pipelines.semantics.cache_keys import never_reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,10 @@ class WithoutEffect:
 
 
 def without_effect(pipeline: Pipeline) -> Iterator[WithoutEffect]:
-    """Yield what a run of a pipeline does not follow; the caches of all its steps at once."""
+    """Yield what a run of a pipeline does not follow."""
     yield from _of_pipeline(pipeline)
-    cached = [plan.step for plan in pipeline.plans if _is_cached(plan)]
-    if cached:
-        steps = list_names(step.name for step in cached)
-        message = f"caching is enabled but not supported yet: no result is reused, every run runs {steps}"
-        yield WithoutEffect(f"{cached[0].path}.CacheConfig", message, _CACHE_HINT)
+    for plan in pipeline.plans:
+        yield from _of_step(plan.step)
 
 
 def without_effect_in_task(plan: StepPlan, pipeline: Pipeline) -> Iterator[WithoutEffect]:
@@ -50,25 +48,30 @@ def without_effect_in_task(plan: StepPlan, pipeline: Pipeline) -> Iterator[Witho
     """
     if not plan.edges and plan.step.body_of is None:
         yield from _of_pipeline(pipeline)
-    if _is_cached(plan):
-        message = "caching is enabled but not supported yet: no result is reused"
-        yield WithoutEffect(f"{plan.step.path}.CacheConfig", message, _CACHE_HINT)
+    yield from _of_step(plan.step)
 
 
-_CACHE_HINT = "set Enabled to false if that is what you want"
+def _of_step(step: Step) -> Iterator[WithoutEffect]:
+    if step.cache_config is None or not step.cache_config.enabled:
+        return
+    why = never_reused(step)
+    if why:
+        message = f"no result of {step.name} is reused: {why}"
+        yield WithoutEffect(f"{step.path}.CacheConfig", message, "remove CacheConfig")
 
 
-def _is_cached(plan: StepPlan) -> bool:
-    return plan.step.cache_config is not None and plan.step.cache_config.enabled
+def _of_mlflow(pipeline: Pipeline) -> Iterator[WithoutEffect]:
+    from airflow_sm_pipelines.semantics.mlflow import STEP_TYPES_WITH_MLFLOW  # few pipelines use it, and all load this
+
+    if not any(step.type in STEP_TYPES_WITH_MLFLOW for step in pipeline.steps):
+        types = list_names(sorted(STEP_TYPES_WITH_MLFLOW))
+        message = f"no step is of a type whose job is told of it: {types}"
+        yield WithoutEffect("MlflowConfig", message, "set MLFLOW_TRACKING_URI where your code runs")
 
 
 def _of_pipeline(pipeline: Pipeline) -> Iterator[WithoutEffect]:
     if pipeline.mlflow_config is not None:
-        yield WithoutEffect(
-            "MlflowConfig",
-            "MLflow integration is not supported yet: jobs are told neither the MLflow app nor the experiment",
-            "set them in the steps' own code or Environment",
-        )
+        yield from _of_mlflow(pipeline)
     resource = pipeline.resource
     if resource.max_parallel_steps is not None:
         yield WithoutEffect(

@@ -22,6 +22,22 @@ _RESERVED = frozenset(
 )
 
 
+def wrong_role(place: str, value: object) -> Iterator[DefinitionError]:
+    """Yield an error if an ``assume_role_arn`` is neither ``None`` nor the ARN of an IAM role.
+
+    Args:
+        place: What the message begins with.
+        value: The value.
+    """
+    if value is None:
+        return
+    from airflow_sm_pipelines.execution.assumed_role import is_role_arn
+
+    if not is_role_arn(value):
+        hint = "give the ARN of an IAM role, such as 'arn:aws:iam::111122223333:role/PipelinesInThatAccount'"
+        yield DefinitionError("", f"{place}assume_role_arn is not the ARN of a role: {value!r}", hint)
+
+
 class StepOverrides:
     """The ``overrides`` of `pipeline_dag`.
 
@@ -46,6 +62,7 @@ class StepOverrides:
                 )
             for argument in sorted(_RESERVED & arguments.keys()):
                 yield DefinitionError("", f"overrides[{key!r}]: {argument} cannot be overridden")
+            yield from wrong_role(f"overrides[{key!r}]: ", arguments.get("assume_role_arn"))
             if "on_unknown" in arguments:
                 yield from self._errors_of_on_unknown(key, arguments["on_unknown"])
 

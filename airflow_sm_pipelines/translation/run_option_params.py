@@ -13,10 +13,13 @@ from airflow.sdk import Param
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.errors import DefinitionError
 from airflow_sm_pipelines.semantics.run_options import (
+    ALL_OPTIONS,
     CACHE,
     DISPLAY_NAME,
     LATEST_RUN,
     MAX_PARALLEL_STEPS,
+    MLFLOW_EXPERIMENT_NAME,
+    MLFLOW_RESOURCE_ARN,
     RUN_OPTIONS,
     SELECT_STEPS,
     SOURCE_RUN,
@@ -56,16 +59,32 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "enum": [*CacheUse],
         "default": CacheUse.ON,
     },
+    MLFLOW_RESOURCE_ARN: {
+        "title": "MLflow tracking server or app",
+        "description": "ARN of the one that this run's jobs log to. Empty: as the pipeline says.",
+        "type": ["null", "string"],
+        # API reference, MlflowResourceArn.
+        "pattern": r"^arn:aws[a-z\-]*:sagemaker:[a-z0-9\-]*:[0-9]{12}:mlflow-[a-zA-Z-]*/.*$",
+        "maxLength": 2048,
+    },
+    MLFLOW_EXPERIMENT_NAME: {
+        "title": "MLflow experiment",
+        "description": "Name of the MLflow experiment that this run's jobs log to. Empty: as the pipeline says.",
+        "type": ["null", "string"],
+        "minLength": 1,
+        "maxLength": 256,
+    },
 }
 
 
 def run_option_params(pipeline: Pipeline) -> dict[str, Param]:
-    """Return the options of a run as DAG params, with their defaults.
+    """Return the options of a run as DAG params, with their defaults; those of MLflow if the pipeline uses it.
 
     Args:
         pipeline: The pipeline.
     """
-    return {name: _param(_FIELDS[name], pipeline) for name in RUN_OPTIONS}
+    names = RUN_OPTIONS if pipeline.mlflow_config is None else ALL_OPTIONS
+    return {name: _param(_FIELDS[name], pipeline) for name in names}
 
 
 def parameters_named_as_options(pipeline: Pipeline) -> list[DefinitionError]:
@@ -77,7 +96,7 @@ def parameters_named_as_options(pipeline: Pipeline) -> list[DefinitionError]:
             "rename the parameter",
         )
         for index, parameter in enumerate(pipeline.parameters)
-        if parameter.name in RUN_OPTIONS
+        if parameter.name in ALL_OPTIONS
     ]
 
 

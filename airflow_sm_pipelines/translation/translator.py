@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.semantics.pipeline_names import name_tags, sagemaker_name
 from airflow_sm_pipelines.semantics.without_effect import without_effect
-from airflow_sm_pipelines.translation.overrides import StepOverrides
+from airflow_sm_pipelines.translation.overrides import StepOverrides, wrong_role
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
     SCHEDULED,
@@ -34,6 +33,7 @@ from airflow_sm_pipelines.translation.parameters import (
     wrong_values,
 )
 from airflow_sm_pipelines.translation.run_option_params import parameters_named_as_options, run_option_params
+from airflow_sm_pipelines.translation.schedules import EARLIEST_START, DagSchedule, read_schedule
 from airflow_sm_pipelines.translation.source_files import load_beside
 from airflow_sm_pipelines.translation.step_tasks import (
     Place,
@@ -48,10 +48,10 @@ from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_ar
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
+    from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
 
 _PACKAGE = __name__.partition(".")[0]
 _LONGEST_DAG_TAG = 100
-_EARLIEST_START = datetime(2020, 12, 1, tzinfo=UTC)
 
 
 # The options that both functions share are written out in both, so that editors and `help()` show each of them, with
@@ -61,11 +61,12 @@ def pipeline_dag(
     *,
     dag_id: str | None = None,
     pipeline_name: str | None = None,
-    schedule: ScheduleArg = None,
+    schedule: ScheduleArg | PipelineSchedule | Sequence[str | PipelineSchedule] = None,
     parameters: Mapping[str, object] | None = None,
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
+    assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
@@ -80,19 +81,23 @@ def pipeline_dag(
         pipeline_name: Value of ``Execution.PipelineName``. Default: the ``PipelineName`` beside the definition, if
             the source has one (see `load_pipeline`), else the DAG id, with a hyphen in place of each character that
             SageMaker does not allow in names.
-        schedule: Airflow's schedule; ``None`` for runs that are started by hand or through the API.
+        schedule: When the pipeline runs by itself: ``at(…)``, ``rate(…)`` or ``cron(…)`` of EventBridge, a
+            `PipelineSchedule`, a list of these, or any schedule of Airflow. ``None`` for runs that are started by hand
+            or through the API.
         parameters: Values that replace the defaults of pipeline parameters. A parameter with neither must be given
             a value when a run is started.
         role_arn: IAM role for steps that name none, like the pipeline's own role in the service. Default: the
             ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
+        assume_role_arn: IAM role, e.g. of another account, that makes the calls; the connection's credentials assume
+            it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
         overrides: Airflow arguments for single tasks, by step name or step type (the name wins), e.g.
             ``{"Training": {"queue": "gpu"}, "Evaluate": {"retries": 2, "aws_conn_id": "other"}}``. Allowed are the
-            arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``verify``, ``botocore_config``,
-            ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
+            arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``assume_role_arn``, ``verify``,
+            ``botocore_config``, ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
         completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         dag_kwargs: Any other argument of Airflow's ``DAG``. Defaults of ``description`` and ``tags`` are the
@@ -103,6 +108,7 @@ def pipeline_dag(
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
             every error, each with its JSON path.
+        ScheduleError: The schedule is not valid, or can be read in two ways.
         FileNotFoundError: There is no such file.
         TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
     """
@@ -115,18 +121,19 @@ def pipeline_dag(
         pipeline_name=pipeline_name,
         values=parameters or {},
         role_arn=role_arn,
-        connection=AwsConnection(aws_conn_id, region_name),
+        connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
     )
     params = dag_kwargs.pop("params", {})
+    dag_schedule = read_schedule(schedule)
     translation.check(
-        *(missing_values(pipeline, translation.values, SCHEDULED) if schedule is not None else ()),
+        *(missing_values(pipeline, translation.values, SCHEDULED) if dag_schedule.argument is not None else ()),
         *redefined_parameters(pipeline, params),
         *(fail_fast_conflicts(pipeline.plans) if dag_kwargs.get("fail_fast") else ()),
     )
-    dag = _empty_dag(pipeline, translation.airflow_id, schedule=schedule, params=params, **dag_kwargs)
+    dag = _empty_dag(pipeline, translation.airflow_id, schedule=dag_schedule, params=params, **dag_kwargs)
     dag.fileloc = file
     dag.tags |= set(name_tags(translation.name, dag.dag_id))
     translation.add_tasks({"dag": dag})
@@ -147,6 +154,7 @@ def pipeline_task_group(
     role_arn: str | None = None,
     aws_conn_id: str | None = "aws_default",
     region_name: str | None = None,
+    assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
@@ -168,13 +176,15 @@ def pipeline_task_group(
             ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
         region_name: AWS region. Default: that of the connection or the environment.
+        assume_role_arn: IAM role, e.g. of another account, that makes the calls; the connection's credentials assume
+            it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
         overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
         completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
             ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         group_kwargs: Any other argument of Airflow's ``TaskGroup``. Default of ``tooltip`` is the
-            ``PipelineDescription`` beside the definition, if the source has one.
+            ``PipelineDescription`` beside the definition, if the source has one; the definition's digest is added.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -190,13 +200,14 @@ def pipeline_task_group(
         pipeline_name=pipeline_name,
         values=parameters or {},
         role_arn=role_arn,
-        connection=AwsConnection(aws_conn_id, region_name),
+        connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
     )
-    if pipeline.resource.description:
-        group_kwargs.setdefault("tooltip", pipeline.resource.description)
+    # As in the documentation of a DAG: without the digest, Airflow would not see every change of a definition.
+    tooltip = (group_kwargs.pop("tooltip", "") or pipeline.resource.description, _origin(pipeline))
+    group_kwargs["tooltip"] = "\n\n".join(filter(None, tooltip))
     group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
     translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
@@ -216,12 +227,13 @@ def check_dag_arguments(arguments: Mapping[str, Any]) -> None:
         arguments: Keyword arguments of `pipeline_dag`, except ``source`` and ``dag_id``.
 
     Raises:
+        ScheduleError: The schedule is not valid, or can be read in two ways.
         TypeError: There is an argument that neither `pipeline_dag` nor ``DAG`` knows.
     """
     from inspect import signature
 
     for_dag = {name: arguments[name] for name in arguments if name not in signature(pipeline_dag).parameters}
-    _new_dag("any", schedule=arguments.get("schedule"), **for_dag)
+    _new_dag("any", schedule=read_schedule(arguments.get("schedule")), **for_dag)
 
 
 def calling_file() -> str:
@@ -275,6 +287,7 @@ class _Translation:
             *parameters_named_as_options(self.pipeline),
             *wrong_values(self.pipeline, self.values),
             *errors,
+            *wrong_role("", self.connection.assume_role_arn),
             *self.overrides.errors(),
         )
 
@@ -319,7 +332,7 @@ def removed_step(dag: DAG, task_id: str, prefix: str = "") -> BaseOperator | Non
     return RemovedStepOperator(task_id=task_id, dag=dag) if task_id.startswith(prefix) else None
 
 
-def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
+def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
     """Return the pipeline's DAG without its tasks and parameters."""
     # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
     dag_kwargs.setdefault("max_active_tasks", max(16, most_at_once(pipeline.plans)))
@@ -329,15 +342,17 @@ def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: ScheduleArg, **dag_
         dag_kwargs.setdefault("tags", _dag_tags(pipeline.resource.tags))
     dag = _new_dag(dag_id, schedule=schedule, **dag_kwargs)
     # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
-    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, _documentation(pipeline))))
+    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, schedule.documentation(), _documentation(pipeline))))
     return dag
 
 
-def _new_dag(dag_id: str, *, schedule: ScheduleArg, **dag_kwargs: Any) -> DAG:
-    if schedule is not None:
-        # Without a start date Airflow would never schedule the DAG; with catchup off, any past date will do.
-        dag_kwargs.setdefault("start_date", _EARLIEST_START)
-    return DAG(dag_id, schedule=schedule, **dag_kwargs)
+def _new_dag(dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
+    if schedule.argument is not None:
+        # Without a start date Airflow would never schedule the DAG.
+        dag_kwargs.setdefault("start_date", EARLIEST_START)
+    dag = DAG(dag_id, schedule=schedule.argument, **dag_kwargs)
+    schedule.count_rates_from(dag)
+    return dag
 
 
 def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:
@@ -374,6 +389,10 @@ def _documentation(pipeline: Pipeline) -> str:
     if ignored:
         parts.append("\n".join(("Not in effect:", "", *ignored)))
     return "\n\n".join([*parts, f"sha256 `{pipeline.digest}`"])
+
+
+def _origin(pipeline: Pipeline) -> str:
+    return f"{Path(pipeline.source).name}, sha256 {pipeline.digest}"
 
 
 def _dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:

@@ -41,6 +41,15 @@ def test_only_a_skipped_check_that_registers_nothing_merely_hands_the_previous_b
     assert rows == {(False, False): False, (False, True): False, (True, False): True, (True, True): False}
 
 
+def test_only_a_skipped_check_that_registers_needs_no_previous_baseline() -> None:
+    needs = {
+        (skip, register): check_rule(skip_check=skip, register_new_baseline=register).needs_previous
+        for skip in (False, True)
+        for register in (False, True)
+    }
+    assert needs == {(False, False): True, (False, True): True, (True, False): True, (True, True): False}
+
+
 def test_without_a_previous_baseline_there_is_none_to_carry_over() -> None:
     rule = check_rule(skip_check=True, register_new_baseline=False)
     assert rule.published is BaselineSource.PREVIOUS

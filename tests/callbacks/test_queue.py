@@ -15,7 +15,6 @@ from airflow_sm_pipelines.callbacks.queue import (
     CallbackMessage,
     NoSealError,
     from_stored,
-    region_of,
     seal,
     send,
     unseal,
@@ -133,18 +132,3 @@ def test_without_a_key_nothing_is_sealed(use_key: Callable[[str], None], key: st
     use_key(key)
     with pytest.raises(NoSealError, match=complaint):
         seal(message())
-
-
-@pytest.mark.parametrize(
-    ("url", "region"),
-    [
-        ("https://sqs.us-east-2.amazonaws.com/012345678901/Queue", "us-east-2"),
-        ("https://sqs.cn-north-1.amazonaws.com.cn/012345678901/Queue", "cn-north-1"),
-        ("https://eu-west-1.queue.amazonaws.com/012345678901/Queue", "eu-west-1"),
-        ("http://127.0.0.1:5000/012345678901/Queue", None),
-        ("https://sqs.example.com/012345678901/Queue", None),
-        ("https://evil.example/?sqs.us-east-2.amazonaws.com/", None),
-    ],
-)
-def test_the_region_is_that_of_the_queues_address(url: str, region: str | None) -> None:
-    assert region_of(url) == region

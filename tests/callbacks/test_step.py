@@ -30,7 +30,7 @@ from airflow_sm_pipelines.errors import (
     StepTimeoutError,
     UndefinedReferenceError,
 )
-from airflow_sm_pipelines.execution import step_run
+from airflow_sm_pipelines.execution import scope, step_run
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.scope import StepScope
@@ -142,6 +142,7 @@ class FakeSensor:
     settings: PipelineRunSettings
     connection: Any
     request: Any = field(default_factory=lambda: UnresolvedRequest({}))
+    source: str = ""
     kill_switch: Any = field(default_factory=FakeSwitch)
     waiting: Waiting = field(default_factory=lambda: Waiting(poll_interval=5, settle=1))
     execution_timeout: timedelta | None = None
@@ -154,6 +155,7 @@ class FakeSensor:
             defer=self.defer,
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
+            show_source=partial(setattr, self, "source"),
         )
         run = StepRun(self.plan, self.settings, self.connection, context, self.log, self.kill_switch)
         return CallbackStep(task, run, *now)
@@ -172,7 +174,8 @@ def world(context: Any, connection: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(callback_step, "ask_people", world.ask)
     monkeypatch.setattr(required_action, "open_required_action", world.ask)
     monkeypatch.setattr(callback_step, "warn_if_unserved", lambda _log, *, deferrable: world.probed.append(deferrable))
-    monkeypatch.setattr(StepScope, "_arn", lambda *_: ARN)
+    monkeypatch.setattr(StepScope, "_pipeline_arn", lambda _: "")
+    monkeypatch.setattr(scope, "execution_arn", lambda *_: ARN)
     use_key(monkeypatch, Fernet.generate_key())
     yield world
     tokens = {message["token"] for message in world.messages}
@@ -740,3 +743,65 @@ def test_the_trigger_knows_the_token_only_sealed(make_sensor: Any, context: Any,
 def test_a_lost_record_is_a_clear_error(make_sensor: Any, context: Any, world: World) -> None:
     with pytest.raises(StepError, match="attempt record is gone"):
         make_sensor().step(context).resume({})
+
+
+# -- the cache: only when CacheConfig asks for it ----------------------------------------------------------------------
+
+CACHED = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}, "Arguments": {"number": {"Get": "Parameters.Number"}}}
+
+
+def answered(sensor: FakeSensor, context: Any, world: World, run_id: str) -> Any:
+    """Run a step of a run of its own to its end, with an answer if it asks."""
+    context["ti"].run_id = run_id
+    world.store = FakeStore()
+    asked = len(world.messages)
+    try:
+        return sensor.step(context).start()
+    except DeferredError:
+        assert len(world.messages) == asked + 1
+        world.answer(world.messages[-1]["token"], GOOD)
+        return sensor.step(context).resume({})
+
+
+def test_nobody_is_asked_again_if_the_step_is_cached(
+    make_sensor: Any, context: Any, world: World, variables: dict[str, str]
+) -> None:
+    assert answered(make_sensor(**CACHED), context, world, "first") == TYPED
+    second = make_sensor(**CACHED)
+    assert answered(second, context, world, "second") == TYPED
+    assert len(world.messages) == 1
+    assert world.asked == 1
+    assert second.source == "first"
+
+
+def test_people_are_asked_again_for_another_message(
+    make_sensor: Any, context: Any, world: World, variables: dict[str, str]
+) -> None:
+    answered(make_sensor(**CACHED), context, world, "first")
+    sensor = make_sensor(**CACHED)
+    context["params"]["Number"] = 6
+    answered(sensor, context, world, "second")
+    assert len(world.messages) == 2
+
+
+def test_a_step_that_has_asked_goes_on_asking(
+    make_sensor: Any, context: Any, world: World, variables: dict[str, str]
+) -> None:
+    """Another run was answered meanwhile, but the token of this one was drawn, and may be answered any time."""
+    context["ti"].run_id = "slow"
+    parked(make_sensor(**CACHED), context)
+    slow = world.store
+    answered(make_sensor(**CACHED), context, world, "quick")
+
+    context["ti"].run_id, world.store = "slow", slow
+    parked(make_sensor(**CACHED), context)
+    assert len(world.messages) == 2, "the same message is not sent again"
+
+
+def test_an_answer_counts_for_one_run_if_the_step_is_not_cached(
+    make_sensor: Any, context: Any, world: World, variables: dict[str, str]
+) -> None:
+    for run_id in ("first", "second"):
+        answered(make_sensor(Arguments={}), context, world, run_id)
+    assert len(world.messages) == 2
+    assert variables == {}

@@ -202,3 +202,13 @@ def test_no_airflow_and_no_credentials_are_needed(file):
     environment = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
     done = subprocess.run([sys.executable, "-c", code], check=False, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_a_cached_step_is_compared_by_is_a_note(file, capsys):
+    cached = {"Steps": [{**GOOD["Steps"][0], "CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}]}
+    assert main(["check", file("cached.json", cached)]) == 0
+    said = "a result up to 1d old is reused unless one of these has changed: FunctionArn, OutputParameters, Arguments"
+    assert capsys.readouterr().out == f"cached.json: ok: 1 step\n  note: Steps[0].CacheConfig\n      {said}\n"
+    assert main(["check", "--format", "json", "cached.json"]) == 0
+    [report] = json.loads(capsys.readouterr().out)
+    assert report["notes"] == [{"path": "Steps[0].CacheConfig", "message": said, "hint": ""}]

@@ -5,9 +5,11 @@ import sys
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from airflow_sm_pipelines.cli.main import main
+from airflow_sm_pipelines.definition.loading import load_pipeline
 
 DEFINITION = {
     "Version": "2020-12-01",
@@ -192,16 +194,139 @@ def test_definition_in_s3(bucket, tmp_path, capsys):
     assert json.loads((tmp_path / "p.json").read_text()) == {"Steps": []}
 
 
-def test_definition_of_a_stored_pipeline(aws, tmp_path):
-    client = boto3.client("sagemaker", region_name="eu-west-1")
+def create_pipeline(region="eu-west-1", **members):
+    client = boto3.client("sagemaker", region_name=region)
     client.create_pipeline(
         PipelineName="mine",
         PipelineDefinition=json.dumps(DEFINITION),
         RoleArn="arn:aws:iam::123456789012:role/R",
         ClientRequestToken="x" * 32,
+        **members,
+    )
+    return client
+
+
+def test_a_stored_pipeline_is_exported_with_what_stands_around_its_definition(aws, tmp_path):
+    create_pipeline(
+        PipelineDescription="what it does",
+        Tags=[{"Key": "team", "Value": "risk"}],
+        ParallelismConfiguration={"MaxParallelExecutionSteps": 3},
     )
     assert main(["export", "pipeline:mine", "-o", "p.json", "--region", "eu-west-1"]) == 0
+    assert json.loads((tmp_path / "p.json").read_text()) == {
+        "PipelineName": "mine",
+        "PipelineArn": "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/mine",
+        "PipelineDescription": "what it does",
+        "RoleArn": "arn:aws:iam::123456789012:role/R",
+        "ParallelismConfiguration": {"MaxParallelExecutionSteps": 3},
+        "Tags": [{"Key": "team", "Value": "risk"}],
+        "PipelineDefinition": DEFINITION,
+    }
+
+
+def test_what_is_exported_is_found_when_it_is_loaded(aws, tmp_path):
+    create_pipeline(ParallelismConfiguration={"MaxParallelExecutionSteps": 3}, Tags=[{"Key": "a", "Value": "b"}])
+    assert main(["export", "pipeline:mine", "-o", "p.json", "--region", "eu-west-1"]) == 0
+    resource = load_pipeline(tmp_path / "p.json").resource
+    assert (resource.name, resource.role_arn) == ("mine", "arn:aws:iam::123456789012:role/R")
+    assert (resource.max_parallel_steps, resource.tags) == (3, (("a", "b"),))
+
+
+def test_a_stored_pipeline_is_exported_without_what_stands_around_it_if_that_is_wanted(aws, tmp_path):
+    create_pipeline()
+    assert main(["export", "pipeline:mine", "--definition-only", "-o", "p.json", "--region", "eu-west-1"]) == 0
     assert json.loads((tmp_path / "p.json").read_text()) == DEFINITION
+
+
+# -- pipelines of other accounts, which moto does not share: the answers are given in advance -------------------------
+
+SHARED = "arn:aws:sagemaker:eu-central-1:444455556666:pipeline/mine"
+EXECUTION = f"{SHARED}/execution/abcdef123456"
+PIPELINE = {
+    "PipelineName": "Mine",
+    "PipelineArn": SHARED,
+    "PipelineDefinition": json.dumps(DEFINITION),
+    "RoleArn": "arn:aws:iam::444455556666:role/R",
+}
+TAGS = ("list_tags", {"Tags": [{"Key": "team", "Value": "risk"}]}, {"ResourceArn": SHARED})
+
+
+@pytest.fixture
+def service(without_settings, monkeypatch):
+    """The SageMaker service, with answers given in advance; notes the region of each client."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    client = boto3.client("sagemaker", region_name="eu-central-1", **keys)
+    regions = []
+
+    def make_client(service, region_name):
+        regions.append(region_name)
+        return client
+
+    monkeypatch.setattr(boto3, "client", make_client)
+    with Stubber(client) as stubber:
+        stubber.regions = regions
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def test_a_pipeline_that_another_account_shares_is_reached_by_its_arn_in_its_own_region(service, tmp_path):
+    service.add_response("describe_pipeline", PIPELINE, {"PipelineName": SHARED})
+    service.add_response(*TAGS)
+    assert main(["export", f"pipeline:{SHARED}", "-o", "p.json"]) == 0
+    exported = json.loads((tmp_path / "p.json").read_text())
+    assert exported == {**PIPELINE, "PipelineDefinition": DEFINITION, "Tags": TAGS[1]["Tags"]}
+    assert service.regions == ["eu-central-1"]
+
+
+def test_tags_that_a_share_does_not_include_are_left_out_and_reported(service, tmp_path, capsys):
+    """The permissions of AWS RAM for pipelines do not have ListTags."""
+    service.add_response("describe_pipeline", PIPELINE, {"PipelineName": SHARED})
+    service.add_client_error("list_tags", "AccessDeniedException", "not authorized to perform: sagemaker:ListTags")
+    assert main(["export", f"pipeline:{SHARED}", "-o", "p.json"]) == 0
+    assert "Tags" not in json.loads((tmp_path / "p.json").read_text())
+    assert "The pipeline's tags are not exported: ListTags: AccessDenied" in capsys.readouterr().err
+
+
+def test_the_definition_of_an_execution_is_the_one_that_it_ran(service, tmp_path):
+    ran = json.loads(json.dumps(DEFINITION).replace('"Gate"', '"Before"'))
+    of_execution = {"PipelineExecutionArn": EXECUTION}
+    service.add_response(
+        "describe_pipeline_definition_for_execution", {"PipelineDefinition": json.dumps(ran)}, of_execution
+    )
+    execution = {"PipelineArn": SHARED, "ParallelismConfiguration": {"MaxParallelExecutionSteps": 2}}
+    service.add_response("describe_pipeline_execution", execution, of_execution)
+    service.add_response("describe_pipeline", PIPELINE, {"PipelineName": SHARED})
+    service.add_response(*TAGS)
+    assert main(["export", f"pipeline:{EXECUTION}", "-o", "p.json"]) == 0
+    exported = json.loads((tmp_path / "p.json").read_text())
+    assert exported["PipelineDefinition"] == ran
+    assert (exported["PipelineName"], exported["RoleArn"]) == ("Mine", "arn:aws:iam::444455556666:role/R")
+    assert exported["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 2}
+
+
+def test_an_execution_that_may_not_be_read_is_named_with_the_refusal(service, capsys):
+    service.add_client_error("describe_pipeline_definition_for_execution", "AccessDeniedException", "no")
+    assert main(["export", f"pipeline:{EXECUTION}", "-o", "p.json"]) == 1
+    assert f"execution {EXECUTION}: DescribePipelineDefinitionForExecution: AccessDenied" in capsys.readouterr().err
+
+
+def test_an_older_version_of_a_pipeline_is_named_by_its_number(service, tmp_path):
+    service.add_response("describe_pipeline", PIPELINE, {"PipelineName": "mine", "PipelineVersionId": 6})
+    service.add_response(*TAGS)
+    assert main(["export", "pipeline:mine", "--version-id", "6", "-o", "p.json", "--region", "eu-west-1"]) == 0
+    assert service.regions == ["eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("pipeline:mine", "--version-id of a pipeline is a number, not 'newest'"),
+        (f"pipeline:{EXECUTION}", "an execution has one definition, and takes no --version-id"),
+    ],
+)
+def test_a_version_that_the_source_cannot_have_is_wrong_usage(capsys, source, message):
+    assert main(["export", source, "--version-id", "newest", "-o", "p.json"]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

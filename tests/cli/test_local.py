@@ -57,6 +57,15 @@ def test_options_are_read():
     assert (args.port, args.sandbox, args.work_dir, args.region) == (0, "rewrite", Path("w"), "eu-west-1")
 
 
+def test_without_docker_its_sandbox_is_refused_with_what_to_install(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert local.run(arguments_of("--port", "0", "--sandbox", "docker")) == 1
+    assert capsys.readouterr().err == (
+        "sm-pipelines local: sandbox docker does not work here: there is no program docker on the PATH; install Docker "
+        "(on Debian: apt-get install docker.io), or choose another sandbox\n"
+    )
+
+
 @pytest.mark.parametrize(("words", "rehearsal"), [((), None), (("--rehearse",), Rehearsal())])
 def test_jobs_are_rehearsed_if_asked_for(words, rehearsal, monkeypatch):
     seen = []

@@ -121,7 +121,40 @@ def test_a_job_has_its_name_and_the_tags_of_its_owner(plan):
         "sm-pipelines:task": "Prep_data",
         "sm-pipelines:map-index": "-1",
         "sm-pipelines:installation": "<installation>",
+        "airflow:dag_id": "<DAG id>",
+        "airflow:run_id": "<run id>",
+        "airflow:task_id": "Prep_data",
     }
+
+
+def test_a_job_is_shown_with_its_experiment_and_where_it_logs_with_mlflow(plan):
+    server = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-tracking-server/team"
+    required = ("AlgorithmSpecification", "OutputDataConfig", "ResourceConfig", "StoppingCondition")
+    training = {"Name": "Train", "Type": "Training", "Arguments": {name: {} for name in required}}
+    _, found = plan(
+        training,
+        processing("Prepare", {}),
+        PipelineExperimentConfig={"ExperimentName": "churn"},
+        MlflowConfig={"MlflowResourceArn": server, "MlflowExperimentName": join("exp-", get("Parameters.N"))},
+    )
+    train, prepare = (step["calls"][-1]["request"] for step in found["steps"])
+    variables = {"MLFLOW_TRACKING_URI": server, "MLFLOW_EXPERIMENT_NAME": "exp-1"}
+    assert train["MlflowConfig"] == {"MlflowResourceArn": server, "MlflowExperimentName": "exp-1"}
+    assert train["Environment"] == prepare["Environment"] == variables
+    assert train["ExperimentConfig"] == {
+        "TrialComponentDisplayName": "Train",
+        "ExperimentName": "churn",
+        "TrialName": "<Execution.PipelineExecutionId>",
+    }
+
+
+def test_a_definition_without_an_experiment_config_plans_no_experiment(plan):
+    """Developer guide, "Disable Experiments Integration"; an explicit null means the same."""
+    for members in ({}, {"PipelineExperimentConfig": None}):
+        _, found = plan(processing("A", {}), **members)
+        (call,) = found["steps"][0]["calls"]
+        assert call["operation"] == "CreateProcessingJob"
+        assert "ExperimentConfig" not in call["request"]
 
 
 def test_a_prefix_that_is_too_long_is_a_fault(plan):
@@ -162,7 +195,7 @@ def test_short_names(plan):
     tuning = {"Name": "LongerName", "Type": "Tuning", "Arguments": {"HyperParameterTuningJobConfig": {}}}
     _, found = plan(tuning)
     request = found["steps"][0]["calls"][-1]["request"]
-    assert request["HyperParameterTuningJobName"] == "<Execution.PipelineExecutionId>-Longer-<token>-0"
+    assert request["HyperParameterTuningJobName"] == "pipelines-<Execution.PipelineExecutionId>-<token>-0"
 
 
 def test_edges_branches_and_loops(plan):
@@ -248,7 +281,9 @@ def test_other_services(plan):
 
     def owner_of(step: str) -> dict[str, str]:
         values = ("<deployment>", "<DAG id>", "<run id>", step, "-1", "<installation>")
-        return {f"sm-pipelines:{key}": value for key, value in zip(OWNER_TAGS, values, strict=True)}
+        owner = {f"sm-pipelines:{key}": value for key, value in zip(OWNER_TAGS, values, strict=True)}
+        for_people = zip(("dag_id", "run_id", "task_id"), values[1:4], strict=True)
+        return {**owner, **{f"airflow:{key}": value for key, value in for_people}}
 
     tags = [{"Key": key, "Value": value} for key, value in owner_of("New").items()]
     alone = {"KeepJobFlowAliveWhenNoSteps": False}
@@ -296,9 +331,16 @@ def test_a_version_of_a_package_has_no_tags_of_its_own(plan):
     requests = [step["calls"][-1]["request"] for step in found["steps"]]
     assert requests[0] == {
         "ModelPackageGroupName": "g",
-        "ClientToken": "<Execution.PipelineExecutionId>-R-<token>-0",
+        "ClientToken": "pipelines-<Execution.PipelineExecutionId>-<token>-0",
     }
     assert "Tags" in requests[1]
+
+
+@pytest.mark.parametrize("name", [get("Parameters.Uri"), join("p" * 40, get("Parameters.Uri"))])
+def test_the_name_of_a_package_that_only_a_run_knows_is_no_fault(plan, name):
+    code, found = plan({"Name": "R", "Type": "RegisterModel", "Arguments": {"ModelPackageName": name}})
+    assert code == 0
+    assert "<Parameters.Uri>" in found["steps"][0]["calls"][-1]["request"]["ModelPackageName"]
 
 
 # -- --validate --------------------------------------------------------------------------------------------------------
@@ -418,7 +460,8 @@ def test_text(write, capsys):
                 "A  Lambda",
                 "  after: Gate (if)",
                 f"  retries: {DEFAULT}",
-                "  cache: results up to 30d old (not supported yet: the step runs)",
+                "  cache: a result up to 30d old is reused unless one of these has changed: "
+                "FunctionArn, OutputParameters, Arguments",
                 "  lambda:Invoke",
                 "    {",
                 '      "FunctionName": "f",',

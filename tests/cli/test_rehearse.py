@@ -181,3 +181,47 @@ def test_with_strict_a_rehearsal_without_refusals_succeeds(monkeypatch):
     tasks = dict.fromkeys([step.name for step in load_pipeline(ABALONE).steps], "success")
     monkeypatch.setattr(rehearsals, "run_scenario", lambda *_: RehearsalResult("success", tasks, {}, {}))
     assert main(["rehearse", ABALONE, "--strict"]) == 0
+
+
+def test_the_number_of_runs_reaches_the_plan(rehearsed):
+    main(["rehearse", ABALONE, "--runs", "3"])
+    assert [scenario.runs for scenario in rehearsed] == [3]
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_runs_is_wrong_usage(rehearsed, capsys, number):
+    with pytest.raises(SystemExit) as ended:
+        main(["rehearse", ABALONE, "--runs", number])
+    assert ended.value.code == 2
+    assert "expected a whole number from 1" in capsys.readouterr().err
+
+
+def test_steps_can_be_selected_in_either_form(rehearsed, capsys):
+    main(["rehearse", ABALONE, "--select", "AbaloneTrain,AbaloneEval"])
+    main(["rehearse", ABALONE, "--select", "AbaloneProcess", "AbaloneTrain", "--source-run", "none"])
+    assert [(one.select, one.source_run) for one in rehearsed] == [
+        (("AbaloneTrain", "AbaloneEval"), "latest"),
+        (("AbaloneProcess", "AbaloneTrain"), "none"),
+    ]
+    assert rehearsed[0].selection() == {
+        "sm_select_steps": ["AbaloneTrain", "AbaloneEval"],
+        "sm_source_run": "latest",
+    }
+    lines = capsys.readouterr().out.splitlines()
+    assert "  note: this run executes only AbaloneProcess, AbaloneTrain" in lines
+    assert any(line.split() == ["AbaloneProcess", "Processing", "reused"] for line in lines)
+    assert "Not tried:" not in lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--select", "AbaloneTrian"], "there is no step AbaloneTrian; did you mean `AbaloneTrain`?"),
+        (["--select", "AbaloneTrain,AbaloneMSECond"], "they are not connected: AbaloneTrain | AbaloneMSECond"),
+        (["--select", "AbaloneTrain", "--source-run", "none"], "AbaloneTrain waits for AbaloneProcess, which is not"),
+    ],
+)
+def test_steps_that_cannot_be_selected_are_wrong_usage(rehearsed, capsys, arguments, message):
+    assert main(["rehearse", ABALONE, *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert rehearsed == []

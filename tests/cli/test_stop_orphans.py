@@ -18,6 +18,7 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import Deployment
 from airflow_sm_pipelines.execution.orphans import Orphan, facts_of_database
 
+OWN_CREDENTIALS = AwsConnection(None)
 OWNER = Owner("blue", "dag", "run", "Train")
 REFUSED = CallRefusedError("ListClusters", "AccessDeniedException", "no", None)
 
@@ -35,8 +36,16 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(sweep, "stop_orphan", stop)
     monkeypatch.setattr(installation, "registered_deployment", lambda: Deployment("blue", "blue-1"))
 
-    def run(*found: Orphan, hidden: Sequence[Any] = (), others: Sequence[str] = (), dry_run: bool = False) -> int:
+    def run(
+        *found: Orphan,
+        hidden: Sequence[Any] = (),
+        others: Sequence[str] = (),
+        dry_run: bool = False,
+        given: Sequence[str] = ("--aws-conn-id", ""),
+        expected: AwsConnection = OWN_CREDENTIALS,
+    ) -> int:
         def find(connection: Any, deployment: Deployment, facts: Any, witness: Any) -> Iterator[Orphan]:
+            assert connection == expected
             assert facts is facts_of_database
             for kind, error in hidden:
                 witness.refused(kind, error)
@@ -45,8 +54,9 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Any:
             yield from found
 
         monkeypatch.setattr(sweep, "find_orphans", find)
-        arguments = argparse.Namespace(aws_conn_id="", region=None, dry_run=dry_run)
-        return stop_orphans.run(arguments)
+        parser = argparse.ArgumentParser()
+        stop_orphans.add_arguments(parser)
+        return stop_orphans.run(parser.parse_args([*given, *(["--dry-run"] if dry_run else [])]))
 
     return run
 
@@ -61,6 +71,13 @@ def test_each_orphan_is_named_and_stopped(call: Any, capsys: pytest.CaptureFixtu
     assert said.count("  stopped\n") == 2
     assert "processing job a: task Train of run run of dag is failed\n" in said
     assert "2 orphans of deployment blue\n" in said
+
+
+def test_it_looks_at_the_account_that_a_connection_a_region_or_a_role_leads_to(call: Any) -> None:
+    role = "arn:aws:iam::222233334444:role/R"
+    given = ["--aws-conn-id", "b", "--region", "eu-west-1", "--assume-role-arn", role]
+
+    assert call(given=given, expected=AwsConnection("b", "eu-west-1", assume_role_arn=role)) == 0
 
 
 def test_a_dry_run_stops_nothing(call: Any, capsys: pytest.CaptureFixture[str]) -> None:

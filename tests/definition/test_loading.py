@@ -273,6 +273,7 @@ def test_what_stands_around_a_definition_counts(wrapped):
         description="Trains every night",
         tags=(("team", "ml"),),
         max_parallel_steps=5,
+        arn=wrapped.get("PipelineArn"),
     )
 
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from botocore import xform_name
 
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
-from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.demo.resources import _KINDS, RunJobs, RunResources
+from airflow_sm_pipelines.definition.models import CacheConfig, Step
+from airflow_sm_pipelines.demo.resources import _KINDS, ReusedResults, RunJobs, RunResources
 
 
 class SageMaker:
@@ -135,3 +136,27 @@ def test_models_and_packages_have_names_when_their_tasks_have_succeeded() -> Non
     found = resources.by_task(instances(Create="success", Register="success", Train="success"))
     assert found == {"Register": "group/3", "Create": "pipelines-x-Create-0"}
     assert api.asked == ["Register", "Create"], "each once"
+
+
+# -- what was reused ---------------------------------------------------------------------------------------------------
+
+
+def test_a_hit_is_told_with_the_job_whose_result_it_is_and_asked_for_once() -> None:
+    config = CacheConfig(True, "1d")
+    steps = [Step(name, "Training", {}, cache_config=config) for name in ("Hit", "Miss", "Runs")]
+    told = {
+        "Hit": {"outcome": "hit", "run_id": "first", "resource": "job-of-first"},
+        "Miss": {"outcome": "miss", "because": "Environment has changed since run first"},
+    }
+    asked: list[str] = []
+
+    def xcom(dag_id: str, run_id: str, task_id: str, key: str, map_index: int) -> Any:
+        assert (dag_id, run_id, key, map_index) == ("dag", "run", "sm_pipelines_cache", -1)
+        asked.append(task_id)
+        return told[task_id]
+
+    reused = ReusedResults(SimpleNamespace(xcom=xcom), "dag", "run", [*steps, Step("Other", "Training", {})])  # type: ignore[arg-type]
+    tasks = instances(Hit="success", Miss="success", Runs="running", Other="success")
+    assert reused.by_task(tasks) == {"Hit": "cache hit: job-of-first"}
+    assert reused.by_task(tasks) == {"Hit": "cache hit: job-of-first"}
+    assert asked == ["Hit", "Miss"]

@@ -18,6 +18,7 @@ import pytest
 
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
+from tests.e2e.dags.sleeping_steps import definition, step
 
 DAGS = Path(__file__).parent / "dags"
 ENDED = {"success", "failed"}
@@ -25,10 +26,17 @@ ENDED = {"success", "failed"}
 
 @dataclass
 class World:
-    """What a test can see and do."""
+    """What a test can see and do.
+
+    Attributes:
+        airflow: A real Airflow.
+        aws: The local AWS.
+        definitions: A folder with definitions that tests may edit.
+    """
 
     airflow: AirflowProcesses
     aws: LocalAws
+    definitions: Path
 
     # -- Airflow -----------------------------------------------------------------------------------------------
 
@@ -184,8 +192,12 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # no file changes; parsing takes a whole core
         }
-        with AirflowProcesses(home, DAGS, environment=aws.environment(), settings=settings) as airflow:
-            world = World(airflow, aws)
+        definitions = tmp_path_factory.mktemp("definitions")
+        chain = definition(step("First", {"Get": "Parameters.Seconds"}), step("Second", 0, "First"))
+        (definitions / "edited.json").write_text(json.dumps(chain))
+        environment = {**aws.environment(), "SM_E2E_DEFINITIONS": str(definitions)}
+        with AirflowProcesses(home, DAGS, environment=environment, settings=settings) as airflow:
+            world = World(airflow, aws, definitions)
             wait_for(lambda: _parsed(world), 60, "the DAGs to be parsed")
             yield world
 

@@ -80,6 +80,19 @@ def test_the_demo_runs_the_pipeline_and_prints_what_it_has_made(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [], "everything is removed"
 
 
+def test_a_second_run_creates_no_job_and_says_why(tmp_path: Path) -> None:
+    done = run_demo(tmp_path, "--runs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = done.stdout.split("Running diabetes with")[1:]
+    assert rows(first) == rows(second) == {**dict.fromkeys(STEPS, "success"), "MseTooHigh": "skipped"}
+    for step in ("Prepare", "Train", "Evaluate", "Predict"):
+        [job] = set(re.findall(rf"pipelines-\w+-{step}-\w+-0", first))
+        assert f"cache hit: {job}\n" in second
+        assert set(re.findall(rf"pipelines-\w+-{step}-\w+-0", second)) == {job}, "no other job"
+    assert re.findall(MSE.format(limit="4000"), first) == re.findall(MSE.format(limit="4000"), second)
+    assert "/diabetes/2 (version 2, PendingManualApproval)" in second, "a version is registered in each run"
+
+
 def test_a_pipeline_that_fails_says_why(tmp_path: Path) -> None:
     done = run_demo(tmp_path, "--max-mse", "1")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -88,7 +88,7 @@ def test_the_step_publishes_its_training_jobs_the_best_first_and_puts_them_into_
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
     assert properties["BestTrainingJob"]["TrainingJobName"] == properties["TrainingJobSummaries"][0]["TrainingJobName"]
-    trial = name.split("-")[0]
+    trial = name.split("-")[1]
     components = world.sagemaker.list_trial_components(TrialName=trial)["TrialComponentSummaries"]
     assert {one["TrialComponentName"] for one in components} == {
         f"{one}-aws-training-job" for one in trials_of(run, name)

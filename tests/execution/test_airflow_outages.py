@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import ConnectionResult, ErrorResponse, VariableResult
+from airflow.sdk.execution_time.comms import ConnectionResult, ErrorResponse, OKResponse, VariableResult
 
 from airflow_sm_pipelines.execution.airflow_internals import worker
 from airflow_sm_pipelines.execution.airflow_internals.worker import (
@@ -18,6 +18,7 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import (
     is_outage,
     pull_xcom,
     push_xcom,
+    start_dag_run,
     state_store,
     task_states,
 )
@@ -170,3 +171,32 @@ def test_a_variable_that_airflow_says_does_not_exist_does_not(supervisor: Any, m
     supervisor(lambda _: ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND))
 
     assert airflow_variable("sm") is None
+
+
+# -- starting runs -----------------------------------------------------------------------------------------------------
+
+
+def test_starting_a_run_outlasts_an_outage(outage: Any, supervisor: Any) -> None:
+    supervisor(outage(2, OKResponse(ok=True)))
+
+    assert start_dag_run("abalone", "event__1", {"Key": "k"})
+
+
+def test_a_run_that_is_there_already_is_not_started_again(supervisor: Any) -> None:
+    asked: list[Any] = []
+
+    def send(message: Any) -> ErrorResponse:
+        asked.append((message.dag_id, message.run_id, message.conf, message.reset_dag_run))
+        return ErrorResponse(error=ErrorType.DAGRUN_ALREADY_EXISTS)
+
+    supervisor(send)
+
+    assert not start_dag_run("abalone", "event__1", {"Key": "k"})
+    assert asked == [("abalone", "event__1", {"Key": "k"}, False)]
+
+
+def test_a_run_that_airflow_refuses_is_an_error(outage: Any, supervisor: Any) -> None:
+    supervisor(outage(1, error=refusal(status_code=400)))
+
+    with pytest.raises(AirflowRuntimeError):
+        start_dag_run("abalone", "event__1", {})

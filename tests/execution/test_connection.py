@@ -21,6 +21,7 @@ CONNECTIONS = [
     AwsConnection(None, "eu-west-1"),
     AwsConnection("other", "us-east-1", verify="/ca.pem", botocore_config={"retries": {"max_attempts": 2}}),
     AwsConnection("other", verify=False),
+    AwsConnection("other", assume_role_arn="arn:aws:iam::222233334444:role/R"),
 ]
 
 
@@ -53,9 +54,9 @@ def test_a_connection_comes_back_from_a_triggers_json(connection: AwsConnection)
 def test_there_is_one_client_for_each_connection_and_service(made: list[Any]) -> None:
     clients = [connection.client(service) for connection in CONNECTIONS for service in ("sagemaker", "s3")]
 
-    assert len({id(client) for client in clients}) == len(made) == 8
+    assert len({id(client) for client in clients}) == len(made) == 10
     assert AwsConnection.from_arguments(CONNECTIONS[2].as_arguments()).client("s3") is CONNECTIONS[2].client("s3")
-    assert len(made) == 8
+    assert len(made) == 10
 
 
 def test_threads_share_the_client(made: list[Any]) -> None:

@@ -64,6 +64,11 @@ def test_a_clear_changes_the_epoch(context: Any) -> None:
     assert changed(context, max_tries=context["ti"].max_tries + 1).epoch != first.epoch
 
 
+@pytest.mark.parametrize(("epoch", "is_cleared"), [(Epoch(3, 3), False), (Epoch(4, 3), True), (Epoch(1, 0), True)])
+def test_a_clear_of_a_task_that_has_run_is_seen_from_its_tries(epoch: Epoch, is_cleared: bool) -> None:
+    assert epoch.is_cleared is is_cleared
+
+
 def test_a_clear_after_lowering_retries_changes_the_epoch(context: Any) -> None:
     first = identify("Train", context)
     # Try 1 of 3 retries, cleared when the DAG has 2: 1 + 2 = 3, the same max_tries as before.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -137,11 +138,11 @@ def test_the_start_is_the_dag_runs_time_in_utc_which_a_clear_does_not_change(mak
     context["dag_run"].start_date = datetime(2027, 1, 1, tzinfo=UTC)
     context["dag_run"].run_after = datetime(2026, 1, 2, 3, 0, tzinfo=timezone(timedelta(hours=2)))
 
-    assert make_scope().execution("StartDateTime") == "2026-01-02T01:00:00+00:00"
+    assert make_scope().execution("StartDateTime") == "2026-01-02T01:00:00.000Z"
 
 
 def test_the_current_time_is_in_utc(make_scope: Any) -> None:
-    before = datetime.now(UTC)
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
     current = datetime.fromisoformat(make_scope().execution("CurrentDateTime"))
 
     assert before <= current <= datetime.now(UTC)
@@ -163,6 +164,30 @@ def test_aws_is_not_asked_for_what_airflow_knows(make_scope: Any, context: Any, 
     assert connection.asked == []
 
 
+def test_the_current_time_is_one_for_all_that_a_step_evaluates(make_scope: Any) -> None:
+    scope = make_scope()
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    evaluated = scope.execution("CurrentDateTime")
+
+    assert scope.of_job({"ProcessingJobName": "job"}).execution("CurrentDateTime") == evaluated
+    scope.set_now(moment)
+    assert scope.of_job({}).execution("CurrentDateTime") == scope.execution("CurrentDateTime")
+    assert scope.execution("CurrentDateTime") == "2026-01-02T03:04:05.000Z"
+
+
+def test_the_account_is_asked_for_once(make_scope: Any, connection: Any) -> None:
+    connection.clients["sts"] = sts = FakeSts()
+    asked: list[int] = []
+    answer = sts.get_caller_identity
+    sts.get_caller_identity = lambda: asked.append(1) or answer()  # type: ignore[method-assign,func-returns-value]
+    scope = make_scope()
+
+    evaluate([get("Execution.PipelineArn"), get("Execution.PipelineExecutionArn")], scope.of_job({}))
+    scope.execution("PipelineArn")
+
+    assert len(asked) == 1
+
+
 # -- experiment --------------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +202,24 @@ def test_the_experiment_config_may_hold_expressions(make_scope: Any) -> None:
 
     assert scope.experiment("ExperimentName") == "exp-Abalone"
     assert scope.experiment("TrialName") == "abcdef012345"
+
+
+def test_the_name_of_the_trial_is_the_same_for_all_steps_whenever_they_start(make_scope: Any, context: Any) -> None:
+    """A time in it is that of the execution's start: each step would create a trial of its own."""
+    context["dag_run"].run_after = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
+    scope = make_scope(PipelineExperimentConfig={"TrialName": get("Execution.CurrentDateTime")})
+
+    assert scope.experiment("TrialName") == "2026-01-02T03:00:00.000Z"
+
+
+def test_a_dag_id_that_no_experiment_could_have_becomes_its_name_with_hyphens(make_scope: Any) -> None:
+    """A pipeline of the service never has such a name; a definition in a folder is named after its file."""
+    for config in ({}, {"ExperimentName": get("Execution.PipelineName")}):
+        scope = make_scope(PipelineExperimentConfig=config)
+        scope._settings = replace(scope._settings, name="abalone_v2.1")
+
+        assert scope.experiment("ExperimentName") == "abalone-v2-1"
+        assert scope.execution("PipelineName") == "abalone_v2.1"
 
 
 def test_no_experiment_has_no_name(make_scope: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -29,9 +30,10 @@ from airflow_sm_pipelines.errors import (
 )
 from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.links import JobReference
-from airflow_sm_pipelines.execution.records import RECORD_KEY
+from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY, RetryCounts, as_stored, read_attempt
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.step import JobStep, JobTask
 from airflow_sm_pipelines.execution.step_run import StepRun
@@ -164,6 +166,7 @@ def test_the_request_is_resolved_shaped_named_and_tagged(
     }
     assert tags[0] == {"Key": "team", "Value": "ml"}
     assert {"Key": "sm-pipelines:task", "Value": "Step"} in tags
+    assert {"Key": "airflow:task_id", "Value": "Step"} in tags
 
 
 def test_the_ui_shows_the_request_that_was_sent(make_task: Any, context: Any, sagemaker: Any) -> None:
@@ -697,6 +700,134 @@ def test_a_worker_killed_before_it_has_a_job_creates_none(
     assert sagemaker.calls == []
 
 
+# -- what is the same in every process of an attempt -------------------------------------------------------------------
+
+NOW = {"T": {"Get": "Execution.CurrentDateTime"}}
+
+
+class WorkerDiedError(BaseException):
+    """The process ends here."""
+
+
+def test_a_try_after_the_death_of_a_worker_sends_the_same_request(
+    make_task: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS may have the first one: an idempotency token counts only for the same request."""
+    requests: list[dict[str, Any]] = []
+    create = sagemaker.create_processing_job
+
+    def die(**request: Any) -> None:
+        requests.append(request)
+        raise WorkerDiedError
+
+    sagemaker.create_processing_job = die
+    with pytest.raises(WorkerDiedError):
+        make_task(Environment=NOW).step(context).start()
+    sagemaker.create_processing_job = create
+    time.sleep(0.002)
+    context["ti"].try_number = 2
+    make_task(Environment=NOW).step(context).start()
+
+    assert requests[0] == sagemaker.requests[0]
+    assert requests[0]["Environment"]["T"].endswith("Z")
+
+
+def test_a_resumed_step_evaluates_as_the_process_did_that_created_the_job(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    evaluated: list[Any] = []
+
+    def complete(run: StepRun, properties: Any) -> Any:
+        evaluated.append(run.resolve(NOW, "Environment"))
+        return properties
+
+    sagemaker.ending = None
+    with pytest.raises(DeferredError):
+        make_task(Environment=NOW).step(context).start()
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+    time.sleep(0.002)
+    resumed = make_task(Environment=NOW)
+    resumed.complete_properties = complete
+    resumed.step(context).resume({})
+
+    assert evaluated == [sagemaker.requests[0]["Environment"]]
+
+
+def test_a_retry_after_a_failure_is_another_evaluation(
+    make_task: Any, context: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobRun, "_last_log_lines", lambda *_: [])
+    sagemaker.ending = {"ProcessingJobStatus": "Failed", "FailureReason": "x"}
+    for try_number in (1, 2):
+        context["ti"].try_number = try_number
+        time.sleep(0.002)
+        with pytest.raises(StepFailedError):
+            make_task(Environment=NOW).step(context).start()
+        store = context["task_state_store"]
+        last = read_attempt(store.get(RECORD_KEY))
+        store.set(COUNTS_KEY, as_stored(RetryCounts(last.epoch, (1,), after=last.failures)))
+
+    first, second = (request["Environment"]["T"] for request in sagemaker.requests)
+    assert first < second
+
+
+# -- MLflow ------------------------------------------------------------------------------------------------------------
+
+SERVER = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-tracking-server/team"
+
+
+def with_mlflow(task: Task, config: Any) -> Task:
+    pipeline = dataclasses.replace(task.settings.pipeline, mlflow_config=config)
+    task.settings = dataclasses.replace(task.settings, pipeline=pipeline)
+    return task
+
+
+def test_a_job_is_told_where_to_log_with_mlflow(make_task: Any, context: Any, sagemaker: Any) -> None:
+    name = {"Std:Join": {"On": "-", "Values": ["exp", {"Get": "Parameters.Team"}]}}
+    task = with_mlflow(make_task({"Team": "churn"}), {"MlflowResourceArn": SERVER, "MlflowExperimentName": name})
+
+    task.step(context).start()
+
+    assert sagemaker.requests[0]["Environment"] == {
+        "MLFLOW_TRACKING_URI": SERVER,
+        "MLFLOW_EXPERIMENT_NAME": "exp-churn",
+    }
+
+
+def test_the_experiment_of_mlflow_is_the_same_for_all_steps_whenever_they_start(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    """A time in it is that of the execution's start."""
+    config = {"MlflowResourceArn": SERVER, "MlflowExperimentName": {"Get": "Execution.CurrentDateTime"}}
+
+    with_mlflow(make_task(), config).step(context).start()
+
+    assert sagemaker.requests[0]["Environment"]["MLFLOW_EXPERIMENT_NAME"] == "2026-01-02T03:04:05.000Z"
+
+
+def test_a_run_may_name_another_experiment_of_mlflow(make_task: Any, context: Any, sagemaker: Any) -> None:
+    task = with_mlflow(make_task({"sm_mlflow_experiment_name": "try 1"}), {"MlflowResourceArn": SERVER})
+
+    task.step(context).start()
+
+    assert sagemaker.requests[0]["Environment"]["MLFLOW_EXPERIMENT_NAME"] == "try 1"
+
+
+def test_an_experiment_of_mlflow_without_a_server_fails_the_step_and_is_not_dropped(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    with pytest.raises(StepError, match="sm_mlflow_experiment_name needs a tracking server or an app"):
+        make_task({"sm_mlflow_experiment_name": "try 1"}).step(context).start()
+
+    assert sagemaker.requests == []
+
+
+def test_without_mlflow_the_request_is_as_before(make_task: Any, context: Any, sagemaker: Any) -> None:
+    make_task().step(context).start()
+
+    assert "Environment" not in sagemaker.requests[0]
+
+
 # -- experiments -------------------------------------------------------------------------------------------------------
 
 
@@ -731,6 +862,16 @@ def test_a_job_belongs_to_the_experiment_of_the_pipeline_and_the_trial_of_the_ex
     }
     assert experiments == [("Pipe",), ("Pipe", trial)]
     assert trial in sagemaker.requests[0]["ProcessingJobName"], "the trial is the execution"
+
+
+def test_the_trial_is_shown_under_the_display_name_of_the_run(make_task: Any, context: Any, sagemaker: Any) -> None:
+    made: list[dict[str, str]] = []
+    sagemaker.create_experiment = lambda **names: made.append(names) or {}
+    sagemaker.create_trial = lambda **names: made.append(names) or {}
+
+    with_experiment(make_task({"sm_display_name": "Try-1"}), {}).step(context).start()
+
+    assert [names.get("DisplayName") for names in made] == [None, "Try-1"]
 
 
 def test_the_definitions_own_display_name_stays(make_task: Any, context: Any, sagemaker: Any, experiments: Any) -> None:

@@ -115,6 +115,16 @@ def test_how_arns_begin_can_be_configured(call: Any, monkeypatch: pytest.MonkeyP
     assert arn.startswith(f"{prefix}:pipeline/abalone/execution/")
 
 
+def test_a_pipeline_with_mlflow_takes_an_experiment_for_the_run(airflow: Any, call: Any) -> None:
+    airflow.add_dag("tracked", sm_mlflow_resource_arn=None, sm_mlflow_experiment_name=None)
+    call("StartPipelineExecution", PipelineName="tracked", MlflowExperimentName="tries")
+    assert airflow.sent[0][2]["conf"] == {"sm_mlflow_experiment_name": "tries"}
+    arn = airflow.arn("tracked", "manual__0")
+    described = call("DescribePipelineExecution", PipelineExecutionArn=arn)
+    assert described["MLflowConfig"] == {"MlflowExperimentName": "tries"}
+    assert call("ListPipelineParametersForExecution", PipelineExecutionArn=arn) == {"PipelineParameters": []}
+
+
 def test_the_same_token_starts_one_run(airflow: Any, call: Any) -> None:
     request = {"PipelineName": "abalone", "ClientRequestToken": TOKEN}
     first = call("StartPipelineExecution", **request)
@@ -166,7 +176,7 @@ def test_without_a_token_each_request_starts_a_run(airflow: Any, call: Any) -> N
         ({"PipelineVersionId": 2}, "ValidationException", "PipelineVersionId is not supported"),
         ({"PipelineVersionAlias": "prod"}, "ValidationException", "PipelineVersionAlias is not supported"),
         ({"RoleArn": "arn:aws:iam::1:role/R"}, "ValidationException", "RoleArn is not supported"),
-        ({"MlflowExperimentName": "e"}, "ValidationException", "MlflowExperimentName is not supported"),
+        ({"MlflowExperimentName": "e"}, "ValidationException", "has no MlflowConfig"),
         ({"PipelineExecutionDescription": "x" * 901}, "ValidationException", "at most 900 characters"),
         ({"PipelineExecutionDisplayName": "-a"}, "ValidationException", "PipelineExecutionDisplayName must match"),
         ({"ParallelismConfiguration": {"MaxParallelExecutionSteps": 0}}, "ValidationException", "must be at least 1"),

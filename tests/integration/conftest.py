@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,19 @@ def run_dag(aws: LocalAws) -> Callable[..., Ended]:
         return Ended(str(dag_run.state), tasks, _xcoms(name, dag_run.run_id))
 
     return run
+
+
+@pytest.fixture
+def put_fault(aws: LocalAws) -> Iterator[Callable[..., None]]:
+    """Puts a fault rule in force for the test."""
+
+    def send(method: str, body: bytes | None = None) -> None:
+        call = urllib.request.Request(f"{aws.endpoint_url}/_local/faults", data=body, method=method)
+        with urllib.request.urlopen(call):
+            pass
+
+    yield lambda **rule: send("POST", json.dumps({"service": "sagemaker", **rule}).encode())
+    send("DELETE")
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from hypothesis import strategies as st
@@ -95,11 +96,25 @@ def statuses_by_the_rules(pipeline: Pipeline, made: RandomPipeline) -> dict[str,
         pipeline: The loaded definition; each step waits only for steps before it.
         made: How the work of its steps ends.
     """
+    return {name: step.status for name, step in ends_by_the_rules(pipeline, made).items()}
+
+
+def ends_by_the_rules(
+    pipeline: Pipeline, made: RandomPipeline, reused: Mapping[str, UpstreamStep] = MappingProxyType({})
+) -> dict[str, UpstreamStep]:
+    """Return how each step ends if nothing ends the run early, and which branch it chooses.
+
+    Args:
+        pipeline: The loaded definition; each step waits only for steps before it.
+        made: How the work of its steps ends.
+        reused: The steps that are not executed, and how they ended before.
+    """
     ended: dict[str, UpstreamStep] = {}
     for plan in sorted(pipeline.plans, key=lambda plan: int(plan.step.name[1:])):
         name = plan.step.name
-        ended[name] = UpstreamStep(StepStatus.NOT_RUN) if unmet_edges(plan, ended) else _end(name, made)
-    return {name: step.status for name, step in ended.items()}
+        runs = name not in reused and not unmet_edges(plan, ended)
+        ended[name] = _end(name, made) if runs else reused.get(name, UpstreamStep(StepStatus.NOT_RUN))
+    return ended
 
 
 def _end(name: str, made: RandomPipeline) -> UpstreamStep:

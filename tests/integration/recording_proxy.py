@@ -22,10 +22,12 @@ class Recorded:
     Attributes:
         endpoint_url: Where the proxy listens.
         bodies: Operation and body, byte for byte, of each request that names its operation in a header.
+        access_keys: Operation and id of the access key that has signed it, of the same requests.
     """
 
     endpoint_url: str = ""
     bodies: list[tuple[str, bytes]] = field(default_factory=list)
+    access_keys: list[tuple[str, str]] = field(default_factory=list)
 
     def of(self, operation: str) -> list[bytes]:
         """The bodies of one operation."""
@@ -45,6 +47,7 @@ def recording_proxy(target_url: str) -> Iterator[Recorded]:
             operation = (self.headers.get("X-Amz-Target") or "").rpartition(".")[2]
             if operation:
                 recorded.bodies.append((operation, body))
+                recorded.access_keys.append((operation, _access_key(self.headers.get("Authorization") or "")))
             connection = http.client.HTTPConnection(urlsplit(target_url).netloc, timeout=60)
             connection.request(self.command, self.path, body, dict(self.headers.items()))
             answer = connection.getresponse()
@@ -73,6 +76,11 @@ def recording_proxy(target_url: str) -> Iterator[Recorded]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _access_key(authorization: str) -> str:
+    """The access key of a request that is signed with version 4: ``… Credential=KEY/20260101/region/service/…``."""
+    return authorization.partition("Credential=")[2].partition("/")[0]
 
 
 def as_json(text: str) -> bytes:

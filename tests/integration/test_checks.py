@@ -41,10 +41,10 @@ def rehearsing(aws: LocalAws, rehearsal: dict[str, Outcome], monkeypatch: pytest
         yield rehearsing
 
 
-def versions() -> list[dict[str, Any]]:
+def versions(group: str = GROUP) -> list[dict[str, Any]]:
     """The registered versions, oldest first."""
     sagemaker = boto3.client("sagemaker")
-    listed = sagemaker.list_model_packages(ModelPackageGroupName=GROUP, SortOrder="Ascending")
+    listed = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Ascending")
     return [
         sagemaker.describe_model_package(ModelPackageName=one["ModelPackageArn"])
         for one in listed["ModelPackageSummaryList"]
@@ -129,6 +129,49 @@ def test_a_check_of_data_quality_really_runs_on_the_local_aws(
         drifted.errors["Check"][0]
     )
     assert len(versions()) == 2
+
+
+def test_a_registered_baseline_counts_once_its_version_is_approved_and_a_violation_of_it_fails_the_next_run(
+    try_definition: TryDefinition, aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Developer guide, "Baseline and model version lifecycle and evolution with Pipelines", from end to end."""
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(connection, "_clients", {})
+    group = "approved-by-a-person"
+    document = copy.deepcopy(DEFINITION)
+    document["Parameters"][3]["DefaultValue"] = group
+    document["Steps"][1]["Arguments"]["ModelApprovalStatus"] = "PendingManualApproval"
+    s3, sagemaker = boto3.client("s3"), boto3.client("sagemaker")
+
+    def put(text: str) -> None:
+        s3.put_object(Bucket="integration", Key="abalone/train.csv", Body=text.encode())
+
+    def checked_against() -> str | None:
+        """The constraints that the newest job was given."""
+        jobs = sagemaker.list_processing_jobs(SortBy="CreationTime", SortOrder="Descending", MaxResults=1)
+        name = jobs["ProcessingJobSummaries"][0]["ProcessingJobName"]
+        inputs = sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingInputs"]
+        return next((one["S3Input"]["S3Uri"] for one in inputs if one["InputName"] == "baseline_constraints"), None)
+
+    put("sex,rings\nM,4\nF,7\n")
+    assert try_definition(document, FIRST_RUN).errors == {}
+    assert checked_against() is None
+    too_early = try_definition(document)
+    assert "there is no previous baseline to check against" in str(too_early.errors["Check"][0])
+
+    [registered] = versions(group)
+    sagemaker.update_model_package(ModelPackageArn=registered["ModelPackageArn"], ModelApprovalStatus="Approved")
+    approved = baseline(registered, "DriftCheckBaselines")
+    assert try_definition(document).errors == {}
+    assert checked_against() == approved["Constraints"]
+
+    put("sex,rings\nM,many\nF,7\n")
+    drifted = try_definition(document)
+    assert checked_against() == approved["Constraints"]
+    assert drifted.states == {"Check": "failed", "Register": "upstream_failed"}
+    assert "violations of the previous baseline: 1" in str(drifted.errors["Check"][0])
+    assert [baseline(one, "DriftCheckBaselines") for one in versions(group)] == [approved, approved]
 
 
 def test_a_check_without_a_local_runtime_fails_and_says_so(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.integration.conftest import Tried
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
@@ -19,19 +17,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
 
 DEFINITION = json.loads((Path(__file__).parent / "definitions" / "endpoint_with_lineage.json").read_text())
 Try = Callable[..., Tried]
-
-
-@pytest.fixture
-def put_fault(aws: LocalAws) -> Iterator[Callable[..., None]]:
-    """Puts a fault rule in force for the test."""
-
-    def send(method: str, body: bytes | None = None) -> None:
-        call = urllib.request.Request(f"{aws.endpoint_url}/_local/faults", data=body, method=method)
-        with urllib.request.urlopen(call):
-            pass
-
-    yield lambda **rule: send("POST", json.dumps({"service": "sagemaker", **rule}).encode())
-    send("DELETE")
 
 
 def test_a_run_deploys_and_records_and_the_next_one_updates(try_definition: Try) -> None:

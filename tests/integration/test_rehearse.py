@@ -16,7 +16,10 @@ import pytest
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.definition.step_types import STEP_TYPES
+from airflow_sm_pipelines.preview.cache_advice import compared_attributes, never_reused_results
 from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, prepare
+from airflow_sm_pipelines.semantics.cache_keys import CACHE_KEYS
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
@@ -160,3 +163,91 @@ def test_several_files_are_rehearsed_in_one_airflow_and_a_bad_one_costs_no_other
     captured = capsys.readouterr()
     assert [report["state"] for report in json.loads(captured.out)] == ["succeeded", "succeeded"]
     assert "bad.json" in captured.err
+
+
+# -- several runs of one definition -----------------------------------------------------------------------------------
+
+CACHEABLE = (
+    "v2_abalone_full",
+    "v2_automl",
+    "v2_clarify_quality_checks",
+    "v2_emr_cluster_lifecycle",
+    "v2_emr_running_cluster",
+    "v2_lambda_callback_nested",
+    "v2_pipeline_model_repack",
+    "v2_tuning",
+    "v3_emr_serverless",
+    "v3_foreach",
+    "v3_job_createjob",
+)
+"""Definitions that together have every step type that can be cached."""
+
+
+def cached(steps: list[dict[str, Any]]) -> None:
+    """Turn caching on for every step that can be cached, also in branches and loops."""
+    for step in steps:
+        if STEP_TYPES[step["Type"]].caching:
+            step["CacheConfig"] = {"Enabled": True, "ExpireAfter": "1d"}
+        for nested in ("IfSteps", "ElseSteps", "ForEachBody"):
+            cached((step.get("Arguments") or {}).get(nested) or [])
+
+
+@pytest.mark.parametrize("name", CACHEABLE)
+def test_a_second_run_reuses_every_result_but_those_of_which_check_says_that_they_are_new(
+    rehearsals: Rehearsals, name: str
+) -> None:
+    document = json.loads((GOLDEN / f"{name}.json").read_text())
+    cached(document["Steps"])
+    pipeline = load_pipeline(json.dumps(document))
+    never = {one.path.removesuffix(".CacheConfig") for one in never_reused_results(pipeline)}
+
+    report = rehearsals.rehearse(document, runs=2)
+
+    assert report.succeeded, str(report)
+    [second] = report.later_runs
+    ran = [step for step in second.steps if step.state == "succeeded" and compared_attributes(pipeline.step(step.name))]
+    assert ran
+    for step in ran:
+        assert step.cache is not None, step.name
+        expected = pipeline.step(step.name).path not in never
+        assert (step.cache.misses == 0) == expected, (step.name, step.cache.in_words)
+        assert step.cache.runs == ([1] if expected else [])
+
+
+def test_the_definitions_above_have_every_type_that_can_be_cached() -> None:
+    types = {step.type for name in CACHEABLE for step in load_pipeline(GOLDEN / f"{name}.json").steps}
+    assert CACHE_KEYS.keys() <= types
+
+
+def test_a_later_run_reuses_nothing_of_a_rehearsal_before(rehearsals: Rehearsals) -> None:
+    """Its local AWS is another one, but outputs of Lambda functions are noted in Airflow."""
+    function = {"Name": "F", "Type": "Lambda", "FunctionArn": "f", "CacheConfig": {"Enabled": True}}
+    document = {"Version": "2020-12-01", "Steps": [function]}
+    assert rehearsals.rehearse(document, runs=2).succeeded
+    for runs in (1, 2):
+        report = rehearsals.rehearse(document, outcomes={"F": "failed:no"}, runs=runs)
+        assert report.step("F").state == "failed"
+
+
+def test_a_selection_runs_after_a_run_of_all_steps(rehearsals: Rehearsals) -> None:
+    report = rehearsals.rehearse(ABALONE, select=["AbaloneTrain", "AbaloneEval"])
+
+    assert report.succeeded, str(report)
+    assert {step.name: step.state for step in report.steps} == {
+        "AbaloneProcess": "reused",
+        "AbaloneTrain": "succeeded",
+        "AbaloneEval": "succeeded",
+        "AbaloneMSECond": "not selected",
+        "AbaloneRegisterModel-RegisterModel": "not selected",
+        "AbaloneCreateModel-CreateModel": "not selected",
+        "AbaloneTransform": "not selected",
+        "AbaloneMSEFail": "not selected",
+    }
+
+
+def test_a_property_file_of_a_reused_step_is_read(rehearsals: Rehearsals) -> None:
+    report = rehearsals.rehearse(ABALONE, select=["AbaloneMSECond"], values={MSE: 1})
+
+    assert report.succeeded, str(report)
+    assert report.step("AbaloneEval").state == "reused"
+    assert report.step("AbaloneMSECond").state == "succeeded"

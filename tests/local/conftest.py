@@ -27,9 +27,9 @@ SESSION: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="te
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all that is below this folder; the hook gets the tests of all folders."""
+    """Mark all that is below this folder and has no lane of its own; the hook gets the tests of all folders."""
     for item in items:
-        if item.path.is_relative_to(HERE):
+        if item.path.is_relative_to(HERE) and item.get_closest_marker("docker") is None:
             item.add_marker(pytest.mark.loopback)
 
 

@@ -5,7 +5,7 @@ from airflow_sm_pipelines.local.settings import HOST, SANDBOX_NAMES
 
 
 def test_the_names_of_sandboxes_are_those_that_exist():
-    assert ("auto", *SANDBOXES) == SANDBOX_NAMES
+    assert ("auto", *SANDBOXES, "docker") == SANDBOX_NAMES
 
 
 def test_it_is_bound_to_loopback():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import traceback
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
 from airflow_sm_pipelines.execution.step import JobTask
 from airflow_sm_pipelines.execution.step_run import StepRun
+from airflow_sm_pipelines.execution.xcoms import DIGEST_KEY
 from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.operators.base import JobOperator
 
@@ -171,7 +173,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     answer: dict[str, Any] = {"skip": False}
 
-    def pass_gate(plan: Any, task_ids: Any, context: Any) -> None:
+    def pass_gate(plan: Any, task_ids: Any, context: Any, reused: Any) -> None:
         answer["asked for"] = (plan.step.name, dict(task_ids))
         if answer["skip"]:
             raise AirflowSkipException("the trigger does not hold")
@@ -198,6 +200,20 @@ def test_behind_the_gate_the_job_starts(
 
     assert task.execute(context) == "properties"
     assert asked == ["start"]
+
+
+@pytest.mark.parametrize(("name", "says_it"), [("A", True), ("Beside", True), ("B", False)])
+def test_the_first_steps_of_a_run_with_a_display_name_log_it(
+    make_tasks: Any, processing: Any, context: Any, gate: Any, capsys: Any, name: str, says_it: bool
+) -> None:
+    task = make_tasks(processing("A"), processing("Beside"), processing("B", DependsOn=["A"]))[name]
+    context["params"] = {"sm_display_name": "Try-1"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(task), "act", lambda *_: None)
+        task.execute(context)
+
+    assert bool(re.search(r"This is Try-1, execution [a-z0-9]{12} of ", capsys.readouterr().out)) is says_it
 
 
 def test_a_fired_trigger_resumes_without_another_look_at_the_gate(
@@ -351,3 +367,17 @@ def test_a_failure_is_followed_by_what_is_decided_about_it(
         task.execute(context)
 
     assert "No further try: a Fail step was reached: the pipeline is to fail here" in capsys.readouterr().out
+
+
+def test_a_step_that_starts_a_run_notes_the_definition_where_the_bundle_pins_no_versions(
+    make_tasks: Any, context: Any, ti: Any
+) -> None:
+    task = make_tasks({"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "too bad"}})["Stop"]
+    ti.bundle_instance.version = None
+    context["dag"].fileloc = __file__
+    context["dag_run"].start_date = datetime.now(UTC) + timedelta(hours=1)
+
+    with pytest.raises(PipelineFailStepError):
+        task.execute(context)
+
+    assert ti.xcom_pull(task_ids=ti.task_id, key=DIGEST_KEY, map_indexes=-1) == task.settings.pipeline.digest

@@ -262,12 +262,32 @@ def test_a_check_without_a_previous_baseline_fails_before_it_costs_anything(
     assert sagemaker.requests == []
 
 
-def test_a_carried_over_baseline_that_does_not_exist_has_no_property(
-    check: Any, context: Any, registry: Any, capsys: pytest.CaptureFixture[str]
+def test_a_skipped_check_that_registers_nothing_needs_a_previous_baseline_too(
+    check: Any, context: Any, sagemaker: Any, registry: Any
 ) -> None:
+    """Developer guide, "Controlling step behaviors for drift check": it must be available for each of the flags."""
     registry.clear()
-    task = check(ModelPackageGroupName="abalone", SkipCheck=True)
-    assert task.execute(context) == NEW
+    with pytest.raises(
+        StepFailedError, match="no previous baseline to carry over, which RegisterNewBaseline"
+    ) as caught:
+        check(ModelPackageGroupName="abalone", SkipCheck=True).execute(context)
+
+    assert caught.value.exception_type is None
+    assert sagemaker.requests == []
+
+
+def test_a_baseline_that_disappears_while_the_job_runs_is_not_carried_over(
+    check: Any, context: Any, sagemaker: Any, registry: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    describe = sagemaker.describe_processing_job
+
+    def withdraw(**query: Any) -> Any:
+        registry.clear()
+        return describe(**query)
+
+    sagemaker.describe_processing_job = withdraw
+
+    assert check(ModelPackageGroupName="abalone", SkipCheck=True).execute(context) == NEW
     assert "no previous baseline to carry over" in capsys.readouterr().out
 
 
@@ -489,7 +509,8 @@ def test_a_crash_before_create_writes_the_same_copy_again(
 ) -> None:
     s3.objects[CONFIG] = {}
     sagemaker.faults["CreateProcessingJob"] = [client_error("InternalFailure", status=500)]
-    task = check([config_input()], Type="ClarifyCheck", CheckType="MODEL_BIAS", ModelName="m", SkipCheck=True)
+    flags = {"SkipCheck": True, "RegisterNewBaseline": True}
+    task = check([config_input()], Type="ClarifyCheck", CheckType="MODEL_BIAS", ModelName="m", **flags)
     with pytest.raises(StepFailedError):
         task.execute(context)
     context["ti"].try_number = 2

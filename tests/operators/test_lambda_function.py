@@ -28,6 +28,8 @@ from airflow_sm_pipelines.errors import (
 )
 from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.operators import base
+from airflow_sm_pipelines.semantics.without_effect import WithoutEffect
 
 NAME = [{"Name": "Function", "Type": "String", "DefaultValue": "f"}]
 
@@ -130,12 +132,14 @@ def test_the_log_says_what_has_no_effect(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    task = make_tasks(step(CacheConfig={"Enabled": True, "ExpireAfter": "1d"}))["Call"]
+    told = [WithoutEffect("Steps[0].Member", "it does nothing", "remove it")]
+    monkeypatch.setattr(base, "without_effect_in_task", lambda *_: told)
+    task = make_tasks(step())["Call"]
     monkeypatch.setattr(type(task), "log", logging.getLogger("lambda"))
 
     task.execute(context)
 
-    assert "Steps[0].CacheConfig: caching is enabled but not supported yet" in caplog.text
+    assert "Steps[0].Member: it does nothing (remove it)" in caplog.text
 
 
 def test_a_connection_that_cannot_be_used_is_told_as_such(
@@ -267,3 +271,103 @@ def test_a_timeout_says_that_the_function_goes_on(
 
 def test_a_kill_without_a_call_does_nothing(make_tasks: Any) -> None:
     make_tasks(step())["Call"].on_kill()
+
+
+# -- the cache: only when CacheConfig asks for it ----------------------------------------------------------------------
+
+CACHED = {"Enabled": True, "ExpireAfter": "1d"}
+
+
+def test_a_function_is_not_invoked_again_if_its_step_is_cached(
+    make_tasks: Any, new_context: Any, client: FakeLambda, variables: dict[str, str]
+) -> None:
+    first, second = (make_tasks(step(Arguments={"a": 1}, CacheConfig=CACHED))["Call"] for _ in range(2))
+
+    answers = [first.execute(new_context("first")), second.execute(new_context("second"))]
+
+    assert answers == [{"OutputParameters": {"ok": True}}] * 2
+    assert len(client.requests) == 1
+    assert (first.reused_run, second.reused_run) == ("", "first")
+    assert "CacheSourceLink" in [type(link).__name__ for link in second.operator_extra_links]
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"Arguments": {"a": 2}}, "Arguments"),
+        ({"FunctionArn": "g"}, "FunctionArn"),
+        ({"OutputParameters": [{"OutputName": "n", "OutputType": "Integer"}]}, "OutputParameters"),
+    ],
+)
+def test_a_function_is_invoked_again_for_another_message(
+    make_tasks: Any,
+    new_context: Any,
+    client: FakeLambda,
+    variables: dict[str, str],
+    changed: dict[str, Any],
+    name: str,
+) -> None:
+    make_tasks(step(Arguments={"a": 1}, CacheConfig=CACHED))["Call"].execute(new_context("first"))
+    context = new_context("second")
+    make_tasks(step(**{"Arguments": {"a": 1}, "CacheConfig": CACHED, **changed}))["Call"].execute(context)
+
+    assert len(client.requests) == 2
+    [told] = [json.loads(text) for (_, key), text in context["ti"].xcoms.items() if key == "sm_pipelines_cache"]
+    assert told == {"outcome": "miss", "because": f"{name} has changed since run first"}
+
+
+def test_an_answer_of_an_earlier_try_comes_before_the_cache(
+    make_tasks: Any, new_context: Any, client: FakeLambda, variables: dict[str, str]
+) -> None:
+    make_tasks(step(CacheConfig=CACHED))["Call"].execute(new_context("first"))
+    context, task = new_context("second", sm_cache="refresh"), make_tasks(step(CacheConfig=CACHED))["Call"]
+    task.execute(context)
+    assert len(client.requests) == 2
+
+    context["params"] = {}
+    task.execute(context)
+    assert task.reused_run == "", "the try has its own answer"
+    assert len(client.requests) == 2
+
+
+def test_an_invocation_whose_answer_is_not_known_is_repeated_and_not_replaced_by_a_hit(
+    make_tasks: Any, new_context: Any, client: FakeLambda, variables: dict[str, str]
+) -> None:
+    """It may have changed something: on_unknown decides about it, not the cache."""
+    make_tasks(step(CacheConfig=CACHED))["Call"].execute(new_context("first"))
+    context, task = new_context("second"), make_tasks(step(CacheConfig=CACHED))["Call"]
+    begun = {"type": "invocation", "epoch": "3/3", "token": "t", "name": "n", "submitted_at": "2026-01-02T00:00:00Z"}
+    context["task_state_store"].set("sm_pipelines_attempt", begun)
+
+    task.execute(context)
+
+    assert len(client.requests) == 2
+    assert task.reused_run == ""
+
+
+def test_a_function_whose_step_is_not_cached_is_always_invoked(
+    make_tasks: Any, new_context: Any, client: FakeLambda, variables: dict[str, str]
+) -> None:
+    for run in ("first", "second"):
+        make_tasks(step())["Call"].execute(new_context(run))
+    assert len(client.requests) == 2
+    assert variables == {}
+
+
+@pytest.fixture
+def new_context() -> Any:
+    """Make the context of a task in a DAG run of its own."""
+    from datetime import UTC, datetime
+
+    from tests.conftest import FakeStore, FakeTaskInstance
+
+    def make(run_id: str, **params: Any) -> dict[str, Any]:
+        start = datetime(2026, 1, 2, tzinfo=UTC)
+        return {
+            "ti": FakeTaskInstance(task_id="Call", run_id=run_id),
+            "dag_run": SimpleNamespace(run_after=start, start_date=start),
+            "params": params,
+            "task_state_store": FakeStore(),
+        }
+
+    return make

@@ -97,7 +97,7 @@ def test_the_request_has_a_short_name_the_pipelines_role_and_the_apis_types(task
 def test_its_training_jobs_belong_to_the_experiment_of_the_pipeline(task: Any, context: Any, hosting: Any) -> None:
     properties = task.execute(context)
 
-    trial = properties[NAME].split("-")[0]
+    trial = properties[NAME].split("-")[1]
     components = hosting.list_trial_components(TrialName=trial)["TrialComponentSummaries"]
     names = {f"{one['TrainingJobName']}-aws-training-job" for one in properties["TrainingJobSummaries"]}
     assert {one["TrialComponentName"] for one in components} == names

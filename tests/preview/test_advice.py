@@ -88,15 +88,21 @@ def test_any_outcome_of_both_branches_is_not_said_to_be_impossible(warned, step)
 def test_caching_without_an_age(warned, step):
     assert "without a maximum age" in warned(step("A", CacheConfig={"Enabled": True}))["Steps[0].CacheConfig"]
     assert not warned(step("A", CacheConfig={"Enabled": False}))
-    found = warned(step("A", CacheConfig={"Enabled": True, "ExpireAfter": "1d"}))
-    assert "without a maximum age" not in found["Steps[0].CacheConfig"]
+    assert not warned(step("A", CacheConfig={"Enabled": True, "ExpireAfter": "1d"}))
 
 
 def test_an_enabled_cache_is_never_dropped_without_a_word(warned, step):
     cached = {"Enabled": True, "ExpireAfter": "1d"}
-    found = warned(step("A", CacheConfig={"Enabled": False}), *(step(name, CacheConfig=cached) for name in "BC"))
+    arguments = {"ProductionVariants": []}
+    found = warned(step("A", CacheConfig=cached), step("B", "EndpointConfig", arguments, CacheConfig=cached))
     assert list(found) == ["Steps[1].CacheConfig"]
-    assert "not supported yet: no result is reused, every run runs 'B', 'C'" in found["Steps[1].CacheConfig"]
+    assert "no result of B is reused" in found["Steps[1].CacheConfig"]
+
+
+def test_a_cache_that_never_finds_a_result_is_told(warned, step):
+    arguments = {"Environment": {"RUN": get("Execution.PipelineExecutionId")}}
+    found = warned(step("A", "Training", arguments, CacheConfig={"Enabled": True, "ExpireAfter": "1d"}))
+    assert "A is cached but never reuses a result: Environment contains" in found["Steps[0].CacheConfig"]
 
 
 def test_functions_of_different_regions(warned, step):
@@ -111,7 +117,7 @@ def test_functions_of_different_regions(warned, step):
 
 def test_an_mlflow_config_is_never_dropped_without_a_word(warned, step):
     found = warned(step("A"), MlflowConfig={"MlflowResourceArn": "arn"})
-    assert "MLflow integration is not supported yet" in found["MlflowConfig"]
+    assert "no step is of a type whose job is told of it: " in found["MlflowConfig"]
     assert not warned(step("A"), MlflowConfig=None)
 
 
@@ -204,5 +210,5 @@ def test_steps_of_branches_and_bodies_are_warned_about_once_at_their_own_place(w
 
 def test_warnings_are_offered_for_valid_pipelines(load, step):
     assert warnings(load(step("A"))) == ()
-    [warning] = warnings(load(step("A", CacheConfig={"Enabled": True, "ExpireAfter": "1d"})))
+    [warning] = warnings(load(step("A", CacheConfig={"Enabled": True})))
     assert warning.path == "Steps[0].CacheConfig"

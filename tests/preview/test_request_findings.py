@@ -162,6 +162,9 @@ def test_a_step_that_fails_before_its_first_call(found):
     assert path == "Steps[0]"
     assert is_error
     assert "the step would fail before its work starts: " in said
+    assert "no previous baseline to carry over" in found({**quality, "SkipCheck": True})["Steps[0]"][1]
+    quality["RegisterNewBaseline"] = True
+    assert "no previous baseline to check against" in found(quality)["Steps[0]"][1]
     assert found({**quality, "SkipCheck": True}) == {}
     # Who starts the run decides.
     skip = {"Name": "Skip", "Type": "Boolean"}
@@ -324,3 +327,30 @@ def test_free_json_is_not_compared_with_anything(found):
     event = {"ImageUri": "no image", "InstanceType": "none"}
     function = "arn:aws:lambda:us-west-2:123456789012:function:f"
     assert found({"Name": "L", "Type": "Lambda", "FunctionArn": function, "Arguments": event}) == {}
+
+
+def test_an_mlflow_resource_that_is_none_is_told_once_and_at_its_own_place(found):
+    steps = [{"Name": name, "Type": "Training", "Arguments": TRAINING} for name in ("A", "B")]
+    wrong = {"MlflowResourceArn": "https://mlflow.example", "MlflowExperimentName": "churn"}
+
+    assert list(found(*steps, MlflowConfig=wrong)) == ["MlflowConfig.MlflowResourceArn"]
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app"
+    assert not found(*steps, MlflowConfig={"MlflowResourceArn": arn})
+
+
+def test_an_mlflow_config_of_a_step_is_told_at_the_step(found):
+    arguments = {**TRAINING, "MlflowConfig": {"MlflowResourceArn": "https://mlflow.example"}}
+
+    assert list(found({"Name": "A", "Type": "Training", "Arguments": arguments})) == [
+        "Steps[0].Arguments.MlflowConfig.MlflowResourceArn"
+    ]
+
+
+def test_the_prefix_of_a_package_is_too_long_only_where_it_counts(found):
+    def register(**arguments):
+        return {"Name": "R", "Type": "RegisterModel", "Arguments": {"ModelPackageName": "p" * 39, **arguments}}
+
+    (is_error, text), *_ = found(register()).values()
+    assert is_error
+    assert "at most 38 characters" in text
+    assert not found(register(ModelPackageGroupName="abalone")), "a version has no name of its own"

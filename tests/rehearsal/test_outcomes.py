@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
-from airflow_sm_pipelines.rehearsal.outcomes import OUTCOMES, OutcomeError, chosen_outcomes
+from airflow_sm_pipelines.rehearsal.outcomes import OUTCOMES, OutcomeError, chosen_outcomes, violations_without_effect
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -81,3 +81,23 @@ def test_what_is_deployed_cannot_be_stopped() -> None:
     for step in ("Endpoint", "InferenceComponent"):
         with pytest.raises(OutcomeError, match=f"step {step} is of type {step}, which cannot be stopped"):
             chosen_outcomes(pipeline, {step: "stopped"})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "state", "written", "is_noted"),
+    [
+        (Outcome(violation=True), "succeeded", ["s3://b/out/constraints.json"], True),
+        (Outcome(violation=True), "succeeded", [], True),
+        (Outcome(violation=True), "succeeded", ["s3://b/out/constraint_violations.json"], False),  # it may be
+        (Outcome(violation=True), "failed", [], False),
+        (Outcome(violation=True), "skipped", [], False),
+        (Outcome(), "succeeded", [], False),
+    ],
+)
+def test_a_violation_that_was_chosen_for_a_check_without_a_comparison_is_told(
+    chosen: Outcome, state: str, written: list[str], is_noted: bool
+) -> None:
+    notes = list(violations_without_effect({"V": chosen}, {"V": state}, {"V": written}))
+
+    assert len(notes) == is_noted
+    assert all(note.startswith("V: the outcome violation has no effect, since its SkipCheck is true") for note in notes)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import airflow_sm_pipelines
+from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import InvalidDefinitionError, RehearsalError
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.rehearsal import rehearsals as module
+from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
 from airflow_sm_pipelines.rehearsal.rehearsals import Rehearsals, rehearse
 from airflow_sm_pipelines.rehearsal.run import RehearsalResult, RehearsalScenario
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal
@@ -127,6 +129,20 @@ def test_the_json_of_the_report_has_iterations_only_where_there_are_some(scenari
     assert complain("rehearse", [document]) == []
 
 
+def test_the_report_says_that_a_violation_has_no_effect_on_a_check_that_compares_nothing() -> None:
+    file = Path(__file__).parents[1] / "golden" / "v2_clarify_quality_checks.json"
+    pipeline = load_pipeline(file)
+    prepared = module.prepare(pipeline, file, outcomes={"DataQualityCheckStep": "violation"})
+    tasks = dict.fromkeys((step.name for step in pipeline.steps), "success")
+
+    def notes(*written: str) -> list[str]:
+        result = RehearsalResult("success", tasks, {}, {"DataQualityCheckStep": written})
+        return [note for note in module.report_of(prepared, result).notes if "no effect" in note]
+
+    assert len(notes("s3://b/out/constraints.json")) == 1
+    assert notes("s3://b/out/constraints.json", "s3://b/out/constraint_violations.json") == []
+
+
 def test_parameters_outcomes_and_values_are_chosen(scenarios: list[RehearsalScenario]) -> None:
     report = rehearse(
         DEFINITION,
@@ -214,3 +230,55 @@ def test_the_users_aws_settings_are_hidden_for_the_time_of_a_rehearsal(monkeypat
         assert rehearsals.rehearse(DEFINITION).succeeded
         assert os.environ["AWS_PROFILE"] == "production"
     assert seen == [False]
+
+
+# -- several runs ------------------------------------------------------------------------------------------------------
+
+
+def test_later_runs_are_told_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = dict.fromkeys(TASKS, "success")
+    reuse = {"Ask": {"outcome": "hit", "run_id": "one", "resource": ""}}
+    second = EndedLaterRun(2, "success", tasks, {}, reuse, {"one": 1, "two": 2})
+    noted: list[RehearsalScenario] = []
+
+    def run(scenario: RehearsalScenario, _: object) -> RehearsalResult:
+        noted.append(scenario)
+        return RehearsalResult("success", tasks, {}, {}, (), [second])
+
+    monkeypatch.setattr(module, "run_scenario", run)
+    report = rehearse(DEFINITION, runs=2)
+
+    assert noted[0].runs == 2
+    assert report.succeeded
+    [told] = report.later_runs
+    assert [(step.name, step.state) for step in told.steps] == [
+        ("Ask", "succeeded"),
+        ("Each", "succeeded"),
+        ("Work", "succeeded"),
+    ]
+    lines = str(report).splitlines()
+    start = lines.index("Run 2, with the same values:")
+    assert lines[start + 2] == "Ask   Lambda   succeeded (cache hit: run 1)"
+    assert lines[start + 4] == "Work  Lambda   succeeded"
+    assert complain("rehearse", report.as_json()) == []
+
+
+def test_a_later_run_that_fails_fails_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = dict.fromkeys(TASKS, "success")
+    second = EndedLaterRun(2, "failed", {**tasks, "Ask": "failed"}, {"Ask": "no luck"})
+    result = RehearsalResult("success", tasks, {}, {}, (), [second])
+    monkeypatch.setattr(module, "run_scenario", lambda *_: result)
+    report = rehearse(DEFINITION, runs=2)
+    assert not report.succeeded
+    assert "Ask   Lambda   failed: no luck" in str(report)
+
+
+def test_a_rehearsal_has_at_least_one_run(scenarios: list[RehearsalScenario]) -> None:
+    with pytest.raises(ValueError, match="runs must be at least 1, not 0"):
+        rehearse(DEFINITION, runs=0)
+    assert scenarios == []
+
+
+def test_a_rehearsal_has_no_other_source_runs() -> None:
+    with pytest.raises(ValueError, match="sm_source_run of a rehearsal is latest or none, not 'of-last-week'"):
+        rehearse(DEFINITION, select=["Ask"], source_run="of-last-week")

@@ -88,3 +88,19 @@ def test_a_definition_that_cannot_become_a_dag_is_refused_with_the_reasons():
     airflow = SimpleNamespace(run=lambda *_: {"refused": "Steps[0]: is of type X, which this version cannot run"})
     with pytest.raises(RehearsalError, match="is of type X, which this version cannot run"):
         run_scenario(RehearsalScenario(Path("p.json"), {}), airflow)
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("runs", "uses"), [(1, ["off"]), (3, ["refresh", "on", "on"])])
+def test_the_first_run_sees_no_results_of_another_rehearsal(runs, uses):
+    seen = []
+
+    def run(scenario, aws):
+        seen.append((scenario.parameters, aws["AWS_ENDPOINT_URL"]))
+        return {"run_id": f"run-{len(seen)}", "state": "success", "tasks": {}, "reasons": {}, "reuse": {}}
+
+    result = run_scenario(RehearsalScenario(Path("p.json"), {"N": 1}, runs=runs), SimpleNamespace(run=run))
+
+    assert [parameters for parameters, _ in seen] == [{"N": 1, "sm_cache": use} for use in uses]
+    assert len({address for _, address in seen}) == 1, "they share one local AWS"
+    assert [later.number for later in result.later] == list(range(2, runs + 1))

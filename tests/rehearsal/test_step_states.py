@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.rehearsal.step_states import StepState, instance_name, step_state
+from airflow_sm_pipelines.rehearsal.step_states import State, StepState, instance_name, state_with_role, step_state
+from airflow_sm_pipelines.semantics.selection import StepRole
 
 STEP = Step("Work", "Processing", {})
 BODY = Step("Work", "Processing", {}, body_of="Each")
@@ -65,3 +66,19 @@ def test_a_body_step_ends_in_each_iteration(states: list[str], words: str) -> No
 
 def test_a_body_step_of_a_loop_without_items_was_skipped() -> None:
     assert step_state(BODY, {"Work": "skipped"}, {}) == StepState("skipped")
+
+
+@pytest.mark.parametrize(
+    ("state", "role", "word"),
+    [
+        ("succeeded", StepRole.REUSED, "reused"),
+        ("skipped", StepRole.NOT_SELECTED, "not selected"),
+        ("succeeded", StepRole.NOT_SELECTED, "not selected"),
+        ("succeeded", StepRole.SELECTED, "succeeded"),
+        ("failed", StepRole.REUSED, "failed"),
+        ("skipped", StepRole.REUSED, "skipped"),
+        ("skipped", None, "skipped"),
+    ],
+)
+def test_the_words_tell_the_role_of_a_step_in_a_selection(state: State, role: StepRole | None, word: str) -> None:
+    assert state_with_role(state, role) == word

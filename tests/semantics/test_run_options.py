@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.semantics.run_options import (
-    RUN_OPTIONS,
+    ALL_OPTIONS,
     CacheUse,
     RunOptionError,
     RunOptions,
@@ -23,7 +23,7 @@ def test_a_run_without_options_runs_every_step_and_reuses_results() -> None:
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_an_option_that_is_left_empty_has_its_default(nothing: object) -> None:
-    assert read_run_options(dict.fromkeys(RUN_OPTIONS, nothing)) == RunOptions()
+    assert read_run_options(dict.fromkeys(ALL_OPTIONS, nothing)) == RunOptions()
 
 
 def test_the_options_stand_among_the_params_of_the_run() -> None:
@@ -34,11 +34,13 @@ def test_the_options_stand_among_the_params_of_the_run() -> None:
         "sm_max_parallel_steps": 3,
         "sm_display_name": "Try-1",
         "sm_cache": "refresh",
+        "sm_mlflow_resource_arn": "arn",
+        "sm_mlflow_experiment_name": "try 1",
     }
 
-    assert read_run_options(params) == RunOptions(("Train", "Evaluate"), "manual__1", 3, "Try-1", CacheUse.REFRESH), (
-        "each step once"
-    )
+    assert read_run_options(params) == RunOptions(
+        ("Train", "Evaluate"), "manual__1", 3, "Try-1", CacheUse.REFRESH, "arn", "try 1"
+    ), "each step once"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,8 @@ def test_the_options_stand_among_the_params_of_the_run() -> None:
         ("sm_max_parallel_steps", True, "must be a whole number from 1"),
         ("sm_max_parallel_steps", "3", "must be a whole number from 1"),
         ("sm_display_name", 5, "must be text"),
+        ("sm_mlflow_resource_arn", 5, "must be text"),
+        ("sm_mlflow_experiment_name", ["x"], "must be text"),
         ("sm_cache", "never", "must be one of on, refresh, off"),
         ("sm_cache", ["on"], "must be one of on, refresh, off"),
     ],

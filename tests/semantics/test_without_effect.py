@@ -25,7 +25,8 @@ def body(name: str) -> dict[str, Any]:
 @pytest.fixture
 def pipeline() -> Pipeline:
     """A pipeline that asks for everything that a run does not do."""
-    steps = [function("First"), function("Then", DependsOn=["First"], **CACHED), function("Last", DependsOn=["Then"])]
+    config = {"Name": "Then", "Type": "EndpointConfig", "Arguments": {"ProductionVariants": []}, **CACHED}
+    steps = [function("First"), {**config, "DependsOn": ["First"]}, function("Last", DependsOn=["Then"], **CACHED)]
     definition = {"MlflowConfig": {"MlflowResourceArn": "arn"}, "Steps": [*steps, body("Body")]}
     around = {"ParallelismConfiguration": {"MaxParallelExecutionSteps": 5}, "RoleArn": {"Ref": "Role"}}
     return load_pipeline({**around, "PipelineDefinition": definition})
@@ -36,7 +37,7 @@ def test_everything_is_named_at_its_place(pipeline: Pipeline) -> None:
 
     assert list(found) == ["MlflowConfig", "ParallelismConfiguration", "RoleArn", "Steps[1].CacheConfig"]
     assert "MaxParallelExecutionSteps 5 is not enforced yet" in found["ParallelismConfiguration"]
-    assert found["Steps[1].CacheConfig"].startswith("Steps[1].CacheConfig: caching is enabled but not supported yet")
+    assert found["Steps[1].CacheConfig"].startswith("Steps[1].CacheConfig: no result of Then is reused: ")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,16 @@ def test_the_first_steps_say_it_of_the_pipeline_and_each_step_of_itself(
     plan = next(plan for plan in pipeline.plans if plan.step.name == step)
 
     assert [member.path for member in without_effect_in_task(plan, pipeline)] == paths
+
+
+def test_mlflow_has_no_effect_where_no_job_runs_code_of_the_author(processing_arguments: dict[str, Any]) -> None:
+    mlflow = {"MlflowConfig": {"MlflowResourceArn": "arn"}}
+    processing = {"Name": "Prepare", "Type": "Processing", "Arguments": processing_arguments}
+
+    assert [member.path for member in without_effect(load_pipeline({**mlflow, "Steps": [function("A")]}))] == [
+        "MlflowConfig"
+    ]
+    assert list(without_effect(load_pipeline({**mlflow, "Steps": [function("A"), processing]}))) == []
 
 
 def test_a_definition_that_asks_for_nothing_of_it_has_none() -> None:

@@ -13,7 +13,7 @@ from airflow_sm_pipelines.callbacks import step as callback_step
 from airflow_sm_pipelines.callbacks.required_action import answer_form
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import StepError
-from airflow_sm_pipelines.execution import step_run
+from airflow_sm_pipelines.execution import scope, step_run
 from airflow_sm_pipelines.execution.scope import StepScope
 from airflow_sm_pipelines.operators import base
 from airflow_sm_pipelines.sensors.callback import CallbackSensor
@@ -106,7 +106,8 @@ def test_a_kill_during_the_gate_is_noticed_before_anything_is_sent(
     monkeypatch.setattr(base, "pass_gate", lambda *_: sensor.on_kill())
     monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     monkeypatch.setattr(callback_step, "send", lambda *call: sent.append(call))
-    monkeypatch.setattr(StepScope, "_arn", lambda *_: "arn")
+    monkeypatch.setattr(StepScope, "_pipeline_arn", lambda _: "")
+    monkeypatch.setattr(scope, "execution_arn", lambda *_: "arn")
     context["params"] = {"Url": URL["DefaultValue"]}
 
     with pytest.raises(StepError, match=r"its task was ended \(failed\); no message was sent"):

@@ -38,6 +38,16 @@ def test_each_connection_and_region_has_a_task() -> None:
     }
 
 
+def test_each_role_has_a_task() -> None:
+    roles = ["arn:aws:iam::222233334444:role/ml/Pipelines", None]
+    dag: Any = stop_orphans_dag(assume_role_arns=roles)
+
+    assert {task.task_id: task.connection.assume_role_arn for task in dag.tasks} == {
+        "stop_orphans__222233334444_ml_Pipelines": roles[0],
+        "stop_orphans__no_role": None,
+    }
+
+
 def test_airflows_own_arguments_are_passed_on() -> None:
     dag = stop_orphans_dag(dag_id="sweep", schedule="@hourly", tags=["ops"], catchup=True)
 

@@ -23,6 +23,9 @@ DEPLOY = {
 }
 
 
+ROLE, OTHER_ROLE = (f"arn:aws:iam::222233334444:role/{name}" for name in ("A", "B"))
+
+
 @pytest.fixture
 def dag_with(definition: Any, processing_arguments: Any) -> Any:
     def make(overrides: Any, *more: Any) -> Any:
@@ -46,6 +49,26 @@ def test_connection_and_waiting_of_one_step(dag_with: Any) -> None:
     task = dag.get_task("B")
     assert (task.connection.aws_conn_id, task.connection.region_name) == ("other", "eu-west-1")
     assert (task.waiting.deferrable, task.waiting.settle, task.waiting.poll_interval) == (False, 1.0, 30.0)
+
+
+def test_the_assumed_role_of_one_step(definition: Any, processing_arguments: Any) -> None:
+    steps = [processing(name, processing_arguments) for name in "ABC"]
+    overrides = {"B": {"assume_role_arn": OTHER_ROLE}, "C": {"assume_role_arn": None}}
+    dag: Any = pipeline_dag(definition(*steps), dag_id="dag", assume_role_arn=ROLE, overrides=overrides)
+
+    roles = [dag.get_task(name).connection.assume_role_arn for name in "ABC"]
+    assert roles == [ROLE, OTHER_ROLE, None]
+
+
+def test_a_role_that_is_none_is_an_error_of_the_dag_file(definition: Any, processing_arguments: Any) -> None:
+    body = definition(processing("A", processing_arguments))
+    with pytest.raises(InvalidDefinitionError) as caught:
+        pipeline_dag(body, dag_id="dag", assume_role_arn="R", overrides={"A": {"assume_role_arn": 3}})
+
+    assert [str(error).partition(" (")[0] for error in caught.value.exceptions] == [
+        "assume_role_arn is not the ARN of a role: 'R'",
+        "overrides['A']: assume_role_arn is not the ARN of a role: 3",
+    ]
 
 
 def test_any_argument_of_airflows_operator(dag_with: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk import Param
 from airflow.sdk.exceptions import ParamValidationError
 
-from airflow_sm_pipelines.semantics.run_options import RUN_OPTIONS, RunOptions, read_run_options
+from airflow_sm_pipelines.semantics.run_options import ALL_OPTIONS, RUN_OPTIONS, RunOptions, read_run_options
 
 
 def test_the_options_stand_in_a_section_of_their_own_after_the_parameters(dag_of: Any, processing: Any) -> None:
@@ -49,6 +49,30 @@ def test_airflow_refuses_a_run_with_a_wrong_option(dag_of: Any, processing: Any,
 
     with pytest.raises(ParamValidationError):
         param.resolve(value)
+
+
+SERVER = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-tracking-server/team"
+APP = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app-ABC"
+
+
+def test_the_form_asks_for_mlflow_only_where_the_definition_uses_it(dag_of: Any, processing: Any) -> None:
+    with_mlflow = dag_of(processing("A"), members={"MlflowConfig": {"MlflowResourceArn": SERVER}}).params
+    without = dag_of(processing("A"), members={"MlflowConfig": None}, dag_id="other").params
+
+    assert [*with_mlflow] == [*ALL_OPTIONS]
+    assert [*without] == [*RUN_OPTIONS]
+    with_mlflow.validate()
+    assert read_run_options(with_mlflow.dump()) == RunOptions()
+    assert with_mlflow.get_param("sm_mlflow_experiment_name").schema["section"] == "Execution"
+
+
+@pytest.mark.parametrize("arn", [SERVER, APP, None])
+def test_a_run_takes_a_tracking_server_or_an_app_by_its_arn(dag_of: Any, processing: Any, arn: str | None) -> None:
+    params = dag_of(processing("A"), members={"MlflowConfig": {"MlflowResourceArn": SERVER}}).params
+
+    assert params.get_param("sm_mlflow_resource_arn").resolve(arn) == arn
+    with pytest.raises(ParamValidationError):
+        params.get_param("sm_mlflow_resource_arn").resolve("https://mlflow.example")
 
 
 def test_an_author_may_set_another_default(dag_of: Any, processing: Any) -> None:

@@ -445,6 +445,19 @@ def test_the_api_server_takes_the_text_of_a_typed_parameter(definition: Any, pro
     }
 
 
+@pytest.mark.parametrize(
+    ("cache", "links"), [({}, set()), ({"Enabled": False}, set()), ({"Enabled": True}, {"Reused run"})]
+)
+def test_only_a_cached_step_has_a_link_to_the_run_of_its_result(
+    dag_of: Any, processing: Any, cache: dict[str, bool], links: set[str]
+) -> None:
+    members = {"CacheConfig": cache} if cache else {}
+    dag = DagSerialization.to_dict(dag_of(processing("A") | members))
+
+    [task] = dag["dag"]["tasks"]
+    assert set(task["__var"]["_operator_extra_links"]) == {"SageMaker console", "CloudWatch logs", *links}
+
+
 def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     dag = whole("{{ ds }}.sh")
     digest = dag.get_task("A").settings.pipeline.digest
@@ -471,6 +484,30 @@ def test_a_change_anywhere_in_the_definition_is_a_new_version_of_the_dag(whole: 
     first, second = (json.dumps(DagSerialization.to_dict(whole(long + end)), sort_keys=True) for end in ("1", "2"))
 
     assert first != second
+
+
+def test_airflow_makes_a_new_version_for_a_changed_definition_and_none_for_the_same(whole: Any) -> None:
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    long = "x" * 10_000
+    first, same, second = (
+        SerializedDagModel.hash(DagSerialization.to_dict(whole(long + end))) for end in ("1", "1", "2")
+    )
+
+    assert first == same != second
+
+
+def test_a_change_anywhere_in_the_definition_of_a_group_is_a_new_version_of_its_dag(
+    definition: Any, processing: Any
+) -> None:
+    def serialized(end: str) -> str:
+        step = processing("A")
+        step["Arguments"] = {**step["Arguments"], "Environment": {"Long": "x" * 10_000 + end}}
+        with DAG("outer") as dag:
+            pipeline_task_group(definition(step), group_id="group", tooltip="mine")
+        return json.dumps(DagSerialization.to_dict(dag), sort_keys=True)
+
+    assert serialized("1") == serialized("1") != serialized("2")
 
 
 def test_the_same_definition_is_the_same_version_of_the_dag(whole: Any) -> None:
@@ -670,14 +707,14 @@ def test_a_group_has_name_role_and_description_beside_the_definition(described: 
 
     settings = group.dag.get_task("group.A").settings
     assert (settings.name, settings.role_arn) == ("nightly", AROUND["RoleArn"])
-    assert group.tooltip == "Trains every night"
+    assert group.tooltip == f"Trains every night\n\n<dict>, sha256 {settings.pipeline.digest}"
 
 
 def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, dag_of: Any, processing: Any) -> None:
     assert "Not in effect" not in dag_of(processing("A")).doc_md
-    cached = processing("A") | {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
-    documented = dag_of(cached, members={"MlflowConfig": {"MlflowResourceArn": "arn"}}).doc_md
+    cached = {"CacheConfig": {"Enabled": True, "ExpireAfter": "1d"}}
+    config = {"Name": "C", "Type": "EndpointConfig", "Arguments": {"ProductionVariants": []}, **cached}
+    assert "Not in effect" not in dag_of(processing("A") | cached).doc_md
 
-    assert "- `MlflowConfig`: MLflow integration is not supported yet" in documented
-    assert "- `Steps[0].CacheConfig`: caching is enabled but not supported yet" in documented
+    assert "- `Steps[0].CacheConfig`: no result of C is reused" in dag_of(config).doc_md
     assert "MaxParallelExecutionSteps 3 is not enforced yet" in pipeline_dag(described, dag_id="dag").doc_md

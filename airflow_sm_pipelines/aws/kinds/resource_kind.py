@@ -27,6 +27,10 @@ class ResourceKind:
         parent_member: Member of the Create request that names what contains the resource, e.g. a cluster; its value
             comes first in the reference, before a slash. ``""`` if there is none.
         takes_experiment: Whether the Create request has a member ``ExperimentConfig``.
+        runs_own_code: Whether the job runs code of the definition's author, which the member ``Environment`` of the
+            Create request reaches.
+        mlflow_member: Member of the Create request that says where the job logs to with MLflow; ``""`` if there is
+            none.
         leaves_behind: What is created for the resource alone and outlives it, for messages; it is cleaned up when the
             resource has ended. ``""`` if there is none.
         name_limit: Longest name the service accepts, in characters.
@@ -69,6 +73,8 @@ class ResourceKind:
     verbatim_name: bool = False
     parent_member: str = ""
     takes_experiment: bool = False
+    runs_own_code: bool = False
+    mlflow_member: str = ""
     leaves_behind: str = ""
     role_member: str = "RoleArn"
     name_limit: int = 63

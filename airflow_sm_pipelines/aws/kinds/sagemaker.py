@@ -20,6 +20,7 @@ PROCESSING_JOB = ResourceKind(
     colour="#d5e8f7",
     reason_members=("FailureReason", "ExitMessage"),
     takes_experiment=True,
+    runs_own_code=True,
     iam_actions=(
         "sagemaker:CreateProcessingJob",
         "sagemaker:CreateExperiment",
@@ -49,6 +50,8 @@ TRAINING_JOB = ResourceKind(
     console_path="jobs/{name}",
     colour="#d9ead3",
     takes_experiment=True,
+    runs_own_code=True,
+    mlflow_member="MlflowConfig",
     iam_actions=(
         "sagemaker:CreateTrainingJob",
         "sagemaker:CreateExperiment",

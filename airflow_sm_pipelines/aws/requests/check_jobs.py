@@ -42,7 +42,7 @@ def check_calls(start: StepStart) -> Calls[AwsCall]:
     """Create the processing job that calculates a baseline and, unless SkipCheck is set, checks the data.
 
     Raises:
-        StepFailedError: There is no previous baseline to check against.
+        StepFailedError: There is no previous baseline, to check against or to carry over.
         UnfitRequestError: The request lacks a member that a check needs, or a flag is neither true nor false.
     """
     request = yield from named_request(start)
@@ -53,11 +53,14 @@ def check_calls(start: StepStart) -> Calls[AwsCall]:
     model = members.get("ModelName")
     if model and members.get("CheckType") in _CLARIFY_CHECKS:
         request = yield from _with_model_name(start, request, str(model))
-    if not rule_of(members).checks_drift:
+    rule = rule_of(members)
+    if not rule.needs_previous:
         return creation(start, request)
     previous = yield from previous_baseline(start, members)
     if not previous.constraints:
-        raise StepFailedError(start.step, _missing_baseline(members))
+        raise StepFailedError(start.step, _missing_baseline(members, rule))
+    if not rule.checks_drift:
+        return creation(start, request)
     start.log.info("Checks against %s", previous.constraints)
     return creation(start, with_baseline(request, previous))
 
@@ -154,7 +157,7 @@ def _registered_baseline(package: str, check_type: CheckType) -> Calls[Baseline]
     return Baseline(uri(check_type.constraints_member), uri(check_type.statistics_member))
 
 
-def _missing_baseline(members: Body) -> str:
+def _missing_baseline(members: Body, rule: CheckRule) -> str:
     group, check_type = members.get("ModelPackageGroupName"), CHECK_TYPES[str(members["CheckType"])]
     if _supplied(members):
         where = "SuppliedBaselineStatistics is given without SuppliedBaselineConstraints"
@@ -163,8 +166,9 @@ def _missing_baseline(members: Body) -> str:
         where = f"none is supplied, and model package group {group} has no approved version whose {place} names one"
     else:
         where = "neither SuppliedBaselineConstraints nor a ModelPackageGroupName is given"
+    purpose = "to check against" if rule.checks_drift else "to carry over, which RegisterNewBaseline false asks for"
     return (
-        f"there is no previous baseline to check against ({where}); no job was started. A first run has none: set "
+        f"there is no previous baseline {purpose} ({where}); no job was started. A first run has none: set "
         "SkipCheck and RegisterNewBaseline to true for it, and approve the version that it registers"
     )
 

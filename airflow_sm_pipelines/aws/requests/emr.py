@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.kinds.emr import EMR_CLUSTER, LIVE_CLUSTER_STATES
-from airflow_sm_pipelines.aws.requests.jobs import creation, entries, named_request
+from airflow_sm_pipelines.aws.requests.jobs import creation, named_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
-from airflow_sm_pipelines.aws.requests.tags import owner_text
+from airflow_sm_pipelines.aws.requests.tags import owner_text, with_tag_map, with_tags
 from airflow_sm_pipelines.errors import StepFailedError, UnfitRequestError
 
 _STEP_NAME_LIMIT = 256
 _JOB_RUN_NAME_LIMIT = 256
 _APPLICATION_NAME_LIMIT = 64
 
-Tags = Sequence[Mapping[str, str]]
+Tags = Sequence[dict[str, str]]
 
 
 def emr_calls(start: StepStart) -> Calls[AwsCall]:
@@ -110,7 +110,7 @@ def cluster_request(arguments: Body, attempt: str, tags: Tags) -> Body:
     Args:
         arguments: Arguments of the step: ``ClusterConfig`` and ``StepConfig``.
         attempt: Name of the attempt.
-        tags: The owner's tags.
+        tags: The tags to add to the cluster's own.
     """
     config, step = (_object(arguments[name], name) for name in ("ClusterConfig", "StepConfig"))
     instances = _object(config.get("Instances"), "ClusterConfig.Instances")
@@ -119,7 +119,7 @@ def cluster_request(arguments: Body, attempt: str, tags: Tags) -> Body:
         "Name": attempt,
         "Instances": {**instances, "KeepJobFlowAliveWhenNoSteps": False},
         "Steps": [{**step, "Name": attempt, "ActionOnFailure": "TERMINATE_CLUSTER"}],
-        "Tags": [*entries(config.get("Tags")), *tags],
+        "Tags": with_tags(config.get("Tags"), tags),
     }
 
 
@@ -136,7 +136,7 @@ def application_request(config: Body, attempt: str, tags: Tags) -> Body:
         **config,
         "name": f"{given[:room]}/{attempt}" if given and room > 0 else attempt,
         "clientToken": attempt,
-        "tags": {**_object(config.get("tags"), "tags"), **_tag_map(tags)},
+        "tags": with_tag_map(_object(config.get("tags"), "tags"), tags),
     }
 
 
@@ -157,7 +157,7 @@ def job_run_request(arguments: Body, application: str, attempt: str, tags: Tags)
         "executionRoleArn": config.get("executionRoleArn") or arguments.get("ExecutionRoleArn"),
         "clientToken": attempt,
         "name": f"{given[: _JOB_RUN_NAME_LIMIT - len(attempt) - 1]} {attempt}" if given else attempt,
-        "tags": {**_object(config.get("tags"), "tags"), **_tag_map(tags)},
+        "tags": with_tag_map(_object(config.get("tags"), "tags"), tags),
     }
 
 
@@ -190,7 +190,3 @@ def _object(value: object, place: str) -> Body:
     if not isinstance(value, Mapping):
         raise UnfitRequestError(f"{place}: expected an object, found {type(value).__name__} {value!r}")
     return value
-
-
-def _tag_map(tags: Tags) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}

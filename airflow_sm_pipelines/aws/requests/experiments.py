@@ -21,6 +21,8 @@ _ONCE = "no other step of the run has made this call"
 def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
     """Create the execution's experiment and trial, unless they exist; the first step of a run does it for all.
 
+    A new trial is shown under the run's name for people, if it has one (*assumed* of the service).
+
     Returns:
         Their names, ``None`` if the definition has no ``PipelineExperimentConfig``.
     """
@@ -31,9 +33,10 @@ def trial_calls(start: StepStart) -> Calls[tuple[str, str] | None]:
         return names
     experiment, trial = names
     purpose = f"create experiment {experiment} and trial {trial}"
+    shown = {"DisplayName": start.display_name} if start.display_name else {}
     for operation, request in (
         ("CreateExperiment", {"ExperimentName": experiment}),
-        ("CreateTrial", {"ExperimentName": experiment, "TrialName": trial}),
+        ("CreateTrial", {"ExperimentName": experiment, "TrialName": trial, **shown}),
     ):
         yield from unless(says_present, AwsCall("sagemaker", operation, request, purpose, _ADVICE, _ONCE))
     start.note_trial(names)

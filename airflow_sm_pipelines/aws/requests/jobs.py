@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
 from airflow_sm_pipelines.aws.requests.experiments import experiment_config, trial_calls
+from airflow_sm_pipelines.aws.requests.mlflow import with_mlflow, with_variables
+from airflow_sm_pipelines.aws.requests.names import prefixed_name
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
+from airflow_sm_pipelines.aws.requests.tags import with_tags
+
+_LONGEST_PACKAGE_NAME = 63
 
 
 def job_calls(start: StepStart) -> Calls[AwsCall]:
     """Create the resource that the step's Arguments describe; most step types need no more."""
-    return creation(start, (yield from named_request(start)))
+    request, kind = (yield from named_request(start)), kind_of(start)
+    return creation(start, with_mlflow(request, kind, start.mlflow()) if kind.runs_own_code else request)
 
 
 def tuning_calls(start: StepStart) -> Calls[AwsCall]:
@@ -21,7 +29,10 @@ def tuning_calls(start: StepStart) -> Calls[AwsCall]:
     """
     request = yield from named_request(start)
     yield from trial_calls(start)
-    return creation(start, with_role(request, start.role_arn))
+    request, target = with_role(request, start.role_arn), start.mlflow()
+    if target is not None:
+        request = _with_definitions(request, lambda definition: with_variables(definition, target))
+    return creation(start, request)
 
 
 def model_package_calls(start: StepStart) -> Calls[AwsCall]:
@@ -34,7 +45,7 @@ def model_package_calls(start: StepStart) -> Calls[AwsCall]:
     group = request.get("ModelPackageGroupName")
     if group and not str(group).startswith("arn:"):
         yield from _group_calls(start, str(group))
-    return creation(start, package_request(request))
+    return creation(start, package_request(request, start.attempt))
 
 
 def creation(start: StepStart, request: Body) -> AwsCall:
@@ -64,13 +75,8 @@ def named_request(start: StepStart) -> Calls[Body]:
     if kind.takes_experiment:
         config = yield from experiment_config(start, body.pop("ExperimentConfig", None) or {})
         body |= {"ExperimentConfig": config} if config else {}
-    body["Tags"] = [*entries(body.get("Tags")), *start.tags]
+    body["Tags"] = with_tags(body.get("Tags"), start.tags)
     return body
-
-
-def entries(value: object) -> list[object]:
-    """Return the entries of a list; any other value becomes the only entry, which fails the check of types."""
-    return list(value) if isinstance(value, (list, tuple)) else [value] if value else []
 
 
 def with_role(request: Body, role: str | None) -> Body:
@@ -80,32 +86,47 @@ def with_role(request: Body, role: str | None) -> Body:
         request: The resolved request.
         role: The role for definitions without one: ARN of the pipeline's role, ``None`` if it has none.
     """
-    if not role:
-        return request
-    filled = dict(request)
-    if isinstance(request.get("TrainingJobDefinition"), dict):
-        filled["TrainingJobDefinition"] = _definition_with_role(request["TrainingJobDefinition"], role)
+
+    def filled(definition: Body) -> Body:
+        return definition if definition.get("RoleArn") else {**definition, "RoleArn": role}
+
+    return _with_definitions(request, filled) if role else request
+
+
+def _with_definitions(request: Body, change: Callable[[Body], Body]) -> Body:
+    """Return a CreateHyperParameterTuningJob request with each training definition changed."""
+
+    def changed(definition: object) -> object:
+        return change(definition) if isinstance(definition, dict) else definition
+
+    new = dict(request)
+    if "TrainingJobDefinition" in request:
+        new["TrainingJobDefinition"] = changed(request["TrainingJobDefinition"])
     if isinstance(request.get("TrainingJobDefinitions"), list):
-        definitions = request["TrainingJobDefinitions"]
-        filled["TrainingJobDefinitions"] = [_definition_with_role(definition, role) for definition in definitions]
-    return filled
+        new["TrainingJobDefinitions"] = [changed(definition) for definition in request["TrainingJobDefinitions"]]
+    return new
 
 
-def _definition_with_role(definition: object, role: str) -> object:
-    if not isinstance(definition, dict) or definition.get("RoleArn"):
-        return definition
-    return {**definition, "RoleArn": role}
-
-
-def package_request(request: Body) -> Body:
+def package_request(request: Body, attempt: str) -> Body:
     """Return a CreateModelPackage request that the API accepts: without name and tags if it creates a version.
 
     A version belongs to a group and has the group's tags (API reference, CreateModelPackage, ``Tags`` and
-    ``ModelPackageName``).
+    ``ModelPackageName``). The name of a package without a group is a prefix, as that of a job (developer guide, "Apply
+    job prefixes to pipeline instantiations"): the same name could be registered only once.
+
+    Args:
+        request: The resolved request.
+        attempt: Name of the attempt.
+
+    Raises:
+        UnfitRequestError: The prefix is too long.
     """
-    if not request.get("ModelPackageGroupName"):
+    if request.get("ModelPackageGroupName"):
+        return {name: value for name, value in request.items() if name not in {"Tags", "ModelPackageName"}}
+    prefix = request.get("ModelPackageName")
+    if not prefix or type(prefix) is not str:  # a placeholder of a plan; anything else fails the check of types
         return request
-    return {name: value for name, value in request.items() if name not in {"Tags", "ModelPackageName"}}
+    return {**request, "ModelPackageName": prefixed_name(attempt, prefix, limit=_LONGEST_PACKAGE_NAME)}
 
 
 def _group_calls(start: StepStart, name: str) -> Calls[None]:

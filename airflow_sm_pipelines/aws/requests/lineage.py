@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.failures import says_present
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart, unless
+from airflow_sm_pipelines.aws.requests.tags import with_tags
 from airflow_sm_pipelines.errors import AwsCallError, RequestError, StepFailedError
 
 
@@ -165,7 +166,7 @@ def _entity_requests(start: StepStart, arguments: Body) -> tuple[list[_EntityReq
             if not isinstance(entry, Mapping):
                 faults.append(f"{entity.member}[{index}]: expected an object")
                 continue
-            body = {**entry, "Tags": [*(entry.get("Tags") or []), *start.tags]}
+            body = {**entry, "Tags": with_tags(entry.get("Tags"), start.tags)}
             shaped, found = start.shape(AwsCall("sagemaker", entity.create, body))
             faults += [f"{entity.member}[{index}].{fault}" for fault in found]
             requests.append((entity, shaped))

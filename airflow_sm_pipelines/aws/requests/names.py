@@ -2,7 +2,9 @@
 
 The form is the service's own, ``pipelines-<executionId>-<step>-<token>-<n>``, or with a prefix of the definition
 ``<prefix>-<executionId>-<token>-<n>`` (developer guide, "Customize access management for Pipelines jobs"), so that IAM
-policies written for SageMaker Pipelines keep matching.
+policies written for SageMaker Pipelines keep matching. In a name of 32 characters ``pipelines`` stands where a prefix
+would: the guide says that it always comes first, and the step's name does not fit beside it. Earlier versions wrote
+``<executionId>-<step>-<token>-<n>`` there; such a job is found by its record, or by `name_stem`.
 """
 
 from __future__ import annotations
@@ -17,9 +19,8 @@ from airflow_sm_pipelines.errors import UnfitRequestError
 _ALPHABET = string.ascii_lowercase + string.digits
 _EXECUTION_ID_LENGTH = 12
 _TOKEN_LENGTH = 10
+_SERVICE = "pipelines"
 _STEP_PART = 20
-_SHORT_STEP_PART = 6
-_SHORT_TOKEN_LENGTH = 8
 _SHORT_NAME_LIMIT = 32
 # Developer guide, "Prefix length restrictions": 38 of the 63 characters of a name, 6 of the 32 of a short one.
 _BESIDE_PREFIX = 25
@@ -66,13 +67,27 @@ def resource_name(
     if prefix:
         check_prefix(prefix, limit)
         start = f"{_name_part(prefix, limit)}-{execution}-"
-        # Beside a long prefix the token is cut, to no less than 6 characters.
-        return f"{start}{token[: limit - len(start) - len(str(failures)) - 1]}-{failures}"
-    if limit <= _SHORT_NAME_LIMIT:
-        tail = f"{token[:_SHORT_TOKEN_LENGTH]}-{failures}"
-        room = min(_SHORT_STEP_PART, limit - len(execution) - len(tail) - 2)
-        return f"{execution}-{_name_part(step, room)}-{tail}"
-    return f"{name_stem(execution, step, limit=limit)}{token}-{failures}"
+    elif limit <= _SHORT_NAME_LIMIT:
+        start = f"{_SERVICE}-{execution}-"
+    else:
+        start = name_stem(execution, step, limit=limit)
+    # The token fills what is left: 7 characters of a short name, one less for each further digit of the number.
+    return f"{start}{token[: limit - len(start) - len(str(failures)) - 1]}-{failures}"
+
+
+def prefixed_name(attempt: str, prefix: str, *, limit: int) -> str:
+    """Return the name of a resource whose idempotency token is the attempt's name.
+
+    Args:
+        attempt: The attempt's name, which has no prefix of the definition.
+        prefix: The name in the definition.
+        limit: As for `resource_name`.
+
+    Raises:
+        UnfitRequestError: The prefix is too long.
+    """
+    check_prefix(prefix, limit)
+    return f"{_name_part(prefix, limit)}-{attempt.removeprefix(f'{_SERVICE}-')}"
 
 
 def longest_prefix(limit: int) -> int:
@@ -101,6 +116,8 @@ def check_prefix(prefix: str, limit: int) -> None:
 def name_stem(execution: str, step: str, *, limit: int, prefix: str | None = None) -> str:
     """Return a text that all names of a step's resources in an execution contain; names of other steps may, too.
 
+    So do the short names of earlier versions, whose jobs may still run after an upgrade.
+
     Args:
         execution: The execution id.
         step: Name of the step.
@@ -109,7 +126,7 @@ def name_stem(execution: str, step: str, *, limit: int, prefix: str | None = Non
     """
     if prefix or limit <= _SHORT_NAME_LIMIT:
         return f"{execution}-"
-    return f"pipelines-{execution}-{_name_part(step, _STEP_PART)}-"
+    return f"{_SERVICE}-{execution}-{_name_part(step, _STEP_PART)}-"
 
 
 def _name_part(text: str, length: int) -> str:

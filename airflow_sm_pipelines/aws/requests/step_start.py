@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
+from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
 from airflow_sm_pipelines.aws.s3_objects import split_uri
 from airflow_sm_pipelines.errors import AwsCallError
 
@@ -76,7 +77,7 @@ class StepStart:
         trial: Returns the names of the execution's experiment and trial, ``None`` if the definition has no
             ``PipelineExperimentConfig``.
         shape: Returns a call's request in the API's own types, and one message for each fault.
-        tags: The tags that identify the task that owns the resource.
+        tags: The tags to add: those that identify the task that owns the resource, then those for people.
         log: The task's log.
         kind: The row of the resource that the step creates; ``None`` if it creates none.
         role_arn: The pipeline's role, for requests without a role; ``None`` to add no role.
@@ -88,6 +89,8 @@ class StepStart:
         members_of: Returns members in the place of an object that only a run knows, and any other value as it is.
         trial_is_created: Tells whether another step of the run has seen to experiment and trial of these names.
         note_trial: Notes for the other steps that this one has.
+        mlflow: Returns where the jobs of the run log to with MLflow, ``None`` if nobody says so.
+        display_name: The run's name for people; empty if it has none.
     """
 
     step: str
@@ -109,6 +112,8 @@ class StepStart:
     members_of: Callable[[Any], Any] = _as_it_is
     trial_is_created: Callable[[tuple[str, str]], bool] = lambda _: False
     note_trial: Callable[[tuple[str, str]], None] = lambda _: None
+    mlflow: Callable[[], MlflowTarget | None] = lambda: None
+    display_name: str = ""
 
     def resolved_arguments(self, *, payload: bool = False) -> Any:
         """Return the step's Arguments with every expression replaced.

@@ -27,7 +27,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from fastapi import HTTPException, status
-from sqlalchemy import event, insert, inspect, select
+from sqlalchemy import delete, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
@@ -47,12 +47,14 @@ __all__ = [
     "create_tables",
     "database_address",
     "database_session",
+    "delete_variables",
     "find_task_of_key",
     "lock_task",
     "read_variable",
     "refuse_response",
     "replace_variable",
     "run_times",
+    "started_with",
     "state_and_value",
     "stored_values",
     "wake",
@@ -77,6 +79,21 @@ def read_variable(session: Session, key: str) -> str | None:
     """Return the value of an Airflow variable that the database holds, ``None`` if there is none."""
     variable = session.scalar(select(Variable).where(Variable.key == key))
     return None if variable is None else str(variable.get_val())
+
+
+def started_with(session: Session, dag_id: str, run_id: str | None) -> tuple[str, dict[str, Any]] | None:
+    """Return the id of a DAG run and what it was started with; ``None`` if there is none.
+
+    Args:
+        session: A session.
+        dag_id: The DAG.
+        run_id: The run; ``None`` for the newest.
+    """
+    found = select(DagRun.run_id, DagRun.conf).where(DagRun.dag_id == dag_id)
+    if run_id is not None:
+        found = found.where(DagRun.run_id == run_id)
+    run = session.execute(found.order_by(DagRun.run_after.desc(), DagRun.run_id.desc()).limit(1)).first()
+    return None if run is None else (run.run_id, dict(run.conf or {}))
 
 
 def database_address(session: Session) -> str:
@@ -109,6 +126,11 @@ def run_times(session: Session, dag_id: str) -> Iterator[tuple[str, datetime]]:
     )
     for row in found.yield_per(1000):
         yield row.run_id, row.run_after
+
+
+def delete_variables(session: Session, prefix: str) -> None:
+    """Delete the Airflow variables whose keys begin with a text."""
+    session.execute(delete(Variable).where(Variable.key.startswith(prefix, autoescape=True)))
 
 
 # -- task instances and their state store ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -103,11 +103,25 @@ def airflow_variable(key: str) -> str | None:
     return answer.value if isinstance(answer, VariableResult) else None
 
 
-def set_airflow_variable(key: str, value: str) -> None:
+def set_airflow_variable(key: str, value: str, description: str | None = None) -> None:
     """Set an Airflow variable."""
     from airflow.sdk import Variable
 
-    ask_airflow(lambda: Variable.set(key, value))
+    ask_airflow(lambda: Variable.set(key, value, description=description))
+
+
+def airflow_variable_keys(prefix: str) -> list[str]:
+    """Return the keys of the Airflow variables in Airflow's database that begin with a text."""
+    from airflow.sdk import Variable
+
+    return ask_airflow(lambda: list(Variable.keys(prefix=prefix)))
+
+
+def delete_airflow_variable(key: str) -> None:
+    """Delete an Airflow variable."""
+    from airflow.sdk import Variable
+
+    ask_airflow(lambda: Variable.delete(key))
 
 
 # -- the task's own values ---------------------------------------------------------------------------------------------
@@ -164,6 +178,37 @@ def other_xcom_at_once(dag_id: str, run_id: str, task_id: str, map_index: int, k
 
     value: Json = XCom.get_one(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
     return value
+
+
+# -- versions ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DagOrigin:
+    """What the running task's DAG was loaded from.
+
+    Attributes:
+        bundle: Name of the DAG bundle.
+        is_pinned: Whether every task of the run has the same version of the bundle's files.
+        version_id: Id of the version of the DAG that Airflow has made for the task.
+        file: The DAG file.
+    """
+
+    bundle: str
+    is_pinned: bool
+    version_id: UUID
+    file: str
+
+
+def dag_origin(context: Context) -> DagOrigin:
+    """Return what the running task's DAG was loaded from.
+
+    Inside ``dag.test()`` there is no bundle: all tasks have the one DAG object that the process has loaded.
+    """
+    ti: Any = context["ti"]
+    bundle = getattr(ti, "bundle_instance", None)
+    is_pinned = bundle is None or bundle.version is not None
+    return DagOrigin("" if bundle is None else bundle.name, is_pinned, ti.dag_version_id, context["dag"].fileloc)
 
 
 # -- the states of tasks -----------------------------------------------------------------------------------------------
@@ -276,6 +321,24 @@ def action_response(ti_id: UUID) -> JsonObject | None:
         "params_input": dict(detail.params_input or {}),
         "responded_by_user": None if user is None else {"id": user.id, "name": user.name},
     }
+
+
+def start_dag_run(dag_id: str, run_id: str, conf: Mapping[str, Json]) -> bool:
+    """Start a run of a DAG from a task; return whether there was no run of that id.
+
+    Args:
+        dag_id: The DAG; it may be that of another file.
+        run_id: Id of the run.
+        conf: Its configuration.
+
+    Raises:
+        AirflowRuntimeError: Airflow refused it: there is no such DAG, or a value does not fit its params.
+    """
+    from airflow.sdk.execution_time.comms import TriggerDagRun
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    answer = ask_airflow(lambda: SUPERVISOR_COMMS.send(TriggerDagRun(dag_id=dag_id, run_id=run_id, conf={**conf})))
+    return getattr(answer, "error", None) is not ErrorType.DAGRUN_ALREADY_EXISTS
 
 
 def api_server_url() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 from airflow_sm_pipelines.local.jobs.metrics import MetricDefinition
 
 OPT_ML = "/opt/ml"
+
+_MOUNT_POINT = re.compile(r"(/[A-Za-z0-9_.-]+)+")
+"""Colons and commas would say something else to Docker."""
 
 
 class JobFailure(Exception):  # noqa: N818 - the job's, not ours
@@ -93,12 +97,48 @@ def reason_of_exit_code(_: JobFolder, exit_code: int) -> str:
     return f"AlgorithmError: , exit code: {exit_code}"
 
 
+def reason_of_runtime(folder: JobFolder, exit_code: int) -> str:
+    """Return what the local AWS's own program gave as the reason, or the exit code of what it has run."""
+    path = folder.locate(f"{OPT_ML}/output/failure")
+    return path.read_text(errors="replace") if path.is_file() else reason_of_exit_code(folder, exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRun:
+    """The run of an image as a container, in the terms of ``docker run``.
+
+    Attributes:
+        image: The image.
+        entrypoint: What replaces the image's ``ENTRYPOINT``, and its ``CMD`` with it; empty keeps both.
+        arguments: What replaces the image's ``CMD``; empty keeps it, unless there is an entrypoint.
+    """
+
+    image: str
+    entrypoint: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelServer:
+    """A container that serves a model to the job's command.
+
+    Attributes:
+        run: Its image.
+        environment: Its variables.
+        model_path: Folder of the job's files that it sees as ``/opt/ml/model``.
+    """
+
+    run: ImageRun
+    environment: Mapping[str, str]
+    model_path: str
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerPlan:
     """One container's work.
 
     Attributes:
-        command: The command and its arguments.
+        command: The command and its arguments; empty if an image runs.
         environment: What the job sets; the rest is in `JobSite`.
         downloads: Inputs.
         unpackings: Archives among the inputs.
@@ -108,6 +148,8 @@ class ContainerPlan:
         failure_reason: Tells from folder and exit code why the job failed.
         files: Texts of files to put into the container, by path.
         max_runtime_seconds: When the command is stopped; ``None`` for never.
+        image_run: The image that runs in Docker instead of a command.
+        servers: Images that run in Docker beside the command, which sends them requests.
         log_group: CloudWatch log group of its output.
         log_stream: CloudWatch log stream of its output.
     """
@@ -124,6 +166,13 @@ class ContainerPlan:
     failure_reason: Callable[[JobFolder, int], str] = reason_of_exit_code
     files: Mapping[str, str] = field(default_factory=dict)
     max_runtime_seconds: float | None = None
+    image_run: ImageRun | None = None
+    servers: tuple[ModelServer, ...] = ()
+
+    @property
+    def output_paths(self) -> list[str]:
+        """Folders of the container whose files are wanted at its end."""
+        return [*(output.path for output in self.uploads), *(output.path for output in self.archives)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +181,11 @@ class JobFolder:
 
     Attributes:
         root: The job's own folder.
+        has_all_paths: Whether the job has a file system of its own, and not only its own ``/opt/ml``.
     """
 
     root: Path
+    has_all_paths: bool = False
 
     @property
     def opt_ml(self) -> Path:
@@ -165,9 +216,14 @@ class JobFolder:
         """Return where a path of the container is on this machine.
 
         Raises:
-            JobFailure: It is not below ``/opt/ml``, which is all that a job has of its own here.
+            JobFailure: It is not below ``/opt/ml``, which is all that a job without a container has of its own here;
+                or no container can have it.
         """
         normal = posixpath.normpath(path)
-        if not normal.startswith(f"{OPT_ML}/"):
+        if normal.startswith(f"{OPT_ML}/"):
+            return self.root / normal.lstrip("/")
+        if not self.has_all_paths:
             raise JobFailure(f"ClientError: the local AWS gives a job only {OPT_ML}, and {path} is outside of it")
-        return self.root / normal.lstrip("/")
+        if not _MOUNT_POINT.fullmatch(normal):
+            raise JobFailure(f"ClientError: {path} is no absolute path that a container can have a folder at")
+        return self.root / "elsewhere" / normal.lstrip("/")

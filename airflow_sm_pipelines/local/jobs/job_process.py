@@ -24,6 +24,8 @@ class JobProcess:
         directory: Its working directory.
         binds: Folders to show at other paths; see `launcher.LaunchOrder`.
         is_tracer: Whether the command passes no signals on to the job's own; see there.
+        farewell: What removes the rest of the job if this process dies; see there.
+        farewell_environment: All of its environment.
     """
 
     def __init__(
@@ -34,6 +36,8 @@ class JobProcess:
         binds: Mapping[str, str],
         *,
         is_tracer: bool = False,
+        farewell: Sequence[str] = (),
+        farewell_environment: Mapping[str, str] | None = None,
     ) -> None:
         order = launcher.LaunchOrder(
             command=list(command),
@@ -42,13 +46,14 @@ class JobProcess:
             parent=os.getpid(),
             binds=dict(binds),
             is_tracer=is_tracer,
+            farewell=list(farewell),
         )
         self._process = subprocess.Popen(  # noqa: S603 - our own launcher
             [sys.executable, "-I", "-S", launcher.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={},
+            env=dict(farewell_environment or {}),
             start_new_session=True,  # Ctrl-C is for the local AWS; it stops its jobs in order
         )
         self._tell(order.to_line())

@@ -17,8 +17,9 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.local.jobs.docker import Docker
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox
-from airflow_sm_pipelines.local.settings import SECRET_ACCESS_KEY, LocalSettings
+from airflow_sm_pipelines.local.settings import HOST, SECRET_ACCESS_KEY, LocalSettings
 
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 """Variables of this process that a job sees. No others: a container would not see this user's secrets either."""
@@ -111,6 +112,7 @@ class JobSite:
         sandbox: How a job gets its own ``/opt/ml``.
         clients: Clients for staging and logs.
         aws_environment: The AWS variables of every job.
+        docker: Where images run; ``None`` if none does.
     """
 
     settings: LocalSettings
@@ -118,6 +120,7 @@ class JobSite:
     sandbox: Sandbox
     clients: Clients
     aws_environment: Mapping[str, str]
+    docker: Docker | None = None
 
     @property
     def _commands(self) -> Path:
@@ -222,5 +225,6 @@ class JobSite:
             VENV_VARIABLE: str(home / "venv"),
             PYTHON_VARIABLE: self._interpreter,
             "PYTHONUNBUFFERED": "1",  # the log shows lines when they are printed
+            "SPARK_LOCAL_IP": HOST,  # else Spark listens on the address of this machine's name
             **self.aws_environment,
         }

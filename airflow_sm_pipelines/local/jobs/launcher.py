@@ -42,6 +42,8 @@ class LaunchOrder:
         parent: Process id of the local AWS.
         binds: Folders to show at other paths, as ``{path seen by the command: folder}``; needs a mount namespace.
         is_tracer: The command runs the job's own command as its child and passes no signals on.
+        farewell: A command that removes what the job has outside of its processes. It runs with the launcher's own
+            environment, and only if the local AWS is gone: otherwise that does it.
     """
 
     command: list[str]
@@ -50,6 +52,7 @@ class LaunchOrder:
     parent: int
     binds: dict[str, str] = field(default_factory=dict)
     is_tracer: bool = False
+    farewell: list[str] = field(default_factory=list)
 
     def to_line(self) -> bytes:
         """Return the order as the launcher reads it."""
@@ -69,11 +72,11 @@ def main() -> int:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # daemonized processes of the job become our children
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # after the namespace: changing credentials clears it
         if os.getppid() != order.parent:
-            return _EXIT_SIGNAL + signal.SIGKILL
+            return _bid_farewell(order.farewell)
     command = _start(order)
     exit_code = _supervise(command, wakeup, is_tracer=order.is_tracer)
     _kill_everyone(command)
-    return exit_code
+    return exit_code if exit_code is not None else _bid_farewell(order.farewell)
 
 
 def _read_line(descriptor: int) -> bytes:
@@ -121,18 +124,20 @@ def _start(order: LaunchOrder) -> int:
         os._exit(_EXIT_NOT_FOUND if isinstance(error, FileNotFoundError) else _EXIT_NOT_EXECUTABLE)
 
 
-def _supervise(command: int, wakeup: int, *, is_tracer: bool) -> int:
-    """Wait for the command's end, obeying the local AWS meanwhile."""
+def _supervise(command: int, wakeup: int, *, is_tracer: bool) -> int | None:
+    """Wait for the command's end, obeying the local AWS meanwhile; ``None`` if that is gone."""
     while True:
         readable, _, _ = select.select([0, wakeup], [], [])
         if wakeup in readable and signal.SIGTERM in os.read(wakeup, 4096):
-            return _killed(command)
+            return None
         if (exit_code := _reap(command)) is not None:
             return exit_code
         if 0 in readable:
             order = os.read(0, 1)
-            if order != TERMINATE:  # KILL, or the end of the input
-                return _killed(command)
+            if not order:
+                return None
+            if order != TERMINATE:
+                return _EXIT_SIGNAL + signal.SIGKILL
             for pid in _children(command) if is_tracer else [command]:
                 _kill(pid, signal.SIGTERM)
 
@@ -152,8 +157,12 @@ def _reap(command: int) -> int | None:
             found = code if code >= 0 else _EXIT_SIGNAL - code
 
 
-def _killed(command: int) -> int:
-    _kill_everyone(command)
+def _bid_farewell(farewell: list[str]) -> int:
+    """Run what removes the job's rest, and return the exit code of a job that was killed."""
+    if farewell:
+        with open(os.devnull, "w") as nowhere:
+            to_nowhere = [(os.POSIX_SPAWN_DUP2, nowhere.fileno(), descriptor) for descriptor in (1, 2)]
+            os.waitpid(os.posix_spawn(farewell[0], farewell, os.environ, file_actions=to_nowhere), 0)
     return _EXIT_SIGNAL + signal.SIGKILL
 
 

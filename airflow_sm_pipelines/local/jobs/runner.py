@@ -7,7 +7,8 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from botocore.client import BaseClient
 
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, JobFolder, S3Archive, S3Upload
+from airflow_sm_pipelines.local.jobs.job_containers import JobContainers
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.job_site import JobSite
 from airflow_sm_pipelines.local.jobs.metrics import MetricReader, MetricValue
@@ -186,7 +188,7 @@ class Runner:
             if isinstance(plan, OwnWork):
                 clients = self._site.clients
                 return plan.run(JobAccess(stop, task.events.entered, lambda name: clients.get(name, task.region)))
-            return _Job(self._site, task, folder, plan, stop).run()
+            return _Job(self._site, task, replace(folder, has_all_paths=plan.image_run is not None), plan, stop).run()
         except JobFailure as failure:
             return JobResult(stopped=False, failure_reason=str(failure))
         finally:
@@ -208,6 +210,7 @@ class _Job:
         self._s3 = site.clients.get("s3", task.region)
         self._metrics = MetricReader(plan.metrics)
         self._timed_out = False
+        self._containers = JobContainers(site, plan, folder, task.folder_name, stop)
         self._outputs = [
             (output, OutputUploader(self._s3, output, folder)) for output in plan.uploads
         ]  # checks their paths before anything runs
@@ -216,6 +219,7 @@ class _Job:
         """Stage, run, upload; raises `JobFailure` for what fails outside of the container."""
         self._task.events.entered(JobPhase.DOWNLOADING)
         self._stage()
+        self._containers.obtain_images()
         if self._stop.is_set:
             return JobResult(stopped=True)
         exit_code = self._run_command()
@@ -257,29 +261,31 @@ class _Job:
 
     def _run_command(self) -> int:
         plan, settings = self._plan, self._site.settings
-        wrapped = self._site.sandbox.wrap(self._folder, plan.command, plan.environment)
         logs = self._site.clients.get("logs", self._task.region)
         log = JobLog(logs, plan.log_group, plan.log_stream, self._metrics.read)
         supervisor = Supervisor(
             write=log.write,
             flush=log.flush,
-            upload=lambda: self._upload(continuous_only=True),
+            upload=self._upload_meanwhile,
             upload_seconds=settings.continuous_upload_seconds if self._has_continuous_output else None,
             max_runtime_seconds=plan.max_runtime_seconds,
             grace_seconds=settings.stop_grace_seconds,
             stopping=self._time_out,
         )
-        self._site.furnish(self._folder.home)
-        environment = self._site.environment(self._folder.home)
-        with wrapped.start(self._folder.working_directory, environment) as process:
+        with ExitStack() as resources:
+            process = resources.enter_context(self._containers.start(resources))
             self._task.events.entered(JobPhase.RUNNING)
             exit_code = supervisor.watch(process, self._stop)
-        log.close()
-        return exit_code
+            log.close()
+            return self._containers.finish(exit_code)
 
     @property
     def _has_continuous_output(self) -> bool:
         return any(output.continuous for output in self._plan.uploads)
+
+    def _upload_meanwhile(self) -> None:
+        self._containers.fetch(output.path for output in self._plan.uploads if output.continuous)
+        self._upload(continuous_only=True)
 
     def _upload(self, *, continuous_only: bool) -> None:
         for output, uploader in self._outputs:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -43,15 +43,30 @@ class SandboxedCommand:
     binds: Mapping[str, str] = field(default_factory=dict)
     is_tracer: bool = False
 
-    def start(self, directory: Path, environment: Mapping[str, str]) -> JobProcess:
+    def start(
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        farewell: Sequence[str] = (),
+        farewell_environment: Mapping[str, str] | None = None,
+    ) -> JobProcess:
         """Start it.
 
         Args:
             directory: Its working directory.
             environment: Variables besides those that the job sets.
+            farewell: What removes the rest of the job if this process dies; see `launcher.LaunchOrder`.
+            farewell_environment: All of its environment.
         """
-        variables = {**environment, **self.environment}
-        return JobProcess(self.command, variables, directory, self.binds, is_tracer=self.is_tracer)
+        return JobProcess(
+            self.command,
+            {**environment, **self.environment},
+            directory,
+            self.binds,
+            is_tracer=self.is_tracer,
+            farewell=farewell,
+            farewell_environment=farewell_environment,
+        )
 
 
 class Sandbox(Protocol):

@@ -73,7 +73,8 @@ def _import(container: dict[str, Any]) -> Any:
         image = container["image"]
         text = (
             f"no local runtime for image {image}: the model has no code/{container['program']}, it is not the built-in "
-            "XGBoost, and what else the image would run is unknown here"
+            "XGBoost, and what else the image would run is unknown here; a local AWS that is started with "
+            "--sandbox docker runs the image"
         )
         raise ServingError(500, text, f"ClientError: {text}")
     spec = importlib.util.spec_from_file_location(path.stem, path)

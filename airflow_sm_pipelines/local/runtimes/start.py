@@ -13,6 +13,7 @@ _FROM = "airflow_sm_pipelines.local.runtimes"
 _NEEDS: Mapping[str, str] = {
     "numpy": "numpy",
     "papermill": "papermill ipykernel",
+    "pyspark": "pyspark",
     "xgboost": "xgboost-cpu",
 }
 """Packages to install, by module."""

@@ -1,22 +1,26 @@
 """Batch transform: sends the input files to the model's containers and writes their answers.
 
-Each container is a process of its own (`serving`); the answer of one is the request of the next. The rules of
-splitting and assembling are those of the API reference of CreateTransformJob (TransformInput, TransformOutput,
-BatchStrategy, MaxPayloadInMB).
+Each container is a process of its own (`serving`), or runs in Docker (`image_server`); the answer of one is the request
+of the next. The rules of splitting and assembling are those of the API reference of CreateTransformJob (TransformInput,
+TransformOutput, BatchStrategy, MaxPayloadInMB).
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from airflow_sm_pipelines.local.runtimes.data_processing import DataProcessing
+from airflow_sm_pipelines.local.runtimes.image_server import ImageServer
 from airflow_sm_pipelines.local.runtimes.serving_process import InvocationError, ServingProcess
 from airflow_sm_pipelines.local.runtimes.start import fail
+
+_Server = ServingProcess | ImageServer
 
 _SEE_LOG = "See job logs for more information"
 """The rest of a transform job's failure reason (public reports)."""
@@ -31,10 +35,14 @@ def main(base: Path, arguments: list[str]) -> int:
     """
     plan = json.loads((base / arguments[0]).read_text())
     source, target = base / "transform" / "input", base / "transform" / "output"
-    processes: list[ServingProcess] = []
+    processes: list[_Server] = []
+    images = iter(json.loads(os.environ.get("LOCAL_AWS_MODEL_SERVERS", "[]")))
     try:
         for number, container in enumerate(plan["containers"], start=1):
-            processes.append(ServingProcess(base, container, number, plan["timeout_seconds"]))
+            if container["runtime"] == "image_server":
+                processes.append(ImageServer(next(images), plan["timeout_seconds"]))
+            else:
+                processes.append(ServingProcess(base, container, number, plan["timeout_seconds"]))
         errors = [error for path in _files(source) if (error := _transform(path, source, target, plan, processes))]
     except InvocationError as error:  # a container does not start
         return fail(base, _reason(error))
@@ -56,7 +64,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _transform(
-    path: Path, source: Path, target: Path, plan: dict[str, Any], processes: list[ServingProcess]
+    path: Path, source: Path, target: Path, plan: dict[str, Any], processes: list[_Server]
 ) -> InvocationError | None:
     """Transform one file; its output is written only when all of it is there."""
     name = path.relative_to(source)
@@ -76,7 +84,7 @@ def _transform(
     return None
 
 
-def _answers(data: bytes, plan: dict[str, Any], processes: list[ServingProcess]) -> Iterator[bytes]:
+def _answers(data: bytes, plan: dict[str, Any], processes: list[_Server]) -> Iterator[bytes]:
     processing = DataProcessing(**plan["data_processing"], content_type=plan["content_type"], accept=plan["accept"])
     for payload in _payloads(data, plan):
         body, content_type = processing.filter_input(payload), plan["content_type"]

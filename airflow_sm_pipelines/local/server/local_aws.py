@@ -18,9 +18,10 @@ from moto.server import DomainDispatcherApplication
 
 from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import LocalAwsError
+from airflow_sm_pipelines.local.jobs.docker import find_docker
 from airflow_sm_pipelines.local.jobs.job_site import Clients, JobSite
 from airflow_sm_pipelines.local.jobs.runner import Runner
-from airflow_sm_pipelines.local.jobs.sandbox import Sandbox, choose_sandbox
+from airflow_sm_pipelines.local.jobs.sandbox import choose_sandbox
 from airflow_sm_pipelines.local.sagemaker_sdk import write_sdk_configuration
 from airflow_sm_pipelines.local.server.application import Application
 from airflow_sm_pipelines.local.server.call_log import CallLog
@@ -37,7 +38,7 @@ from airflow_sm_pipelines.local.services.lambda_functions.service import lambda_
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.service import sagemaker_operations
 from airflow_sm_pipelines.local.services.sagemaker.stored_forms import JOBS
-from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, HOST, SECRET_ACCESS_KEY, LocalSettings
+from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, DOCKER, HOST, SECRET_ACCESS_KEY, LocalSettings
 from airflow_sm_pipelines.local.state.moto_state import MotoState
 from airflow_sm_pipelines.local.state.s3_state import StoredS3
 from airflow_sm_pipelines.local.state.state_file import StateFile, collection
@@ -89,7 +90,7 @@ class LocalAws:
         Raises:
             LocalAwsError: It is not running.
         """
-        return self._parts.sandbox.name
+        return self._parts.sandbox
 
     def client(self, service: str, *, endpoint_url: str | None = None) -> BaseClient:
         """Return a boto3 client of this local AWS; it is closed when this stops.
@@ -147,7 +148,7 @@ class LocalAws:
 @dataclass(frozen=True, slots=True)
 class _Running:
     server: HttpServer
-    sandbox: Sandbox
+    sandbox: str
     clients: Clients
     environment: dict[str, str]
 
@@ -155,7 +156,9 @@ class _Running:
 def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     """Build all parts and start serving; ``resources`` closes them in the reverse order."""
     stand_in = settings.stand_in
-    sandbox = choose_sandbox(settings.sandbox)
+    docker = find_docker() if settings.runs_images else None
+    sandbox = choose_sandbox("auto" if docker else settings.sandbox)
+    sandbox_name = DOCKER if docker else sandbox.name
     work_dir = _work_dir(settings, resources)
     moto = DomainDispatcherApplication(create_moto_app)
     resources.enter_context(MotoState(moto))
@@ -168,7 +171,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
             "status": "ok",
             "version": settings.version,
             "moto": moto_version,
-            "sandbox": sandbox.name,
+            "sandbox": sandbox_name,
             "jobs": jobs.count(),
         }
 
@@ -189,7 +192,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     clients = Clients(endpoint_url, internal_access_key_id)
     sdk = write_sdk_configuration(work_dir, settings.region)
     environment = {**_environment(endpoint_url, settings.region), **sdk}
-    site = JobSite(settings, work_dir, sandbox, clients, environment)
+    site = JobSite(settings, work_dir, sandbox, clients, environment, docker)
     site.create_commands()
     runner = Runner(site)
     services |= _services(file, jobs, site, runner)
@@ -199,7 +202,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     resources.callback(runner.close)  # first: ending jobs still upload and log
     user_clients = Clients(endpoint_url, ACCESS_KEY_ID, _USER_ATTEMPTS)
     resources.callback(user_clients.close)
-    return _Running(server, sandbox, user_clients, environment)
+    return _Running(server, sandbox_name, user_clients, environment)
 
 
 def _services(file: StateFile | None, jobs: JobTable, site: JobSite, runner: Runner) -> dict[str, Service]:

@@ -48,7 +48,7 @@ def name_model(start: Any, perform: Any) -> Any:
 
     def run(request: dict[str, Any], model: str, attempt: str, s3: FakeS3) -> dict[str, Any]:
         outputs = {"ProcessingOutputConfig": {"Outputs": [{"S3Output": {"S3Uri": "s3://bucket/out"}}]}}
-        members = {"CheckType": "MODEL_BIAS", "ModelName": model, "SkipCheck": True}
+        members = {"CheckType": "MODEL_BIAS", "ModelName": model, "SkipCheck": True, "RegisterNewBaseline": True}
         step = start({**request, **outputs}, members, attempt=attempt, kind=PROCESSING_JOB)
         return dict(perform(check_calls(step), s3).request)
 

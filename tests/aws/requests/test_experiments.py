@@ -24,6 +24,13 @@ def test_a_missing_experiment_and_trial_are_created(api: Any, in_trial: Any, per
     assert perform(trial_calls(in_trial), api.client) == NAMES
 
 
+def test_a_new_trial_is_shown_under_the_display_name_of_the_run(start: Any, calls_of: Any) -> None:
+    calls, _ = calls_of(trial_calls(start(trial=lambda: NAMES, display_name="Try-1")))
+
+    assert calls[0].request == {"ExperimentName": "abalone"}
+    assert calls[1].request == {"ExperimentName": "abalone", "TrialName": "abcdef012345", "DisplayName": "Try-1"}
+
+
 def test_those_that_exist_are_reused(api: Any, in_trial: Any, perform: Any) -> None:
     taken = "Experiment names must be unique within an AWS account and region."
     api.add_client_error("create_experiment", "ValidationException", taken)

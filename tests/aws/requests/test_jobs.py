@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from airflow_sm_pipelines.aws.requests.jobs import (
     tuning_calls,
     with_role,
 )
-from airflow_sm_pipelines.errors import AwsCallError
+from airflow_sm_pipelines.aws.requests.names import resource_name
+from airflow_sm_pipelines.errors import AwsCallError, UnfitRequestError
 
 ROLE, OTHER_ROLE = "arn:aws:iam::123456789012:role/Pipeline", "arn:aws:iam::123456789012:role/Other"
 GROUP = {"ModelPackageGroupName": "abalone"}
@@ -131,7 +133,36 @@ def test_a_group_given_by_its_arn_is_not_looked_for(start: Any, calls_of: Any) -
     assert made == []
 
 
-def test_a_package_of_its_own_name_keeps_its_tags() -> None:
+ATTEMPT = "pipelines-abcdef012345-t0k3nt0-0"
+
+
+def test_the_name_of_a_package_without_a_group_is_a_prefix_and_it_keeps_its_tags() -> None:
+    """Developer guide, "Apply job prefixes to pipeline instantiations": the argument model_package_name."""
     request = {"ModelPackageName": "mine", "Tags": [{"Key": "a", "Value": "b"}]}
 
-    assert package_request(request) == request
+    assert package_request(request, ATTEMPT) == {**request, "ModelPackageName": "mine-abcdef012345-t0k3nt0-0"}
+
+
+def test_the_prefix_of_a_package_has_at_most_38_characters() -> None:
+    assert package_request({"ModelPackageName": "p" * 38}, ATTEMPT)["ModelPackageName"].startswith("p" * 38 + "-")
+    with pytest.raises(UnfitRequestError, match=r"at most 38 characters; .* has 39$"):
+        package_request({"ModelPackageName": "p" * 39}, ATTEMPT)
+
+
+def test_the_api_takes_the_longest_name_of_a_package(sagemaker_client: Any) -> None:
+    rule = sagemaker_client.meta.service_model.shape_for("EntityName").metadata
+    token = resource_name("abcdef012345", "Register", "t0k3nt0k3n", 1003, limit=MODEL_PACKAGE.name_limit)
+
+    name = package_request({"ModelPackageName": "p" * 38}, token)["ModelPackageName"]
+
+    assert len(name) <= rule["max"]
+    assert re.fullmatch(rule["pattern"], name)
+
+
+@pytest.mark.parametrize("name", [None, "", 5])
+def test_a_package_without_a_name_is_left_to_the_api(name: Any) -> None:
+    assert package_request({"ModelPackageName": name}, ATTEMPT) == {"ModelPackageName": name}
+
+
+def test_a_version_in_a_group_has_neither_name_nor_tags_of_its_own() -> None:
+    assert package_request({**GROUP, "ModelPackageName": "mine", "Tags": []}, ATTEMPT) == GROUP

@@ -51,8 +51,19 @@ def test_a_step_name_is_cut_to_20_characters() -> None:
     assert name == f"pipelines-{EXECUTION}-{'a' * 20}-{TOKEN}-0"
 
 
-def test_a_kind_with_names_of_32_characters_has_the_short_form() -> None:
-    assert resource_name(EXECUTION, "Deployment", TOKEN, 0, limit=SHORT_LIMIT) == f"{EXECUTION}-Deploy-t0k3nt0k-0"
+def test_pipelines_is_always_prepended_also_to_a_name_of_32_characters() -> None:
+    """IAM policies match ``pipelines-*``; the step's name does not fit beside it."""
+    assert resource_name(EXECUTION, "Deployment", TOKEN, 0, limit=SHORT_LIMIT) == f"pipelines-{EXECUTION}-t0k3nt0-0"
+
+
+def test_the_short_name_of_an_earlier_version_is_found_by_the_stem() -> None:
+    """A clear lists the jobs whose names contain it; a job of the old form may still run after an upgrade."""
+    of_earlier_version = f"{EXECUTION}-Deploy-t0k3nt0k-0"
+
+    assert name_stem(EXECUTION, "Deployment", limit=SHORT_LIMIT) in of_earlier_version
+    assert name_stem(EXECUTION, "Deployment", limit=SHORT_LIMIT) in resource_name(
+        EXECUTION, "Deployment", TOKEN, 0, limit=SHORT_LIMIT
+    )
 
 
 def test_a_name_in_the_definition_is_a_prefix() -> None:
@@ -93,7 +104,8 @@ def test_steps_of_one_prefix_have_names_of_their_own(
     """Whoever finds a name of its own adopts what bears it."""
     token = st.from_regex(r"[a-z0-9]{10}", fullmatch=True)
     one, other = tokens.draw(token), tokens.draw(token)
-    assume(one[:6] != other[:6])
+    kept = 4 if limit == SHORT_LIMIT and not prefix else 6  # beside `pipelines`, with a number of four digits
+    assume(one[:kept] != other[:kept])
     names = {resource_name(EXECUTION, "Step", token, failures, limit=limit, prefix=prefix) for token in (one, other)}
 
     assert len(names) == 2
@@ -120,6 +132,7 @@ def test_every_step_name_gives_a_short_name_of_at_most_32_characters(
     assert name_rule[0].fullmatch(name)
     assert len(name) <= SHORT_LIMIT
     assert name.endswith(f"-{failures}")
+    assert prefix or name.startswith(f"pipelines-{EXECUTION}-")
 
 
 @given(step=STEP_NAMES, prefix=st.none() | SHORT_PREFIXES, limit=LIMITS)

@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_sm_pipelines.aws.requests.emr import step_name
-from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of, owner_tags, owner_text, tags_of_owner_text
+from airflow_sm_pipelines.aws.requests.tags import (
+    Owner,
+    added_tags,
+    airflow_tags,
+    owner_of,
+    owner_tags,
+    owner_text,
+    tags_of_owner_text,
+    with_tag_map,
+    with_tags,
+)
 
 OWNERS = st.builds(
     Owner,
@@ -103,6 +113,59 @@ def test_values_are_those_that_every_service_takes(owner: Owner) -> None:
     shape = botocore.session.get_session().get_service_model("emr-serverless").shape_for("TagValue")
     pattern = re.compile(shape.metadata["pattern"])
     assert all(pattern.fullmatch(tag["Value"]) for tag in owner_tags(owner))
+
+
+# -- Airflow's ids, for people -----------------------------------------------------------------------------------------
+
+
+def test_dag_run_and_task_have_tags_under_airflows_own_names() -> None:
+    assert airflow_tags(ORDINARY) == [
+        {"Key": "airflow:dag_id", "Value": "abalone"},
+        {"Key": "airflow:run_id", "Value": "scheduled__2026-01-02T03:04:05+00:00"},
+        {"Key": "airflow:task_id", "Value": "Train"},
+    ]
+
+
+@given(owner=OWNERS, long=st.text(max_size=300))
+def test_an_id_becomes_a_value_that_every_service_takes(owner: Owner, long: str) -> None:
+    model = botocore.session.get_session()
+    emr_serverless = model.get_service_model("emr-serverless").shape_for("TagValue").metadata
+    longest = model.get_service_model("sagemaker").shape_for("TagValue").metadata["max"]
+    for tag in airflow_tags(dataclasses.replace(owner, run_id=long)):
+        assert re.fullmatch(emr_serverless["pattern"], tag["Value"])
+        assert all(map(is_allowed_in_a_tag, tag["Key"] + tag["Value"]))
+        assert len(tag["Value"]) <= longest
+
+
+def test_nobody_takes_them_for_the_owner() -> None:
+    assert owner_of([*airflow_tags(OWN)]) is None
+    assert owner_of([*airflow_tags(ORDINARY), *owner_tags(OWN)]) == OWN
+    assert owner_text([*owner_tags(OWN), *airflow_tags(OWN)]) == owner_text(owner_tags(OWN))
+
+
+@given(own=st.integers(0, 60))
+def test_a_resource_has_at_most_50_tags_and_airflows_give_way(own: int) -> None:
+    keys = [f"team-{index}" for index in range(own)]
+    added = [tag["Key"] for tag in added_tags(keys, [*owner_tags(OWN), *airflow_tags(OWN)])]
+    owners = [tag["Key"] for tag in owner_tags(OWN)]
+
+    assert added[: len(owners)] == owners, "without them the resource could not be found"
+    assert len(added) - len(owners) == min(3, max(0, 50 - own - len(owners)))
+
+
+def test_a_tag_of_the_definition_wins_over_airflows_of_the_same_key() -> None:
+    own = [{"Key": "airflow:dag_id", "Value": "mine"}]
+    tags = [*owner_tags(OWN), *airflow_tags(OWN)]
+
+    assert with_tags(own, tags) == [*own, *owner_tags(OWN), *airflow_tags(OWN)[1:]]
+    assert with_tag_map({"airflow:dag_id": "mine"}, tags)["airflow:dag_id"] == "mine"
+
+
+@pytest.mark.parametrize("own", ["team=ml", {"team": "ml"}, ["team=ml"], 7])
+def test_what_is_no_list_of_tags_is_left_to_the_check_of_types(own: Any) -> None:
+    given = own if isinstance(own, list) else [own]
+
+    assert with_tags(own, owner_tags(OWN)) == [*given, *owner_tags(OWN)]
 
 
 # -- the installation --------------------------------------------------------------------------------------------------

@@ -233,3 +233,22 @@ def test_it_needs_nothing_but_the_standard_library(tmp_path):
         process.stdin.write(order.to_line())
         process.stdin.flush()
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("ending", ["the command ends", "it is killed"])
+def test_there_is_no_farewell_while_the_local_aws_lives(tmp_path, ending):
+    farewell = ["/bin/sh", "-c", f"touch {tmp_path}/gone"]
+    command = ["true"] if ending == "the command ends" else ["sleep", "60"]
+    with JobProcess(command, {"PATH": os.environ["PATH"]}, tmp_path, {}, farewell=farewell) as process:
+        if ending == "it is killed":
+            process.kill()
+        process.wait()
+    assert not (tmp_path / "gone").exists()
+
+
+def test_the_farewell_follows_when_the_local_aws_lets_go_of_a_running_command(tmp_path):
+    farewell = ["/bin/sh", "-c", f'echo "$WHO" > {tmp_path}/gone; echo not for the log']
+    variables = {"PATH": os.environ["PATH"]}
+    with JobProcess(["sleep", "60"], variables, tmp_path, {}, farewell=farewell, farewell_environment={"WHO": "me"}):
+        pass
+    assert (tmp_path / "gone").read_text() == "me\n"

@@ -51,7 +51,7 @@ def sagemaker_operations(
     models = Models(resources, tags, lambda region, uri: stand_in is not None or exists(clients.get("s3", region), uri))
     groups = ModelPackageGroups(resources, tags)
     packages = ModelPackages(resources, groups, tags, collection(file, "client_tokens", DOCUMENTS))
-    training = JobOperations(training_jobs(experiments), jobs, tags, runner, stand_in)
+    training = JobOperations(training_jobs(experiments, settings.runs_images), jobs, tags, runner, stand_in)
     tuning = TuningJobs(jobs, training, stand_in)
     configs = EndpointConfigs(resources, tags, models, stand_in)
     endpoints = Endpoints(resources, tags, configs, stand_in)
@@ -59,8 +59,8 @@ def sagemaker_operations(
     lineage = Lineage(resources, tags, takes_any_arn=stand_in is not None)
     kinds = [
         *jobs_without_runtime(settings.no_runtime_advice),
-        processing_jobs(experiments),
-        transform_jobs(experiments, models, packages),
+        processing_jobs(experiments, settings.runs_images),
+        transform_jobs(experiments, models, packages, settings.runs_images),
         tuning.kind(),
     ]
     parts: list[Operations] = [tags, experiments, models, groups, packages, training, tuning, components]

@@ -14,6 +14,9 @@ _CLARIFY = re.compile(r"(?:^|/)sagemaker-clarify-processing(?:[:@]|$)")
 
 _LAST_PICKLED = (1, 2)
 
+RUN_THE_IMAGE = "a local AWS that is started with --sandbox docker runs the image"
+"""What helps a job whose image does the work."""
+
 
 def is_xgboost(image: str) -> bool:
     """Tell whether an image is the built-in XGBoost algorithm."""
@@ -50,5 +53,5 @@ def no_runtime(image: str, how: str) -> JobFailure:
     """
     return JobFailure(
         f"ClientError: no local runtime for image {image}: {how}, it is not the built-in XGBoost, and what else the "
-        "image would run is unknown here"
+        f"image would run is unknown here; {RUN_THE_IMAGE}"
     )

@@ -12,19 +12,33 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 
 from airflow_sm_pipelines.local.documents import Document
-from airflow_sm_pipelines.local.jobs.container import ContainerPlan, JobFailure, S3Download, S3Upload
+from airflow_sm_pipelines.local.jobs.container import (
+    OPT_ML,
+    ContainerPlan,
+    ImageRun,
+    JobFailure,
+    S3Download,
+    S3Upload,
+    reason_of_exit_code,
+    reason_of_runtime,
+)
 from airflow_sm_pipelines.local.jobs.job_site import RUNTIME_COMMAND
-from airflow_sm_pipelines.local.services.sagemaker.containers.images import is_model_monitor
+from airflow_sm_pipelines.local.services.sagemaker.containers.images import RUN_THE_IMAGE, is_model_monitor
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _HOST = "algo-1"
+_SPARK_SUBMIT = "smspark-submit"
 _DEFAULT_RUNTIME_SECONDS = 86_400
 """Without a StoppingCondition a processing job runs for at most one day (Python SDK, ``max_runtime_in_seconds``)."""
 
 
-def plan_container(job: Job) -> ContainerPlan:
+def plan_container(job: Job, *, runs_images: bool = False) -> ContainerPlan:
     """Return the work of a processing job.
+
+    Args:
+        job: The job.
+        runs_images: Whether its image runs, in Docker.
 
     Raises:
         JobFailure: The job needs something that the local AWS does not do; nothing is silently left out.
@@ -33,8 +47,14 @@ def plan_container(job: Job) -> ContainerPlan:
     if problems := list(_unsupported(request)):
         raise JobFailure(f"ClientError: the local AWS does not support {'; '.join(problems)}")
     application = request["AppSpecification"]
+    command = _local_command(application)
+    image_run = _image_run(application) if runs_images and command is None else None
+    if command is None and image_run is None:
+        command = _entrypoint_command(application)
     return ContainerPlan(
-        command=(*_entrypoint(application), *application.get("ContainerArguments", ())),
+        command=command or (),
+        image_run=image_run,
+        failure_reason=reason_of_runtime if is_spark_submit(request) else reason_of_exit_code,
         log_group=LOG_GROUP,
         log_stream=log_stream(job),
         environment={
@@ -57,17 +77,38 @@ def log_stream(job: Job) -> str:
     return f"{job.key.name}/{_HOST}-{int(job.creation_time.timestamp() * 1000)}"
 
 
-def _entrypoint(application: Document) -> list[str]:
-    entrypoint: list[str] = application.get("ContainerEntrypoint", [])
-    if not entrypoint:
-        image = application["ImageUri"]
-        if is_model_monitor(image):
-            return [RUNTIME_COMMAND, "data_quality", "/opt/ml"]
+def is_spark_submit(request: Document) -> bool:
+    """Tell whether a job runs the program of AWS's Spark image, as the SDK's Spark processors do."""
+    entrypoint: list[str] = request["AppSpecification"].get("ContainerEntrypoint", [])
+    return entrypoint[:1] == [_SPARK_SUBMIT]
+
+
+def _local_command(application: Document) -> tuple[str, ...] | None:
+    """Return the command of a program that exists only in AWS's images, and here as a runtime."""
+    entrypoint, arguments = (application.get(f"Container{part}", []) for part in ("Entrypoint", "Arguments"))
+    if entrypoint[:1] == [_SPARK_SUBMIT]:
+        return (RUNTIME_COMMAND, "smspark_submit", OPT_ML, *entrypoint[1:], *arguments)
+    if not entrypoint and is_model_monitor(application["ImageUri"]):
+        return (RUNTIME_COMMAND, "data_quality", OPT_ML, *arguments)
+    return None
+
+
+def _image_run(application: Document) -> ImageRun:
+    """Return what Docker runs (developer guide, "How Amazon SageMaker Processing Runs Your Processing Container")."""
+    return ImageRun(
+        application["ImageUri"],
+        tuple(application.get("ContainerEntrypoint", ())),
+        tuple(application.get("ContainerArguments", ())),
+    )
+
+
+def _entrypoint_command(application: Document) -> tuple[str, ...]:
+    if not application.get("ContainerEntrypoint"):
         raise JobFailure(
-            f"ClientError: no local runtime for image {image}: the job has no ContainerEntrypoint, and what the "
-            "image would run is unknown here"
+            f"ClientError: no local runtime for image {application['ImageUri']}: the job has no ContainerEntrypoint, "
+            f"and what the image would run is unknown here; {RUN_THE_IMAGE}"
         )
-    return entrypoint
+    return (*application["ContainerEntrypoint"], *application.get("ContainerArguments", ()))
 
 
 def _downloads(request: Document) -> Iterator[S3Download]:
@@ -122,5 +163,5 @@ def _unsupported(request: Document) -> Iterator[str]:
     if "InstancePreferences" in cluster:
         yield "ProcessingResources.ClusterConfig.InstancePreferences"
     instances = cluster.get("InstanceCount", 1)
-    if instances > 1:
+    if instances > 1 and not is_spark_submit(request):  # Spark gives the same result on one machine
         yield f"ProcessingResources.ClusterConfig.InstanceCount={instances}, only 1"

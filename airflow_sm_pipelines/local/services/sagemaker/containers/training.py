@@ -17,6 +17,7 @@ from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.jobs.container import (
     OPT_ML,
     ContainerPlan,
+    ImageRun,
     JobFailure,
     JobFolder,
     S3Archive,
@@ -59,8 +60,12 @@ _FUNCTION_CHANNEL = "/sagemaker_remote_function_bootstrap/"
 _NOTEBOOK_SCHEDULER = "amazon_sagemaker_scheduler"
 
 
-def plan_container(job: Job) -> ContainerPlan:
+def plan_container(job: Job, *, runs_images: bool = False) -> ContainerPlan:
     """Return the work of a training job.
+
+    Args:
+        job: The job.
+        runs_images: Whether its image runs, in Docker.
 
     Raises:
         JobFailure: The job needs something that the local AWS does not do; nothing is silently left out.
@@ -69,9 +74,11 @@ def plan_container(job: Job) -> ContainerPlan:
     if problems := list(_unsupported(request)):
         raise JobFailure(f"ClientError: the local AWS does not support {'; '.join(problems)}")
     configuration = _configuration(request)
-    command, variables, script = _command(job, configuration)
+    image_run = _image_run(request) if runs_images else None
+    command, variables, script = ((), {}, None) if image_run else _command(job, configuration)
     return ContainerPlan(
         command=command,
+        image_run=image_run,
         log_group=LOG_GROUP,
         log_stream=log_stream(job),
         environment={
@@ -121,6 +128,20 @@ def _command(job: Job, configuration: Document) -> tuple[tuple[str, ...], dict[s
         form = "pickle" if pickles_its_model(image) else "ubj"
         return (RUNTIME_COMMAND, "xgboost_training", "/opt/ml", form), {}, None
     raise no_runtime(image, "the job has neither a ContainerEntrypoint nor a sagemaker_program")
+
+
+def _image_run(request: Document) -> ImageRun | None:
+    """Return what Docker runs; ``None`` for a program of AWS's images that the local AWS has as a runtime.
+
+    Source: developer guide, "How Amazon SageMaker AI Runs Your Training Image": without an entrypoint the image's own
+    runs, with the argument ``train`` in place of its ``CMD``. Arguments alone take the place of ``train`` (assumed).
+    """
+    algorithm = request["AlgorithmSpecification"]
+    entrypoint = tuple(algorithm.get("ContainerEntrypoint", ()))
+    if is_built_in(request) or entrypoint[:1] == (_NOTEBOOK_SCHEDULER,):
+        return None
+    arguments = tuple(algorithm.get("ContainerArguments", () if entrypoint else ("train",)))
+    return ImageRun(algorithm["TrainingImage"], entrypoint, arguments)
 
 
 def _configuration(request: Document) -> Document:

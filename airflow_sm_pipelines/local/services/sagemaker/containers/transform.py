@@ -16,8 +16,10 @@ from airflow_sm_pipelines.local.documents import Document
 from airflow_sm_pipelines.local.errors import AwsError
 from airflow_sm_pipelines.local.jobs.container import (
     ContainerPlan,
+    ImageRun,
     JobFailure,
     JobFolder,
+    ModelServer,
     S3Download,
     S3Upload,
 )
@@ -29,6 +31,8 @@ from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _INPUT, _OUTPUT, _PLAN = "/opt/ml/transform/input", "/opt/ml/transform/output", "transform/plan.json"
+_IMAGE_SERVER = "image_server"
+_STRATEGIES = {"SingleRecord": "SINGLE_RECORD", "MultiRecord": "MULTI_RECORD"}
 _DEFAULT_PAYLOAD_MB = 6
 _DEFAULT_TIMEOUT_SECONDS = 600
 """API reference, ModelClientConfig."""
@@ -41,10 +45,12 @@ class TransformPlanner:
     Attributes:
         models: All models.
         packages: All model packages.
+        runs_images: Whether the images of models run, in Docker.
     """
 
     models: Models
     packages: ModelPackages
+    runs_images: bool = False
 
     def plan(self, job: Job) -> ContainerPlan:
         """Return the work of a transform job.
@@ -58,9 +64,13 @@ class TransformPlanner:
             raise JobFailure(f"ClientError: the local AWS does not support {'; '.join(problems)}")
         source = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         folders = _model_folders(len(containers))
-        described = [
-            _described(container, folder, request) for container, folder in zip(containers, folders, strict=True)
-        ]
+        described, servers = list[Document](), list[ModelServer]()
+        for container, folder in zip(containers, folders, strict=True):
+            if self.runs_images and not _is_built_in(container, request):
+                described.append({"runtime": _IMAGE_SERVER})
+                servers.append(_server(container, folder, request))
+            else:
+                described.append(_described(container, folder, request))
         return ContainerPlan(
             command=(RUNTIME_COMMAND, "transform", "/opt/ml", _PLAN),
             log_group=LOG_GROUP,
@@ -68,6 +78,7 @@ class TransformPlanner:
             downloads=(S3Download("TransformInput", source, _INPUT), *_model_downloads(containers, folders)),
             uploads=(S3Upload("TransformOutput", _OUTPUT, request["TransformOutput"]["S3OutputPath"]),),
             failure_reason=_failure_reason,
+            servers=tuple(servers),
             files={f"/opt/ml/{_PLAN}": json.dumps({"containers": described, **_rules(request)})},
         )
 
@@ -102,13 +113,43 @@ def _model_folders(count: int) -> list[str]:
     return ["/opt/ml/model"] if count == 1 else [f"/opt/ml/models/{number}" for number in range(1, count + 1)]
 
 
+def _environment(container: Document, request: Document) -> dict[str, str]:
+    return {**container.get("Environment", {}), **request.get("Environment", {})}
+
+
+def _is_built_in(container: Document, request: Document) -> bool:
+    return "SAGEMAKER_PROGRAM" not in _environment(container, request) and is_xgboost(container.get("Image", ""))
+
+
+def _server(container: Document, folder: str, request: Document) -> ModelServer:
+    """Return one container that Docker runs.
+
+    Source: developer guide, "Use Your Own Inference Code with Batch Transform": the argument ``serve``, and variables
+    for what the request sets.
+    """
+    told = {
+        "SAGEMAKER_BATCH_STRATEGY": _STRATEGIES.get(request.get("BatchStrategy", "")),
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": request.get("MaxPayloadInMB"),
+        "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": request.get("MaxConcurrentTransforms"),
+    }
+    return ModelServer(
+        run=ImageRun(container.get("Image", ""), arguments=("serve",)),
+        environment={
+            "SAGEMAKER_BATCH": "true",
+            **{name: str(value) for name, value in told.items() if value is not None},
+            **_environment(container, request),
+        },
+        model_path=folder,
+    )
+
+
 def _described(container: Document, folder: str, request: Document) -> Document:
     """Return one container for `runtimes.serving_process`."""
-    environment = {**container.get("Environment", {}), **request.get("Environment", {})}
+    environment = _environment(container, request)
     image = container.get("Image", "")
     program = environment.get("SAGEMAKER_PROGRAM")
     return {
-        "runtime": "xgboost_serving" if program is None and is_xgboost(image) else "inference_script",
+        "runtime": "xgboost_serving" if _is_built_in(container, request) else "inference_script",
         "image": image,
         "environment": {
             "SAGEMAKER_BATCH": "true",

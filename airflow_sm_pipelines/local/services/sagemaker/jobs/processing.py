@@ -13,8 +13,13 @@ from airflow_sm_pipelines.local.services.sagemaker.tracking.experiments import E
 from airflow_sm_pipelines.local.wire.json_service import RequestContext
 
 
-def processing_jobs(experiments: Experiments) -> JobKind:
-    """Return processing jobs as a kind of job."""
+def processing_jobs(experiments: Experiments, runs_images: bool = False) -> JobKind:
+    """Return processing jobs as a kind of job.
+
+    Args:
+        experiments: All experiments.
+        runs_images: Whether their images run, in Docker.
+    """
 
     def check(context: RequestContext, request: Document) -> None:
         _check_inputs_and_outputs(request)
@@ -30,7 +35,7 @@ def processing_jobs(experiments: Experiments) -> JobKind:
         not_found="Could not find requested job with name: {name}",
         default_order="Ascending",  # API reference, SortOrder
         check=check,
-        plan=plan_container,
+        plan=lambda job: plan_container(job, runs_images=runs_images),
         describe=lambda job: {"ProcessingStartTime": job.start_time},
         summarize=_summary,
     )

@@ -40,8 +40,13 @@ _DEFAULTS: Document = {
 }
 
 
-def training_jobs(experiments: Experiments) -> JobKind:
-    """Return training jobs as a kind of job."""
+def training_jobs(experiments: Experiments, runs_images: bool = False) -> JobKind:
+    """Return training jobs as a kind of job.
+
+    Args:
+        experiments: All experiments.
+        runs_images: Whether their images run, in Docker.
+    """
 
     def check(context: RequestContext, request: Document) -> None:
         if problems := [*_problems(request)]:
@@ -57,7 +62,7 @@ def training_jobs(experiments: Experiments) -> JobKind:
         not_found="Requested resource not found.",
         default_order="Ascending",  # API reference, SortOrder
         check=check,
-        plan=plan_container,
+        plan=lambda job: plan_container(job, runs_images=runs_images),
         describe=_describe,
         summarize=_summary,
     )

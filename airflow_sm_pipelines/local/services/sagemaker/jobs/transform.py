@@ -13,8 +13,17 @@ from airflow_sm_pipelines.local.services.sagemaker.tracking.experiments import E
 from airflow_sm_pipelines.local.wire.json_service import RequestContext
 
 
-def transform_jobs(experiments: Experiments, models: Models, packages: ModelPackages) -> JobKind:
-    """Transform jobs as a kind of job."""
+def transform_jobs(
+    experiments: Experiments, models: Models, packages: ModelPackages, runs_images: bool = False
+) -> JobKind:
+    """Return transform jobs as a kind of job.
+
+    Args:
+        experiments: All experiments.
+        models: All models.
+        packages: All model packages.
+        runs_images: Whether their images run, in Docker.
+    """
 
     def check(context: RequestContext, request: Document) -> None:
         if request.get("BatchStrategy") and request["TransformInput"].get("SplitType", "None") == "None":
@@ -31,7 +40,7 @@ def transform_jobs(experiments: Experiments, models: Models, packages: ModelPack
         not_found="Could not find requested job with name: {name}",
         default_order="Descending",  # API reference, SortOrder
         check=check,
-        plan=TransformPlanner(models, packages).plan,
+        plan=TransformPlanner(models, packages, runs_images).plan,
         describe=lambda job: {"TransformStartTime": job.start_time},
         summarize=_summary,
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_sm_pipelines.local.jobs.container import JobFailure, S3Download, S3Upload
+from airflow_sm_pipelines.local.jobs.container import ImageRun, JobFailure, S3Download, S3Upload
 from airflow_sm_pipelines.local.services.sagemaker.containers.processing import plan_container
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import Job, JobStatus
 from airflow_sm_pipelines.local.services.sagemaker.resources.table import ResourceKey
@@ -36,6 +36,52 @@ def test_arguments_without_an_entrypoint_are_for_the_unknown_image(plan):
 def test_the_analyzer_of_model_monitor_has_a_runtime(plan):
     image = "159807026194.dkr.ecr.us-west-2.amazonaws.com/sagemaker-model-monitor-analyzer"
     assert plan(AppSpecification={"ImageUri": image}).command == ("local-aws-runtime", "data_quality", "/opt/ml")
+
+
+@pytest.mark.parametrize(
+    ("application", "run"),
+    [
+        ({}, ImageRun("x")),
+        ({"ContainerArguments": ["a"]}, ImageRun("x", (), ("a",))),
+        ({"ContainerEntrypoint": ["e", "f"]}, ImageRun("x", ("e", "f"))),
+        ({"ContainerEntrypoint": ["e"], "ContainerArguments": ["a"]}, ImageRun("x", ("e",), ("a",))),
+    ],
+)
+def test_where_images_run_the_entrypoint_and_the_arguments_are_for_docker(bench, application, run):
+    request = bench.request("etl", ["unused"], AppSpecification={"ImageUri": "x", **application})
+    made = plan_container(job_of(request), runs_images=True)
+    assert (made.image_run, made.command) == (run, ())
+
+
+@pytest.mark.parametrize(
+    ("application", "runtime"),
+    [
+        ({"ImageUri": "x/sagemaker-model-monitor-analyzer"}, ("data_quality", "/opt/ml")),
+        (
+            {
+                "ImageUri": "x/sagemaker-spark-processing:3.3-cpu",
+                "ContainerEntrypoint": ["smspark-submit", "--class", "A", "a.jar"],
+                "ContainerArguments": ["1"],
+            },
+            ("smspark_submit", "/opt/ml", "--class", "A", "a.jar", "1"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("runs_images", [True, False])
+def test_programs_of_awss_images_are_those_of_the_local_aws_in_any_sandbox(bench, application, runtime, runs_images):
+    made = plan_container(job_of(bench.request("etl", [], AppSpecification=application)), runs_images=runs_images)
+    assert (made.image_run, made.command) == (None, ("local-aws-runtime", *runtime))
+
+
+def test_a_spark_job_may_ask_for_several_instances(bench):
+    cluster = {"ClusterConfig": {"InstanceCount": 3, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 30}}
+    spark, other = (
+        job_of(bench.request("etl", [program], ProcessingResources=cluster))
+        for program in ("smspark-submit", "python3")
+    )
+    assert plan_container(spark).command
+    with pytest.raises(JobFailure, match="InstanceCount=3, only 1"):
+        plan_container(other)
 
 
 def test_own_variables_win_over_those_of_the_service(plan):

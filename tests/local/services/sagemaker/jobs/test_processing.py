@@ -183,6 +183,14 @@ def test_a_job_without_entrypoint_fails_because_its_image_has_no_local_runtime(b
     bench.sagemaker.create_processing_job(**request)
     reason = bench.wait("image-only")["FailureReason"]
     assert reason.startswith("ClientError: no local runtime for image some-image:1")
+    assert reason.endswith("; a local AWS that is started with --sandbox docker runs the image")
+
+
+def test_a_spark_job_without_pyspark_says_what_to_install(bench):
+    ended = bench.run("no-spark", ["smspark-submit", "/opt/ml/processing/input/code/x.py"])
+    assert ended["ProcessingJobStatus"] == "Failed"
+    assert ended["FailureReason"].startswith("ClientError: the local runtime smspark_submit cannot run: ")
+    assert ended["FailureReason"].endswith(" has no pyspark; in its environment: pip install pyspark")
 
 
 def test_what_is_not_supported_fails_the_job_and_is_named(bench, processing_input):

@@ -61,3 +61,12 @@ def test_a_job_of_a_known_experiment_runs(bench, experiment):
     config = {"ExperimentName": experiment, "TrialComponentDisplayName": "shown"}
     description = bench.run("associated", ["true"], ExperimentConfig=config)
     assert (description["ProcessingJobStatus"], description["ExperimentConfig"]) == ("Completed", config)
+
+
+def test_runs_in_local_mode_are_not_recorded_in_the_experiments_of_an_account(bench):
+    """They have experiments here; the variables that programs get lead to no other endpoint, with no account's keys."""
+    environment = bench.aws.environment()
+    endpoints = {name: value for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL")}
+    assert endpoints == {"AWS_ENDPOINT_URL": bench.aws.endpoint_url}
+    assert bench.aws.endpoint_url.startswith("http://127.0.0.1:")
+    assert (environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]) == ("local", "local")

@@ -1,0 +1,1 @@
+"""The schedules of EventBridge: what ``at(…)``, ``rate(…)`` and ``cron(…)`` mean, and when they run."""
