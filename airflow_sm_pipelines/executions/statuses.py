@@ -59,6 +59,8 @@ def step_status(task: Mapping[str, Any], run: Mapping[str, Any], published: Step
         published: How the step ended, if its worker has said so.
     """
     status = _STATUS_OF_TASK.get(task["state"], EXECUTING)
+    if status == SUCCEEDED and published in (StepStatus.FAILED, StepStatus.STOPPED):
+        return str(published)  # reused from an execution in which it ended so
     if status == FAILED and (published is StepStatus.STOPPED or _was_stopped_with(run, task)):
         return STOPPED
     if status == STARTING and task["try_number"] > 1:

@@ -19,13 +19,15 @@ from airflow_sm_pipelines.executions.references import is_execution_arn
 from airflow_sm_pipelines.executions.statuses import EXECUTING, FAILED, STARTING, has_started, step_status, timestamp
 from airflow_sm_pipelines.semantics.for_each import child_name
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+from airflow_sm_pipelines.semantics.selection import StepRole
 
-_EARLIER_RESULTS = {
-    "CacheHitResult": (CACHE_KEY, "run_id"),
-    "SelectiveExecutionResult": (SELECTION_KEY, "SourceRun"),
+_ROLE = "Role"
+_EARLIER_RESULTS: dict[str, tuple[str, Mapping[str, str], str]] = {
+    "CacheHitResult": (CACHE_KEY, {"outcome": "hit"}, "run_id"),
+    "SelectiveExecutionResult": (SELECTION_KEY, {_ROLE: StepRole.REUSED}, "SourceRun"),
 }
-"""By member of the answer: the XCom of a step that has its result from elsewhere, and which member of that names the
-run, or the execution in SageMaker. A step that has run itself has no such XCom, or one without that member."""
+"""By member of the answer: the XCom of a step that may have its result from elsewhere, what that says if it has, and
+which member of it names the run, or the execution in SageMaker."""
 
 _MOST_REQUESTS_AT_ONCE = 8
 """Airflow's API server has a limited number of threads and database connections."""
@@ -69,8 +71,10 @@ async def list_steps(
         newest_first: Whether the one that started last comes first.
     """
     tasks = await airflow.all("task_instances", *execution.path, "taskInstances")
-    found = sorted(await _started(airflow, execution, tasks), key=_order, reverse=newest_first)
     report = _Report(airflow, execution)
+    await report.prepare()
+    started = await report.without_left_out(await _started(airflow, execution, tasks))
+    found = sorted(started, key=_order, reverse=newest_first)
     page = await report.steps(found[first : first + most])
     return page, len(found) > first + most
 
@@ -139,10 +143,26 @@ class _Report:
         self._holders: dict[str, set[tuple[str, int]]] = {}
         self._items: dict[str, Json] = {}
 
+    async def prepare(self) -> None:
+        """Ask which tasks have published what, so that only these are asked for it."""
+        keys = (STATUS_KEY, FAILURE_KEY, *(key for key, _, _ in _EARLIER_RESULTS.values()))
+        self._holders = dict(zip(keys, await asyncio.gather(*map(self._tasks_with, keys)), strict=True))
+
+    async def without_left_out(self, steps: Sequence[_Step]) -> Sequence[_Step]:
+        """Return the steps without those that a selection left out, whose tasks may succeed all the same."""
+        if not self._holders[SELECTION_KEY]:
+            return steps
+        left_out = await asyncio.gather(*map(self._is_left_out, steps))
+        return [step for step, is_left_out in zip(steps, left_out, strict=True) if not is_left_out]
+
+    async def _is_left_out(self, step: _Step) -> bool:
+        selection = await self._value(step, SELECTION_KEY)
+        if isinstance(selection, dict) and selection.get(_ROLE) == StepRole.NOT_SELECTED:
+            return True
+        return await self._value(step, STATUS_KEY) == StepStatus.NOT_RUN
+
     async def steps(self, steps: Sequence[_Step]) -> list[Json]:
         """Return what the API says of some steps."""
-        keys = (STATUS_KEY, FAILURE_KEY, *(key for key, _ in _EARLIER_RESULTS.values()))
-        self._holders = dict(zip(keys, await asyncio.gather(*map(self._tasks_with, keys)), strict=True))
         for parent in {step.parent for step in steps if step.parent}:
             self._items[parent] = await self._xcom(f"{parent}.{LOOP_ITEMS}", -1, PROPERTIES_KEY)
         return [*await asyncio.gather(*(self._described(step) for step in steps))]
@@ -204,10 +224,12 @@ class _Report:
         members: dict[str, Json] = {"ParentStepName": step.parent, "Index": index, "Item": item}
         return {name: value for name, value in members.items() if value is not None}
 
-    async def _source(self, step: _Step, key: str, member: str) -> JsonObject:
+    async def _source(self, step: _Step, key: str, sign: Mapping[str, str], member: str) -> JsonObject:
         """Return where a step has its result from; empty if it has run itself, or that run is gone."""
         published = await self._value(step, key)
-        source = str(published.get(member) or "") if isinstance(published, dict) else ""
+        if not isinstance(published, dict) or any(published.get(name) != value for name, value in sign.items()):
+            return {}
+        source = str(published.get(member) or "")
         arn = source if not source or is_execution_arn(source) else await self._arn_of_run(source)
         return {"SourcePipelineExecutionArn": arn} if arn else {}
 

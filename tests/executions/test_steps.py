@@ -139,13 +139,29 @@ def test_a_result_of_an_earlier_run_is_a_cache_hit(airflow: Any, call: Any) -> N
 def test_a_step_outside_of_the_selection_tells_the_source_of_its_result(airflow: Any, call: Any) -> None:
     airflow.add_run("abalone", "earlier", "success")
     arn = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/abalone/execution/aws123"
-    sources = {"Selected": {}, "Reused": {"SourceRun": "earlier"}, "OfSageMaker": {"SourceRun": arn}}
+    sources = {
+        "Selected": {"Role": "selected", "SourceRun": "earlier"},
+        "Reused": {"Role": "reused", "SourceRun": "earlier"},
+        "OfSageMaker": {"Role": "reused", "SourceRun": arn},
+        "Failed": {"Role": "reused", "SourceRun": "earlier"},
+        "NotRun": {"Role": "reused", "SourceRun": "earlier"},
+        "NotSelected": {"Role": "not selected"},
+    }
     for name, source in sources.items():
         airflow.add_task("run", name, "TrainingOperator", "success")
-        publish(airflow, name, {"Role": "any", **source}, "sm_pipelines_selection")
-    found = {one["StepName"]: one.get("SelectiveExecutionResult") for one in listed(airflow, call)}
+        publish(airflow, name, source, "sm_pipelines_selection")
+        if name in ("Failed", "NotRun"):
+            publish(airflow, name, name, STATUS)
+    steps = listed(airflow, call)
+    found = {one["StepName"]: one.get("SelectiveExecutionResult") for one in steps}
     earlier = {"SourcePipelineExecutionArn": airflow.arn("abalone", "earlier")}
-    assert found == {"Selected": None, "Reused": earlier, "OfSageMaker": {"SourcePipelineExecutionArn": arn}}
+    assert found == {
+        "Selected": None,
+        "Reused": earlier,
+        "OfSageMaker": {"SourcePipelineExecutionArn": arn},
+        "Failed": earlier,
+    }
+    assert {one["StepName"]: one["StepStatus"] for one in steps}["Failed"] == "Failed", "as it ended there"
 
 
 def test_the_step_that_started_last_comes_first(airflow: Any, call: Any) -> None:
