@@ -56,7 +56,7 @@ def _is_first(plan: StepPlan) -> bool:
 
 def _is_to_be_compared(settings: PipelineRunSettings, origin: DagOrigin, context: Context) -> bool:
     run = context["dag_run"]
-    changes = (made_at(origin.version_id), _file_changed_at(settings.pipeline.source, origin.file))
+    changes = (made_at(origin.version_id), _file_changed_at(settings.pipeline.source, context["dag"].fileloc))
     return may_have_changed(run.start_date, is_cleared=bool(run.clear_number), changes=changes)
 
 

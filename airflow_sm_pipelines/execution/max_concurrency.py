@@ -7,9 +7,7 @@ in the triggerer; both only read, so that nothing is left to clean up, whatever 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -17,6 +15,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.execution.airflow_internals.worker import is_dag_test, mapped_task_states, own_task
+from airflow_sm_pipelines.execution.shared_looks import SharedLooks
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from airflow_sm_pipelines.execution.xcoms import own_map_index
 from airflow_sm_pipelines.semantics.for_each import ended_iterations, ends_awaited
@@ -107,41 +106,10 @@ class TurnTrigger(BaseTrigger):
     async def _shared_look(self) -> frozenset[int]:
         ti = own_task(self)
         key = (ti.dag_id, ti.run_id, tuple(self.body_task_ids))
-        seen = _looks.get(key)
-        if seen is None or not seen.is_fresh():
-            question = asyncio.to_thread(_ended, ti.dag_id, ti.run_id, self.body_task_ids)
-            seen = _Look(asyncio.ensure_future(question), asyncio.get_running_loop(), time.monotonic())
-            _forget_old_looks()
-            _looks[key] = seen
-        # The answer must survive the cancellation of this trigger: others await it, too.
-        return await asyncio.shield(seen.answer)
+        return await _looks.at(key, lambda: _ended(ti.dag_id, ti.run_id, self.body_task_ids))
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One look at the states of a run's tasks.
-
-    Attributes:
-        answer: The iterations that have ended.
-        loop: Where the answer can be awaited.
-        since: When it was asked for, on the monotonic clock.
-    """
-
-    answer: asyncio.Future[frozenset[int]]
-    loop: asyncio.AbstractEventLoop
-    since: float
-
-    def is_fresh(self) -> bool:
-        """Whether another trigger may use it."""
-        return self.loop is asyncio.get_running_loop() and time.monotonic() - self.since < LOOK_EVERY / 2
-
-
-_looks: dict[tuple[str, str, tuple[str, ...]], _Look] = {}
-
-
-def _forget_old_looks() -> None:
-    for key in [key for key, look in _looks.items() if not look.is_fresh()]:
-        del _looks[key]
+_looks: SharedLooks[frozenset[int]] = SharedLooks(LOOK_EVERY / 2)
 
 
 def _ended(dag_id: str, run_id: str, body_task_ids: Sequence[str]) -> frozenset[int]:

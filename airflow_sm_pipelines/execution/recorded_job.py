@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.errors import AwsCallError, StepError, StepFailedError
-from airflow_sm_pipelines.execution.airflow_internals.worker import StateStore
+from airflow_sm_pipelines.execution.airflow_internals.worker import StateStore, state_store
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.identity import Epoch
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
 from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt, read_attempt
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 _REMOVAL_PATIENCE = 120.0
 
@@ -100,6 +104,29 @@ def end_recorded_job(store: StateStore, step: str, log: Log, pause: Callable[[fl
     if left:
         log.warning("%s; `sm-pipelines stop-orphans` removes it later", left)
     return f"its {job.noun} was stopped" if stopped else f"its {job.noun} does not run any more"
+
+
+def end_job_of_another_epoch(context: Context, step: str, log: Log, pause: Callable[[float], None]) -> None:
+    """Stop the job that a task has left that was cleared while it ran, before the task waits for something else.
+
+    Args:
+        context: Airflow's task context.
+        step: Name of the step, for errors.
+        log: The task's log.
+        pause: Waits some seconds.
+
+    Raises:
+        StepFailedError: AWS refused a call; the next try stops the job.
+    """
+    ti = context["ti"]
+    if ti.try_number == 1:
+        return
+    store = state_store(context)
+    last = read_attempt(store.get(RECORD_KEY))
+    if last is not None and not last.epoch.is_same_try(Epoch(ti.max_tries, ti.task.retries or 0)):
+        became = end_recorded_job(store, step, log, pause)
+        if became:
+            log.info("The task was cleared; %s", became)
 
 
 def superseded_step_error(

@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow_sm_pipelines.definition.models import Pipeline
 
-LOOP_ITEMS, LOOP_RESULT = "items", "result"
-"""The first and the last task in the group of a ForEach step."""
+LOOP_ITEMS, LOOP_TURN, LOOP_RESULT = "items", "turn", "result"
+"""The first task in the group of a ForEach step, the first of each iteration, and the last of the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,10 @@ class PipelineRunSettings:
         role_arn: IAM role for steps that name none, ``None`` to send them as they are.
         first_task_ids: Task id of the first task of each step that has several. Its properties are those of the last,
             which ``task_ids`` names.
+        airflow_id: Id of the DAG, or of the task group.
+        task_prefix: What the task ids of all steps begin with: empty in a DAG.
+        max_parallel_steps: How many steps of a run may be in progress at once, unless the run says otherwise; ``None``
+            for no bound.
     """
 
     pipeline: Pipeline
@@ -32,6 +36,9 @@ class PipelineRunSettings:
     role_arn: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     first_task_ids: Mapping[str, str] = field(default_factory=dict)
+    airflow_id: str = ""
+    task_prefix: str = ""
+    max_parallel_steps: int | None = None
 
     def first_task_id(self, step: str) -> str:
         """Return the task that a step starts with; the only one of most steps."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,13 +17,14 @@ from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Step
-from airflow_sm_pipelines.errors import StepError
+from airflow_sm_pipelines.errors import StepError, StepInterruptedError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import (
     DEFAULT_RETRIES,
     TRIGGER_FAIL_REPR,
     retry_policy_argument,
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
+from airflow_sm_pipelines.execution.bounds import bound_at_start
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.fail_step import skip_after_fail_step
 from airflow_sm_pipelines.execution.gate import pass_gate
@@ -32,7 +34,9 @@ from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.xcoms import failure_published
+from airflow_sm_pipelines.operators.unresolved_request import UnresolvedRequest
 from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
+from airflow_sm_pipelines.semantics.parallelism import is_counted
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
 from airflow_sm_pipelines.semantics.run_options import RunOptionError, read_run_options
@@ -70,29 +74,6 @@ def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | No
         backoff = rules[0].backoff_rate if rules[0].backoff_rate > 1 else 0.0
         return {"retry_delay": timedelta(seconds=rules[0].interval), "retry_exponential_backoff": backoff}
     return dict(SPARE_DELAYS)
-
-
-class UnresolvedRequest:
-    """Text from a definition that Airflow must not render.
-
-    Airflow renders template fields before ``execute()``: Jinja would eat braces, and a reference into a branch that
-    was not taken would fail the task before its gate could skip it. An object with a ``resolve`` method is taken as
-    it is; the step resolves the request itself and puts it in this object's place.
-
-    Args:
-        body: The request as the definition has it.
-    """
-
-    def __init__(self, body: Json) -> None:
-        self.body = body
-
-    def resolve(self, context: Context) -> UnresolvedRequest:
-        """Return itself: nothing is rendered."""
-        return self
-
-    def serialize(self) -> Json:
-        """Return what the UI shows until the step has resolved the request; runs in the DAG processor, too."""
-        return self.body
 
 
 class StepOperator(BaseOperator):
@@ -159,7 +140,7 @@ class StepOperator(BaseOperator):
         """Run the step: its gate first, then what it is for; a kill counts from here on."""
         self.kill_switch = KillSwitch()
         try:
-            with failure_published(context):
+            with failure_published(context), self._counted(context):
                 return self.begin(context)
         except StepError as error:
             raise self._told(error, context) from None
@@ -168,12 +149,15 @@ class StepOperator(BaseOperator):
         """Pass the gate and do the step's work."""
         if not self.owns_job and context["ti"].try_number > 1:
             self._end_former_job(context)
+        self._tell_of_change(context)  # also of a step that is reused: it notes what the run started with
         part = self.part_in_selection(context)
         if part is not None and not part.is_executed:
             return self.stand_in(part)
         pass_gate(self.plan, self.settings.task_ids, context, part.outcomes if part else {})
         skip_after_fail_step(self.plan, self.settings, context)
-        self._tell_of_change(context)
+        bound = self._bound(context)
+        if bound is not None:
+            self._enter_or_wait(bound, context)
         for member in without_effect_in_task(self.plan, self.settings.pipeline):
             self.log.warning("%s", member)
         run = self.step_run(context)
@@ -218,10 +202,14 @@ class StepOperator(BaseOperator):
             raise AirflowSkipException(part.skipped)
         return part.properties
 
+    def begin_in_turn(self, context: Context, event: Mapping[str, Json] | None = None) -> Json:
+        """Begin again when there may be room for the step (``max_parallel_steps``); runs in a new worker process."""
+        return self.begin(context)
+
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
         try:
-            with failure_published(context):
+            with failure_published(context), self._counted(context):
                 if next_method != TRIGGER_FAIL_REPR and not hasattr(self, next_method):
                     raise self._superseded(context)
                 return self.resumed(next_method, next_kwargs, context)
@@ -276,6 +264,52 @@ class StepOperator(BaseOperator):
         from airflow_sm_pipelines.execution.step_run import StepRun
 
         return StepRun(self.plan, self.settings, self.connection, context, self.log, self.kill_switch)
+
+    # -- how many steps are in progress ----------------------------------------------------------------------------
+
+    def _bound(self, context: Context) -> int | None:
+        """Return how many steps of the run may be in progress, ``None`` if there is no bound, or this one is free."""
+        return bound_at_start(self.settings, context, self.plan.step.name) if is_counted(self.plan.step) else None
+
+    def _enter_or_wait(self, bound: int, context: Context) -> None:
+        # Most runs have no bound.
+        from airflow_sm_pipelines.execution.parallelism import Entrant, enter_or_wait
+        from airflow_sm_pipelines.execution.recorded_job import end_job_of_another_epoch
+
+        def stop_leftover() -> None:
+            end_job_of_another_epoch(context, self.plan.step.name, self.log, time.sleep)
+
+        entrant = Entrant(
+            step=self.plan.step.name,
+            settings=self.settings,
+            bound=bound,
+            deferrable=self.waiting.deferrable,
+            defer=self.defer,
+            method_name="begin_in_turn",
+            pause=self.kill_switch.wait,
+            stop_leftover=stop_leftover,
+            log=self.log,
+        )
+        enter_or_wait(entrant, context)
+
+    @contextmanager
+    def _counted(self, context: Context) -> Iterator[None]:
+        """Make room for another step when this one has ended; not when its worker is told to end, and its job runs."""
+        try:
+            yield
+        except StepInterruptedError:
+            raise
+        except StepError:
+            self._leave(context)
+            raise
+        self._leave(context)
+
+    def _leave(self, context: Context) -> None:
+        bound = self._bound(context)
+        if bound is not None:
+            from airflow_sm_pipelines.execution.parallelism import leave
+
+            leave(self.plan.step.name, self.settings, bound, context)
 
     def act(self, run: StepRun) -> Json:
         """Do the step's work and return its properties.

@@ -6,6 +6,7 @@ properties. Constructed at parse time in every Airflow process; the rest runs in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,10 @@ from airflow_sm_pipelines.errors import (
     StepFailedError,
 )
 from airflow_sm_pipelines.execution.airflow_internals.worker import mapped_task_states, task_state
+from airflow_sm_pipelines.execution.bounds import bound_at_start
 from airflow_sm_pipelines.execution.fail_step import reached_fail_steps
 from airflow_sm_pipelines.execution.max_concurrency import wait_for_turn
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import (
     publish_properties,
     publish_status,
@@ -95,23 +98,60 @@ class ForEachTurnOperator(BaseOperator):
         body_task_ids: Task ids of the body steps.
         limit: How many iterations may be open at a time.
         deferrable: Wait in the triggerer; else Airflow starts the task again and again.
+        settings: What all steps of the DAG share.
+        loop: Name of the ForEach.
     """
 
     ui_color = _COLOR
+    shallow_copy_attrs: Sequence[str] = ("settings",)
 
-    def __init__(self, *, body_task_ids: Sequence[str], limit: int, deferrable: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        body_task_ids: Sequence[str],
+        limit: int,
+        deferrable: bool,
+        settings: PipelineRunSettings,
+        loop: str,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.body_task_ids = tuple(body_task_ids)
         self.limit = limit
         self.deferrable = deferrable
+        self.settings = settings
+        self.loop = loop
 
     def execute(self, context: Context) -> None:
-        """Let the iteration begin, or wait."""
+        """Let the iteration begin, or wait; among the steps in progress it counts from now on."""
         wait_for_turn(self, context, "resume")
+        bound = bound_at_start(self.settings, context, self.loop)
+        if bound is not None:
+            self._enter_or_wait(bound, context)
 
     def resume(self, context: Context, event: Mapping[str, Json] | None = None) -> None:
-        """Look again when the trigger has fired; runs in a new worker process."""
-        wait_for_turn(self, context, "resume")
+        """Look again when a trigger has fired; runs in a new worker process."""
+        self.execute(context)
+
+    def _enter_or_wait(self, bound: int, context: Context) -> None:
+        # Most runs have no bound.
+        from airflow_sm_pipelines.execution.parallelism import Entrant, enter_or_wait
+
+        def pause(seconds: float) -> bool:
+            time.sleep(seconds)
+            return False
+
+        entrant = Entrant(
+            step=self.loop,
+            settings=self.settings,
+            bound=bound,
+            deferrable=self.deferrable,
+            defer=self.defer,
+            method_name="resume",
+            pause=pause,
+            log=self.log,
+        )
+        enter_or_wait(entrant, context)
 
 
 class ForEachResultOperator(StepOperator):
@@ -139,6 +179,11 @@ class ForEachResultOperator(StepOperator):
         if part is not None and not part.is_executed:
             return self.stand_in(part)
         items = self._items(context)
+        bound = bound_at_start(self.settings, context, self.plan.step.name)
+        if bound is not None:
+            from airflow_sm_pipelines.execution.parallelism import leave_loop
+
+            leave_loop(self.plan.step.name, self.settings, bound, context)
         children = [
             child
             for step in self.plan.body_steps

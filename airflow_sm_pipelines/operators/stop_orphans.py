@@ -40,8 +40,10 @@ class StopOrphansOperator(BaseOperator):
         from airflow_sm_pipelines.execution.cache_store import drop_expired
         from airflow_sm_pipelines.execution.identity import own_deployment
         from airflow_sm_pipelines.execution.orphans import facts_of_worker
+        from airflow_sm_pipelines.execution.steps_in_progress import forget_old_claims
         from airflow_sm_pipelines.execution.sweep import Sweep
 
+        forget_old_claims(self.log)
         sweep = Sweep(self.log.info, self.log.error)
         try:
             sweep.run(self.connection, own_deployment(self.task_id), facts_of_worker)

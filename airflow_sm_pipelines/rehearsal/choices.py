@@ -29,6 +29,7 @@ from airflow_sm_pipelines.definition.traversal import walk
 from airflow_sm_pipelines.errors import EvaluationError, IncomparableError
 from airflow_sm_pipelines.rehearsal.documents import PARAMETERS, FreeValue, ReadFile
 from airflow_sm_pipelines.rehearsal.scope import ScopeBeforeRun, comparisons
+from airflow_sm_pipelines.semantics.execution_variables import execution_time
 
 _MOST_EVALUATIONS = 5_000
 
@@ -117,7 +118,7 @@ def lead_to(
 @contextmanager
 def _times_known(scope: ScopeBeforeRun) -> Iterator[None]:
     """Let the times of the execution have a value in the block."""
-    now = datetime.now(UTC).isoformat()
+    now = execution_time(datetime.now(UTC))
     scope.variables.update(StartDateTime=now, CurrentDateTime=now)
     try:
         yield

@@ -21,7 +21,7 @@ class Verdict(Enum):
 ABSENT = "absent"
 """State of a task that no longer has a row: its run was deleted."""
 
-_ENDED = frozenset({"failed", "success", "skipped", "removed", "upstream_failed", ABSENT})
+ENDED_STATES = frozenset({"failed", "success", "skipped", "removed", "upstream_failed", ABSENT})
 # The task was cleared: a new attempt is on its way, and it stops the leftover before it creates anything.
 _CLEARED = frozenset({None, "none", "scheduled", "queued", "restarting"})
 # Of these, the states that a retry does not pass through: the cleared task may not start for hours.
@@ -36,7 +36,7 @@ def verdict_of_trigger_kill(state: str | None, is_owned: bool | None) -> Verdict
         is_owned: Whether the task names the trigger's resource as that of its present attempt; ``None`` if it names
             none yet. A deleted run can be created again under its id: then the state is that of another task instance.
     """
-    if state in _ENDED:
+    if state in ENDED_STATES:
         return Verdict.STOP
     if state in _CLEARED or is_owned is None:
         return Verdict.ASK_AGAIN
@@ -57,7 +57,7 @@ def verdict_of_worker_kill(state: str | None) -> Verdict:
     A task that is still ``running`` for Airflow is still wanted, only its machine is going away. The next try adopts
     the resource.
     """
-    return Verdict.STOP if state in _ENDED or state in _CLEARED else Verdict.KEEP
+    return Verdict.STOP if state in ENDED_STATES or state in _CLEARED else Verdict.KEEP
 
 
 def is_orphan(state: str | None, owned_name: str | None, name: str) -> bool:
@@ -69,7 +69,7 @@ def is_orphan(state: str | None, owned_name: str | None, name: str) -> bool:
             another one belongs to an attempt that is over. ``None`` if it cannot be told.
         name: The resource in question.
     """
-    if state in _ENDED or state in _NOT_STARTED:
+    if state in ENDED_STATES or state in _NOT_STARTED:
         return True
     return owned_name is not None and not _belongs_to(name, owned_name)
 

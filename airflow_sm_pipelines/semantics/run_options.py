@@ -118,7 +118,7 @@ def conf_of_selection(
         select_steps: The steps to execute; empty for all, with the parameters alone taken over.
         parameters: Values of parameters that replace those of the source run.
     """
-    taken = {name: value for name, value in source_conf.items() if name not in RUN_OPTIONS}
+    taken = {name: value for name, value in source_conf.items() if name not in ALL_OPTIONS}
     selection = {SELECT_STEPS: [*select_steps], SOURCE_RUN: source_run} if select_steps else {}
     return {**taken, **parameters, **selection}
 

@@ -73,13 +73,6 @@ def _of_pipeline(pipeline: Pipeline) -> Iterator[WithoutEffect]:
     if pipeline.mlflow_config is not None:
         yield from _of_mlflow(pipeline)
     resource = pipeline.resource
-    if resource.max_parallel_steps is not None:
-        yield WithoutEffect(
-            "ParallelismConfiguration",
-            f"MaxParallelExecutionSteps {resource.max_parallel_steps} is not enforced yet: every step that is ready "
-            "starts",
-            "put the tasks into an Airflow pool that includes deferred tasks",
-        )
     for path in resource.unresolved:
         yield WithoutEffect(
             path,

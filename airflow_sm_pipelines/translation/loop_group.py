@@ -13,13 +13,12 @@ from airflow.sdk import DAG, TaskGroup, task_group
 
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
-from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings
+from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, LOOP_TURN, PipelineRunSettings
 from airflow_sm_pipelines.operators.base import StepOperator
 from airflow_sm_pipelines.operators.for_each import ForEachItemsOperator, ForEachResultOperator, ForEachTurnOperator
 from airflow_sm_pipelines.semantics.for_each import child_name
 from airflow_sm_pipelines.translation.step_tasks import Place
 
-TURN = "turn"
 _BODY_GROUP = "iteration"
 # Of the arguments that a user gives to the step, those that say where its tasks run hold for `turn`, too.
 _PLACEMENT = frozenset(
@@ -81,7 +80,7 @@ class Loop:
         )
         inside = Place(dag=place["dag"], task_group=outer)
         items = self.make_task(self.plan, LOOP_ITEMS, operator=ForEachItemsOperator, task_display_name=None, **inside)
-        turn_task_id = outer.child_id(TURN)  # type: ignore[no-untyped-call]
+        turn_task_id = outer.child_id(LOOP_TURN)  # type: ignore[no-untyped-call]
         body: dict[str, StepOperator] = {}
 
         @task_group(group_id=_BODY_GROUP, prefix_group_id=False, parent_group=outer, dag=place["dag"])
@@ -106,12 +105,14 @@ class Loop:
     def _body(self, turn_task_id: str, dag: DAG) -> dict[str, StepOperator]:
         turn = ForEachTurnOperator(
             task_id=turn_task_id,
-            task_display_name=TURN,
+            task_display_name=LOOP_TURN,
             body_task_ids=[self.settings.task_ids[plan.step.name] for plan in self.body],
             limit=cast("int", self.plan.step.arguments["MaxConcurrency"]),
             deferrable=self.deferrable,
+            settings=self.settings,
+            loop=self.plan.step.name,
             dag=dag,
-            map_index_template=_map_index_template(TURN),
+            map_index_template=_map_index_template(LOOP_TURN),
             retries=SPARE_RETRIES,
             **{
                 **SPARE_DELAYS,

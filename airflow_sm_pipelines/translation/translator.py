@@ -22,7 +22,7 @@ from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDic
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.semantics.pipeline_names import name_tags, sagemaker_name
-from airflow_sm_pipelines.semantics.without_effect import without_effect
+from airflow_sm_pipelines.translation.descriptions import dag_tags, pipeline_documentation, pipeline_origin
 from airflow_sm_pipelines.translation.overrides import StepOverrides, wrong_role
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
 
 _PACKAGE = __name__.partition(".")[0]
-_LONGEST_DAG_TAG = 100
 
 
 # The options that both functions share are written out in both, so that editors and `help()` show each of them, with
@@ -71,6 +70,7 @@ def pipeline_dag(
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     completed_with_failures: RunState = "failed",
+    max_parallel_steps: int | None = None,
     **dag_kwargs: Any,
 ) -> DAG:
     """Create a DAG from a pipeline definition.
@@ -100,6 +100,8 @@ def pipeline_dag(
             ``botocore_config``, ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
         completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
+        max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
+            Default: the ``ParallelismConfiguration`` beside the definition, if the source has one, else no bound.
         dag_kwargs: Any other argument of Airflow's ``DAG``. Defaults of ``description`` and ``tags`` are the
             ``PipelineDescription`` and ``Tags`` beside the definition, if the source has them. ``fail_fast=True`` stops
             the whole run at its first failure, jobs included; by default, as in the service, what does not depend on
@@ -111,6 +113,7 @@ def pipeline_dag(
         ScheduleError: The schedule is not valid, or can be read in two ways.
         FileNotFoundError: There is no such file.
         TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
+        ValueError: ``max_parallel_steps`` is no whole number from 1.
     """
     refuse_unknown_arguments(pipeline_dag, [DAG], dag_kwargs)
     file = calling_file()
@@ -125,6 +128,7 @@ def pipeline_dag(
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
+        max_parallel_steps=max_parallel_steps,
     )
     params = dag_kwargs.pop("params", {})
     dag_schedule = read_schedule(schedule)
@@ -159,6 +163,7 @@ def pipeline_task_group(
     poll_interval: float = 30.0,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     completed_with_failures: RunState = "failed",
+    max_parallel_steps: int | None = None,
     **group_kwargs: Any,
 ) -> TaskGroup:
     """Create a task group from a pipeline definition, inside a DAG of your own (``with DAG(...):``).
@@ -183,6 +188,8 @@ def pipeline_task_group(
         overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
         completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
             ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
+        max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
+            Default: the ``ParallelismConfiguration`` beside the definition, if the source has one, else no bound.
         group_kwargs: Any other argument of Airflow's ``TaskGroup``. Default of ``tooltip`` is the
             ``PipelineDescription`` beside the definition, if the source has one; the definition's digest is added.
 
@@ -191,6 +198,7 @@ def pipeline_task_group(
             every error, each with its JSON path.
         FileNotFoundError: There is no such file.
         TypeError: ``group_kwargs`` has an argument that neither this function nor ``TaskGroup`` knows.
+        ValueError: ``max_parallel_steps`` is no whole number from 1.
     """
     refuse_unknown_arguments(pipeline_task_group, [TaskGroup], group_kwargs)
     pipeline = load_beside(calling_file(), source)
@@ -204,9 +212,10 @@ def pipeline_task_group(
         waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
+        max_parallel_steps=max_parallel_steps,
     )
     # As in the documentation of a DAG: without the digest, Airflow would not see every change of a definition.
-    tooltip = (group_kwargs.pop("tooltip", "") or pipeline.resource.description, _origin(pipeline))
+    tooltip = (group_kwargs.pop("tooltip", "") or pipeline.resource.description, pipeline_origin(pipeline))
     group_kwargs["tooltip"] = "\n\n".join(filter(None, tooltip))
     group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
@@ -258,6 +267,7 @@ class _Translation:
         waiting: How steps wait for their jobs.
         overrides: Airflow arguments for single tasks.
         completed_with_failures: As in `pipeline_dag`.
+        max_parallel_steps: As in `pipeline_dag`.
     """
 
     pipeline: Pipeline
@@ -269,6 +279,12 @@ class _Translation:
     waiting: Waiting
     overrides: StepOverrides
     completed_with_failures: RunState
+    max_parallel_steps: int | None
+
+    def __post_init__(self) -> None:
+        bound = self.max_parallel_steps
+        if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or bound < 1):
+            raise ValueError(f"max_parallel_steps is a whole number from 1, not {bound!r}")
 
     @property
     def name(self) -> str:
@@ -309,6 +325,9 @@ class _Translation:
             self.role_arn or self.pipeline.resource.role_arn,
             fixed_values or {},
             task_ids(loops(plans), LOOP_ITEMS, child_id),
+            self.airflow_id,
+            child_id(""),
+            self.max_parallel_steps or self.pipeline.resource.max_parallel_steps,
         )
         StepTasks(plans, settings, self.connection, self.waiting, self.overrides, self.completed_with_failures).add_to(
             place
@@ -339,10 +358,10 @@ def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: DagSchedule, **dag_
     if pipeline.resource.description:
         dag_kwargs.setdefault("description", pipeline.resource.description)
     if pipeline.resource.tags:
-        dag_kwargs.setdefault("tags", _dag_tags(pipeline.resource.tags))
+        dag_kwargs.setdefault("tags", dag_tags(pipeline.resource.tags))
     dag = _new_dag(dag_id, schedule=schedule, **dag_kwargs)
     # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
-    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, schedule.documentation(), _documentation(pipeline))))
+    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, schedule.documentation(), pipeline_documentation(pipeline))))
     return dag
 
 
@@ -379,22 +398,3 @@ def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
         for step in pipeline.steps
         if step.type not in CATALOG
     ]
-
-
-def _documentation(pipeline: Pipeline) -> str:
-    """Describe where the DAG comes from; the digest makes Airflow see changes of a definition as a new version."""
-    steps = f"{len(pipeline.steps)} step{'' if len(pipeline.steps) == 1 else 's'}"
-    parts = [f"SageMaker pipeline definition `{Path(pipeline.source).name}`, {steps}."]
-    ignored = [f"- `{member.path}`: {member.message}" for member in without_effect(pipeline)]
-    if ignored:
-        parts.append("\n".join(("Not in effect:", "", *ignored)))
-    return "\n\n".join([*parts, f"sha256 `{pipeline.digest}`"])
-
-
-def _origin(pipeline: Pipeline) -> str:
-    return f"{Path(pipeline.source).name}, sha256 {pipeline.digest}"
-
-
-def _dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the tags of a pipeline as tags of its DAG; in the service they label the pipeline, not its jobs."""
-    return [(f"{key}={value}" if value else key)[:_LONGEST_DAG_TAG] for key, value in tags]

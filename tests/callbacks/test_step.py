@@ -37,7 +37,7 @@ from airflow_sm_pipelines.execution.scope import StepScope
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
 from airflow_sm_pipelines.execution.xcoms import read_status
-from airflow_sm_pipelines.operators.base import UnresolvedRequest
+from airflow_sm_pipelines.operators.unresolved_request import UnresolvedRequest
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 from tests.conftest import FakeStore
 

@@ -399,7 +399,7 @@ def test_a_step_that_is_not_cached_asks_nobody(
     monkeypatch.setattr(cache_store, "airflow_variable", refuse)
     monkeypatch.setattr(cache_store, "set_airflow_variable", refuse)
     for run_id in ("first", "second"):
-        run = dag_run(run_id, cache=cache, params={"sm_cache": "maybe"})
+        run = dag_run(run_id, cache=cache, params={"sm_cache": "refresh"})
         run.start()
         assert run.told is None
     assert sagemaker.calls == ["CreateProcessingJob", "DescribeProcessingJob"] * 2

@@ -60,6 +60,18 @@ def test_all_reachable_steps_of_a_golden_definition_succeed(rehearsed: Rehearsed
     assert ended["state"] == "success"
 
 
+def test_a_bound_of_parallel_steps_is_obeyed_and_nothing_waits_for_ever(rehearsed: Rehearsed, tmp_path: Path) -> None:
+    file = tmp_path / "bounded.json"
+    definition = json.loads((GOLDEN / "v3_foreach.json").read_text())
+    bound = {"ParallelismConfiguration": {"MaxParallelExecutionSteps": 1}}
+    file.write_text(json.dumps({**bound, "PipelineDefinition": definition}))
+
+    ended = rehearsed(file)
+
+    assert (ended["state"], ended["reasons"]) == ("success", {})
+    assert set(ended["tasks"].values()) <= {"success", "skipped"}
+
+
 def test_a_branch_is_chosen_by_a_value(rehearsed: Rehearsed) -> None:
     ended = rehearsed(ABALONE, values={MSE: 100})
     assert ended["tasks"]["AbaloneMSEFail"] == "failed"
@@ -78,7 +90,7 @@ def test_a_violation_is_found_on_request(rehearsed: Rehearsed) -> None:
     ended = rehearsed(CHECKS, outcomes={"DataBiasCheckStep": "violation"})
     assert ended["tasks"]["TrainAbaloneModel"] == "upstream_failed"
     assert ended["tasks"]["DataQualityCheckStep"] == "success"
-    assert list(ended["reasons"]) == ["DataBiasCheckStep"]
+    assert list(ended["reasons"]) == ["DataBiasCheckStep", "pipeline_status"]
     assert "facet rehearsal = 0, metric_name CI: bias_drift_check" in ended["reasons"]["DataBiasCheckStep"]
 
 

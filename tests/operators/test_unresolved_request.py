@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import BaseOperator
 from jinja2 import Environment
 
-from airflow_sm_pipelines.operators.base import UnresolvedRequest
+from airflow_sm_pipelines.operators.unresolved_request import UnresolvedRequest
 
 BODY = {"A": "{{ ds }}", "B": ["run.sh", {"C": "{% raw %}"}]}
 

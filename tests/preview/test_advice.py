@@ -121,13 +121,13 @@ def test_an_mlflow_config_is_never_dropped_without_a_word(warned, step):
     assert not warned(step("A"), MlflowConfig=None)
 
 
-def test_a_bound_of_parallel_steps_and_functions_of_a_template_are_never_dropped_without_a_word(step):
+def test_functions_of_a_template_are_never_dropped_without_a_word_and_a_bound_of_parallel_steps_is_obeyed(step):
     around = {"ParallelismConfiguration": {"MaxParallelExecutionSteps": 3}, "RoleArn": {"Ref": "Role"}}
     found = {
         one.path: one.message
         for one in warnings(load_pipeline({**around, "PipelineDefinition": {"Steps": [step("A")]}}))
     }
-    assert "MaxParallelExecutionSteps 3 is not enforced yet" in found["ParallelismConfiguration"]
+    assert list(found) == ["RoleArn"]
     assert "CloudFormation function" in found["RoleArn"]
 
 

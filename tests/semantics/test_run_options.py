@@ -11,6 +11,7 @@ from airflow_sm_pipelines.semantics.run_options import (
     CacheUse,
     RunOptionError,
     RunOptions,
+    conf_of_selection,
     read_run_options,
 )
 
@@ -64,3 +65,11 @@ def test_a_value_that_an_option_cannot_have_is_refused(option: str, value: Any, 
         read_run_options({option: value})
 
     assert str(caught.value) == f"{option} {allowed}, not {value!r}"
+
+
+def test_a_selection_takes_over_parameters_and_no_option_of_its_source_run() -> None:
+    source = {"Epochs": 3, "Rate": 0.1, **dict.fromkeys(ALL_OPTIONS, "x")}
+
+    taken = conf_of_selection(source, "manual__1", ["Train"], {"Rate": 0.2})
+
+    assert taken == {"Epochs": 3, "Rate": 0.2, "sm_select_steps": ["Train"], "sm_source_run": "manual__1"}

@@ -35,15 +35,14 @@ def pipeline() -> Pipeline:
 def test_everything_is_named_at_its_place(pipeline: Pipeline) -> None:
     found = {member.path: str(member) for member in without_effect(pipeline)}
 
-    assert list(found) == ["MlflowConfig", "ParallelismConfiguration", "RoleArn", "Steps[1].CacheConfig"]
-    assert "MaxParallelExecutionSteps 5 is not enforced yet" in found["ParallelismConfiguration"]
+    assert list(found) == ["MlflowConfig", "RoleArn", "Steps[1].CacheConfig"]
     assert found["Steps[1].CacheConfig"].startswith("Steps[1].CacheConfig: no result of Then is reused: ")
 
 
 @pytest.mark.parametrize(
     ("step", "paths"),
     [
-        ("First", ["MlflowConfig", "ParallelismConfiguration", "RoleArn"]),
+        ("First", ["MlflowConfig", "RoleArn"]),
         ("Then", ["Steps[1].CacheConfig"]),
         ("Last", []),
         ("Body", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from airflow_sm_pipelines import stop_orphans_dag
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.errors import CallRefusedError, SweepError
-from airflow_sm_pipelines.execution import sweep
+from airflow_sm_pipelines.execution import steps_in_progress, sweep
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.orphans import Orphan, facts_of_worker
 from tests.conftest import INSTALLATION
@@ -54,8 +55,11 @@ def test_airflows_own_arguments_are_passed_on() -> None:
     assert (dag.dag_id, dag.schedule, dag.tags, dag.catchup) == ("sweep", "@hourly", {"ops"}, True)
 
 
+OLD_CLAIM = {"dag_id": "dag", "run_id": "run", "task_id": "Train", "map_index": -1, "entered": True}
+
+
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, context: Any, variables: dict[str, str]) -> Any:
     """Run the task over some orphans and refusals; return its result."""
     monkeypatch.setattr(AwsConnection, "client", lambda *_: None)
 
@@ -69,6 +73,10 @@ def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
 
         stopped: list[str] = []
         monkeypatch.setattr(sweep, "find_orphans", find)
+        monkeypatch.setattr(steps_in_progress, "stored_keys", lambda prefix: ["sm_steps_in_progress:old"])
+        monkeypatch.setattr(steps_in_progress, "stored_value", lambda _: json.dumps(OLD_CLAIM))
+        monkeypatch.setattr(steps_in_progress, "task_state", lambda *_: "failed")
+        monkeypatch.setattr(steps_in_progress, "forget", stopped.append)
         monkeypatch.setattr(sweep, "stop_orphan", lambda _, orphan: stopped.append(orphan.name) or True)
         try:
             return stop_orphans_dag().tasks[0].execute(context), stopped
@@ -79,9 +87,24 @@ def run(monkeypatch: pytest.MonkeyPatch, context: Any) -> Any:
 
 
 def test_its_task_stops_the_orphans_and_returns_their_number(run: Any) -> None:
-    assert run("a", "b") == (2, ["a", "b"])
-    assert run() == (0, [])
+    assert run("a", "b") == (2, ["sm_steps_in_progress:old", "a", "b"])
+    assert run() == (0, ["sm_steps_in_progress:old"]), "and what counted a step as in progress that has ended"
+
+
+def test_its_task_deletes_the_cached_results_that_have_expired(run: Any, variables: dict[str, str]) -> None:
+    def stored(expires_at: str) -> str:
+        return json.dumps({"dag": "d", "step": "s", "expires_at": expires_at})
+
+    variables["sm_pipelines_cache_old"] = stored("2020-12-01T00:00:00Z")
+    variables["sm_pipelines_cache_new"] = stored("2999-12-01T00:00:00Z")
+
+    run("a")
+
+    assert variables.keys() == {"sm_pipelines_cache_new"}
 
 
 def test_a_refusal_fails_the_task_after_the_others_were_stopped(run: Any) -> None:
-    assert run("a", refusals=1) == ("not every orphan could be found and stopped; the errors above say why", ["a"])
+    assert run("a", refusals=1) == (
+        "not every orphan could be found and stopped; the errors above say why",
+        ["sm_steps_in_progress:old", "a"],
+    )

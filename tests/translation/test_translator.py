@@ -664,16 +664,22 @@ def test_name_and_role_beside_the_definition_are_the_pipelines(described: Any) -
     settings = pipeline_dag(described, dag_id="dag").get_task("A").settings
 
     assert (settings.name, settings.role_arn) == ("nightly", AROUND["RoleArn"])
-    assert settings.pipeline.resource.max_parallel_steps == 3
+    assert settings.max_parallel_steps == 3
 
 
 def test_what_the_author_of_the_dag_says_wins(described: Any) -> None:
     dag = pipeline_dag(
-        described, dag_id="dag", pipeline_name="mine", role_arn="arn:mine", description="Mine", tags=["own"]
+        described,
+        dag_id="dag",
+        pipeline_name="mine",
+        role_arn="arn:mine",
+        description="Mine",
+        tags=["own"],
+        max_parallel_steps=7,
     )
 
     settings = dag.get_task("A").settings
-    assert (settings.name, settings.role_arn) == ("mine", "arn:mine")
+    assert (settings.name, settings.role_arn, settings.max_parallel_steps) == ("mine", "arn:mine", 7)
     assert (dag.description, set(dag.tags)) == ("Mine", {"own", "sagemaker-pipeline=mine"})
 
 
@@ -692,6 +698,22 @@ def test_a_name_that_does_not_follow_from_the_dag_id_is_a_tag(
 ) -> None:
     dag = pipeline_dag(definition(processing("A")), dag_id=dag_id, pipeline_name=pipeline_name)
     assert set(dag.tags) == tags
+
+
+def test_a_task_group_has_a_bound_of_its_own(described: Any) -> None:
+    with DAG("dag", schedule=None):
+        own = pipeline_task_group(described, group_id="own", max_parallel_steps=2)
+        theirs = pipeline_task_group(described, group_id="theirs")
+
+    settings = [group.children[f"{group.group_id}.A"].settings for group in (own, theirs)]
+    assert [one.max_parallel_steps for one in settings] == [2, 3]
+    assert [(one.airflow_id, one.task_prefix) for one in settings] == [("own", "own."), ("theirs", "theirs.")]
+
+
+@pytest.mark.parametrize("bound", [0, -1, True, 2.0, "3"])
+def test_a_bound_of_parallel_steps_is_a_whole_number_from_1(described: Any, bound: Any) -> None:
+    with pytest.raises(ValueError, match="max_parallel_steps is a whole number from 1"):
+        pipeline_dag(described, dag_id="dag", max_parallel_steps=bound)
 
 
 def test_description_and_tags_beside_the_definition_are_the_dags(described: Any) -> None:
@@ -717,4 +739,4 @@ def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, da
     assert "Not in effect" not in dag_of(processing("A") | cached).doc_md
 
     assert "- `Steps[0].CacheConfig`: no result of C is reused" in dag_of(config).doc_md
-    assert "MaxParallelExecutionSteps 3 is not enforced yet" in pipeline_dag(described, dag_id="dag").doc_md
+    assert "Not in effect" not in pipeline_dag(described, dag_id="dag").doc_md, "its bound is obeyed"

@@ -191,13 +191,11 @@ class DagOrigin:
         bundle: Name of the DAG bundle.
         is_pinned: Whether every task of the run has the same version of the bundle's files.
         version_id: Id of the version of the DAG that Airflow has made for the task.
-        file: The DAG file.
     """
 
     bundle: str
     is_pinned: bool
     version_id: UUID
-    file: str
 
 
 def dag_origin(context: Context) -> DagOrigin:
@@ -208,7 +206,7 @@ def dag_origin(context: Context) -> DagOrigin:
     ti: Any = context["ti"]
     bundle = getattr(ti, "bundle_instance", None)
     is_pinned = bundle is None or bundle.version is not None
-    return DagOrigin("" if bundle is None else bundle.name, is_pinned, ti.dag_version_id, context["dag"].fileloc)
+    return DagOrigin("" if bundle is None else bundle.name, is_pinned, ti.dag_version_id)
 
 
 # -- the states of tasks -----------------------------------------------------------------------------------------------

@@ -1,0 +1,33 @@
+"""The bound on the steps in progress with which a run was started; runs in the worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_sm_pipelines.errors import StepError
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.semantics.parallelism import parallel_steps
+from airflow_sm_pipelines.semantics.run_options import MAX_PARALLEL_STEPS, RunOptionError, read_run_options
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+def bound_at_start(settings: PipelineRunSettings, context: Context, step: str) -> int | None:
+    """Return how many steps the run may have in progress as it was started, ``None`` if there is no bound.
+
+    Args:
+        settings: What all steps of the DAG share.
+        context: Airflow's task context.
+        step: Name of the step, for errors.
+
+    Raises:
+        StepError: An option of the run has a value that it cannot have.
+    """
+    if not context["params"].get(MAX_PARALLEL_STEPS):
+        return settings.max_parallel_steps
+    try:
+        given = read_run_options(context["params"]).max_parallel_steps
+    except RunOptionError as error:
+        raise StepError(step, str(error)) from error
+    return parallel_steps(None, given, settings.max_parallel_steps)
