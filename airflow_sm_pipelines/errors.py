@@ -42,7 +42,7 @@
     x KilledError                     execution: the task was killed while it waited
     x NotReusableError                execution: the result of an earlier run cannot stand for a step
     x NoSealError                     callbacks: the Fernet key is missing or has changed
-    x RefusedRequestError             callbacks: the endpoint does not accept the request
+    x RefusedRequestError             aws_json: an endpoint does not accept the request
     x SourceSyntaxError               preview: the source of a definition has none of the known forms
     x SourceError                     preview: the source does not provide a definition
     x RehearsalError                  a rehearsal could not be carried out

@@ -39,6 +39,17 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "ml-prod",
                         "default": None,
                     },
+                    "arn_prefix": {
+                        "description": (
+                            "How the ARNs of pipelines and executions begin in the answers to programs that start "
+                            "pipelines through SageMaker's API: partition, service, region and account. The API "
+                            "server has no connection to AWS that it could ask."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "arn:aws:sagemaker:eu-west-1:123456789012",
+                        "default": None,
+                    },
                     "airflow_tags": {
                         "description": (
                             "Whether AWS resources also get the tags airflow:dag_id, airflow:run_id and "

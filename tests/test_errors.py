@@ -52,7 +52,7 @@ def drawn_tree() -> dict[str, tuple[str, str]]:
     drawn: dict[str, tuple[str, str]] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        match = re.fullmatch(r"    (?P<branch>(  [+]|x) )?(?P<name>[A-Z]\w+)(  +((?P<room>[a-z]+): )?.*)?", line)
+        match = re.fullmatch(r"    (?P<branch>(  [+]|x) )?(?P<name>[A-Z]\w+)(  +((?P<room>[a-z_]+): )?.*)?", line)
         if match:
             depth = {"": 0, "x": 1, "  +": 2}[(match["branch"] or "").rstrip()]
             path = [*path[:depth], match["name"]]

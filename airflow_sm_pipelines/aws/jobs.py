@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.aws.calls import Body, call
 from airflow_sm_pipelines.aws.failures import says_absent
 from airflow_sm_pipelines.aws.kinds import ResourceKind
-from airflow_sm_pipelines.aws.protocols.base import Observation, Outcome, ResourceProtocol
+from airflow_sm_pipelines.aws.protocols.base import Creation, Observation, Outcome, ResourceProtocol
 from airflow_sm_pipelines.aws.protocols.emr import EmrClusterProtocol, EmrStepProtocol
 from airflow_sm_pipelines.aws.protocols.emr_serverless import EmrServerlessProtocol
 from airflow_sm_pipelines.aws.protocols.hosting import EndpointConfigProtocol, EndpointProtocol
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROTOCOLS",
+    "Creation",
     "Observation",
     "Outcome",
     "create",
@@ -49,13 +50,13 @@ PROTOCOLS: Mapping[str, type[ResourceProtocol]] = {
 """The protocols by the names that rows use (`ResourceKind.protocol`)."""
 
 
-def create(client: BaseClient, kind: ResourceKind, request: Body) -> tuple[bool, str] | None:
+def create(client: BaseClient, kind: ResourceKind, request: Body) -> Creation | None:
     """Create the resource that a request names; see `ResourceProtocol.create`.
 
     Returns:
-        Whether the resource is new, as far as AWS tells (not if an earlier call of the same attempt had created it),
-        and its reference, which `observe` takes: its name, or what the service calls it if the service assigns the
-        name. ``None`` if an earlier change of the same resource must end first: ask again later.
+        What came of it. A resource is not new if an earlier call of the same attempt had created it. Its reference is
+        its name, or what the service calls it if the service assigns the name. ``None`` if an earlier change of the
+        same resource must end first: ask again later.
 
     Raises:
         AwsCallError: A call failed.

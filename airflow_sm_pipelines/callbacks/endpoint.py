@@ -8,23 +8,28 @@ of botocore's service model. Signatures are not checked: the token is the only g
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import FastAPI, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from airflow_sm_pipelines.aws_json import (
+    RefusedRequestError,
+    error_answer,
+    invalid,
+    json_answer,
+    read_body,
+    read_form,
+    read_members,
+)
 from airflow_sm_pipelines.callbacks.rate_limit import MissLimit
 from airflow_sm_pipelines.callbacks.reception import Receipt, remember_people, take_answer
 from airflow_sm_pipelines.callbacks.rules import FAILURE, SUCCESS, Answer, Reception
-from airflow_sm_pipelines.definition.json_values import JsonObject
-from airflow_sm_pipelines.errors import SageMakerPipelinesError
 
 _log = logging.getLogger(__name__)
 
@@ -43,20 +48,6 @@ _REFUSALS = {
     Reception.CONFLICT: ("ConflictException", "this callback was given another answer before"),
     Reception.UNKNOWN: ("ResourceNotFound", "no callback has this token"),
 }
-
-
-class RefusedRequestError(SageMakerPipelinesError):
-    """A request that the endpoint does not take.
-
-    Args:
-        code: The error's code in AWS's terms.
-        message: What is wrong.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        self.code = code
-        self.message = message
-        super().__init__(code, message)
 
 
 # -- the bodies --------------------------------------------------------------------------------------------------------
@@ -82,7 +73,7 @@ class _Success(_Request):
         outputs: dict[str, str] = {}
         for index, output in enumerate(self.outputs or []):
             if output.name in outputs:
-                raise _invalid(f"OutputParameters[{index}]: {output.name!r} is there twice")
+                raise invalid(f"OutputParameters[{index}]: {output.name!r} is there twice")
             outputs[output.name] = output.value
         return Answer(SUCCESS, outputs=outputs)
 
@@ -99,16 +90,7 @@ _OPERATIONS: Mapping[str, type[_Request]] = {
     "SendPipelineExecutionStepFailure": _Failure,
 }
 
-_COMPLAINTS = {
-    "missing": "is required",
-    "list_type": "must be a list",
-    "model_type": "must be an object",
-    "string_pattern_mismatch": "must be 10 letters and digits",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_type": "must be a string",
-    "too_long": "must have at most {max_length} entries",
-}
-"""What to say of pydantic's errors, by their type."""
+_COMPLAINTS = {"string_pattern_mismatch": "must be 10 letters and digits"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +121,8 @@ def read_request(target: str, body: bytes) -> CallbackRequest:
         raise RefusedRequestError(
             "UnknownOperationException", f"this endpoint takes {' and '.join(_OPERATIONS)} only, not {target!r}"
         )
-    try:
-        members = json.loads(body)
-    except (ValueError, RecursionError) as error:  # the latter: nested too deep
-        raise RefusedRequestError("SerializationException", f"the body is not JSON: {error}") from error
-    if not isinstance(members, dict):
-        raise RefusedRequestError("SerializationException", "the body is not a JSON object")
-    try:
-        request = form.model_validate(members)
-    except ValidationError as error:
-        raise _invalid(_complaint(error)) from error
+    request = read_form(form, read_members(body), _COMPLAINTS)
     return CallbackRequest(request.token, request.answer())
-
-
-def _complaint(error: ValidationError) -> str:
-    """Return the first fault with its place, e.g. ``OutputParameters[0].Value must be a string``."""
-    fault = error.errors()[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"]).removeprefix(".")
-    template = _COMPLAINTS.get(fault["type"])
-    return f"{place} {template.format(**fault.get('ctx', {})) if template else fault['msg']}"
-
-
-def _invalid(message: str) -> RefusedRequestError:
-    return RefusedRequestError("ValidationException", message)
 
 
 # -- the application ---------------------------------------------------------------------------------------------------
@@ -180,21 +141,23 @@ def callback_app(limit: MissLimit | None = None) -> FastAPI:
     async def answer(request: Request) -> Response:
         """Take one answer."""
         try:
-            body = await _body(request)
+            body = await read_body(request, MOST_BYTES, BODY_SECONDS)
         except RefusedRequestError as error:
-            return _error(error.code, error.message, {"Connection": "close"})  # the rest of the body may still come
+            return error_answer(error, {"Connection": "close"})  # the rest of the body may still come
         except ClientDisconnect:
-            return _error("RequestAborted", "the connection was closed before the body had come")  # nobody reads it
+            return error_answer(  # nobody reads it
+                RefusedRequestError("RequestAborted", "the connection was closed before the body had come")
+            )
         try:
             read = read_request(request.headers.get("x-amz-target", ""), body)
             receipt = await lookups.take(read, request.client.host if request.client else "")
         except RefusedRequestError as error:
-            return _error(error.code, error.message)
+            return error_answer(error)
         if receipt.reception in _REFUSALS:
-            return _error(*_REFUSALS[receipt.reception])
+            return error_answer(RefusedRequestError(*_REFUSALS[receipt.reception]))
         if receipt.reception is Reception.TAKEN:
             _log.info("Callback of %s answered", receipt.step)
-        return _json({"PipelineExecutionArn": receipt.execution_arn}, 200)
+        return json_answer({"PipelineExecutionArn": receipt.execution_arn})
 
     for path in ("/callback", "/callback/"):  # botocore adds the slash, other SDKs do not
         app.post(path)(answer)
@@ -239,35 +202,3 @@ class _Lookups:
         if receipt.reception is Reception.UNKNOWN:
             raise RefusedRequestError("ThrottlingException", "Rate exceeded: too many unknown tokens from this address")
         return receipt
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body.
-
-    Raises:
-        RefusedRequestError: It is too long, or has not come in time.
-        ClientDisconnect: The client went away.
-    """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise RefusedRequestError(
-                        "RequestEntityTooLargeException", f"a body has at most {MOST_BYTES} bytes"
-                    )
-    except TimeoutError as error:
-        message = f"the body did not come within {BODY_SECONDS:g} seconds"
-        raise RefusedRequestError("RequestTimeoutException", message) from error
-    return bytes(body)
-
-
-def _error(code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    # Modelled errors of SageMaker have "Message", botocore takes either.
-    return _json({"__type": code, "Message": message, "message": message}, 400, headers)
-
-
-def _json(content: JsonObject, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    headers = {"x-amzn-RequestId": str(uuid.uuid4()), **(headers or {})}
-    return Response(json.dumps(content), status, headers, media_type="application/x-amz-json-1.1")

@@ -146,9 +146,8 @@ class JobRun:
         while (answer := self._ask(jobs.create, request)) is None:
             self._log.info("Waiting for an earlier change of the same %s to end", self._kind.noun)
             self._pause(next(pauses))
-        created, reference = answer
-        self._log.info("%s %s %s", self._kind.made if created else "Found", self._kind.noun, reference)
-        return self.submitted(replace(attempt, reference=reference))
+        self._log.info("%s %s %s", self._kind.made if answer.is_new else "Found", self._kind.noun, answer.reference)
+        return self.submitted(replace(attempt, reference=answer.reference, arn=answer.arn))
 
     def submitted(self, attempt: Attempt) -> Attempt:
         """Write down that AWS has the job, and since when."""

@@ -72,6 +72,7 @@ class Attempt(_NamedAttempt):
         submitted_at: When the resource was created, ISO 8601 in UTC; empty until AWS has accepted it.
         kind: Key of its row in `airflow_sm_pipelines.aws.kinds`; empty if an older version has written the record.
         connection: Fields of the `AwsConnection` that it was created with; ``None`` if the kind is not known.
+        arn: The resource's ARN, for people; empty if the answer of Create did not tell it.
         evaluated_at: The time that ``Execution.CurrentDateTime`` tells, ISO 8601 in UTC: another process that goes on
             with the attempt evaluates to the same. Empty if an older version has written the record.
         signature: Digests of what decides whether later runs may reuse its result; ``None`` if they may not.
@@ -81,6 +82,7 @@ class Attempt(_NamedAttempt):
     kind: str = ""
     evaluated_at: str = ""
     connection: dict[str, JsonValue] | None = None
+    arn: str = ""
     signature: dict[str, str] | None = None
     type: Literal["job"] = "job"
 

@@ -21,7 +21,10 @@ STATUS_KEY = "sm_pipelines_status"
 """How a failed step ended; Airflow does not distinguish ``Failed`` from ``Stopped``."""
 
 FAILURE_KEY = "sm_pipelines_failure"
-"""Why a step inside a ForEach failed; the loop's result names the reasons, and a task cannot read another's log."""
+"""Why a step failed; ListPipelineExecutionSteps and the result of a ForEach name it, and neither can read its log."""
+
+COMPLETED_WITH_FAILURES_KEY = "sm_pipelines_completed_with_failures"
+"""Names of the failed steps of a run, if each of them was waited for."""
 
 ATTEMPT_KEY = "sm_pipelines_attempt"
 """Name of the task's present attempt. Airflow removes it when a try starts, and keeps it over a deferral. Unlike the
@@ -68,6 +71,11 @@ def publish_attempt(context: Context, name: str) -> None:
 def publish_trial(context: Context, names: tuple[str, str]) -> None:
     """Publish that the experiment and the trial of these names exist."""
     push_xcom(context, TRIAL_KEY, [*names])
+
+
+def publish_failed_steps(context: Context, steps: list[str]) -> None:
+    """Publish the failed steps of a run that has completed with failures."""
+    push_xcom(context, COMPLETED_WITH_FAILURES_KEY, [*steps])
 
 
 def publish_cache_hit(context: Context, run_id: str, resource: str) -> None:

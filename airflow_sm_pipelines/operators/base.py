@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -139,7 +138,7 @@ class StepOperator(BaseOperator):
         """Run the step: its gate first, then what it is for; a kill counts from here on."""
         self.kill_switch = KillSwitch()
         try:
-            with self._told_to_loop(context), counted(self, context):
+            with failure_published(context), counted(self, context):
                 return self.begin(context)
         except StepError as error:
             raise self._told(error, context) from None
@@ -206,7 +205,7 @@ class StepOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
         try:
-            with self._told_to_loop(context), counted(self, context):
+            with failure_published(context), counted(self, context):
                 if next_method != TRIGGER_FAIL_REPR and not hasattr(self, next_method):
                     raise self._superseded(context)
                 return self.resumed(next_method, next_kwargs, context)
@@ -261,10 +260,6 @@ class StepOperator(BaseOperator):
         from airflow_sm_pipelines.execution.step_run import StepRun
 
         return StepRun(self.plan, self.settings, self.connection, context, self.log, self.kill_switch)
-
-    def _told_to_loop(self, context: Context) -> AbstractContextManager[None]:
-        """Let the result of a ForEach know why one of its tasks failed."""
-        return failure_published(context) if self.plan.step.body_of or self.plan.body_steps else nullcontext()
 
     def act(self, run: StepRun) -> Json:
         """Do the step's work and return its properties.

@@ -13,7 +13,7 @@ from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.worker import task_states
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
-from airflow_sm_pipelines.execution.xcoms import read_status
+from airflow_sm_pipelines.execution.xcoms import publish_failed_steps, read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 from airflow_sm_pipelines.semantics.run_options import read_run_options
 
@@ -84,6 +84,8 @@ class PipelineStatusOperator(BaseOperator):
             return {"Status": "Succeeded", "FailedSteps": []}
         handled = self._waited_for(context).issuperset(failed)
         status = "CompletedWithFailures" if handled else "Failed"
+        if handled:
+            publish_failed_steps(context, failed)
         if handled and self.completed_with_failures == "success":
             return {"Status": status, "FailedSteps": [*failed]}
         raise AirflowFailException(f"{status}: {', '.join(failed)} failed")

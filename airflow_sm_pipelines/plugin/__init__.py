@@ -17,7 +17,7 @@ for _row in CATALOG.values():
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):
-    """The endpoint by which handlers answer Callback steps, what listens to Airflow, and EventBridge's timetable."""
+    """The endpoints for executions and for answers to callbacks, what listens to Airflow, EventBridge's timetable."""
 
     name = "sm_pipelines"
     listeners = [listener]  # noqa: RUF012 - as Airflow declares it
@@ -26,8 +26,11 @@ class SageMakerPipelinesPlugin(AirflowPlugin):
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return the web application; Airflow asks for it in the API server only, and only there it is imported."""
         from airflow_sm_pipelines.callbacks.endpoint import callback_app
+        from airflow_sm_pipelines.executions.endpoint import executions_app
 
-        return [{"name": "sm-pipelines", "app": callback_app(), "url_prefix": "/sm-pipelines"}]
+        app = executions_app()
+        app.include_router(callback_app().router)
+        return [{"name": "sm-pipelines", "app": app, "url_prefix": "/sm-pipelines"}]
 
     @property
     def timetables(self) -> list[Any]:  # type: ignore[override]

@@ -1,8 +1,7 @@
-"""What a DAG says of its pipeline: documentation, tags, and the pipeline's name. Runs at parse time."""
+"""What a DAG says of its pipeline: documentation, origin and tags. Runs at parse time."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,8 +29,3 @@ def pipeline_origin(pipeline: Pipeline) -> str:
 def dag_tags(tags: Sequence[tuple[str, str]]) -> list[str]:
     """Return the tags of a pipeline as tags of its DAG; in the service they label the pipeline, not its jobs."""
     return [(f"{key}={value}" if value else key)[:_LONGEST_DAG_TAG] for key, value in tags]
-
-
-def sagemaker_name(airflow_id: str) -> str:
-    """Return an Airflow id as SageMaker names things: letters, digits and inner hyphens (CreatePipeline)."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", airflow_id).strip("-") or "pipeline"

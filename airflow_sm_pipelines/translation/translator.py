@@ -21,12 +21,8 @@ from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError,
 from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
-from airflow_sm_pipelines.translation.described_dag import (
-    dag_tags,
-    pipeline_documentation,
-    pipeline_origin,
-    sagemaker_name,
-)
+from airflow_sm_pipelines.semantics.pipeline_names import name_tags, sagemaker_name
+from airflow_sm_pipelines.translation.described_dag import dag_tags, pipeline_documentation, pipeline_origin
 from airflow_sm_pipelines.translation.overrides import StepOverrides, wrong_role
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
@@ -143,6 +139,7 @@ def pipeline_dag(
     )
     dag = _empty_dag(pipeline, translation.airflow_id, schedule=dag_schedule, params=params, **dag_kwargs)
     dag.fileloc = file
+    dag.tags |= set(name_tags(translation.name, dag.dag_id))
     translation.add_tasks({"dag": dag})
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
     # `get_param`: the items of a ParamsDict are resolved values, which have lost the schema of the author's own Params.
@@ -289,6 +286,11 @@ class _Translation:
         if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or bound < 1):
             raise ValueError(f"max_parallel_steps is a whole number from 1, not {bound!r}")
 
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return self.pipeline_name or self.pipeline.resource.name or sagemaker_name(self.airflow_id)
+
     def check(self, *errors: DefinitionError) -> None:
         """Raise all errors of the pipeline and its options, and those given, at once.
 
@@ -318,7 +320,7 @@ class _Translation:
         plans = self.pipeline.plans
         settings = PipelineRunSettings(
             self.pipeline,
-            self.pipeline_name or self.pipeline.resource.name or sagemaker_name(self.airflow_id),
+            self.name,
             task_ids(plans, LOOP_RESULT, child_id),
             self.role_arn or self.pipeline.resource.role_arn,
             fixed_values or {},

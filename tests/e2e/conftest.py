@@ -188,6 +188,7 @@ def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         )
         s3.create_bucket(Bucket="e2e", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
         settings = {
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,reader:viewer",
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # no file changes; parsing takes a whole core
         }

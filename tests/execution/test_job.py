@@ -293,9 +293,9 @@ def test_where_the_job_will_be_found_is_written_down_before_it_is_created(
     attempt, _ = run.claim()
     book, recorded = AttemptBook(context["task_state_store"], IDENTITY, EMR_STEP), []
 
-    def create(*_: Any) -> tuple[bool, str]:
+    def create(*_: Any) -> jobs.Creation:
         recorded.append(book.read())
-        return True, "j-1/s-1"
+        return jobs.Creation(True, "j-1/s-1")
 
     monkeypatch.setattr(jobs, "create", create)
     run.submit(attempt, {"JobFlowId": "j-1"})
@@ -309,6 +309,19 @@ def test_the_time_of_the_submission_is_written_once(make_run: Any, start: Any, c
     clock.pause(60)
 
     assert run.submitted(attempt).submitted_at == attempt.submitted_at == "2026-01-02T03:04:05+00:00"
+
+
+def test_the_arn_that_create_answers_is_written_down_with_the_submission(
+    make_run: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    attempt, _ = run.claim()
+    arn = f"arn:aws:sagemaker:us-west-2:123456789012:processing-job/{attempt.name}"
+    monkeypatch.setattr(jobs, "create", lambda *_: jobs.Creation(True, attempt.reference, arn))
+    run.submit(attempt, {})
+    last = AttemptBook(context["task_state_store"], IDENTITY, PROCESSING_JOB).read()
+    assert last is not None
+    assert (last.arn, bool(last.submitted_at)) == (arn, True)
 
 
 def test_a_refused_create_has_sagemakers_type_and_leaves_the_attempt_open(
@@ -439,7 +452,7 @@ def test_a_job_that_vanished_fails_and_the_next_try_makes_another(
 def test_what_is_in_the_way_is_waited_for(
     make_run: Any, sagemaker: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = [None, None, (True, "shop")]
+    answers = [None, None, jobs.Creation(True, "shop")]
     monkeypatch.setattr(jobs, "create", lambda *_: answers.pop(0))
     run = make_run()
     attempt, _ = run.claim()

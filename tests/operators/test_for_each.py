@@ -301,7 +301,7 @@ def test_a_body_step_that_fails_tells_the_result_why(make_tasks: Any, loop: Any,
     assert read_failure(context, "First") == "the processing job x ended Failed: no"
 
 
-def test_a_step_outside_of_loops_tells_nobody(make_tasks: Any, processing: Any, context: Any, ti: Any) -> None:
+def test_a_step_outside_of_loops_tells_why_it_failed(make_tasks: Any, processing: Any, context: Any, ti: Any) -> None:
     task, ti.task_id = make_tasks(processing("Work"))["Work"], "Work"
 
     def fail(_: Any) -> None:
@@ -311,7 +311,7 @@ def test_a_step_outside_of_loops_tells_nobody(make_tasks: Any, processing: Any, 
     with pytest.raises(StepFailedError):
         task.execute(context)
 
-    assert ti.xcoms == {}
+    assert ti.xcoms == {("Work", FAILURE_KEY): '"no"'}
 
 
 def test_a_condition_skips_the_items_of_a_loop_in_the_branch_not_taken(

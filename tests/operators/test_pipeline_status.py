@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
-from airflow_sm_pipelines.execution.xcoms import STATUS_KEY
+from airflow_sm_pipelines.execution.xcoms import COMPLETED_WITH_FAILURES_KEY, STATUS_KEY
 from airflow_sm_pipelines.operators import pipeline_status
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 
@@ -67,6 +68,26 @@ def test_without_a_failure_the_pipeline_succeeded(states: Any, context: Any, sta
     states["Notify"] = state
 
     assert status_task().execute(context) == {"Status": "Succeeded", "FailedSteps": []}
+
+
+@pytest.mark.parametrize("run_state", ["failed", "success"])
+def test_completed_with_failures_is_published_whatever_the_run_becomes(
+    states: Any, context: Any, ti: Any, run_state: str
+) -> None:
+    states["group.Train"] = "failed"
+    with suppress(AirflowFailException):
+        status_task(completed_with_failures=run_state).execute(context)
+
+    published = {key: value for (_, key), value in ti.xcoms.items()}
+    assert published == {COMPLETED_WITH_FAILURES_KEY: '["Train"]'}
+
+
+def test_a_failure_that_nobody_waited_for_is_not_published_as_such(states: Any, context: Any, ti: Any) -> None:
+    states["group.Train"] = states["Clean"] = "failed"
+    with pytest.raises(AirflowFailException, match=r"^Failed"):
+        status_task().execute(context)
+
+    assert ti.xcoms == {}
 
 
 def test_completed_with_failures_is_a_failed_run_that_names_the_steps(states: Any, context: Any) -> None:

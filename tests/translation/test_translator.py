@@ -680,7 +680,24 @@ def test_what_the_author_of_the_dag_says_wins(described: Any) -> None:
 
     settings = dag.get_task("A").settings
     assert (settings.name, settings.role_arn, settings.max_parallel_steps) == ("mine", "arn:mine", 7)
-    assert (dag.description, set(dag.tags)) == ("Mine", {"own"})
+    assert (dag.description, set(dag.tags)) == ("Mine", {"own", "sagemaker-pipeline=mine"})
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "pipeline_name", "tags"),
+    [
+        ("nightly", None, set()),
+        ("my_pipeline", "my-pipeline", set()),
+        ("my_pipeline", None, set()),
+        ("dag", "Abalone", {"sagemaker-pipeline=Abalone"}),
+        ("dag", "a" * 200, {"sagemaker-pipeline=" + "a" * 81}),
+    ],
+)
+def test_a_name_that_does_not_follow_from_the_dag_id_is_a_tag(
+    definition: Any, processing: Any, dag_id: str, pipeline_name: str | None, tags: set[str]
+) -> None:
+    dag = pipeline_dag(definition(processing("A")), dag_id=dag_id, pipeline_name=pipeline_name)
+    assert set(dag.tags) == tags
 
 
 def test_a_task_group_has_a_bound_of_its_own(described: Any) -> None:
@@ -703,7 +720,7 @@ def test_description_and_tags_beside_the_definition_are_the_dags(described: Any)
     dag = pipeline_dag(described, dag_id="dag")
 
     assert dag.description == "Trains every night"
-    assert set(dag.tags) == {"team=ml", "k" * 100}
+    assert set(dag.tags) == {"team=ml", "k" * 100, "sagemaker-pipeline=nightly"}
 
 
 def test_a_group_has_name_role_and_description_beside_the_definition(described: Any) -> None:

@@ -30,6 +30,21 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Creation:
+    """What came of a Create call.
+
+    Attributes:
+        is_new: Whether the resource is new, as far as AWS tells.
+        reference: What `ResourceProtocol.observe` takes.
+        arn: The resource's ARN; empty if the answer did not tell it.
+    """
+
+    is_new: bool
+    reference: str
+    arn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """The state of a resource at one moment.
 
@@ -62,7 +77,7 @@ class ResourceProtocol:
     client: BaseClient
     kind: ResourceKind
 
-    def create(self, request: Body) -> tuple[bool, str] | None:
+    def create(self, request: Body) -> Creation | None:
         """Create the resource that a request names, or that its idempotency token identifies.
 
         botocore repeats calls by itself, so a Create whose answer was lost can come back as "already exists". Nobody
@@ -72,8 +87,7 @@ class ResourceProtocol:
             request: The Create request.
 
         Returns:
-            Whether the resource is new, as far as AWS tells, and its reference, which `observe` takes. ``None`` if an
-            earlier change of the same resource must end first: ask again later.
+            What came of it; ``None`` if an earlier change of the same resource must end first: ask again later.
 
         Raises:
             AwsCallError: The call failed.
@@ -82,9 +96,10 @@ class ResourceProtocol:
             answer = call(self.client, self.kind.create, request)
         except AwsCallError as error:
             if not self.kind.named_by_service and says_present(error.code, error.message):
-                return False, str(request[self.kind.name_member])
+                return Creation(False, str(request[self.kind.name_member]))
             raise
-        return True, str(answer[self.kind.arn_member] if self.kind.named_by_service else request[self.kind.name_member])
+        arn = str(answer.get(self.kind.arn_member, ""))
+        return Creation(True, arn if self.kind.named_by_service else str(request[self.kind.name_member]), arn)
 
     def observe(self, reference: str) -> Observation | None:
         """Return the state of a resource, ``None`` if it does not exist.

@@ -13,7 +13,7 @@ from typing import Any
 from airflow_sm_pipelines.aws.calls import Body, call, call_once, find, pages
 from airflow_sm_pipelines.aws.failures import EMR_RESOURCE_LIMIT, says_absent
 from airflow_sm_pipelines.aws.kinds.emr import EMR_STEP, LIVE_CLUSTER_STATES
-from airflow_sm_pipelines.aws.protocols.base import Observation, Outcome, ResourceProtocol
+from airflow_sm_pipelines.aws.protocols.base import Creation, Observation, Outcome, ResourceProtocol
 from airflow_sm_pipelines.aws.requests.tags import tags_of_owner_text
 from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError
 
@@ -35,7 +35,7 @@ class EmrStepProtocol(ResourceProtocol):
     the id does not matter. A step has no tags: its name contains its owner, after the attempt's name.
     """
 
-    def create(self, request: Body) -> tuple[bool, str]:
+    def create(self, request: Body) -> Creation:
         """Add a step; the caller has made sure that it does not exist."""
         cluster = request["JobFlowId"]
         try:
@@ -49,7 +49,7 @@ class EmrStepProtocol(ResourceProtocol):
             )
             raise CallRefusedError(error.operation, error.code, message, EMR_RESOURCE_LIMIT) from error
         [step] = answer["StepIds"]
-        return True, f"{cluster}/{step}"
+        return Creation(True, f"{cluster}/{step}")
 
     def observe(self, reference: str) -> Observation | None:
         """Return the state of a step, ``None`` if it does not exist."""
@@ -146,9 +146,10 @@ class EmrClusterProtocol(ResourceProtocol):
     A reference is the cluster's id, ``j-…``, or, before that is known, its name, which is the attempt's.
     """
 
-    def create(self, request: Body) -> tuple[bool, str]:
+    def create(self, request: Body) -> Creation:
         """Start a cluster; the caller has made sure that it does not exist."""
-        return True, str(call_once(self.client, self.kind.create, request)["JobFlowId"])
+        answer = call_once(self.client, self.kind.create, request)
+        return Creation(True, str(answer["JobFlowId"]), str(answer.get("ClusterArn", "")))
 
     def observe(self, reference: str) -> Observation | None:
         """Return the state of a cluster and its step, ``None`` if it does not exist.

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from airflow_sm_pipelines.aws.calls import Body, call, find, pages
 from airflow_sm_pipelines.aws.failures import says_absent
-from airflow_sm_pipelines.aws.protocols.base import Observation, ResourceProtocol
+from airflow_sm_pipelines.aws.protocols.base import Creation, Observation, ResourceProtocol
 from airflow_sm_pipelines.errors import AwsCallError
 
 _PAGE = 50
@@ -27,12 +27,13 @@ _LIVE_APPLICATIONS = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", 
 class EmrServerlessProtocol(ResourceProtocol):
     """The protocol of job runs, and of the applications that are created for one run and outlive it."""
 
-    def create(self, request: Body) -> tuple[bool, str] | None:
+    def create(self, request: Body) -> Creation | None:
         """Start a job run; ``None`` as long as its own application is not ready."""
         application = request["applicationId"]
         if self.kind.leaves_behind and self._application_state(application) in _CHANGING:
             return None
-        return True, f"{application}/{call(self.client, self.kind.create, request)['jobRunId']}"
+        answer = call(self.client, self.kind.create, request)
+        return Creation(True, f"{application}/{answer['jobRunId']}", str(answer.get(self.kind.arn_member, "")))
 
     def observe(self, reference: str) -> Observation | None:
         """Return the state of a job run, ``None`` if it does not exist."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.aws.calls import Body, call, find, input_shape
 from airflow_sm_pipelines.aws.failures import says_absent, says_present
 from airflow_sm_pipelines.aws.kinds.hosting import ENDPOINT, INFERENCE_COMPONENT
-from airflow_sm_pipelines.aws.protocols.base import Observation, Outcome, ResourceProtocol
+from airflow_sm_pipelines.aws.protocols.base import Creation, Observation, Outcome, ResourceProtocol
 from airflow_sm_pipelines.aws.requests.tags import owner_of
 from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError, CallRefusedError
 
@@ -43,7 +43,7 @@ class EndpointConfigProtocol(ResourceProtocol):
     earlier run of the same definition, has created it.
     """
 
-    def create(self, request: Body) -> tuple[bool, str]:
+    def create(self, request: Body) -> Creation:
         """Create a configuration, or find an equal one of the same name."""
         name = str(request[self.kind.name_member])
         try:
@@ -52,8 +52,8 @@ class EndpointConfigProtocol(ResourceProtocol):
             if not says_present(error.code, error.message):
                 raise
             self._require_equal(request, error)
-            return False, name
-        return True, name
+            return Creation(False, name)
+        return Creation(True, name)
 
     def _require_equal(self, request: Body, refusal: AwsCallError) -> None:
         found = call(self.client, self.kind.describe, {self.kind.name_member: request[self.kind.name_member]})
@@ -115,22 +115,22 @@ class _Deployment:
 class EndpointProtocol(ResourceProtocol):
     """The protocol of endpoints and inference components: created or, if one of the name exists, updated."""
 
-    def create(self, request: Body) -> tuple[bool, str] | None:
+    def create(self, request: Body) -> Creation | None:
         """Create or update a resource, unless it is what the request asks for, or becomes it already."""
         how = self._deployment
         found, reference = self._find(str(request[self.kind.name_member])), how.reference(request)
         if found is None:
-            return (True, reference) if self._created(request) else None
+            return Creation(True, reference) if self._created(request) else None
         status = found.get(self.kind.status_member)
         if status in _CHANGING:
-            return (False, reference) if status != "Deleting" and how.awaits(found, request) else None
+            return Creation(False, reference) if status != "Deleting" and how.awaits(found, request) else None
         if status == _FAILED:
             self._delete_own(found, request)
             return None
         self._require_fixed(found, request)
         if status in self.kind.succeeded and how.serves(self.client, found, request):
-            return False, reference
-        return (True, reference) if self._changed(how.update, self._update_request(request)) else None
+            return Creation(False, reference)
+        return Creation(True, reference) if self._changed(how.update, self._update_request(request)) else None
 
     def observe(self, reference: str) -> Observation | None:
         """Return the state of a resource.

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from airflow_sm_pipelines.aws.calls import Body, call, input_shape
 from airflow_sm_pipelines.aws.failures import says_present
-from airflow_sm_pipelines.aws.protocols.base import Observation, Outcome, ResourceProtocol
+from airflow_sm_pipelines.aws.protocols.base import Creation, Observation, Outcome, ResourceProtocol
 from airflow_sm_pipelines.aws.tuning_jobs import failure_reasons
 from airflow_sm_pipelines.errors import AwsCallError
 
@@ -33,16 +33,16 @@ class ModelCustomizationJobProtocol(ResourceProtocol):
     A reference is ``<JobCategory>/<JobName>``.
     """
 
-    def create(self, request: Body) -> tuple[bool, str]:
+    def create(self, request: Body) -> Creation:
         """Create a job, or find the one of this category and name."""
         reference = f"{request[self.kind.parent_member]}/{request[self.kind.name_member]}"
         try:
-            call(self.client, self.kind.create, request)
+            answer = call(self.client, self.kind.create, request)
         except AwsCallError as error:
             if says_present(error.code, error.message):
-                return False, reference
+                return Creation(False, reference)
             raise
-        return True, reference
+        return Creation(True, reference, str(answer.get(self.kind.arn_member, "")))
 
     def key_members(self, reference: str) -> dict[str, str]:
         """Return category and name."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
@@ -53,6 +53,7 @@ __all__ = [
     "read_variable",
     "refuse_response",
     "replace_variable",
+    "run_times",
     "started_with",
     "state_and_value",
     "stored_values",
@@ -116,6 +117,15 @@ def replace_variable(session: Session, key: str, old: str, value: str) -> None:
     variable = session.scalar(select(Variable).where(Variable.key == key).with_for_update())
     if variable is not None and variable.get_val() == old:
         variable.set_val(value)
+
+
+def run_times(session: Session, dag_id: str) -> Iterator[tuple[str, datetime]]:
+    """Yield id and ``run_after`` of every run of a DAG, the newest first."""
+    found = session.execute(
+        select(DagRun.run_id, DagRun.run_after).where(DagRun.dag_id == dag_id).order_by(DagRun.run_after.desc())
+    )
+    for row in found.yield_per(1000):
+        yield row.run_id, row.run_after
 
 
 def delete_variables(session: Session, prefix: str) -> None:

@@ -71,13 +71,13 @@ def request_body(processing_arguments: dict[str, Any]) -> dict[str, Any]:
 def test_create_sends_the_request(client: Any, answers: Stubber, request_body: dict[str, Any]) -> None:
     answers.add_response("create_processing_job", {"ProcessingJobArn": ARN}, request_body)
 
-    assert jobs.create(client, PROCESSING_JOB, request_body) == (True, NAME)
+    assert jobs.create(client, PROCESSING_JOB, request_body) == jobs.Creation(True, NAME, ARN)
 
 
 def test_create_adopts_a_job_of_the_same_name(client: Any, answers: Stubber, request_body: dict[str, Any]) -> None:
     refuses(answers, "create_processing_job", "ResourceInUse", "Job name must be unique")
 
-    assert jobs.create(client, PROCESSING_JOB, request_body) == (False, NAME)
+    assert jobs.create(client, PROCESSING_JOB, request_body) == jobs.Creation(False, NAME)
 
 
 def test_create_reports_any_other_refusal(client: Any, answers: Stubber, request_body: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def test_an_endpoint_that_somebody_creates_meanwhile_is_looked_at_again(answers:
 def test_an_update_on_its_way_to_the_same_configuration_is_ours(answers: Stubber) -> None:
     describes(answers, "Updating", PendingDeploymentSummary={"EndpointConfigName": "new"})
 
-    assert create(answers) == (False, "shop/new")
+    assert create(answers) == jobs.Creation(False, "shop/new")
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"])
@@ -79,14 +79,14 @@ def test_an_endpoint_whose_roll_back_failed_is_updated_again(answers: Stubber) -
     describes(answers, "UpdateRollbackFailed", config="new")
     answers.add_response("update_endpoint", {"EndpointArn": ARN})
 
-    assert create(answers) == (True, "shop/new")
+    assert create(answers) == jobs.Creation(True, "shop/new")
 
 
 def test_an_update_takes_neither_tags_nor_other_members_of_create(answers: Stubber) -> None:
     describes(answers, "InService")
     answers.add_response("update_endpoint", {"EndpointArn": ARN}, {"EndpointName": "shop", "EndpointConfigName": "new"})
 
-    assert create(answers) == (True, "shop/new")
+    assert create(answers) == jobs.Creation(True, "shop/new")
 
 
 def test_an_update_that_is_refused_since_one_is_under_way_is_looked_at_again(answers: Stubber) -> None:
@@ -115,7 +115,7 @@ def test_a_configuration_made_after_the_last_change_is_not_the_one_in_service(
     if not is_current:
         answers.add_response("update_endpoint", {"EndpointArn": ARN})
 
-    assert create(answers) == (not is_current, "shop/new")
+    assert create(answers) == jobs.Creation(not is_current, "shop/new")
 
 
 def test_a_failed_endpoint_of_the_same_task_is_deleted_first(answers: Stubber) -> None:
@@ -221,20 +221,20 @@ def component(status: str, image: str, copies: int = 1) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "image", "copies", "answer"),
     [
-        ("InService", "image:1", 1, (False, "adviser")),
-        ("Updating", "image:1", 1, (False, "adviser")),
-        ("Creating", "image:1", 1, (False, "adviser")),
+        ("InService", "image:1", 1, jobs.Creation(False, "adviser")),
+        ("Updating", "image:1", 1, jobs.Creation(False, "adviser")),
+        ("Creating", "image:1", 1, jobs.Creation(False, "adviser")),
         ("Updating", "image:0", 1, None),
         ("Deleting", "image:1", 1, None),
-        ("InService", "image:0", 1, (True, "adviser")),
-        ("InService", "image:1", 2, (True, "adviser")),
+        ("InService", "image:0", 1, jobs.Creation(True, "adviser")),
+        ("InService", "image:1", 2, jobs.Creation(True, "adviser")),
     ],
 )
 def test_a_component_is_compared_with_what_its_description_shows(
     answers: Stubber, status: str, image: str, copies: int, answer: Any
 ) -> None:
     answers.add_response("describe_inference_component", component(status, image, copies))
-    if answer and answer[0]:
+    if answer and answer.is_new:
         answers.add_response("update_inference_component", {"InferenceComponentArn": COMPONENT_ARN})
     request = {
         "InferenceComponentName": "adviser",

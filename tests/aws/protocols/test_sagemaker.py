@@ -26,7 +26,7 @@ def test_a_job_that_is_there_is_ours(sagemaker_client: Any) -> None:
     with Stubber(sagemaker_client) as stubber:
         stubber.add_client_error("create_job", "ResourceInUse", "exists")
 
-        assert jobs.create(sagemaker_client, KIND, REQUEST) == (False, "AgentRFT/tune")
+        assert jobs.create(sagemaker_client, KIND, REQUEST) == jobs.Creation(False, "AgentRFT/tune")
 
 
 def test_a_job_that_is_refused_is_an_error(sagemaker_client: Any) -> None:
