@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.settings import PipelineRunSettings
     from airflow_sm_pipelines.execution.step_run import Defer
 
-LOOK_EVERY = 2.0
+LOOK_EVERY = 1.0
 """Seconds between two looks of a waiting step."""
 
 _LOOK_PAUSE = 1.0
