@@ -127,3 +127,32 @@ def test_each_room_has_its_row_in_the_order_of_the_rooms() -> None:
 
     assert {path.stem for path in ROOT.iterdir() if path.stem in LEVEL or path.stem == "local"} == set(rooms)
     assert levels == sorted(levels)
+
+
+CONFORMANCE = PROJECT / "docs" / "conformance.md"
+_VERDICT = re.compile(r"(done|differs|partly|not applicable)([;:] \S.*)?")
+
+
+def rows_of(page: Path) -> list[list[str]]:
+    """The cells of each row of the tables that have numbered rows."""
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in page.read_text().splitlines()]
+    return [[row[0].strip("| "), *row[1:-1], row[-1].strip("| ")] for row in rows if re.match(r"\| \d+$", row[0])]
+
+
+def test_each_rule_of_the_documents_has_a_row_with_a_verdict() -> None:
+    rows = rows_of(CONFORMANCE)
+
+    assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
+    for number, _, verdict, shown in rows:
+        matched = _VERDICT.fullmatch(verdict)
+        assert matched, number
+        assert matched[2] or matched[1] == "done", f"{number}: anything but done has a reason"
+        assert shown or matched[1] == "not applicable", f"{number}: no test shows it"
+
+
+def test_each_test_that_is_to_show_a_rule_exists() -> None:
+    shown = re.findall(r"`([\w/]+\.py)::(test_\w+)`", CONFORMANCE.read_text())
+
+    assert len(shown) >= len(rows_of(CONFORMANCE))
+    for file, name in shown:
+        assert re.search(rf"^(async )?def {name}\(", (PROJECT / "tests" / file).read_text(), re.MULTILINE), (file, name)
