@@ -124,7 +124,9 @@ def test_what_airflows_processes_cannot_carry_costs_only_its_own_dag(
     assert all(msgpack.encode(DagSerialization.to_dict(dag)) for dag in found.values())
 
 
-@pytest.mark.parametrize("place", ["airflow_sm_pipelines.definition.loading.check", f"{TRANSLATOR}.pipeline_documentation"])
+@pytest.mark.parametrize(
+    "place", ["airflow_sm_pipelines.definition.loading.check", f"{TRANSLATOR}.pipeline_documentation"]
+)
 def test_a_fault_of_ours_costs_only_one_dag_which_says_so_with_the_traceback(
     dags: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
