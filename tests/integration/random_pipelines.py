@@ -1,4 +1,4 @@
-"""Random pipelines with branches, triggers and failures, and what must become of their steps by the rules alone."""
+"""Random pipelines with branches, triggers, failures and bounds, and what the rules make of their steps."""
 
 from __future__ import annotations
 
@@ -33,21 +33,27 @@ class RandomPipeline:
         steps: The steps, nested in the branches of Conditions.
         outcomes: Processing step -> how its job ends.
         choices: Condition -> the branch that it chooses, or ``fails``.
+        most_at_once: How many steps may be in progress; ``None`` for no bound.
     """
 
     steps: list[Step] = field(default_factory=list)
     outcomes: dict[str, str] = field(default_factory=dict)
     choices: dict[str, str] = field(default_factory=dict)
+    most_at_once: int | None = None
 
     @property
     def definition(self) -> dict[str, Any]:
-        return {"Version": "2020-12-01", "Steps": self.steps}
+        definition = {"Version": "2020-12-01", "Steps": self.steps}
+        if self.most_at_once is None:
+            return definition
+        bound = {"MaxParallelExecutionSteps": self.most_at_once}
+        return {"PipelineDefinition": definition, "ParallelismConfiguration": bound}
 
 
 @st.composite
 def random_pipelines(draw: st.DrawFn, most_steps: int = 8) -> RandomPipeline:
     """Draw a pipeline: each step waits for some of those before it, and a branch is nested at most twice."""
-    made = RandomPipeline()
+    made = RandomPipeline(most_at_once=draw(st.sampled_from((None, None, 1, 2))))
     lists: list[tuple[list[Step], int]] = [(made.steps, 0)]
     before: list[str] = []
     for index in range(draw(st.integers(2, most_steps))):

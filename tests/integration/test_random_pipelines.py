@@ -41,7 +41,7 @@ def rehearsals() -> Iterator[Rehearsals]:
 # Each example takes seconds, so a failing one is not made smaller.
 @settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(random_pipelines())
-def test_branches_triggers_and_failures(rehearsals: Rehearsals, made: RandomPipeline) -> None:
+def test_branches_triggers_failures_and_bounds(rehearsals: Rehearsals, made: RandomPipeline) -> None:
     pipeline = load_pipeline(made.definition)
     expected = statuses_by_the_rules(pipeline, made)
     perhaps_ended = may_be_ended_early(pipeline, expected)
