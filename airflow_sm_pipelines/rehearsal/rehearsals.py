@@ -284,7 +284,7 @@ def report_of(prepared: PreparedRehearsal, result: RehearsalResult) -> Rehearsal
             report.Refusal(step=one.step or None, operation=one.operation, message=one.reason)
             for one in result.refusals
         ],
-        **({"later_runs": [_later_run(prepared.pipeline, run) for run in result.later]} if result.later else {}),
+        **({"later_runs": [_later_run(prepared.pipeline, run, roles) for run in result.later]} if result.later else {}),
     )
 
 
@@ -292,7 +292,7 @@ def _state_of(*runs: str) -> Literal["succeeded", "failed"]:
     return "succeeded" if all(state == "success" for state in runs) else "failed"
 
 
-def _later_run(pipeline: Pipeline, run: EndedLaterRun) -> LaterRun:
+def _later_run(pipeline: Pipeline, run: EndedLaterRun, roles: Mapping[str, StepRole]) -> LaterRun:
     from airflow_sm_pipelines.rehearsal.report import LaterRun, LaterStep, StepReuse
 
     def reuse_of(step: Step) -> StepReuse | None:
@@ -308,7 +308,13 @@ def _later_run(pipeline: Pipeline, run: EndedLaterRun) -> LaterRun:
         )
 
     steps = [
-        LaterStep(name=step.name, type=step.type, state=ended.state, reason=ended.reason, cache=reuse_of(step))
+        LaterStep(
+            name=step.name,
+            type=step.type,
+            state=state_with_role(ended.state, roles.get(step.name)),
+            reason=ended.reason,
+            cache=reuse_of(step),
+        )
         for step in pipeline.steps
         for ended in [run.state_of(step)]
     ]

@@ -263,6 +263,20 @@ def test_later_runs_are_told_after_the_first(monkeypatch: pytest.MonkeyPatch) ->
     assert complain("rehearse", report.as_json()) == []
 
 
+def test_a_later_run_of_a_selection_tells_the_roles_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = {**dict.fromkeys(TASKS, "skipped"), "Ask": "success"}
+    result = RehearsalResult("success", tasks, {}, {}, (), [EndedLaterRun(2, "success", tasks)])
+    monkeypatch.setattr(module, "run_scenario", lambda *_: result)
+
+    [told] = rehearse(DEFINITION, runs=2, select=["Ask"]).later_runs
+
+    assert {step.name: step.state for step in told.steps} == {
+        "Ask": "succeeded",
+        "Each": "not selected",
+        "Work": "not selected",
+    }
+
+
 def test_a_later_run_that_fails_fails_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = dict.fromkeys(TASKS, "success")
     second = EndedLaterRun(2, "failed", {**tasks, "Ask": "failed"}, {"Ask": "no luck"})
