@@ -253,6 +253,9 @@ class JobStep:
         remaining = self._job.remaining(attempt)
         if remaining == timedelta(0):
             self._job.time_out(attempt)
+        # Airflow refuses the deferral of a task that it has ended so, and tells nobody of it.
+        if self._run.is_fail_fast and self._run.is_given_up()[0]:
+            raise KilledError
         self._publish(attempt)
         self._task.defer(
             trigger=JobTrigger(

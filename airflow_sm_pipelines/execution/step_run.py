@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
 
 from airflow_sm_pipelines.aws.calls import Body, call, input_shape, read_object
 from airflow_sm_pipelines.aws.kinds import ResourceKind
@@ -334,6 +334,12 @@ class StepRun:
             ) from unexpected
 
     # -- the end of the process ------------------------------------------------------------------------------------
+
+    @property
+    def is_fail_fast(self) -> bool:
+        """Whether the failure of another step ends this one: ``fail_fast`` of the DAG."""
+        dag: Any = getattr(self.context["ti"].task, "dag", None)
+        return bool(dag is not None and dag.fail_fast)
 
     def is_given_up(self) -> tuple[bool, str | None]:
         """Tell whether nobody wants the step any more when Airflow ends its process, and the state of its task."""

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from tests.e2e.conftest import World, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -34,7 +35,8 @@ def test_the_scheduler_runs_what_is_due_and_shows_the_schedules(world: World) ->
     due = datetime.fromisoformat(run["logical_date"])
     now = datetime.now(due.tzinfo)
     assert (run["run_type"], due.minute % 5, due.second) == ("scheduled", 0, 0)
-    assert now - timedelta(minutes=6) < due <= now
+    # Airflow has noted the run that was due when it last read the file, perhaps long before this test.
+    assert now - timedelta(hours=1) < due <= now
     assert run["data_interval_start"] == run["data_interval_end"] == run["run_after"] == run["logical_date"]
     dag = world.airflow.api.request("GET", "dags/five_minutes/details")
     assert dag["timetable_summary"] == "cron(0/5 * ? * SUN-SAT *), at(2023-12-13T10:15:20)"
@@ -51,7 +53,17 @@ def test_a_backfill_makes_the_runs_of_its_interval(world: World) -> None:
         "reprocess_behavior": "none",
         "max_active_runs": 3,
     }
-    world.airflow.api.request("POST", "backfills", body)
+
+    def is_begun() -> bool:
+        try:
+            world.airflow.api.request("POST", "backfills", body)
+        except AirflowApiError as error:
+            if "Database is locked" not in str(error):  # SQLite, while others write
+                raise
+            return False
+        return True
+
+    wait_for(is_begun, 60, "the backfill to be accepted")
 
     def backfilled() -> list[str]:
         runs = [run for run in runs_of(world, "five_minutes") if run["run_type"] == "backfill"]

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -651,6 +652,21 @@ def test_a_killed_worker_stops_the_job_of_a_task_that_was_ended_or_cleared(
 
     assert not isinstance(caught.value, StepInterruptedError)
     assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize("fail_fast", [True, False])
+def test_a_task_that_fail_fast_has_ended_stops_its_job_instead_of_deferring(
+    make_task: Any, context: Any, sagemaker: Any, ti: Any, task_state: Any, fail_fast: bool
+) -> None:
+    """Airflow tells neither a trigger nor a listener of it, and asks only such a DAG's tasks for one call more."""
+    sagemaker.ending = None
+    ti.task.dag = SimpleNamespace(fail_fast=fail_fast)
+    task_state["state"] = "failed"
+
+    with pytest.raises(StepError if fail_fast else DeferredError):
+        make_task().step(context).start()
+
+    assert the_job(sagemaker)["ProcessingJobStatus"] == ("Stopped" if fail_fast else "InProgress")
 
 
 def test_a_killed_worker_leaves_the_job_of_a_running_task_to_the_next_try(
