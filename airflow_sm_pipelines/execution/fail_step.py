@@ -8,7 +8,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_sm_pipelines.definition.graph import StepPlan
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store, task_states
-from airflow_sm_pipelines.execution.identity import Epoch
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.semantics.fail_step import fail_steps_that_end
 
@@ -61,7 +60,8 @@ def _has_begun(context: Context) -> bool:
     ti = context["ti"]
     if ti.try_number == 1:
         return False
-    # Hardly any process needs them: they load pydantic.
+    # Hardly any process needs them, and every DAG file loads this module.
+    from airflow_sm_pipelines.execution.identity import Epoch
     from airflow_sm_pipelines.execution.records import RECORD_KEY, read_attempt
 
     attempt = read_attempt(state_store(context).get(RECORD_KEY))
