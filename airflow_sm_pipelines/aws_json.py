@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
@@ -132,6 +133,17 @@ def error_answer(error: RefusedRequestError, headers: Mapping[str, str] | None =
     # Modelled errors of SageMaker have "Message", botocore takes either.
     content: JsonObject = {"__type": error.code, "Message": error.message, "message": error.message}
     return json_answer(content, error.status, headers)
+
+
+def unread_answer(error: RefusedRequestError | ClientDisconnect) -> Response:
+    """Return the answer to a request whose body was not read: the rest may still come, so the connection ends.
+
+    Args:
+        error: Why it was not read. If the client went away, nobody reads the answer.
+    """
+    if isinstance(error, ClientDisconnect):
+        error = RefusedRequestError("RequestAborted", "the connection was closed before the body had come")
+    return error_answer(error, {"Connection": "close"})
 
 
 def json_answer(content: JsonObject, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

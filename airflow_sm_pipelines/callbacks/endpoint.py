@@ -26,6 +26,7 @@ from airflow_sm_pipelines.aws_json import (
     read_body,
     read_form,
     read_members,
+    unread_answer,
 )
 from airflow_sm_pipelines.callbacks.rate_limit import MissLimit
 from airflow_sm_pipelines.callbacks.reception import Receipt, remember_people, take_answer
@@ -142,12 +143,8 @@ def callback_app(limit: MissLimit | None = None) -> FastAPI:
         """Take one answer."""
         try:
             body = await read_body(request, MOST_BYTES, BODY_SECONDS)
-        except RefusedRequestError as error:
-            return error_answer(error, {"Connection": "close"})  # the rest of the body may still come
-        except ClientDisconnect:
-            return error_answer(  # nobody reads it
-                RefusedRequestError("RequestAborted", "the connection was closed before the body had come")
-            )
+        except (RefusedRequestError, ClientDisconnect) as error:
+            return unread_answer(error)
         try:
             read = read_request(request.headers.get("x-amz-target", ""), body)
             receipt = await lookups.take(read, request.client.host if request.client else "")

@@ -19,6 +19,7 @@ from airflow_sm_pipelines.aws_json import (
     read_body,
     read_form,
     read_members,
+    unread_answer,
 )
 from airflow_sm_pipelines.definition.json_values import JsonObject
 
@@ -54,12 +55,8 @@ def executions_app() -> FastAPI:
             # Before the body is read: whoever is not logged in does not get its memory.
             authorization = _authorization(request)
             body = await read_body(request, MOST_BYTES, BODY_SECONDS)
-        except RefusedRequestError as error:
-            return error_answer(error, {"Connection": "close"})  # the rest of the body may still come
-        except ClientDisconnect:
-            return error_answer(  # nobody reads it
-                RefusedRequestError("RequestAborted", "the connection was closed before the body had come")
-            )
+        except (RefusedRequestError, ClientDisconnect) as error:
+            return unread_answer(error)
         try:
             name = operation or request.headers.get("x-amz-target", "").rpartition(".")[2]
             return json_answer(await _carry_out(request, authorization, name, body))
