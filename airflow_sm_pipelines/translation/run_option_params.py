@@ -28,6 +28,7 @@ from airflow_sm_pipelines.semantics.run_options import (
 
 SECTION = "Execution"
 
+# Airflow's form marks a field as required, and does not let it be emptied, unless its type includes null.
 _FIELDS: dict[str, dict[str, Any]] = {
     SELECT_STEPS: {
         "title": "Run only these steps",
@@ -37,7 +38,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     SOURCE_RUN: {
         "title": "Source run of a selection",
         "description": "latest, none, the id of a run of this DAG, or the ARN of an execution in SageMaker.",
-        "type": "string",
+        "type": ["null", "string"],
         "default": LATEST_RUN,
     },
     MAX_PARALLEL_STEPS: {
@@ -55,8 +56,8 @@ _FIELDS: dict[str, dict[str, Any]] = {
     CACHE: {
         "title": "Results of earlier runs",
         "description": "on: reuse them where a step enables caching. refresh: run, and renew them. off: ignore them.",
-        "type": "string",
-        "enum": [*CacheUse],
+        "type": ["null", "string"],
+        "enum": [*CacheUse, None],
         "default": CacheUse.ON,
     },
     MLFLOW_RESOURCE_ARN: {

@@ -25,6 +25,9 @@ def test_no_option_is_required_and_the_defaults_change_nothing(dag_of: Any, proc
 
     params.validate()
     assert read_run_options(params.dump()) == RunOptions()
+    for name in RUN_OPTIONS:
+        assert "null" in params.get_param(name).schema["type"], f"{name}: the form marks other fields as required"
+        assert params.get_param(name).resolve(None) is None, f"{name}: a person may empty its field"
 
 
 def test_the_form_offers_the_steps_of_the_pipeline_for_a_selection(dag_of: Any, processing: Any) -> None:
