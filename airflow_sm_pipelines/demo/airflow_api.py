@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 from urllib.error import HTTPError
@@ -16,6 +17,9 @@ ApiObject: TypeAlias = "dict[str, Any]"
 
 _TIMEOUT_SECONDS = 120.0
 """How long an answer may take: a busy machine with two cores has needed more than 30 s."""
+
+_LOCKED = "database is locked"
+_LOCKED_PATIENCE_SECONDS = 60.0
 
 # The API server is on this machine: use no proxy of the environment.
 _opener = build_opener(ProxyHandler({}))
@@ -55,6 +59,9 @@ class AirflowApi:
     def request(self, method: str, path: str, body: ApiObject | None = None, **query: str | int) -> Any:
         """Send a request and return the JSON of the answer; ``None`` if it has no body.
 
+        SQLite refuses a transaction that has read before another wrote, however long its timeout is. Airflow has rolled
+        it back then, so the request is sent again.
+
         Args:
             method: HTTP method.
             path: Path below ``/api/v2/``.
@@ -68,7 +75,14 @@ class AirflowApi:
         if not self._token:
             self._token = self._send("POST", f"{self.base_url}/auth/token", self._login)["access_token"]
         address = f"{self.base_url}/api/v2/{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
-        return self._send(method, address, body)
+        give_up_at = time.monotonic() + _LOCKED_PATIENCE_SECONDS
+        while True:
+            try:
+                return self._send(method, address, body)
+            except AirflowApiError as error:
+                if _LOCKED not in error.detail.lower() or time.monotonic() > give_up_at:
+                    raise
+            time.sleep(0.5)
 
     def _send(self, method: str, address: str, body: Mapping[str, object] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
