@@ -35,13 +35,14 @@ from airflow_sm_pipelines.local.services.emr_serverless.service import EmrServer
 from airflow_sm_pipelines.local.services.emr_serverless.table import ServerlessTable
 from airflow_sm_pipelines.local.services.iam.policy_simulation import policy_simulation
 from airflow_sm_pipelines.local.services.lambda_functions.service import lambda_operations
+from airflow_sm_pipelines.local.services.sagemaker.executions.operations import PipelineExecutions
 from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.service import sagemaker_operations
 from airflow_sm_pipelines.local.services.sagemaker.stored_forms import JOBS
 from airflow_sm_pipelines.local.settings import ACCESS_KEY_ID, DOCKER, HOST, SECRET_ACCESS_KEY, LocalSettings
 from airflow_sm_pipelines.local.state.moto_state import MotoState
 from airflow_sm_pipelines.local.state.s3_state import StoredS3
-from airflow_sm_pipelines.local.state.state_file import StateFile, collection
+from airflow_sm_pipelines.local.state.state_file import DOCUMENTS, StateFile, collection
 from airflow_sm_pipelines.local.wire.json_service import JsonService, Service
 from airflow_sm_pipelines.local.wire.query_service import QueryService
 from airflow_sm_pipelines.local.wire.rest_json_service import RestJsonService
@@ -164,6 +165,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     resources.enter_context(MotoState(moto))
     file, fallback = _open_state(settings, moto, resources)
     jobs, faults, calls = JobTable(collection(file, "jobs", JOBS)), FaultTable(), CallLog()
+    executions = PipelineExecutions(collection(file, "executions", DOCUMENTS))
     services: dict[str, Service] = {}
 
     def health() -> Document:
@@ -180,7 +182,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
         services=services,
         operations=_operations_beside_moto(),
         fallback=stand_in.other_services(fallback, settings.region) if stand_in else fallback,
-        control=ControlEndpoints(faults, calls, health),
+        control=ControlEndpoints(faults, calls, executions, health),
         faults=faults,
         calls=calls,
         default_region=settings.region,
@@ -195,7 +197,7 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     site = JobSite(settings, work_dir, sandbox, clients, environment, docker)
     site.create_commands()
     runner = Runner(site)
-    services |= _services(file, jobs, site, runner)
+    services |= _services(file, jobs, executions, site, runner)
     threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="local-aws", daemon=True).start()
     resources.callback(server.close)
     resources.callback(clients.close)
@@ -205,12 +207,14 @@ def _start(settings: LocalSettings, resources: ExitStack) -> _Running:
     return _Running(server, sandbox_name, user_clients, environment)
 
 
-def _services(file: StateFile | None, jobs: JobTable, site: JobSite, runner: Runner) -> dict[str, Service]:
+def _services(
+    file: StateFile | None, jobs: JobTable, executions: PipelineExecutions, site: JobSite, runner: Runner
+) -> dict[str, Service]:
     """Return our own services by signing name."""
     clients, settings, stand_in = site.clients, site.settings, site.settings.stand_in
     emr = EmrClusters(ClusterTable(), clients, runner, stand_in)
     serverless = EmrServerless(ServerlessTable(), runner, stand_in)
-    sagemaker = sagemaker_operations(file, jobs, clients, runner, settings)
+    sagemaker = sagemaker_operations(file, jobs, executions, clients, runner, settings)
     return {
         "sagemaker": JsonService("sagemaker", sagemaker, stand_in),
         "elasticmapreduce": JsonService("emr", emr.operations(), stand_in),

@@ -18,6 +18,8 @@ from airflow_sm_pipelines.local.wire.patterns import compile_pattern
 Violation = tuple[str, str]
 """Where and what: ``"Value 'x' at 'a.b'"`` and ``"Member must …"``."""
 
+MISSING = "Member must not be null"
+"""What a violation says of a required member that is not there."""
 
 _UNKNOWN = "Member must be one of the members of the request"
 
@@ -35,15 +37,28 @@ def validate_request(shape: Shape, request: object, tolerate: Callable[[str], No
         AwsError: ``SerializationException`` for a value of a wrong JSON type (AWS stops at the first), else one
             ``ValidationException`` that counts and lists every violated constraint.
     """
-    violations = list(_check(shape, request, ""))
-    if not violations:
+    found = violations(shape, request)
+    if not found:
         return
-    noun = "error" if len(violations) == 1 else "errors"
-    listed = "; ".join(f"{where} failed to satisfy constraint: {what}" for where, what in violations)
-    message = f"{len(violations)} validation {noun} detected: {listed}"
-    if tolerate is None or any(what == _UNKNOWN for _, what in violations):
+    noun = "error" if len(found) == 1 else "errors"
+    listed = "; ".join(f"{where} failed to satisfy constraint: {what}" for where, what in found)
+    message = f"{len(found)} validation {noun} detected: {listed}"
+    if tolerate is None or any(what == _UNKNOWN for _, what in found):
         raise validation_error(message)
     tolerate(message)
+
+
+def violations(shape: Shape, value: object) -> list[Violation]:
+    """Return every violated constraint of a value.
+
+    Args:
+        shape: Its shape in botocore's model.
+        value: The decoded JSON value.
+
+    Raises:
+        AwsError: ``SerializationException`` for a value of a wrong JSON type.
+    """
+    return list(_check(shape, value, ""))
 
 
 def _check(shape: Shape, value: object, path: str) -> Iterator[Violation]:
@@ -55,7 +70,7 @@ def _check(shape: Shape, value: object, path: str) -> Iterator[Violation]:
 def _check_structure(shape: Shape, value: Document, path: str) -> Iterator[Violation]:
     for name in shape.required_members:
         if value.get(name) is None:
-            yield f"Value null at '{_join(path, name)}'", "Member must not be null"
+            yield f"Value null at '{_join(path, name)}'", MISSING
     for name, inner in value.items():
         if name not in shape.members:
             # Stricter than AWS, whose JSON services ignore unknown members: here they are nearly always a typo.

@@ -17,6 +17,7 @@ from airflow_sm_pipelines.local.server.application import Application
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.control import ControlEndpoints
 from airflow_sm_pipelines.local.server.faults import FaultTable
+from airflow_sm_pipelines.local.services.sagemaker.executions.operations import PipelineExecutions
 
 
 @pytest.fixture
@@ -289,7 +290,7 @@ def test_a_bug_in_a_service_is_an_internal_failure_not_a_lost_connection(caplog)
         services={"sagemaker": Broken()},
         operations={},
         fallback=lambda *_: [],
-        control=ControlEndpoints(faults, calls, dict),
+        control=ControlEndpoints(faults, calls, PipelineExecutions(), dict),
         faults=faults,
         calls=calls,
         default_region="us-west-2",

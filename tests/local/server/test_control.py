@@ -7,13 +7,14 @@ import pytest
 from airflow_sm_pipelines.local.server.call_log import CallLog
 from airflow_sm_pipelines.local.server.control import ControlEndpoints
 from airflow_sm_pipelines.local.server.faults import FaultTable
+from airflow_sm_pipelines.local.services.sagemaker.executions.operations import PipelineExecutions
 
 RULE = {"service": "s3", "operation": "PutObject", "action": "slow", "seconds": 0.1}
 
 
 @pytest.fixture
 def control():
-    return ControlEndpoints(FaultTable(), CallLog(), lambda: {"status": "ok"})
+    return ControlEndpoints(FaultTable(), CallLog(), PipelineExecutions(), lambda: {"status": "ok"})
 
 
 def test_health_is_what_the_server_tells(control):
@@ -43,10 +44,38 @@ def test_a_faulty_rule_is_refused_and_none_is_set(control, body):
     assert json.loads(control.answer("GET", "/_local/faults", b"").body) == {"faults": []}
 
 
+PIPELINE = "arn:aws:sagemaker:us-west-2:111122223333:pipeline/abalone"
+DESCRIPTION = {
+    "PipelineArn": PIPELINE,
+    "PipelineExecutionArn": f"{PIPELINE}/execution/p1lrnbqnmbbr",
+    "PipelineExecutionStatus": "Executing",
+    "CreationTime": 1_795_161_600,
+}
+
+
+def test_executions_are_recorded_shown_and_forgotten(control):
+    for status in ("Executing", "Failed"):  # a later recording of the same execution takes the place of the first
+        description = {**DESCRIPTION, "PipelineExecutionStatus": status}
+        recording = json.dumps({"DescribePipelineExecution": description}).encode()
+        response = control.answer("POST", "/_local/executions", recording)
+        assert (response.http_status, json.loads(response.body)) == (201, {"executions": [description]})
+    assert json.loads(control.answer("GET", "/_local/executions", b"").body) == {"executions": [description]}
+    assert json.loads(control.answer("DELETE", "/_local/executions", b"").body) == {"executions": []}
+    assert json.loads(control.answer("GET", "/_local/executions", b"").body) == {"executions": []}
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b"[]", b"[" * 100_000])
+def test_a_faulty_recording_is_refused_and_none_is_kept(control, body):
+    response = control.answer("POST", "/_local/executions", body)
+    assert response.http_status == 400
+    assert json.loads(response.body)["error"]
+    assert json.loads(control.answer("GET", "/_local/executions", b"").body) == {"executions": []}
+
+
 def test_an_unknown_endpoint_lists_those_that_exist(control):
     response = control.answer("GET", "/_local/nothing", b"")
     assert response.http_status == 404
-    assert "/_local/health, /_local/faults, /_local/calls" in json.loads(response.body)["error"]
+    assert "/_local/health, /_local/faults, /_local/calls, /_local/executions" in json.loads(response.body)["error"]
 
 
 def test_a_wrong_method_is_told(control):

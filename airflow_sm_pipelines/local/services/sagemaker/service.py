@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import exists
+from airflow_sm_pipelines.local.services.sagemaker.executions.operations import PipelineExecutions
 from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoint_configs import EndpointConfigs
 from airflow_sm_pipelines.local.services.sagemaker.hosting.endpoints import Endpoints
 from airflow_sm_pipelines.local.services.sagemaker.hosting.inference_components import InferenceComponents
@@ -32,13 +33,19 @@ from airflow_sm_pipelines.local.wire.json_service import Operation, Operations
 
 
 def sagemaker_operations(
-    file: StateFile | None, jobs: JobTable, clients: Clients, runner: Runner, settings: LocalSettings
+    file: StateFile | None,
+    jobs: JobTable,
+    executions: PipelineExecutions,
+    clients: Clients,
+    runner: Runner,
+    settings: LocalSettings,
 ) -> Mapping[str, Operation]:
     """Return the operations by name.
 
     Args:
         file: Where everything is kept; ``None`` keeps it in memory.
         jobs: All jobs.
+        executions: The recorded executions of pipelines.
         clients: Clients of the local AWS itself.
         runner: Runs the jobs.
         settings: Settings of the local AWS.
@@ -64,6 +71,7 @@ def sagemaker_operations(
         tuning.kind(),
     ]
     parts: list[Operations] = [tags, experiments, models, groups, packages, training, tuning, components]
-    parts += [*hosting, lineage]
+    parts += [*hosting, lineage, executions]
     parts += [JobOperations(kind, jobs, tags, runner, stand_in) for kind in kinds]
-    return {name: operation for part in parts for name, operation in part.operations().items()}
+    operations = {name: operation for part in parts for name, operation in part.operations().items()}
+    return {**operations, **executions.descriptions(operations)}
