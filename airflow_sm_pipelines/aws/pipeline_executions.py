@@ -12,7 +12,9 @@ from airflow_sm_pipelines.aws.calls import call, pages
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-_ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):[0-9]{12}:pipeline/[^/]+/execution/[^/]+")
+_ARN = re.compile(
+    r"arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):[0-9]{12}:pipeline/(?P<pipeline>[^/]+)/execution/[^/]+"
+)
 
 ENDED_STATES = frozenset({"Succeeded", "Failed", "CompletedWithFailures"})
 """States in which an execution has results to reuse (developer guide, "Selective execution of pipeline steps").
@@ -61,6 +63,12 @@ def region_of_execution(arn: str) -> str:
     """Return the region of an execution."""
     found = _ARN.fullmatch(arn)
     return found["region"] if found else ""
+
+
+def pipeline_of_execution(arn: str) -> str:
+    """Return the name of the pipeline of an execution, in lower case: so the service writes it in ARNs."""
+    found = _ARN.fullmatch(arn)
+    return found["pipeline"].lower() if found else ""
 
 
 def read_execution(client: BaseClient, arn: str) -> PipelineExecution:

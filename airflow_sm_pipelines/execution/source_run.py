@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from airflow_sm_pipelines.aws.pipeline_executions import (
     ENDED_STATES,
     is_execution_arn,
+    pipeline_of_execution,
     read_execution,
     region_of_execution,
 )
@@ -160,6 +161,7 @@ def _ended(run: OtherRun, step: str, dag_id: str, settings: PipelineRunSettings)
 
 
 def _execution(arn: str, step: str, settings: PipelineRunSettings, connection: AwsConnection) -> SourceExecution:
+    _require_own(arn, step, settings)
     try:
         client = connection.client("sagemaker")
         region, own = region_of_execution(arn), client.meta.region_name
@@ -176,6 +178,21 @@ def _execution(arn: str, step: str, settings: PipelineRunSettings, connection: A
         )
     steps = {one.name: one for one in settings.pipeline.steps}
     return SourceExecution(arn, execution, steps, connection.client)
+
+
+def _require_own(arn: str, step: str, settings: PipelineRunSettings) -> None:
+    """Refuse an execution of another pipeline (API reference, SelectiveExecutionConfig: one "of the current pipeline").
+
+    Its steps may have the same names, and other results.
+    """
+    pipeline, names = pipeline_of_execution(arn), (settings.name, settings.pipeline.resource.name or "")
+    if pipeline not in [name.lower() for name in names]:
+        raise StepError(
+            step,
+            f"{SOURCE_RUN}: {arn} is an execution of the pipeline {pipeline}, and this is {settings.name}: name an "
+            "execution of this one. If they are the same, pass the name that it has in SageMaker to pipeline_dag or "
+            "pipeline_task_group, as pipeline_name",
+        )
 
 
 def _run_ids(dag_id: str, task_ids: Sequence[str]) -> set[str]:

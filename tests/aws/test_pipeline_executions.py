@@ -11,6 +11,7 @@ from airflow_sm_pipelines.aws.pipeline_executions import (
     ExecutedStep,
     execution_parameters,
     is_execution_arn,
+    pipeline_of_execution,
     read_execution,
     region_of_execution,
 )
@@ -31,6 +32,11 @@ ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/abalone/execution/123ab
 def test_an_arn_of_an_execution_is_told_from_a_run_id(text: str, is_arn: bool) -> None:
     assert is_execution_arn(text) is is_arn
     assert region_of_execution(text) == ("eu-west-1" if is_arn else "")
+
+
+def test_an_arn_tells_the_pipeline_in_lower_case() -> None:
+    assert pipeline_of_execution(ARN.replace("abalone", "Abalone")) == "abalone"
+    assert pipeline_of_execution("manual__2026-01-01T00:00:00+00:00") == ""
 
 
 def test_an_execution_is_its_state_and_its_steps_without_iterations(sagemaker_client: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_sm_pipelines.aws.pipeline_executions import ExecutedStep, PipelineExecution
 from airflow_sm_pipelines.catalog import CATALOG
-from airflow_sm_pipelines.definition.models import Step
+from airflow_sm_pipelines.definition.models import PipelineResource, Step
 from airflow_sm_pipelines.errors import CallRefusedError, OutputParametersError, StepError, StepFailedError
 from airflow_sm_pipelines.execution import source_run
 from airflow_sm_pipelines.execution.source_execution import SourceExecution
@@ -191,7 +191,14 @@ def test_the_branch_of_a_condition_is_known() -> None:
 # -- which executions can be a source ----------------------------------------------------------------------------------
 
 
-def read(monkeypatch: pytest.MonkeyPatch, status: Any, region: str = "eu-west-1") -> Any:
+def read(
+    monkeypatch: pytest.MonkeyPatch,
+    status: Any,
+    region: str = "eu-west-1",
+    *,
+    name: str = "Abalone",
+    resource: PipelineResource = PipelineResource(),  # noqa: B008 - it never changes
+) -> Any:
     def read_execution(client: Any, arn: str) -> PipelineExecution:
         if isinstance(status, Exception):
             raise status
@@ -199,7 +206,8 @@ def read(monkeypatch: pytest.MonkeyPatch, status: Any, region: str = "eu-west-1"
 
     monkeypatch.setattr(source_run, "read_execution", read_execution)
     client = SimpleNamespace(meta=SimpleNamespace(region_name=region))
-    settings: Any = SimpleNamespace(pipeline=SimpleNamespace(steps=()), task_ids={})
+    pipeline = SimpleNamespace(steps=(), resource=resource)
+    settings: Any = SimpleNamespace(pipeline=pipeline, task_ids={}, name=name)
     connection: Any = SimpleNamespace(client=lambda service: client)
     return named_source(ARN, "S", settings, {}, connection)
 
@@ -218,6 +226,16 @@ def test_an_execution_must_have_succeeded_or_failed(monkeypatch: pytest.MonkeyPa
 def test_an_execution_of_another_region_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StepError, match="is in eu-west-1, but the connection of this step leads to us-east-1"):
         read(monkeypatch, "Succeeded", "us-east-1")
+
+
+def test_an_execution_of_another_pipeline_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = r"is an execution of the pipeline abalone, and this is wines: .* as pipeline_name"
+    with pytest.raises(StepError, match=message):
+        read(monkeypatch, "Succeeded", name="wines")
+
+
+def test_a_pipeline_is_known_by_its_name_in_sagemaker_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch, "Succeeded", name="wines", resource=PipelineResource(name="Abalone")).name == ARN
 
 
 def test_an_execution_that_cannot_be_read_fails_the_step(monkeypatch: pytest.MonkeyPatch) -> None:

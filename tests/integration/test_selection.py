@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines import build_run_conf
 from airflow_sm_pipelines.execution import connection
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import Outcome
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
+from airflow_sm_pipelines.semantics.pipeline_names import sagemaker_name
 from tests.integration.conftest import BUNDLE_CLASS, ROLE, _dag_of
 
 # Airflow's own test path warns of what it uses itself (starlette's test client, SQLAlchemy's legacy API).
@@ -395,3 +398,201 @@ def test_a_failure_is_seen_although_a_step_beside_it_stays_out(lab: Lab, step: A
     assert second.jobs == {"Train"}
     assert second.tasks["Beside"] == "success"
     assert second.selection["Beside"] == {"Role": "not selected"}
+
+
+# -- an execution in SageMaker as the source run -----------------------------------------------------------------------
+
+
+@dataclass
+class Account:
+    """An account with an execution of the lab's pipeline, as the local AWS has it recorded."""
+
+    lab: Lab
+
+    @property
+    def arn(self) -> str:
+        return self.of_pipeline(sagemaker_name(self.lab.dag_id))
+
+    @staticmethod
+    def of_pipeline(name: str) -> str:
+        return f"arn:aws:sagemaker:us-west-2:111122223333:pipeline/{name.lower()}/execution/p1lrnbqnmbbr"
+
+    def record(
+        self, *steps: dict[str, Any], status: str = "Succeeded", arn: str = "", values: Any = None, **more: Any
+    ) -> str:
+        """Put a recording into the local AWS, and return the ARN of the execution."""
+        arn = arn or self.arn
+        parameters = [{"Name": name, "Value": value} for name, value in (values or {}).items()]
+        recording = {
+            "DescribePipelineExecution": {
+                "PipelineArn": arn.partition("/execution/")[0],
+                "PipelineExecutionArn": arn,
+                "PipelineExecutionStatus": status,
+                "CreationTime": "2026-11-20T08:00:00+00:00",
+            },
+            "ListPipelineExecutionSteps": {"PipelineExecutionSteps": list(steps)},
+            "ListPipelineParametersForExecution": {"PipelineParameters": parameters},
+            **more,
+        }
+        url, body = f"{self.lab.aws.endpoint_url}/_local/executions", json.dumps(recording).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data=body, method="POST")):
+            return arn
+
+
+def executed(name: str, status: str = "Succeeded", **metadata: Any) -> dict[str, Any]:
+    """Return a step as ListPipelineExecutionSteps has it."""
+    return {"StepName": name, "StepStatus": status, "Metadata": metadata}
+
+
+def processed(name: str, run: Ended, status: str = "Succeeded") -> dict[str, Any]:
+    """Return a step with the job that a run has made for it."""
+    return executed(name, status, ProcessingJob={"Arn": run.properties[name]["ProcessingJobArn"]})
+
+
+@pytest.fixture
+def account(lab: Lab) -> Iterator[Account]:
+    yield Account(lab)
+    with urllib.request.urlopen(urllib.request.Request(f"{lab.aws.endpoint_url}/_local/executions", method="DELETE")):
+        pass
+
+
+def test_the_source_is_the_execution_in_sagemaker_whose_arn_is_given(lab: Lab, account: Account, step: Any) -> None:
+    lab.pipeline(step("Process"), step("Train", ARN=arn_of("Process")), step("Eval", "Train"))
+    first, latest = lab.run(), lab.run()
+    arn = account.record(*(processed(name, first) for name in ("Eval", "Train", "Process")))
+    ended = lab.run(sm_select_steps=["Train"], sm_source_run=arn)
+
+    assert ended.state == "success"
+    assert ended.jobs == {"Train"}
+    assert ended.of("skipped") == {"Eval"}
+    assert ended.properties["Process"] == first.properties["Process"] != latest.properties["Process"]
+    assert ended.properties["Train"]["Environment"] == {"ARN": first.properties["Process"]["ProcessingJobArn"]}
+    assert ended.selection["Process"] == {"Role": "reused", "SourceRun": arn}
+    assert ended.shown["Process"] == {"Selection": "reused", "SourceRun": arn, "Status": "Succeeded"}
+
+
+def test_an_execution_of_the_account_needs_no_job_here(lab: Lab, account: Account, step: Any) -> None:
+    """As a person rehearses a selection who has taken the answers of AWS along."""
+    lab.pipeline(step("Process"), step("Train", ARN=arn_of("Process")))
+    job = {
+        "ProcessingJobName": "pipelines-p1lrnbqnmbbr-Process-x",
+        "ProcessingJobArn": "arn:aws:sagemaker:us-west-2:111122223333:processing-job/pipelines-p1lrnbqnmbbr-Process-x",
+        "ProcessingJobStatus": "Completed",
+        "ProcessingEndTime": "2026-11-20T09:00:00.125000+01:00",
+    }
+    process = executed("Process", ProcessingJob={"Arn": job["ProcessingJobArn"]})
+    arn = account.record(process, DescribeProcessingJob=[job])
+    ended = lab.run(sm_select_steps=["Train"], sm_source_run=arn)
+
+    assert ended.state == "success"
+    assert ended.properties["Process"] == {**job, "ProcessingEndTime": "2026-11-20T08:00:00.125000+00:00"}
+    assert ended.properties["Train"]["Environment"] == {"ARN": job["ProcessingJobArn"]}
+
+
+def test_what_steps_returned_in_an_execution_is_reused(lab: Lab, account: Account, step: Any) -> None:
+    outputs = [{"OutputName": "rows", "OutputType": "Integer"}]
+    queue = "https://sqs.us-west-2.amazonaws.com/123456789012/queue"
+    ask = {"Name": "Ask", "Type": "Callback", "SqsQueueUrl": queue, "Arguments": {}, "OutputParameters": outputs}
+    rows = {"Std:Join": {"On": "-", "Values": [{"Get": "Steps.Ask.OutputParameters['rows']"}]}}
+    lab.pipeline(ask, condition("Check", "yes", [step("Then")], [step("Otherwise", ROWS=rows)], "Ask"))
+    arn = account.record(
+        executed("Ask", Callback={"CallbackToken": "t" * 10, "OutputParameters": [{"Name": "rows", "Value": "12"}]}),
+        executed("Check", Condition={"Outcome": "False"}),
+    )
+    ended = lab.run(sm_select_steps=["Otherwise"], sm_source_run=arn)
+    refused = lab.run(sm_select_steps=["Then"], sm_source_run=arn)
+
+    assert ended.state == "success"
+    assert ended.properties["Check"] == {"Outcome": False}
+    assert ended.properties["Otherwise"]["Environment"] == {"ROWS": "12"}
+    assert "Then: Check did not choose its if branch" in refused.reasons["Ask"]
+
+
+def test_parameters_of_an_execution_are_taken_over_with_overrides(lab: Lab, account: Account, step: Any) -> None:
+    def text(name: str) -> dict[str, Any]:
+        return {"Std:Join": {"On": "", "Values": [{"Get": f"Parameters.{name}"}]}}
+
+    lab.pipeline(
+        step("Process"),
+        step("Train", "Process", DEPTH=text("MaxDepth"), RATE=text("Rate"), FAST=text("Fast"), PLACE=text("Place")),
+        Parameters=[
+            {"Name": "MaxDepth", "Type": "Integer", "DefaultValue": 1},
+            {"Name": "Rate", "Type": "Float", "DefaultValue": 0.1},
+            {"Name": "Fast", "Type": "Boolean", "DefaultValue": False},
+            {"Name": "Place", "Type": "String", "DefaultValue": "here"},
+        ],
+    )
+    first = lab.run()
+    values = {"MaxDepth": "6", "Rate": "0.5", "Fast": "true", "Place": "there"}
+    arn = account.record(processed("Process", first), values=values)
+    conf = build_run_conf(lab.dag_id, arn, select_steps=["Train"], parameters={"Rate": 0.7}, aws_conn_id=None)
+    ended = lab.run(**conf)
+
+    assert ended.state == "success"
+    assert ended.jobs == {"Train"}
+    shown = {"DEPTH": "6", "RATE": "0.7", "FAST": "true", "PLACE": "there"}
+    assert ended.properties["Train"]["Environment"] == shown
+
+
+def test_an_execution_that_failed_is_a_source_for_what_comes_before_the_failure(
+    lab: Lab, account: Account, step: Any
+) -> None:
+    lab.pipeline(step("Process"), step("Train", ARN=arn_of("Process")), step("Eval", ARN=arn_of("Train")))
+    first = lab.run()
+    arn = account.record(processed("Train", first, "Failed"), processed("Process", first), status="Failed")
+    again = lab.run(sm_select_steps=["Train", "Eval"], sm_source_run=arn)
+    refused = lab.run(sm_select_steps=["Eval"], sm_source_run=arn)
+
+    assert again.state == "success"
+    assert again.jobs == {"Train", "Eval"}
+    assert again.properties["Train"]["Environment"]["ARN"] == first.properties["Process"]["ProcessingJobArn"]
+    assert (refused.state, refused.jobs) == ("failed", set())
+    assert "Eval: Train is Failed, but the trigger is Completed" in refused.reasons["Process"]
+
+
+def test_a_step_that_an_execution_has_not_run_has_nothing_to_reuse(lab: Lab, account: Account, step: Any) -> None:
+    lab.pipeline(step("Process"), step("Train", "Process"))
+    refused = lab.run(sm_select_steps=["Train"], sm_source_run=account.record())
+
+    assert (refused.state, refused.jobs) == ("failed", set())
+    assert f"cannot run after what the execution {account.arn} did" in refused.reasons["Process"]
+
+
+@pytest.mark.parametrize("status", ["Executing", "Stopping", "Stopped"])
+def test_an_execution_that_has_not_succeeded_or_failed_is_no_source(
+    lab: Lab, account: Account, step: Any, status: str
+) -> None:
+    lab.pipeline(step("Process"), step("Train", "Process"))
+    refused = lab.run(sm_select_steps=["Train"], sm_source_run=account.record(executed("Process"), status=status))
+
+    assert (refused.state, refused.jobs) == ("failed", set())
+    assert f"{account.arn} is {status}, and must have succeeded or failed" in refused.reasons["Process"]
+
+
+def test_an_execution_of_another_pipeline_is_no_source(lab: Lab, account: Account, step: Any) -> None:
+    lab.pipeline(step("Process"), step("Train", "Process"))
+    arn = account.record(executed("Process"), arn=account.of_pipeline("wines"))
+    refused = lab.run(sm_select_steps=["Train"], sm_source_run=arn)
+
+    assert (refused.state, refused.jobs) == ("failed", set())
+    assert f"{arn} is an execution of the pipeline wines, and this is " in refused.reasons["Process"]
+
+
+def test_an_execution_that_does_not_exist_is_no_source(lab: Lab, account: Account, step: Any) -> None:
+    lab.pipeline(step("Process"), step("Train", "Process"))
+    refused = lab.run(sm_select_steps=["Train"], sm_source_run=account.arn)
+
+    assert (refused.state, refused.jobs) == ("failed", set())
+    assert f"cannot read the source run {account.arn}: " in refused.reasons["Process"]
+    assert f"Pipeline execution with ARN {account.arn} does not exist" in refused.reasons["Process"]
+
+
+def test_a_job_of_an_execution_that_is_gone_is_missed_by_who_reads_it(lab: Lab, account: Account, step: Any) -> None:
+    lab.pipeline(step("Process"), step("Train", ARN=arn_of("Process")), step("Eval", "Process"))
+    gone = "arn:aws:sagemaker:us-west-2:111122223333:processing-job/pipelines-p1lrnbqnmbbr-Process-x"
+    arn = account.record(executed("Process", ProcessingJob={"Arn": gone}))
+    ended = lab.run(sm_select_steps=["Eval"], sm_source_run=arn)
+    refused = lab.run(sm_select_steps=["Train"], sm_source_run=arn)
+
+    assert (ended.state, refused.state) == ("success", "failed")
+    assert "has no properties of this step (they were deleted" in refused.reasons["Process"]

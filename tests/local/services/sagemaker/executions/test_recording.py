@@ -27,7 +27,7 @@ def recording(**answers: Any) -> dict[str, Any]:
 
 
 def problems(document: object) -> list[str]:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         read_recording(document)
     return str(caught.value).split("; ")
 
