@@ -66,7 +66,7 @@ def region_of_execution(arn: str) -> str:
 
 
 def pipeline_of_execution(arn: str) -> str:
-    """Return the name of the pipeline of an execution, in lower case: so the service writes it in ARNs."""
+    """Return the name of the pipeline of an execution, in lower case: some ARNs of the service have it so."""
     found = _ARN.fullmatch(arn)
     return found["pipeline"].lower() if found else ""
 

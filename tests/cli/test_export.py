@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import urllib.request
 
 import boto3
 import pytest
@@ -10,6 +11,7 @@ from moto import mock_aws
 
 from airflow_sm_pipelines.cli.main import main
 from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
 DEFINITION = {
     "Version": "2020-12-01",
@@ -302,6 +304,28 @@ def test_the_definition_of_an_execution_is_the_one_that_it_ran(service, tmp_path
     assert exported["PipelineDefinition"] == ran
     assert (exported["PipelineName"], exported["RoleArn"]) == ("Mine", "arn:aws:iam::444455556666:role/R")
     assert exported["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 2}
+
+
+@pytest.mark.loopback
+def test_an_execution_that_the_local_aws_has_recorded_is_exported(without_settings, monkeypatch, tmp_path):
+    recording = {
+        "DescribePipelineExecution": {
+            "PipelineArn": SHARED,
+            "PipelineExecutionArn": EXECUTION,
+            "PipelineExecutionStatus": "Succeeded",
+            "CreationTime": "2026-11-20T08:00:00+00:00",
+        },
+        "DescribePipelineDefinitionForExecution": {"PipelineDefinition": json.dumps(DEFINITION)},
+        "DescribePipeline": [{**PIPELINE, "PipelineDefinition": "{}"}],
+    }
+    with LocalAws(region="eu-central-1", sandbox="rewrite") as aws:
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        url, body = f"{aws.endpoint_url}/_local/executions", json.dumps(recording).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data=body, method="POST")):
+            pass
+        assert main(["export", f"pipeline:{EXECUTION}", "-o", "p.json"]) == 0
+    assert json.loads((tmp_path / "p.json").read_text()) == {**PIPELINE, "PipelineDefinition": DEFINITION}
 
 
 def test_an_execution_that_may_not_be_read_is_named_with_the_refusal(service, capsys):

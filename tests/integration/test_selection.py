@@ -459,7 +459,9 @@ def account(lab: Lab) -> Iterator[Account]:
 def test_the_source_is_the_execution_in_sagemaker_whose_arn_is_given(lab: Lab, account: Account, step: Any) -> None:
     lab.pipeline(step("Process"), step("Train", ARN=arn_of("Process")), step("Eval", "Train"))
     first, latest = lab.run(), lab.run()
-    arn = account.record(*(processed(name, first) for name in ("Eval", "Train", "Process")))
+    iteration = {**executed("Each"), "IterationContext": {"ParentStepName": "Loop"}}
+    steps = [processed(name, first) for name in ("Eval", "Train", "Process")]
+    arn = account.record(*[iteration] * 30, *steps)  # more than a page of the list
     ended = lab.run(sm_select_steps=["Train"], sm_source_run=arn)
 
     assert ended.state == "success"

@@ -135,7 +135,7 @@ def _is_of(description: Document, wanted: Document) -> bool:
 
 
 def _is_named(pipeline_arn: str, name: str) -> bool:
-    """Tell whether a pipeline has a name, or an ARN: in ARNs the service writes names in lower case."""
+    """Tell whether a pipeline has a name, or an ARN; some ARNs of the service have the name in lower case."""
     own = pipeline_arn if name.startswith("arn:") else pipeline_arn.rpartition("/")[2]
     return own.lower() == name.lower()
 
