@@ -24,12 +24,12 @@ from airflow_sm_pipelines.semantics.ownership import ABSENT, ENDED_STATES
 from airflow_sm_pipelines.semantics.parallelism import (
     Claim,
     Unit,
+    bound_variable,
     changed_bound,
     is_in_progress,
     open_iterations,
     parallel_steps,
 )
-from airflow_sm_pipelines.semantics.run_options import MAX_PARALLEL_STEPS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,9 +40,20 @@ CLAIMS = "sm_steps_in_progress"
 _INSTANCE = ("dag_id", "run_id", "task_id", "map_index")
 
 
-def bound_variable(dag_id: str, run_id: str) -> str:
-    """Return the Airflow variable with which a person changes the bound of a run while it goes on."""
-    return f"{MAX_PARALLEL_STEPS}:{dag_id}:{run_id}"
+def bound_set_for_run(dag_id: str, run_id: str, log: Log) -> int | None:
+    """Return the bound that a run was given after its start, ``None`` if it was given none.
+
+    Args:
+        dag_id: The DAG.
+        run_id: The run.
+        log: Where to say that somebody has set something else than a number.
+    """
+    key = bound_variable(dag_id, run_id)
+    text = stored_value(key)
+    changed = None if text is None else changed_bound(text)
+    if text is not None and changed is None:
+        log.warning("The variable %s is %r: not a whole number from 1, so it does not count", key, text)
+    return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +130,7 @@ class StepsInProgress:
         Args:
             log: Where to say that a person has set something else than a number.
         """
-        key = bound_variable(self.dag_id, self.run_id)
-        text = stored_value(key)
-        changed = None if text is None else changed_bound(text)
-        if text is not None and changed is None:
-            log.warning("The variable %s is %r: not a whole number from 1, so it does not count", key, text)
+        changed = bound_set_for_run(self.dag_id, self.run_id, log)
         return parallel_steps(changed, None, self.bound) or self.bound
 
     def look(self, claims: Iterable[Claim], can_start: Callable[[str], bool] = lambda _: False) -> Seen:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_sm_pipelines.aws_json import RefusedRequestError, invalid
+from airflow_sm_pipelines.aws_json import RefusedRequestError
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.executions import forms
 from airflow_sm_pipelines.executions.airflow_client import AirflowClient
 from airflow_sm_pipelines.executions.metadata import row_of_operator
-from airflow_sm_pipelines.executions.pipelines import Finder
+from airflow_sm_pipelines.executions.pipelines import Execution, Finder
 from airflow_sm_pipelines.executions.references import read_execution
 from airflow_sm_pipelines.executions.statuses import (
     EXECUTING,
@@ -22,8 +22,10 @@ from airflow_sm_pipelines.executions.statuses import (
     is_stopped,
     note_of_stop,
 )
+from airflow_sm_pipelines.semantics.parallelism import bound_variable
 
 _FAIL = "Fail"
+_DESCRIPTION_OF_BOUND = "How many steps of the run may be in progress at once. Set by RetryPipelineExecution."
 
 
 async def stop(airflow: AirflowClient, request: forms.Stop) -> JsonObject:
@@ -40,8 +42,6 @@ async def stop(airflow: AirflowClient, request: forms.Stop) -> JsonObject:
 
 async def retry(airflow: AirflowClient, request: forms.Retry) -> JsonObject:
     """Run the steps of an ended execution again that have not succeeded, and what depends on them."""
-    if request.parallelism is not None:
-        raise invalid("ParallelismConfiguration is not supported here: the run keeps the options that it began with")
     execution = await Finder(airflow).execution(read_execution(request.execution))
     if execution_status(execution.run, completed_with_failures=False) not in (FAILED, STOPPED):
         raise RefusedRequestError("ConflictException", "only an execution that failed or was stopped can be retried")
@@ -65,10 +65,22 @@ async def retry(airflow: AirflowClient, request: forms.Retry) -> JsonObject:
         "include_downstream": True,
         "reset_dag_runs": True,
     }
+    if request.parallelism is not None:  # first: its tasks may start at once
+        await _set_bound(airflow, execution, request.parallelism.most_steps)
     await airflow.post("dags", execution.dag.dag_id, "clearTaskInstances", body=body)
     if is_stopped(execution.run):
         await airflow.patch(*execution.path, body={"note": description(execution.run["note"])})
     return {"PipelineExecutionArn": execution.arn}
+
+
+async def _set_bound(airflow: AirflowClient, execution: Execution, bound: int) -> None:
+    """Say how many steps of a run may be in progress from now on, as a person does who changes that."""
+    key = bound_variable(execution.dag.dag_id, execution.run["dag_run_id"])
+    body = {"key": key, "value": str(bound), "description": _DESCRIPTION_OF_BOUND}
+    if await airflow.find("variables", key) is None:
+        await airflow.post("variables", body=body)
+    else:
+        await airflow.patch("variables", key, body=body)
 
 
 def _is_fail_step(task: Mapping[str, Any]) -> bool:

@@ -125,7 +125,7 @@ class ForEachTurnOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         """Let the iteration begin, or wait; among the steps in progress it counts from now on."""
         wait_for_turn(self, context, "resume")
-        bound = bound_at_start(self.settings, context, self.loop)
+        bound = bound_at_start(self.settings, context, self.loop, self.log)
         if bound is not None:
             self._enter_or_wait(bound, context)
 
@@ -179,7 +179,7 @@ class ForEachResultOperator(StepOperator):
         if part is not None and not part.is_executed:
             return self.stand_in(part)
         items = self._items(context)
-        bound = bound_at_start(self.settings, context, self.plan.step.name)
+        bound = bound_at_start(self.settings, context, self.plan.step.name, self.log)
         if bound is not None:
             from airflow_sm_pipelines.execution.parallelism import leave_loop
 

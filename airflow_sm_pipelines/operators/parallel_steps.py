@@ -84,4 +84,4 @@ def _leave(operator: StepOperator, context: Context) -> None:
 def _bound(operator: StepOperator, context: Context) -> int | None:
     """Return how many steps of the run may be in progress, ``None`` if there is no bound, or this one is free."""
     step = operator.plan.step
-    return bound_at_start(operator.settings, context, step.name) if is_counted(step) else None
+    return bound_at_start(operator.settings, context, step.name, operator.log) if is_counted(step) else None

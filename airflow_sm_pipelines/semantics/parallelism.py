@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from airflow_sm_pipelines.definition.models import Step
 from airflow_sm_pipelines.semantics.ownership import ENDED_STATES
+from airflow_sm_pipelines.semantics.run_options import MAX_PARALLEL_STEPS
 
 MOST_LOOKS = 4
 """How often a task looks that has come at the same time as others, before it gives way."""
@@ -98,6 +99,11 @@ def parallel_steps(changed: int | None, at_start: int | None, of_pipeline: int |
         of_pipeline: What the DAG, or the definition's surroundings, say.
     """
     return next((bound for bound in (changed, at_start, of_pipeline) if bound is not None), None)
+
+
+def bound_variable(dag_id: str, run_id: str) -> str:
+    """Return the Airflow variable with which the bound of a run is changed after its start."""
+    return f"{MAX_PARALLEL_STEPS}:{dag_id}:{run_id}"
 
 
 def changed_bound(text: str) -> int | None:

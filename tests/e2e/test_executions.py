@@ -151,9 +151,15 @@ def test_an_execution_that_ended_with_a_fail_step_cannot_be_retried(
 def test_a_retry_runs_the_failed_steps_again(world: World, client: Any, early: dict[str, str]) -> None:
     arn = early["failed"]
     ended(client, arn)
-    assert client.retry_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionArn"] == arn
+    retried = client.retry_pipeline_execution(
+        PipelineExecutionArn=arn, ParallelismConfiguration={"MaxParallelExecutionSteps": 2}
+    )
+    assert retried["PipelineExecutionArn"] == arn
     assert ended(client, arn) == "Failed"
     assert steps(client, arn)["Work"]["AttemptCount"] == 2
+    variables = world.airflow.api.request("GET", "variables", limit=100)["variables"]
+    bounds = {one["key"]: one["value"] for one in variables if one["key"].startswith("sm_max_parallel_steps:")}
+    assert list(bounds.values()) == ["2"]
 
 
 def test_a_stop_stops_the_jobs(world: World, client: Any, early: dict[str, str]) -> None:

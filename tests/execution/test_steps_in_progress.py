@@ -13,8 +13,8 @@ import pytest
 from airflow_sm_pipelines import load_pipeline
 from airflow_sm_pipelines.execution import steps_in_progress
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
-from airflow_sm_pipelines.execution.steps_in_progress import CLAIMS, StepsInProgress, bound_variable
-from airflow_sm_pipelines.semantics.parallelism import Claim
+from airflow_sm_pipelines.execution.steps_in_progress import CLAIMS, StepsInProgress
+from airflow_sm_pipelines.semantics.parallelism import Claim, bound_variable
 
 LOG = logging.getLogger("steps")
 OWN_BOUND = "sm_max_parallel_steps:dag:run"

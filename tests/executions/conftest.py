@@ -30,6 +30,7 @@ class FakeAirflow:
         tasks: Task instances by run id.
         xcoms: XComs by run, task, map index and key.
         stored: The task state store, likewise.
+        variables: Airflow variables by key.
         refusals: What is refused, by method and first parts of the path.
         sent: The requests that changed something.
     """
@@ -41,6 +42,7 @@ class FakeAirflow:
         self.xcoms: dict[tuple[str, str, int, str], Any] = {}
         self.stored: dict[tuple[str, str, int, str], Any] = {}
         self.refusals: dict[tuple[str, ...], RefusedRequestError] = {}
+        self.variables: dict[str, dict[str, Any]] = {}
         self.sent: list[tuple[Any, ...]] = []
         self.asked: list[tuple[str, ...]] = []
 
@@ -122,6 +124,8 @@ class FakeAirflow:
 
     async def post(self, *path: str, body: dict[str, Any]) -> Any:
         self.sent.append(("POST", path, body))
+        if path == ("variables",):
+            self.variables[body["key"]] = body
         if path[-1] != "dagRuns":
             return {}
         if (path[1], body["dag_run_id"]) in self.runs:
@@ -131,6 +135,9 @@ class FakeAirflow:
 
     async def patch(self, *path: str, body: dict[str, Any]) -> Any:
         self.sent.append(("PATCH", path, body))
+        if path[0] == "variables":
+            self.variables[path[1]] = body
+            return body
         run = self.runs[path[1], path[3]]
         run.update(body)
         if body.get("state") == "failed":
@@ -139,6 +146,8 @@ class FakeAirflow:
 
     def _get(self, path: tuple[str, ...], query: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - a table of routes
         match path:
+            case ("variables", key):
+                return self.variables.get(key)
             case ("dags",):
                 return {"dags": [dag for dag in self.dags.values() if self._is_like(dag, query)]}
             case ("dags", dag_id, "details"):

@@ -118,7 +118,30 @@ def test_where_nothing_has_failed_nothing_is_retried(airflow: Any, call: Any, st
     assert caught.value.code == "ConflictException"
 
 
-def test_a_retry_keeps_the_options_of_the_run(airflow: Any, call: Any) -> None:
+def test_a_retry_may_change_how_many_steps_run_at_once(airflow: Any, call: Any) -> None:
     failed_run(airflow)
-    with pytest.raises(RefusedRequestError, match="ParallelismConfiguration"):
+    key = "sm_max_parallel_steps:abalone:run"
+    for most, method in [(2, "POST"), (3, "PATCH")]:
+        airflow.sent.clear()
+        retry(airflow, call, ParallelismConfiguration={"MaxParallelExecutionSteps": most})
+        (first, _, variable), (_, path, _) = airflow.sent
+        assert (first, variable["key"], variable["value"]) == (method, key, str(most))
+        assert path[-1] == "clearTaskInstances", "its tasks may start at once, so it comes last"
+    assert airflow.variables[key]["value"] == "3"
+
+
+def test_a_retry_without_parallelism_keeps_that_of_the_run(airflow: Any, call: Any) -> None:
+    failed_run(airflow)
+    retry(airflow, call)
+    assert airflow.variables == {}
+
+
+def test_a_retry_that_is_refused_changes_nothing(airflow: Any, call: Any) -> None:
+    failed_run(airflow)
+    airflow.refusals["variables",] = RefusedRequestError("AccessDeniedException", "no")
+    with pytest.raises(RefusedRequestError, match="no"):
         retry(airflow, call, ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
+    airflow.add_task("run", "Refuse", "FailOperator", "failed")
+    with pytest.raises(RefusedRequestError, match="Fail step Refuse"):
+        retry(airflow, call, ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
+    assert airflow.sent == []

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_sm_pipelines.errors import StepFailedError, StepInterruptedError
-from airflow_sm_pipelines.execution import parallelism
+from airflow_sm_pipelines.execution import parallelism, steps_in_progress
 from airflow_sm_pipelines.execution.parallelism import Entrant
 from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.operators import base, for_each
@@ -72,6 +72,17 @@ def test_without_a_bound_nothing_is_asked(
     make_tasks(processing("A"))["A"].execute(context)
 
     assert heard == [("gate", "A"), ("act", "A")]
+
+
+def test_a_cleared_run_without_a_bound_enters_under_the_one_that_it_was_given_since(
+    make_tasks: Any, processing: Any, context: Any, heard: Heard, works: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps_in_progress, "stored_value", {"sm_max_parallel_steps:dag:run": "2"}.get)
+    context["dag_run"].clear_number = 1
+
+    make_tasks(processing("A"))["A"].execute(context)
+
+    assert heard == [("gate", "A"), ("enter", "A", 2), ("act", "A"), ("leave", "A", 2)]
 
 
 def test_the_bound_of_the_run_wins_over_that_of_the_pipeline(
