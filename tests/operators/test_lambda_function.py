@@ -365,7 +365,7 @@ def new_context() -> Any:
         start = datetime(2026, 1, 2, tzinfo=UTC)
         return {
             "ti": FakeTaskInstance(task_id="Call", run_id=run_id),
-            "dag_run": SimpleNamespace(run_after=start, start_date=start),
+            "dag_run": SimpleNamespace(run_after=start, start_date=start, clear_number=0),
             "params": params,
             "task_state_store": FakeStore(),
         }
