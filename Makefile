@@ -16,7 +16,7 @@ E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, callback emr for_eac
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks lowest bench schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -29,6 +29,7 @@ help:
 	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
 	@echo "make lowest       unit and golden tests, and the demo, with the lowest versions that pyproject.toml allows"
 	@echo "make bench        measure"
+	@echo "make bench-rehearsal   measure what a rehearsal costs"
 	@echo "make schemas      renew docs/schemas, the JSON Schemas of the commands' reports"
 	@echo "make constraints  renew constraints.txt and constraints-lowest.txt: the newest and the lowest versions"
 
@@ -140,6 +141,9 @@ $(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
 
 bench: install
 	$(BIN)/python tests/bench/bench.py
+
+bench-rehearsal: install
+	$(BIN)/python tests/bench/rehearsal.py
 
 # uv resolves for every Python and platform at once, from the oldest Python that pyproject.toml admits; pip only for its own.
 OLDEST_PYTHON := 3.11.0

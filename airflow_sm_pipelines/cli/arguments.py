@@ -94,3 +94,17 @@ def number_of_runs(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
     return int(text)
+
+
+def file_or_folder(path: str) -> str | list[str]:
+    """Return a path that is named on the command line; of a folder, each ``*.json`` directly in it, by name.
+
+    Raises:
+        argparse.ArgumentTypeError: There is none in the folder.
+    """
+    if not Path(path).is_dir():
+        return path
+    files = sorted(str(file) for file in Path(path).glob("*.json") if file.is_file())
+    if not files:
+        raise argparse.ArgumentTypeError(f"there is no *.json in the folder {path}")
+    return files

@@ -14,6 +14,7 @@ from airflow_sm_pipelines.cli.arguments import (
     WRONG_USAGE,
     add_format,
     add_parameters,
+    file_or_folder,
     number_of_runs,
     parameter_texts,
     read_definition,
@@ -33,7 +34,13 @@ _TERMINATED = 143
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``rehearse``."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a pipeline definition (JSON)")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        type=file_or_folder,
+        help="a pipeline definition (JSON), or a folder: each *.json directly in it; one start of Airflow serves all",
+    )
     add_parameters(parser, "those of the definition, or else placeholders")
     parser.add_argument(
         "--outcome",
@@ -85,12 +92,13 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 if every pipeline succeeded, and with ``--strict`` AWS would refuse nothing; 1 if not; 2 for a wrong argument.
     """
-    if len(args.files) > 1 and (args.parameters or args.outcome or args.value or args.select):
+    files = [file for named in args.files for file in ([named] if isinstance(named, str) else named)]
+    if len(files) > 1 and (args.parameters or args.outcome or args.value or args.select):
         return _complain("--parameters, --outcome, --value and --select are for one FILE", WRONG_USAGE)
     reports: list[RehearsalReport] = []
     codes = []
     with _ending_in_order(), Rehearsals() as rehearsals:
-        for file in args.files:
+        for file in files:
             code, report = _rehearse_file(file, args, rehearsals)
             codes.append(code)
             if report is None:
@@ -98,8 +106,9 @@ def run(args: argparse.Namespace) -> int:
             if args.format == "text":
                 print(("\n" if reports else "") + str(report), flush=True)
             reports.append(report)
-    if args.format == "json" and (reports or len(args.files) > 1):
-        _print_json(reports, as_list=len(args.files) > 1)
+    as_list = args.files != files[:1]  # several files, or a folder
+    if args.format == "json" and (reports or as_list):
+        _print_json(reports, as_list=as_list)
     return max(codes)
 
 

@@ -51,6 +51,10 @@ class StandIn(Protocol):
     def placeholder(self) -> str:
         """The text of required members that a request lacks and that is carried out."""
 
+    @property
+    def ends_jobs_at_once(self) -> bool:
+        """Whether a job takes no time: it has ended when the request that starts it is answered."""
+
     def note(self, owner: str, operation: str, reason: str) -> None:
         """Note that AWS would refuse a request."""
 

@@ -25,7 +25,7 @@ from airflow_sm_pipelines.rehearsal.documents import OUTPUTS, ReadFile
 from airflow_sm_pipelines.rehearsal.isolation import without_settings
 from airflow_sm_pipelines.rehearsal.later_runs import EndedLaterRun
 from airflow_sm_pipelines.rehearsal.process import EndedRun, Order
-from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal, Refusals
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE, Outcome, Refusal, Refusals, WrittenObjects
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
 from airflow_sm_pipelines.semantics.run_options import CACHE, LATEST_RUN, SELECT_STEPS, SOURCE_RUN, CacheUse
 
@@ -147,16 +147,18 @@ def run_scenario(scenario: RehearsalScenario, airflow: RehearsalAirflow) -> Rehe
         RehearsalError: The definition cannot become a DAG, or Airflow broke.
         airflow_sm_pipelines.local.errors.LocalAwsError: The local AWS cannot start.
     """
+    airflow.start()  # takes longer than the AWS, which is loaded and started meanwhile
     from airflow_sm_pipelines.local.server.local_aws import LocalAws
 
     refusals = Refusals()
-    rehearsal = replace(scenario.rehearsal(), refusals=refusals)
+    rehearsal = replace(scenario.rehearsal(), refusals=refusals, job_seconds=0.0)
     with LocalAws(stand_in=rehearsal, sandbox="rewrite", version=__version__) as aws:
         s3 = aws.client("s3")
         put_files(s3, scenario.files)
-        put_needs(aws.client("sagemaker"), s3, scenario.checks, NOTE)
+        if scenario.checks != CheckNeeds():
+            put_needs(aws.client("sagemaker"), s3, scenario.checks, NOTE)
         ended = [_run_once(scenario, airflow, aws.environment(), cache) for cache in _cache_of_runs(scenario.runs)]
-        objects = synthetic_objects(s3)
+        objects = synthetic_objects(s3, rehearsal.written)
         first = ended[0]
         return RehearsalResult(
             first["state"], first["tasks"], first["reasons"], objects, refusals.noted(), _later_runs(ended)
@@ -202,15 +204,19 @@ def put_files(s3: BaseClient, files: Sequence[ReadFile]) -> None:
             put_object(s3, SyntheticObject(file.place.path, json.dumps(file.content(NOTE)).encode()))
 
 
-def synthetic_objects(s3: BaseClient) -> dict[str, list[str]]:
-    """Return the S3 URIs of all synthetic objects, by the step whose job has written them."""
+def synthetic_objects(s3: BaseClient, written: WrittenObjects) -> dict[str, list[str]]:
+    """Return the S3 URIs of all synthetic objects, by the step whose job has written them.
+
+    Args:
+        s3: An S3 client of the local AWS.
+        written: Who has written what.
+    """
     found: dict[str, list[str]] = {}
     for bucket in (entry["Name"] for entry in s3.list_buckets()["Buckets"]):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for key in (entry["Key"] for entry in page.get("Contents", ())):
-                step = s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("step")
-                if step:
-                    found.setdefault(step, []).append(f"s3://{bucket}/{key}")
+            for uri in (f"s3://{bucket}/{entry['Key']}" for entry in page.get("Contents", ())):
+                if step := written.step_of(uri):
+                    found.setdefault(step, []).append(uri)
     return found
 
 
@@ -244,9 +250,20 @@ class RehearsalAirflow:
         self._is_broken = False
 
     @property
+    def dags(self) -> Path:
+        """The folder of its DAG files."""
+        return self.home / "dags"
+
+    @property
     def log(self) -> Path:
         """The file that Airflow's output goes to."""
         return self.home / "airflow.log"
+
+    def start(self) -> None:
+        """Start the process if there is none; it gets ready while this one does something else."""
+        if self._process is None:
+            self.dags.mkdir(exist_ok=True)
+            self._process = self._start()
 
     def run(self, scenario: RehearsalScenario, aws: Mapping[str, str]) -> EndedRun:
         """Run a scenario's DAG and return what `airflow_sm_pipelines.rehearsal.process.run_dag` returns.
@@ -258,12 +275,11 @@ class RehearsalAirflow:
         Raises:
             RehearsalError: Airflow broke; its log is kept.
         """
-        dags, result = self.home / "dags", self.home / f"result-{self._runs}.json"
-        dags.mkdir(exist_ok=True)
+        self.start()
+        assert self._process is not None  # noqa: S101 - it was just started
+        result = self.home / f"result-{self._runs}.json"
         self._runs += 1
-        if self._process is None:
-            self._process = self._start(dags)
-        dag_file = scenario.write_dag_file(dags)
+        dag_file = scenario.write_dag_file(self.dags)
         order = Order(
             str(dag_file),
             str(result),
@@ -292,10 +308,10 @@ class RehearsalAirflow:
             pass
         return process.returncode
 
-    def _start(self, dags: Path) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[str]:
         config = self.home / "aws-config"
         config.write_text(_AWS_CONFIG, encoding="utf-8")
-        settings = {**airflow_settings(self.home, dags), "AWS_CONFIG_FILE": str(config)}
+        settings = {**airflow_settings(self.home, self.dags), "AWS_CONFIG_FILE": str(config)}
         with self.log.open("wb") as log:
             return subprocess.Popen(  # our own command
                 [sys.executable, "-m", "airflow_sm_pipelines.rehearsal.process"],

@@ -225,3 +225,26 @@ def test_steps_that_cannot_be_selected_are_wrong_usage(rehearsed, capsys, argume
     assert main(["rehearse", ABALONE, *arguments]) == 2
     assert message in capsys.readouterr().err
     assert rehearsed == []
+
+
+def test_a_folder_stands_for_each_definition_in_it(all_well, tmp_path, capsys):
+    for name in ("b.json", "a.json", "sub/c.json", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(Path(ABALONE).read_text())
+    assert main(["rehearse", "--format", "json", str(tmp_path), ABALONE]) == 0
+    files = [report["file"] for report in json.loads(capsys.readouterr().out)]
+    assert files == [str(tmp_path / "a.json"), str(tmp_path / "b.json"), ABALONE]
+
+
+def test_a_folder_gives_a_list_even_of_one_report(all_well, tmp_path, capsys):
+    (tmp_path / "a.json").write_text(Path(ABALONE).read_text())
+    assert main(["rehearse", "--format", "json", str(tmp_path)]) == 0
+    assert [report["state"] for report in json.loads(capsys.readouterr().out)] == ["succeeded"]
+
+
+def test_a_folder_without_definitions_is_wrong_usage(tmp_path, capsys, rehearsed):
+    with pytest.raises(SystemExit) as ended:
+        main(["rehearse", str(tmp_path)])
+    assert ended.value.code == 2
+    assert f"there is no *.json in the folder {tmp_path}" in capsys.readouterr().err
+    assert rehearsed == []

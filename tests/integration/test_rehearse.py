@@ -177,6 +177,65 @@ def test_several_files_are_rehearsed_in_one_airflow_and_a_bad_one_costs_no_other
     assert "bad.json" in captured.err
 
 
+def _job(name: str, bucket: str, **members: Any) -> dict[str, Any]:
+    output = {
+        "OutputName": "out",
+        "S3Output": {"S3Uri": f"s3://{bucket}/{name}", "LocalPath": "/opt/ml/processing/out"},
+    }
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+    arguments = {
+        "ProcessingJobName": "same-name",
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "AppSpecification": {"ImageUri": "123456789012.dkr.ecr.us-west-2.amazonaws.com/image:1"},
+        "ProcessingOutputConfig": {
+            "Outputs": [{**output, "S3Output": {**output["S3Output"], "S3UploadMode": "EndOfJob"}}]
+        },
+    }
+    cache = {"Enabled": True, "ExpireAfter": "1d"}
+    return {"Name": name, "Type": "Processing", "Arguments": arguments, "CacheConfig": cache, **members}
+
+
+def _model() -> dict[str, Any]:
+    """A step whose resource has the same name in every run: a second one of that name is refused."""
+    variants = [{"VariantName": "a", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}]
+    return {
+        "Name": "Config",
+        "Type": "EndpointConfig",
+        "Arguments": {"EndpointConfigName": "of-every-run", "ProductionVariants": variants},
+    }
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_nothing_of_one_file_is_left_for_the_next_even_of_the_same_name(
+    rehearsals: Rehearsals, tmp_path: Path, runs: int
+) -> None:
+    documents = {
+        "first": [_job("Prepare", "shared"), _job("Only", "of-the-first")],
+        "second": [_job("Prepare", "shared"), _model()],
+    }
+    found = {}
+    for turn in ("first", "second", "second again"):
+        folder = tmp_path / turn
+        folder.mkdir()
+        document = {"Version": "2020-12-01", "Steps": documents[turn.removesuffix(" again")]}
+        (folder / "pipeline.json").write_text(json.dumps(document))
+        report = rehearsals.rehearse(folder / "pipeline.json", runs=runs)
+        scenario = prepare(load_pipeline(folder / "pipeline.json"), folder / "pipeline.json").scenario
+        found[turn] = report, rehearsals.run(scenario)
+
+    assert found["first"][0].succeeded, str(found["first"][0])
+    assert set(found["first"][1].objects) == {"Prepare", "Only"}
+    for turn in ("second", "second again"):
+        report, result = found[turn]
+        states = {step.name: (step.state, step.reason) for step in report.steps}
+        assert states == {"Prepare": ("succeeded", None), "Config": ("succeeded", None)}
+        assert report.step("Prepare").synthetic == ["s3://shared/Prepare/rehearsal.json"], "it ran, and was not reused"
+        assert result.objects == {"Prepare": ["s3://shared/Prepare/rehearsal.json"]}
+        assert set(result.tasks) == {"Prepare", "Config"}
+        for later in report.later_runs if runs > 1 else ():
+            assert [step.cache.runs for step in later.steps if step.cache] == [[1]]
+
+
 # -- several runs of one definition -----------------------------------------------------------------------------------
 
 CACHEABLE = (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,19 @@ def test_one_airflow_runs_one_plan_after_the_other_each_with_its_own_aws(process
     assert not home.exists()
 
 
+def test_several_files_share_one_start(process, monkeypatch):
+    started = []
+    start = subprocess.Popen
+    process(ANSWERING)
+    monkeypatch.setattr(subprocess, "Popen", lambda *words, **settings: started.append(1) or start(*words, **settings))
+    with RehearsalAirflow() as airflow:
+        assert started == [], "nothing to run yet"
+        for name in ("a", "b", "c"):
+            airflow.start()
+            airflow.run(RehearsalScenario(Path(f"{name}.json"), {}), {})
+    assert len(started) == 1
+
+
 def test_when_airflow_breaks_its_log_is_named_and_kept(process):
     process(BROKEN)
     with RehearsalAirflow() as airflow, pytest.raises(RehearsalError, match="exit code 3; its log is ") as caught:
@@ -84,8 +98,22 @@ def test_when_airflow_breaks_its_log_is_named_and_kept(process):
 
 
 @pytest.mark.loopback
+def test_airflow_gets_ready_while_the_local_aws_starts(monkeypatch):
+    from airflow_sm_pipelines.local.server.local_aws import LocalAws
+
+    order = []
+    answer = {"run_id": "run", "state": "success", "tasks": {}, "reasons": {}, "reuse": {}}
+    airflow = SimpleNamespace(start=lambda: order.append("airflow"), run=lambda *_: answer)
+    begin = LocalAws.start
+    monkeypatch.setattr(LocalAws, "start", lambda self: order.append("AWS") or begin(self))
+    run_scenario(RehearsalScenario(Path("p.json"), {}), airflow)
+    assert order == ["airflow", "AWS"]
+
+
+@pytest.mark.loopback
 def test_a_definition_that_cannot_become_a_dag_is_refused_with_the_reasons():
-    airflow = SimpleNamespace(run=lambda *_: {"refused": "Steps[0]: is of type X, which this version cannot run"})
+    refusal = {"refused": "Steps[0]: is of type X, which this version cannot run"}
+    airflow = SimpleNamespace(start=lambda: None, run=lambda *_: refusal)
     with pytest.raises(RehearsalError, match="is of type X, which this version cannot run"):
         run_scenario(RehearsalScenario(Path("p.json"), {}), airflow)
 
@@ -99,7 +127,8 @@ def test_the_first_run_sees_no_results_of_another_rehearsal(runs, uses):
         seen.append((scenario.parameters, aws["AWS_ENDPOINT_URL"]))
         return {"run_id": f"run-{len(seen)}", "state": "success", "tasks": {}, "reasons": {}, "reuse": {}}
 
-    result = run_scenario(RehearsalScenario(Path("p.json"), {"N": 1}, runs=runs), SimpleNamespace(run=run))
+    airflow = SimpleNamespace(start=lambda: None, run=run)
+    result = run_scenario(RehearsalScenario(Path("p.json"), {"N": 1}, runs=runs), airflow)
 
     assert [parameters for parameters, _ in seen] == [{"N": 1, "sm_cache": use} for use in uses]
     assert len({address for _, address in seen}) == 1, "they share one local AWS"

@@ -44,7 +44,6 @@ __all__ = [
     "add_variable",
     "answer_required_action",
     "call_on_response",
-    "create_tables",
     "database_address",
     "database_session",
     "delete_variables",
@@ -66,13 +65,6 @@ def database_session() -> Iterator[Session]:
     """Open a session of its own; it is committed at the end, or rolled back after an error."""
     with create_session(scoped=False) as session:
         yield session
-
-
-def create_tables() -> None:
-    """Create or upgrade the tables of Airflow's database."""
-    from airflow.utils.db import initdb
-
-    initdb()
 
 
 def read_variable(session: Session, key: str) -> str | None:

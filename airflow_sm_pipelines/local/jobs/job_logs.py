@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from botocore.client import BaseClient
 
@@ -34,14 +35,16 @@ class JobLog:
         self._rest = b""
         self._events: list[Document] = []
         self._size = 0
-        for create, arguments in (
-            (logs.create_log_group, {"logGroupName": group}),
-            (logs.create_log_stream, self._place),
-        ):
-            try:
-                create(**arguments)
-            except logs.exceptions.ResourceAlreadyExistsException:
-                continue
+        try:
+            self._create_stream()
+        except logs.exceptions.ResourceNotFoundException:  # the group's first stream
+            with suppress(logs.exceptions.ResourceAlreadyExistsException):
+                logs.create_log_group(logGroupName=group)
+            self._create_stream()
+
+    def _create_stream(self) -> None:
+        with suppress(self._logs.exceptions.ResourceAlreadyExistsException):
+            self._logs.create_log_stream(**self._place)
 
     def write(self, data: bytes) -> None:
         """Take some output; complete lines become events."""

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
-import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
 
@@ -20,6 +18,7 @@ from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.jobs.docker import Docker
 from airflow_sm_pipelines.local.jobs.sandbox import Sandbox
 from airflow_sm_pipelines.local.settings import HOST, SECRET_ACCESS_KEY, LocalSettings
+from airflow_sm_pipelines.local.wire.service_models import boto_session
 
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 """Variables of this process that a job sees. No others: a container would not see this user's secrets either."""
@@ -43,12 +42,8 @@ _RUNTIME_MAIN = "from airflow_sm_pipelines.local.runtimes.start import main\n\nm
 """Python runs the folder with it, and finds there this package only, none of what is installed beside it."""
 
 
-_NO_USER_SETTINGS = {
-    "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
-}
-"""botocore's session variables that lead to the settings of this user, whose profile need not even exist."""
+_creation = threading.Lock()
+"""Held while a client is created: all are of one session."""
 
 
 class Clients:
@@ -63,12 +58,7 @@ class Clients:
     def __init__(self, endpoint_url: str, access_key_id: str, max_attempts: int = 1) -> None:
         self._max_attempts = max_attempts
         self._endpoint_url = endpoint_url
-        self._session = boto3.Session(
-            aws_access_key_id=access_key_id,
-            aws_secret_access_key=SECRET_ACCESS_KEY,
-            aws_session_token="",
-            botocore_session=botocore.session.Session(session_vars=_NO_USER_SETTINGS),
-        )
+        self._access_key_id = access_key_id
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str], BaseClient] = {}
 
@@ -99,7 +89,16 @@ class Clients:
             max_pool_connections=64,
             proxies={"none": ""},  # instead of those in this user's variables: loopback is reached directly
         )
-        return self._session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+        with _creation:
+            return boto_session().client(
+                service,
+                region_name=region,
+                endpoint_url=endpoint_url,
+                aws_access_key_id=self._access_key_id,
+                aws_secret_access_key=SECRET_ACCESS_KEY,
+                aws_session_token="",
+                config=config,
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,12 +127,14 @@ class Runner:
 
     def __init__(self, site: JobSite) -> None:
         self._site = site
+        stand_in = site.settings.stand_in
+        self._waits_for_ends = stand_in is not None and stand_in.ends_jobs_at_once
         self._lock = threading.Lock()
         self._running: dict[str, tuple[threading.Thread, StopRequest]] = {}
         self._closed = False
 
     def start(self, task: JobOrder) -> None:
-        """Start a job in a thread of its own.
+        """Start a job in a thread of its own; wait for its end if a stand-in ends all at once.
 
         Raises:
             AwsError: ``ServiceUnavailable``, because the local AWS is stopping.
@@ -145,6 +147,8 @@ class Runner:
                 raise AwsError("ServiceUnavailable", "The local AWS is stopping", 503)
             self._running[task.folder_name] = (thread, stop)
         thread.start()
+        if self._waits_for_ends:
+            thread.join()
 
     def stop(self, folder_name: str) -> None:
         """Ask a job to stop; nothing happens if it has ended."""

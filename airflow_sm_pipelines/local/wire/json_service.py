@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import botocore.session
 from botocore.model import Shape
 
 from airflow_sm_pipelines.local.documents import Document
@@ -17,6 +16,7 @@ from airflow_sm_pipelines.local.wire.aws_call import AwsCall
 from airflow_sm_pipelines.local.wire.completion import completed
 from airflow_sm_pipelines.local.wire.responses import Response, error_response, json_1_1_response
 from airflow_sm_pipelines.local.wire.serialization import serialize
+from airflow_sm_pipelines.local.wire.service_models import service_model
 from airflow_sm_pipelines.local.wire.validation import validate_request
 
 
@@ -61,7 +61,7 @@ class JsonService:
     """
 
     def __init__(self, name: str, operations: Mapping[str, Operation], stand_in: StandIn | None = None) -> None:
-        self._model = botocore.session.get_session().get_service_model(name)
+        self._model = service_model(name)
         self._name = name
         self._operations = operations
         self._stand_in = stand_in

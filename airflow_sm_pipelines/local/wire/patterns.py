@@ -6,7 +6,6 @@ import re
 import sys
 import unicodedata
 from functools import cache
-from itertools import groupby
 
 _CATEGORY = re.compile(r"\\p\{(?P<name>\w+)\}")
 _ALL_ASTRAL = r"\uD800\uDC00-\uDBFF\uDFFF"
@@ -35,9 +34,12 @@ def _category_ranges(name: str) -> str:
     """Return the ranges of a Unicode category, e.g. ``L`` or ``Z``, for use in a character class."""
     if name == "Alnum":  # Java's POSIX class: ASCII only
         return "a-zA-Z0-9"
-    points = (point for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point))[0] == name)
-    ranges = []
-    for _, run in groupby(enumerate(points), key=lambda pair: pair[1] - pair[0]):
-        members = [point for _, point in run]
-        ranges.append(f"\\U{members[0]:08x}-\\U{members[-1]:08x}")
-    return "".join(ranges)
+    runs = re.finditer(f"{name}+", _categories())
+    return "".join(f"\\U{run.start():08x}-\\U{run.end() - 1:08x}" for run in runs)
+
+
+@cache
+def _categories() -> str:
+    """Return the category of every code point, a letter for each."""
+    categories = "".join(map(unicodedata.category, map(chr, range(sys.maxunicode + 1))))
+    return categories[::2]  # the second letter is a category within the category

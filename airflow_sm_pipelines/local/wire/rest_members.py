@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
-import botocore.session
-from botocore.model import ServiceModel, Shape
+from botocore.model import Shape
 
 from airflow_sm_pipelines.local.documents import Document, read_json
+from airflow_sm_pipelines.local.wire.service_models import service_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def read_rest_members(service: str, operation: str, request: RestRequest) -> Doc
         operation: Name of the operation.
         request: The request.
     """
-    shape = _model(service).operation_model(operation).input_shape
+    shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
         return {}
     members = dict(_outside_of_the_body(shape, request))
@@ -55,11 +54,6 @@ def read_rest_members(service: str, operation: str, request: RestRequest) -> Doc
         return {**members, payload: document} if request.body else members
     names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
     return {**members, **{names.get(name, name): value for name, value in document.items()}}
-
-
-@cache
-def _model(service: str) -> ServiceModel:
-    return botocore.session.get_session().get_service_model(service)
 
 
 def _outside_of_the_body(shape: Shape, request: RestRequest) -> Iterator[tuple[str, Any]]:

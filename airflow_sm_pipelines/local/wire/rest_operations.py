@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import parse_qs, unquote
 
-import botocore.session
 from botocore.model import ServiceModel
 
 from airflow_sm_pipelines.local.documents import Document
+from airflow_sm_pipelines.local.wire.service_models import service_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def find_rest_operation(
 @cache
 def _routes(service: str) -> tuple[_Route, ...]:
     """Return all routes of a service, the most specific first."""
-    model = botocore.session.get_session().get_service_model(service)
+    model = service_model(service)
     routes = [_route(model, name) for name in model.operation_names]
     return tuple(sorted(routes, key=_generality))
 

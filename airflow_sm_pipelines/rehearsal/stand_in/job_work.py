@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.local.jobs.container import JobFailure
@@ -13,7 +14,7 @@ from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.metrics import MetricValue
 from airflow_sm_pipelines.local.jobs.runner import JobAccess, JobPhase, JobResult, OwnWork
 from airflow_sm_pipelines.local.jobs.s3_transfer import split_uri
-from airflow_sm_pipelines.rehearsal.stand_in.outcomes import COMPLETED, NOTE, Outcome, Refusals
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import COMPLETED, NOTE, Outcome, Refusals, WrittenObjects
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -68,7 +69,12 @@ class SyntheticWork:
 
 
 def own_work(
-    work: SyntheticWork, step: str, seconds: float, outcome: Outcome, refusals: Refusals | None = None
+    work: SyntheticWork,
+    step: str,
+    seconds: float,
+    outcome: Outcome,
+    refusals: Refusals | None = None,
+    written: WrittenObjects | None = None,
 ) -> OwnWork:
     """Return the work of a job as the local AWS runs it.
 
@@ -78,6 +84,7 @@ def own_work(
         seconds: How long it takes.
         outcome: How it ends.
         refusals: Where outputs with an impossible place are noted; ``None`` fails the job because of them.
+        written: Where the others are noted.
     """
 
     def run(access: JobAccess) -> JobResult:
@@ -90,7 +97,10 @@ def own_work(
             raise JobFailure(outcome.failure_reason)
         access.entered(JobPhase.UPLOADING)
         s3 = access.client("s3")
-        put_objects(s3, (*work.outputs(s3), *(work.findings if outcome.violation else ())), step, refusals)
+        objects = (*work.outputs(s3), *(work.findings if outcome.violation else ()))
+        for uri in put_objects(s3, objects, step, refusals):
+            if written is not None:
+                written.note(uri, step)
         return JobResult(stopped=False, metrics=_metric_values(work))
 
     return OwnWork(run)
@@ -98,7 +108,7 @@ def own_work(
 
 def put_objects(
     s3: BaseClient, objects: tuple[SyntheticObject, ...], step: str, refusals: Refusals | None = None
-) -> None:
+) -> list[str]:
     """Put the outputs of a job into S3; buckets are created on demand.
 
     Args:
@@ -107,14 +117,19 @@ def put_objects(
         step: Name of the job's step; ``""`` if it belongs to none.
         refusals: Where outputs with an impossible place are noted.
 
+    Returns:
+        The S3 URIs of those that were put.
+
     Raises:
         JobFailure: An output has no S3 URI, or no bucket can have such a name, and that is not to be noted.
     """
     from botocore.exceptions import ClientError, ParamValidationError
 
+    put = []
     for one in objects:
         try:
             put_object(s3, one, step)
+            put.append(one.uri)
         except JobFailure:
             if refusals is None:
                 raise
@@ -123,6 +138,7 @@ def put_objects(
             if refusals is None:
                 raise JobFailure(f"ClientError: Data upload failed: {one.uri}: {error}") from error
             refusals.note(step, "PutObject", f"{one.uri}: {error}")
+    return put
 
 
 def put_object(s3: BaseClient, one: SyntheticObject, step: str = "") -> None:
@@ -134,8 +150,12 @@ def put_object(s3: BaseClient, one: SyntheticObject, step: str = "") -> None:
         step: The step whose output it is; ``""`` for none.
     """
     bucket, key = split_uri(one.uri)
-    _create_bucket(s3, bucket)
-    s3.put_object(Bucket=bucket, Key=key, Body=one.body, Metadata=_metadata(step))
+    put = partial(s3.put_object, Bucket=bucket, Key=key, Body=one.body, Metadata=_metadata(step))
+    try:
+        put()
+    except s3.exceptions.NoSuchBucket:
+        _create_bucket(s3, bucket)
+        put()
 
 
 def _create_bucket(s3: BaseClient, bucket: str) -> None:

@@ -1,4 +1,4 @@
-"""How the jobs of a rehearsal end, and what AWS would have refused."""
+"""How the jobs of a rehearsal end, what they have written, and what AWS would have refused."""
 
 from __future__ import annotations
 
@@ -45,6 +45,21 @@ class Refusal:
     step: str
     operation: str
     reason: str
+
+
+class WrittenObjects:
+    """The steps of the objects that the jobs of a rehearsal have written. Safe for use by many threads."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, str] = {}
+
+    def note(self, uri: str, step: str) -> None:
+        """Note that a job of a step has written an object; another job may have written it before."""
+        self._steps[uri] = step
+
+    def step_of(self, uri: str) -> str:
+        """Return the step that has written an object; ``""`` if none has."""
+        return self._steps.get(uri, "")
 
 
 class Refusals:

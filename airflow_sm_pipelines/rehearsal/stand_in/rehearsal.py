@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.aws.requests.tags import TASK_TAG, tags_of_owner_text
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.local.stand_in import Ending
-from airflow_sm_pipelines.rehearsal.stand_in.outcomes import COMPLETED, NOTE, Outcome, Refusals, StepFiles
+from airflow_sm_pipelines.rehearsal.stand_in.outcomes import (
+    COMPLETED,
+    NOTE,
+    Outcome,
+    Refusals,
+    StepFiles,
+    WrittenObjects,
+)
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.local.documents import Document
@@ -40,6 +47,7 @@ class Rehearsal:
         outputs: The outputs that a step declares by itself, where no job has them: those of Lambda and Callback steps,
             by the step's name.
         job_seconds: How long each job takes.
+        written: Where it is noted what jobs have written.
         refusals: Where it is noted what AWS would refuse for a value: a pattern, a limit, a rule of the service. The
             rehearsal goes on then. ``None`` refuses it.
     """
@@ -48,6 +56,7 @@ class Rehearsal:
     files: Mapping[str, StepFiles] = field(default_factory=dict)
     outputs: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     job_seconds: float = 0.2
+    written: WrittenObjects = field(default_factory=WrittenObjects, compare=False)
     refusals: Refusals | None = None
 
     # -- of a step -------------------------------------------------------------------------------------------------
@@ -76,6 +85,11 @@ class Rehearsal:
         """The text of required members that a request lacks and that is carried out."""
         return _NAME
 
+    @property
+    def ends_jobs_at_once(self) -> bool:
+        """Whether a job has ended when the request that starts it is answered."""
+        return not self.job_seconds
+
     def note(self, owner: str, operation: str, reason: str) -> None:
         """Note that AWS would refuse a request."""
         if self.refusals is not None:
@@ -99,7 +113,8 @@ class Rehearsal:
             return None
         step = self.owner_of({tag["Key"]: tag["Value"] for tag in job.request.get("Tags", ())})
         seconds = 0.0 if job.origin else self.job_seconds  # the job that launched it takes the time
-        return own_work(OUTPUTS[noun](job, self.files_of(step)), step, seconds, self.outcome_of(step), self.refusals)
+        work, outcome = OUTPUTS[noun](job, self.files_of(step)), self.outcome_of(step)
+        return own_work(work, step, seconds, outcome, self.refusals, self.written)
 
     def spark_work(self, owner: str, log_group: str, log_stream: str) -> OwnWork:
         """Return what a step or a job run of EMR does: it writes only its log."""

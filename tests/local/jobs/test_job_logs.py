@@ -12,15 +12,22 @@ class FakeLogs:
         class ResourceAlreadyExistsException(Exception):  # noqa: N818
             pass
 
+        class ResourceNotFoundException(Exception):  # noqa: N818
+            pass
+
     def __init__(self, existing=False):
         self.existing = existing
         self.batches = []
+        self.groups = 0
 
     def create_log_group(self, **_):
+        self.groups += 1
         if self.existing:
             raise self.exceptions.ResourceAlreadyExistsException
 
     def create_log_stream(self, **arguments):
+        if not self.groups:
+            raise self.exceptions.ResourceNotFoundException
         self.stream = arguments
 
     def put_log_events(self, **arguments):
@@ -30,6 +37,13 @@ class FakeLogs:
 @pytest.fixture
 def logs():
     return FakeLogs()
+
+
+def test_a_group_is_created_for_its_first_stream_only(logs):
+    for stream in ("one", "two"):
+        JobLog(logs, "group", stream)
+        assert logs.stream == {"logGroupName": "group", "logStreamName": stream}
+    assert logs.groups == 1
 
 
 def test_each_line_becomes_an_event(logs):

@@ -276,3 +276,36 @@ def test_an_iteration_of_a_step_ends_as_the_step():
     assert rehearsal.outputs_of("Score-0") == {"auc": 1.0}
     assert rehearsal.outputs_of("Step-2") == {"x": 1}
     assert rehearsal.outcome_of("Scores-1") is COMPLETED
+
+
+def test_a_job_that_takes_no_time_has_ended_when_its_request_is_answered(open_workbench, processing_output):
+    with open_workbench(stand_in=Rehearsal(job_seconds=0.0), sandbox="rewrite") as bench:
+        outputs = {"Outputs": [processing_output("kept", f"s3://{BUCKET}/kept")]}
+        bench.sagemaker.create_processing_job(
+            ProcessingJobName="job",
+            RoleArn=ROLE,
+            AppSpecification={"ImageUri": "image:1"},
+            ProcessingResources={
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+            ProcessingOutputConfig=outputs,
+        )
+        described = bench.sagemaker.describe_processing_job(ProcessingJobName="job")
+        assert described["ProcessingJobStatus"] == "Completed"
+        assert bench.objects_below("kept/") == ["rehearsal.json"]
+
+
+def test_it_is_noted_which_step_has_written_an_object(open_workbench, processing_output):
+    rehearsal = Rehearsal(job_seconds=0.0, refusals=Refusals())
+    with open_workbench(stand_in=rehearsal, sandbox="rewrite") as bench:
+        outputs = [processing_output("lost", "${results}"), processing_output("kept", f"s3://{BUCKET}/kept")]
+        bench.run("job", ["true"], ProcessingOutputConfig={"Outputs": outputs}, Tags=tagged("Prepare"))
+    assert rehearsal.written.step_of(f"s3://{BUCKET}/kept/rehearsal.json") == "Prepare"
+    assert rehearsal.written.step_of("${results}/rehearsal.json") == ""
+
+
+def test_buckets_are_created_for_what_is_put_into_them(rehearsing):
+    for key in ("one", "two"):
+        put_objects(rehearsing.s3, (SyntheticObject(f"s3://new-bucket/{key}", b"x"),), "Prepare")
+    found = rehearsing.s3.list_objects_v2(Bucket="new-bucket")
+    assert [entry["Key"] for entry in found["Contents"]] == ["one", "two"]
