@@ -18,6 +18,7 @@ from tests.scale.processes import all_processes, difference, seconds_of_tree
 
 PARTS = ("scheduler", "workers", "triggerer", "api-server")
 """Whose processor time counts as that of a run; the database and the DAG processor are told beside it."""
+_ENDED = {"success", "failed"}
 _BEGUN = {"running", "deferred", "success"}
 _EXECUTION_API = b"path=/execution/"
 
@@ -147,7 +148,7 @@ class MeasuredAirflow(AirflowProcesses):
         before = self.usage()
         for run_id in run_ids:
             self.api.trigger(dag_id, run_id=run_id)
-        wait_for(lambda: self._have_ended(dag_id, len(run_ids)), f"the runs of {dag_id}", patience, 1.0)
+        wait_for(lambda: self._have_ended(dag_id, run_ids), f"the runs of {dag_id}", patience, 1.0)
         used = self.usage().since(before)
         runs = [self.api.request("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}") for run_id in run_ids]
         tasks = [task for run_id in run_ids for task in self.tasks(dag_id, run_id)]
@@ -180,12 +181,13 @@ class MeasuredAirflow(AirflowProcesses):
         """Mark a run failed."""
         self.api.request("PATCH", f"dags/{dag_id}/dagRuns/{quote(run_id)}", {"state": "failed"})
 
-    def _have_ended(self, dag_id: str, count: int) -> bool:
-        path = f"dags/{dag_id}/dagRuns"
-        for state in ("running", "queued"):
-            if self.api.request("GET", path, state=state, limit=1)["total_entries"]:
-                return False
-        return int(self.api.request("GET", path, limit=1)["total_entries"]) >= count
+    def _have_ended(self, dag_id: str, run_ids: Sequence[str]) -> bool:
+        ended: set[str] = set()
+        path, number = f"dags/{dag_id}/dagRuns", 0
+        while page := self.api.request("GET", path, limit=100, offset=number)["dag_runs"]:
+            ended |= {run["dag_run_id"] for run in page if run["state"] in _ENDED}
+            number += len(page)
+        return ended.issuperset(run_ids)
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return all task instances of a run, page by page."""
