@@ -58,7 +58,6 @@ def in_a_child(work: Callable[[], Any]) -> Child:
 
 def become_a_dag_processor() -> None:
     """Load what Airflow's DAG processor has loaded when it forks; a worker has no less."""
-    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
     import airflow.dag_processing.processor
     import airflow.providers.amazon.aws.operators.sagemaker
     import airflow.providers.standard.operators.empty  # noqa: F401

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from tests.attacks.deployment import wait_for
 from tests.scale.dag_files import job_step, parallel_jobs, write_dag
 from tests.scale.ground import Ground
@@ -19,8 +18,10 @@ from tests.scale.measured_airflow import MeasuredAirflow
 from tests.scale.processes import memory_of_tree
 from tests.scale.sagemaker_by_the_clock import SageMakerByTheClock
 
-_FULL, _STEPS_OF_A_RUN, _INTERVAL, _LOOKED_AT = 1000, 50, 10.0, 40.0
-_HOURS = 36_000
+_FULL, _STEPS_OF_A_RUN = 1000, 50
+_INTERVAL, _LOOKED_AT, _SECONDS_OF_A_JOB = 10.0, 40.0, 36_000.0
+_UNTIL_STEADY = 40.0
+"""Until every trigger has looked for the first time, which it does not do in its first seconds."""
 
 
 def measure(ground: Ground) -> None:
@@ -39,16 +40,21 @@ def measure(ground: Ground) -> None:
                 _defer(airflow, aws, waiting[deferred:size])
                 deferred = size
                 cpu[size], memory[size], calls[size] = _look(airflow, aws, size)
-    rest = {figure: found.pop(0) for figure, found in (("cpu", cpu), ("memory", memory), ("calls", calls))}
-    ground.say(f"at rest: {rest['cpu']:.1f} ms of CPU in a second, {rest['memory']:.0f} MiB")
-    ground.tell_growth("CPU in a second", cpu, "ms", rest["cpu"])
-    ground.tell_growth("memory", memory, "MiB", rest["memory"])
+    calls.pop(0)
+    at_rest = cpu.pop(0)
+    ground.say(f"without a job: {at_rest:.1f} ms of CPU in a second, {memory.pop(0):.0f} MiB")
+    ground.tell_growth("CPU in a second", cpu, "ms", at_rest)
+    ground.tell_growth("memory", memory, "MiB")
     ground.tell_growth(f"AWS calls in an interval of {_INTERVAL:g} s", calls, "")
-    most = sizes[-1]
     ground.say(
-        f"per job: {(cpu[most] - rest['cpu']) / most * _INTERVAL:.2f} ms of CPU in an interval, "
-        f"{(memory[most] - rest['memory']) / most * 1024:.0f} KiB"
+        f"each further job: {_slope(cpu) * _INTERVAL:.2f} ms of CPU in an interval, {_slope(memory) * 1024:.0f} KiB"
     )
+
+
+def _slope(figures: Mapping[int, float]) -> float:
+    """Return how much a figure grows with each further job: what the first one loads does not count."""
+    least, most = min(figures), max(figures)
+    return (figures[most] - figures[least]) / (most - least)
 
 
 def _waiting_tasks(airflow: MeasuredAirflow, dag_id: str, count: int) -> list[str]:
@@ -69,9 +75,9 @@ def _defer(airflow: MeasuredAirflow, aws: SageMakerByTheClock, task_ids: list[st
             for task_id in task_ids:
                 name = f"job-{task_id}"
                 aws.jobs.answer(
-                    "CreateProcessingJob", {**job_step(name, _HOURS)["Arguments"], "ProcessingJobName": name}
+                    "CreateProcessingJob", {**job_step(name, _SECONDS_OF_A_JOB)["Arguments"], "ProcessingJobName": name}
                 )
-                path, arguments = _trigger(name).serialize()
+                path, arguments = _stored_trigger(name)
                 cursor.execute(
                     "INSERT INTO trigger (classpath, kwargs, created_date) VALUES (%s, %s, now()) RETURNING id",
                     (path, json.dumps(arguments)),
@@ -85,14 +91,17 @@ def _defer(airflow: MeasuredAirflow, aws: SageMakerByTheClock, task_ids: list[st
         connection.close()
 
 
-def _trigger(name: str) -> JobTrigger:
+def _stored_trigger(name: str) -> tuple[str, Any]:
+    from airflow_sm_pipelines.execution.connection import AwsConnection
+    from airflow_sm_pipelines.execution.triggers import JobTrigger
+
     return JobTrigger(
         kind="processing-job",
         name=name,
         connection=AwsConnection(aws_conn_id=None).as_arguments(),
         poll_interval=_INTERVAL,
         attempt=name,
-    )
+    ).serialize()
 
 
 def _look(airflow: MeasuredAirflow, aws: SageMakerByTheClock, size: int) -> tuple[float, float, float]:
@@ -100,7 +109,7 @@ def _look(airflow: MeasuredAirflow, aws: SageMakerByTheClock, size: int) -> tupl
     airflow.start_component("triggerer")
     try:
         wait_for(lambda: _taken(airflow) == size, f"{size} triggers to be taken", pause=2.0)
-        time.sleep(2 * QUIET_SECONDS + 2 * _INTERVAL)
+        time.sleep(_UNTIL_STEADY)
         before, calls, start = airflow.usage(), aws.jobs.calls.total(), time.monotonic()
         time.sleep(_LOOKED_AT)
         used, seconds = airflow.usage().since(before), time.monotonic() - start

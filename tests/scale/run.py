@@ -27,6 +27,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave no Airflow behind
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     folder = Path(tempfile.mkdtemp(prefix="scale-"))
+    # Of this process, which parses DAG files itself; Airflow reads them when it is imported.
+    os.environ.update(AIRFLOW_HOME=str(folder / "home"), AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING")
     failed = []
     try:
         with Postgres() as postgres:
