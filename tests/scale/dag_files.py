@@ -101,13 +101,15 @@ def chained_jobs(count: int, seconds: float) -> dict[str, Any]:
 
 def iterated_jobs(items: int, at_once: int, seconds: float) -> dict[str, Any]:
     """Return a definition of a ForEach step with a job for each item."""
+    work = job_step("Work", seconds)
+    work["Arguments"]["Environment"]["ITEM"] = {"Get": "ForEach.CurrentItem"}
     loop = {
         "Name": "Loop",
         "Type": "ForEach",
         "Arguments": {
-            "IterableItems": [{"Number": number} for number in range(items)],
+            "IterableItems": [f"item-{number}" for number in range(items)],
             "MaxConcurrency": at_once,
-            "ForEachBody": [job_step("Work", seconds)],
+            "ForEachBody": [work],
         },
     }
     return _definition([loop])
