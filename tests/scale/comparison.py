@@ -5,6 +5,7 @@ All run on one Airflow, one after another, in turns: ratios of one run are worth
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -16,6 +17,8 @@ from tests.scale.measured_airflow import PARTS, EndedRun
 _FAN_OUT_WALL, _FAN_OUT_CPU, _CHAIN_WALL = 1.05, 0.85, 0.6
 """What must hold, in times of the amazon operators' figure."""
 _SHORT_JOB, _LONG_JOB = 3.0, 40.0
+_UNTIL_OLD = 65.0
+"""A step of a definition that is younger than a minute makes sure that it has not changed since the run started."""
 
 
 def fan_out(ground: Ground) -> None:
@@ -44,8 +47,10 @@ def _compare(
         runs: dict[str, list[EndedRun]] = {kind: [] for kind in KINDS}
         with airflow:
             airflow.wait_until_parsed(*dags.values(), *warm.values())
+            parsed = time.monotonic()
             for kind in KINDS:
                 airflow.measure(warm[kind], ["warm"])  # what each process loads once
+            time.sleep(max(0.0, parsed + _UNTIL_OLD - time.monotonic()))
             for number in range(ground.rounds):
                 for kind in KINDS:
                     runs[kind].append(airflow.measure(dags[kind], [f"round-{number}"]))
