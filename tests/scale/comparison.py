@@ -6,7 +6,8 @@ All run on one Airflow, one after another, in turns: ratios of one run are worth
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -26,16 +27,16 @@ def fan_out(ground: Ground) -> None:
     count = max(round(60 * ground.fraction), 2)
     ground.say(f"{count} parallel jobs of {_LONG_JOB:g} s, 8 slots, a look every {INTERVAL} s")
     runs = _compare(ground, "fan-out", parallel_jobs(count, _LONG_JOB), looks_like_sagemaker=True)
-    _verdict(ground, "wall time", _ratio(runs, lambda run: run.wall), _FAN_OUT_WALL)
-    _verdict(ground, "processor time", _ratio(runs, lambda run: run.used.total_seconds), _FAN_OUT_CPU)
+    _verdict(ground, "wall time", ratio_to_amazon(runs, lambda run: run.wall), _FAN_OUT_WALL)
+    _verdict(ground, "processor time", ratio_to_amazon(runs, lambda run: run.used.total_seconds), _FAN_OUT_CPU)
 
 
 def chain(ground: Ground) -> None:
     """Compare a chain of 10 short jobs; AWS looks like the local one, where a job can be short."""
     ground.say(f"a chain of 10 jobs of {_SHORT_JOB:g} s, a look every {INTERVAL} s")
     runs = _compare(ground, "chain", chained_jobs(10, _SHORT_JOB), looks_like_sagemaker=False)
-    _verdict(ground, "wall time", _ratio(runs, lambda run: run.wall), _CHAIN_WALL)
-    _verdict(ground, "processor time", _ratio(runs, lambda run: run.used.total_seconds), _CHAIN_WALL)
+    _verdict(ground, "wall time", ratio_to_amazon(runs, lambda run: run.wall), _CHAIN_WALL)
+    _verdict(ground, "processor time", ratio_to_amazon(runs, lambda run: run.used.total_seconds), _CHAIN_WALL)
 
 
 def _compare(
@@ -69,20 +70,26 @@ def _row(kind: str, run: EndedRun) -> str:
 
 
 def _table(ground: Ground, runs: Mapping[str, Sequence[EndedRun]]) -> None:
-    figures = {
+    figures: dict[str, Callable[[EndedRun], float]] = {
         "wall time": lambda run: run.wall,
         "processor time": lambda run: run.used.total_seconds,
-        **{f"- {part}": lambda run, part=part: run.used.seconds[part] for part in (*PARTS, "database")},
+        **{f"- {part}": partial(_seconds_of, part) for part in (*PARTS, "database")},
         "AWS calls": lambda run: run.used.aws_calls,
         "Execution API requests": lambda run: run.used.requests,
     }
     ground.say("| | ours / amazon | empty / amazon |")
     ground.say("|---|---|---|")
     for what, figure in figures.items():
-        ground.say(f"| {what} | {_ratio(runs, figure):.2f} | {_ratio(runs, figure, 'empty'):.2f} |")
+        ground.say(f"| {what} | {ratio_to_amazon(runs, figure):.2f} | {ratio_to_amazon(runs, figure, 'empty'):.2f} |")
 
 
-def _ratio(runs: Mapping[str, Sequence[EndedRun]], figure: Any, kind: str = "ours") -> float:
+def _seconds_of(part: str, run: EndedRun) -> float:
+    return run.used.seconds[part]
+
+
+def ratio_to_amazon(
+    runs: Mapping[str, Sequence[EndedRun]], figure: Callable[[EndedRun], float], kind: str = "ours"
+) -> float:
     """Return the median over the rounds of a figure in times of the amazon operators' in the same round."""
     return median(figure(one) / max(figure(other), 1e-9) for one, other in zip(runs[kind], runs["amazon"], strict=True))
 

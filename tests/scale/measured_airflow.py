@@ -19,7 +19,7 @@ from tests.scale.processes import all_processes, difference, seconds_of_tree
 PARTS = ("scheduler", "workers", "triggerer", "api-server")
 """Whose processor time counts as that of a run; the database and the DAG processor are told beside it."""
 _ENDED = {"success", "failed"}
-_BEGUN = {"running", "deferred", "success"}
+_BEGUN = ("running", "deferred", "success")
 _EXECUTION_API = b"path=/execution/"
 
 
@@ -172,8 +172,9 @@ class MeasuredAirflow(AirflowProcesses):
         path = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances"
 
         def first_start() -> list[float]:
-            tasks = self.api.request("GET", path, order_by="-start_date", limit=100)["task_instances"]
-            return [_moment(task["start_date"] or task["end_date"]) for task in tasks if task["state"] in _BEGUN]
+            pages = (self.api.request("GET", path, state=state, limit=100) for state in _BEGUN)
+            tasks = [task for page in pages for task in page["task_instances"]]
+            return [_moment(task["start_date"] or task["end_date"]) for task in tasks]
 
         return float(min(wait_for(first_start, f"a task of {dag_id}")) - start)
 

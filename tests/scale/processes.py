@@ -97,5 +97,5 @@ def memory_of_tree(root: int) -> float:
 
 
 def difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return by how much each figure has grown."""
-    return {name: figure - before.get(name, 0.0) for name, figure in after.items()}
+    """Return by how much each figure has grown, to a thousandth."""
+    return {name: round(figure - before.get(name, 0.0), 3) for name, figure in after.items()}
