@@ -19,8 +19,8 @@ from tests.scale.processes import memory_of_tree
 from tests.scale.sagemaker_by_the_clock import SageMakerByTheClock
 
 _FULL, _STEPS_OF_A_RUN = 1000, 50
-_INTERVAL, _LOOKED_AT, _SECONDS_OF_A_JOB = 10.0, 40.0, 36_000.0
-_UNTIL_STEADY = 40.0
+_INTERVAL, _LOOKED_AT, _SECONDS_OF_A_JOB = 10.0, 30.0, 36_000.0
+_UNTIL_STEADY = 35.0
 """Until every trigger has looked for the first time, which it does not do in its first seconds."""
 
 

@@ -23,7 +23,8 @@ from tests.scale.rows import ROWS
 def main() -> int:
     """Measure the chosen rows; return 1 if one could not be measured."""
     args = _arguments()
-    chosen = [row for row in ROWS if not args.rows or row.key in args.rows]
+    by_key = {row.key: row for row in ROWS}
+    chosen = [by_key[key] for key in args.rows or by_key]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave no Airflow behind
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     folder = Path(tempfile.mkdtemp(prefix="scale-"))
