@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
+from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
 from tests.attacks.deployment import wait_for
 from tests.attacks.postgres import Postgres
@@ -179,8 +181,15 @@ class MeasuredAirflow(AirflowProcesses):
         return float(min(wait_for(first_start, f"a task of {dag_id}")) - start)
 
     def end_run(self, dag_id: str, run_id: str) -> None:
-        """Mark a run failed."""
-        self.api.request("PATCH", f"dags/{dag_id}/dagRuns/{quote(run_id)}", {"state": "failed"})
+        """Mark a run failed; again if the scheduler, at work on it at the same moment, has made a deadlock of it."""
+
+        def is_marked() -> bool:
+            with contextlib.suppress(AirflowApiError):
+                self.api.request("PATCH", f"dags/{dag_id}/dagRuns/{quote(run_id)}", {"state": "failed"})
+                return True
+            return False
+
+        wait_for(is_marked, f"the end of {run_id} of {dag_id}", pause=2.0)
 
     def _have_ended(self, dag_id: str, run_ids: Sequence[str]) -> bool:
         ended: set[str] = set()
