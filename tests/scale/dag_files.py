@@ -107,7 +107,8 @@ def iterated_jobs(items: int, at_once: int, seconds: float) -> dict[str, Any]:
         "Name": "Loop",
         "Type": "ForEach",
         "Arguments": {
-            "IterableItems": [f"item-{number}" for number in range(items)],
+            # A literal list has at most 100 items; the text that an expression evaluates to may hold more.
+            "IterableItems": {"Std:Join": {"On": "", "Values": [json.dumps([f"item-{n}" for n in range(items)])]}},
             "MaxConcurrency": at_once,
             "ForEachBody": [work],
         },
