@@ -8,6 +8,7 @@ SDK_INSTALLED := .venv-sdk/.installed
 SDK3_INSTALLED := .venv-sdk3/.installed
 SPARK_INSTALLED := .venv-spark/.installed
 ATTACKS_INSTALLED := $(VENV)/.installed-attacks
+SCALE_INSTALLED := .venv-scale/.installed
 LOWEST_INSTALLED := .venv-lowest/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
@@ -16,7 +17,7 @@ E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, callback emr for_eac
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -27,6 +28,7 @@ help:
 	@echo "make sdk3         the same with version 3 of the SDK, which takes 1 GB"
 	@echo "make docker       run images in Docker, and Spark, which gets an environment of its own (0.5 GB)"
 	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
+	@echo "make scale        measure a real Airflow on PostgreSQL at size, and beside hand-written DAGs (ARGS='steps chain'; ARGS=--help)"
 	@echo "make lowest       unit and golden tests, and the demo, with the lowest versions that pyproject.toml allows"
 	@echo "make bench        measure"
 	@echo "make bench-rehearsal   measure what a rehearsal costs"
@@ -127,6 +129,18 @@ attacks: install $(ATTACKS_INSTALLED)
 
 $(ATTACKS_INSTALLED): tests/attacks/requirements.txt $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/attacks/requirements.txt
+	@touch $@
+
+# Needs PostgreSQL's programs, as the attacks do. The amazon provider's deferrable operators, with which it compares, need
+# an older boto3 than constraints.txt has: everything here runs in an environment of its own.
+scale: $(SCALE_INSTALLED)
+	@.venv-scale/bin/python -m tests.scale.run $(ARGS)
+
+$(SCALE_INSTALLED): pyproject.toml constraints.txt tests/scale/requirements.txt
+	$(PYTHON) -m venv .venv-scale
+	grep -Ev '^(boto3|botocore|s3transfer)==' constraints.txt > .venv-scale/constraints.txt
+	.venv-scale/bin/python -m pip install --quiet --disable-pip-version-check -e . -r tests/scale/requirements.txt \
+		-c .venv-scale/constraints.txt
 	@touch $@
 
 # Takes an estimated four minutes on two idle cores. Not part of `make test`: CI runs it as a job of its own.

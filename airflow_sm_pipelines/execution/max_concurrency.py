@@ -58,6 +58,8 @@ def wait_for_turn(task: WaitingTask, context: Context, method_name: str) -> None
             time, so that a waiting task must make room for the others.
     """
     ti, index = context["ti"], own_map_index(context)
+    if index < task.limit:
+        return  # whatever the others do; most loops have no other iterations
     awaited = ends_awaited(index, task.limit, _ended(ti.dag_id, ti.run_id, task.body_task_ids))
     if not awaited:
         return

@@ -31,6 +31,17 @@ class Postgres:
         self._port = 0
         self._server: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Return the process id of the server.
+
+        Raises:
+            PostgresError: It does not run.
+        """
+        if self._server is None:
+            raise PostgresError("the server does not run")
+        return self._server.pid
+
     def create_database(self, name: str, template: str = "template1") -> str:
         """Create a database and return its address for SQLAlchemy.
 

@@ -191,3 +191,50 @@ def test_a_run_whose_first_steps_have_noted_nothing_says_nothing(
     change_version(ti, context)
 
     assert tell("Second") == []
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch, states: dict[str, str]) -> list[int]:
+    """How many tasks each question to Airflow was about."""
+    counts: list[int] = []
+
+    def answer(dag_id: str, run_id: str, task_ids: list[str]) -> Mapping[str, str]:
+        counts.append(len(task_ids))
+        return {task: states[task] for task in task_ids if task in states}
+
+    monkeypatch.setattr(definition_change, "task_states", answer)
+    return counts
+
+
+def wide(definition: Any, processing_arguments: Any, steps: int) -> tuple[Any, PipelineRunSettings]:
+    """A pipeline whose steps all begin with the run."""
+    body = definition(
+        *({"Name": f"S{number}", "Type": "Processing", "Arguments": processing_arguments} for number in range(steps))
+    )
+    pipeline = load_pipeline(body)
+    return pipeline.plans, PipelineRunSettings(pipeline, "p", {step.name: step.name for step in pipeline.steps})
+
+
+@pytest.mark.parametrize(("begun", "asked"), [("S3", [20]), ("S700", [20, 980])])
+def test_each_of_a_thousand_first_steps_asks_for_a_few_of_the_others_unless_none_of_those_has_begun(
+    definition: Any,
+    processing_arguments: Any,
+    ti: Any,
+    context: Any,
+    states: dict[str, str],
+    asked_for: list[int],
+    begun: str,
+    asked: list[int],
+) -> None:
+    plans, settings = wide(definition, processing_arguments, 1000)
+    ti.bundle_instance = SimpleNamespace(name="dags-folder", version=None)
+    change_version(ti, context)
+    context["dag_run"].start_date = EARLIER
+    states[begun] = "success"
+    ti.published_by(begun, OLD, DIGEST_KEY)
+    ti.task_id, log = plans[9].step.name, Told()
+
+    tell_of_change(plans[9], settings, context, log)  # type: ignore[arg-type]
+
+    assert asked_for == asked
+    assert len(log.warnings) == 1

@@ -61,6 +61,14 @@ def test_whose_turn_it_is_goes_on(states: Answers, context: Any, ti: Any, index:
     wait_for_turn(Task(limit), context, "resume")
 
 
+def test_who_need_never_wait_asks_for_no_states(states: Answers, context: Any, ti: Any) -> None:
+    """Most loops have no more items than may be in progress: they would ask for all of them once for each."""
+    states.clear()  # a question would fail
+    ti.map_index = 49
+
+    wait_for_turn(Task(limit=50), context, "resume")
+
+
 def test_who_must_wait_waits_in_the_triggerer(states: Answers, context: Any, ti: Any) -> None:
     ti.map_index, task = 2, Task(limit=1)
 
