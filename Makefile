@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SDK_INSTALLED := .venv-sdk/.installed
 SDK3_INSTALLED := .venv-sdk3/.installed
 SPARK_INSTALLED := .venv-spark/.installed
-ATTACKS_INSTALLED := $(VENV)/.installed-attacks
+POSTGRES_INSTALLED := $(VENV)/.installed-postgres
 LOWEST_INSTALLED := .venv-lowest/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
@@ -16,7 +16,7 @@ E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, callback emr for_eac
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks lowest bench schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks soak lowest bench schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -27,6 +27,7 @@ help:
 	@echo "make sdk3         the same with version 3 of the SDK, which takes 1 GB"
 	@echo "make docker       run images in Docker, and Spark, which gets an environment of its own (0.5 GB)"
 	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
+	@echo "make soak         a thousand faults, then the invariants from AWS's own records (ARGS='--seed 7 --faults 1000')"
 	@echo "make lowest       unit and golden tests, and the demo, with the lowest versions that pyproject.toml allows"
 	@echo "make bench        measure"
 	@echo "make schemas      renew docs/schemas, the JSON Schemas of the commands' reports"
@@ -121,11 +122,15 @@ $(SPARK_INSTALLED): tests/local/docker/requirements.txt
 	@touch $@
 
 # Needs PostgreSQL's programs; on Debian: apt-get install postgresql. All attacks, ten times each, take about two hours.
-attacks: install $(ATTACKS_INSTALLED)
+attacks: install $(POSTGRES_INSTALLED)
 	@$(BIN)/python -m tests.attacks.run $(ARGS)
 
-$(ATTACKS_INSTALLED): tests/attacks/requirements.txt $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/attacks/requirements.txt
+# Needs the same. docs/soak.md says what it does, and how long it takes.
+soak: install $(POSTGRES_INSTALLED)
+	@$(BIN)/python -m tests.soak.run $(ARGS)
+
+$(POSTGRES_INSTALLED): tests/airflow_on_postgres/requirements.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/airflow_on_postgres/requirements.txt
 	@touch $@
 
 # Takes an estimated four minutes on two idle cores. Not part of `make test`: CI runs it as a job of its own.
