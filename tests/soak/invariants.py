@@ -228,7 +228,7 @@ def _is_expected(task: TaskEnd, history: History) -> bool:
 
 
 def _was_marked(step: StepKey, acts: Iterable[Act]) -> bool:
-    return any(act.deed == MARK_SUCCESS or act.step.task_id == WHOLE_RUN for act in _acts_on(acts, step))
+    return any(act.deed.startswith(MARK_SUCCESS) or act.step.task_id == WHOLE_RUN for act in _acts_on(acts, step))
 
 
 def _bound_at(moment: float, bounds: Iterable[Act]) -> int | None:

@@ -19,8 +19,6 @@ _NOT_ALONE = frozenset(
     {"Call", "Model", "Config", "Endpoint", "Choose", "Each.items", "Each.turn", "Each.result", "pipeline_status"}
 )
 """Tasks that others read from: whoever marks or clears one alone makes the others fail, and rightly so."""
-_REFUSALS = {400, 404, 409}
-"""What Airflow answers when the run or task has just ended, or is no longer there."""
 
 
 def live_runs(deployment: Deployment) -> list[Run]:
@@ -82,15 +80,13 @@ class People:
 
     def _acted(self, deed: str, step: StepKey, act: Callable[[], None], bound: int | None = None) -> bool:
         began = time.time()
-        refused = False
+        said = ""
         try:
             act()
-        except AirflowApiError as error:
-            if error.status not in _REFUSALS:
-                raise
-            refused = True  # a request whose answer was lost is sent again, and may be refused then
-        self._note(Act(f"{deed} (refused)" if refused else deed, step, began, time.time(), bound))
-        return not refused
+        except AirflowApiError as error:  # it may have had an effect all the same
+            said = f" (HTTP {error.status})"
+        self._note(Act(f"{deed}{said}", step, began, time.time(), bound))
+        return not said
 
     def _mark(self, step: StepKey, state: str) -> None:
         index = f"/{step.map_index}" if step.map_index >= 0 else ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.soak.history import History, StepKey
 from tests.soak.invariants import Violation
+from tests.soak.people import DAG
 from tests.soak.plan import DEEDS, GROUPS
 
 
@@ -34,9 +35,21 @@ def table(counted: Mapping[str, int], drawn: Mapping[str, int], broken: int) -> 
 
 
 def story(
-    violation: Violation, history: History, lines: Iterable[tuple[float, str]], calls: Iterable[Mapping[str, Any]]
+    violation: Violation,
+    history: History,
+    lines: Iterable[tuple[float, str]],
+    calls: Iterable[Mapping[str, Any]],
+    folder: Path,
 ) -> str:
-    """Return what happened to the step of a violation, in the order of time."""
+    """Return what happened to the step of a violation, in the order of time, and where its logs are.
+
+    Args:
+        violation: What must not be.
+        history: The records of the round.
+        lines: What happened to processes, with its times.
+        calls: AWS's calls.
+        folder: Where the deployments live.
+    """
     step = violation.step
     jobs = [job for job in history.jobs if _concerns(step, job.step)]
     names = {job.name for job in jobs}
@@ -59,7 +72,8 @@ def story(
         if _concerns(step, task.step)
     ]
     said = "\n".join(f"    {_clock(moment)} {what}" for moment, what in sorted(told))
-    return f"{violation.invariant}: {step}: {violation.what}\n{said}"
+    logs = folder / step.deployment / "logs" / f"dag_id={DAG}" / f"run_id={step.run_id}" / f"task_id={step.task_id}"
+    return f"{violation.invariant}: {step}: {violation.what}\n{said}\n    logs: {logs}"
 
 
 def keep(folder: Path, history: History, calls: Iterable[Mapping[str, Any]], stories: Iterable[str]) -> None:

@@ -38,6 +38,7 @@ _COMPONENTS = {
 }
 _MOST_ARMED = 40
 """Fault rules that may wait for a call at the same time."""
+_TELL_SECONDS = 60.0
 _STARTED_STATES = ("running", "deferred", "queued")
 _MOST_DECISIONS = 6
 """Decisions for each wanted productive fault, after which a round ends in any case."""
@@ -109,13 +110,17 @@ class Round:
 
     def _do(self, decisions: Iterator[Decision], pool: ThreadPoolExecutor) -> None:
         acts: list[Future[None]] = []
+        told = time.monotonic()
         for decision in decisions:
             time.sleep(decision.pause * self.limits.pace)
             if BY_NAME[decision.deed].group == AWS:
                 self._arm(decision)
             else:
                 acts.append(pool.submit(self._act, decision))
-            enough = self.productive() >= self.limits.faults
+            enough = (productive := self.productive()) >= self.limits.faults
+            if time.monotonic() - told > _TELL_SECONDS:
+                self.ground.say(f"{productive} productive faults")
+                told = time.monotonic()
             if enough or decision.number > _MOST_DECISIONS * self.limits.faults:
                 break
         for one in acts:

@@ -199,7 +199,7 @@ def definition(volume, extra):
             _callback("Ask"),
             _lambda("Call"),
             _emr_step("Emr"),
-            _emr_serverless("Serverless", ApplicationId="soak-application"),
+            _emr_serverless("Serverless", ApplicationId="00soak"),
             _emr_serverless("Serverless-Own", ApplicationConfig={"releaseLabel": "emr-7.0.0", "type": "SPARK"}),
             _model("Model"),
             _training("Train", "Prepare"),
