@@ -52,9 +52,11 @@ def test_jobs_are_read_with_step_execution_times_and_end() -> None:
             )
         client.stop_training_job(TrainingJobName="pipelines-execution001-Train-bbbbbbbbbb-0")
         records, deadline = AwsRecords(aws, {"d1": "east"}), time.monotonic() + 60
-        while any(job.state == LIVE for job in (jobs := records.jobs(began - 1, records.calls()))):
+        jobs = records.jobs(began - 1, records.calls())
+        while any(job.state == LIVE for job in jobs):
             assert time.monotonic() < deadline
             time.sleep(0.2)
+            jobs = records.jobs(began - 1, records.calls())
         first, second = sorted(jobs, key=lambda job: job.name)
     assert (first.step, first.execution, first.state) == (STEP, "execution001", SUCCEEDED)
     assert first.ended is not None
