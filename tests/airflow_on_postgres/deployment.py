@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -143,7 +144,7 @@ class Deployment:
             return self.airflow.process(component).pid if component in self._processes else None
 
     def _health(self) -> dict[str, str]:
-        with contextlib.suppress(URLError, AirflowApiError, ConnectionError, TimeoutError):
+        with contextlib.suppress(URLError, AirflowApiError, ConnectionError, TimeoutError, HTTPException):
             return self.airflow.api.health()
         return {}
 
@@ -171,10 +172,15 @@ class Deployment:
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str | int) -> Any:
-        """Ask Airflow's REST API, again and again while nobody answers."""
+        """Ask Airflow's REST API, again and again while nobody answers, or what only reads is answered with 5xx."""
         for _ in range(int(_PATIENCE)):
-            with contextlib.suppress(URLError, ConnectionError, TimeoutError):
+            try:
                 return self.airflow.api.request(method, path, dict(body) if body is not None else None, **query)
+            except (URLError, ConnectionError, TimeoutError, HTTPException):
+                pass
+            except AirflowApiError as error:
+                if method != "GET" or error.status < 500:
+                    raise
             time.sleep(0.5)
         raise AttackError(f"the API server of {self.name} does not answer")
 

@@ -38,6 +38,9 @@ _SETTINGS = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
+    # The default, 5 and 10, is too few where requests wait for each other's locks on a busy machine.
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "20",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "20",
     # On a busy machine a scheduler is late, takes itself for dead, and resets its own tasks.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "60",
 }
