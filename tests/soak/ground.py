@@ -12,13 +12,12 @@ from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.airflow_on_postgres.deployment import AttackError, Deployment
 from tests.soak.aws_records import AwsRecords
-from tests.soak.history import Act, StepKey
+from tests.soak.history import RUN_STARTED, Act, StepKey
 from tests.soak.people import DAG, live_runs
 from tests.soak.postbox import Postbox
 
-_STARTED = "run started"
 _BOUNDS = (None, 3, None, 6)
-"""Bounds of the runs, in turn."""
+"""Bounds of the runs, by their numbers."""
 _LOOK_SECONDS = 3.0
 
 
@@ -122,9 +121,9 @@ class Keeper:
         with self._lock:
             self._starts_runs = False
 
-    def start(self, deployment: Deployment, run_id: str, number: int = 0) -> None:
+    def start(self, deployment: Deployment, run_id: str) -> None:
         """Start a run, with a bound or without; it may exist already."""
-        bound = _BOUNDS[number % len(_BOUNDS)]
+        bound = _BOUNDS[int(run_id.rpartition("-")[2]) % len(_BOUNDS)]
         conf: dict[str, Any] = {"Run": run_id, "QueueUrl": self._one.postbox.url}
         if bound is not None:
             conf["sm_max_parallel_steps"] = bound
@@ -135,7 +134,7 @@ class Keeper:
             if error.status != 409:  # the request was sent again, since its answer was lost
                 raise
         if bound is not None:
-            self._events.note(Act(_STARTED, StepKey(deployment.name, run_id), began, time.time(), bound))
+            self._events.note(Act(RUN_STARTED, StepKey(deployment.name, run_id), began, time.time(), bound))
 
     def _repeat(self, what: Callable[[], None]) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
@@ -152,7 +151,7 @@ class Keeper:
                 if not self._starts_runs:
                     return
             run_id = f"{self._prefix}-{self._number}"
-            self.start(deployment, run_id, self._number)
+            self.start(deployment, run_id)
             self._number += 1
             under_way += 1
 

@@ -8,6 +8,8 @@ LIVE, SUCCEEDED, FAILED, STOPPED = "live", "succeeded", "failed", "stopped"
 """What a job's status means, whatever its service calls it. A job that is being stopped is live."""
 
 WHOLE_RUN = ""
+RUN_STARTED = "run started"
+"""What the act is called with which a run with a bound began."""
 
 
 @dataclass(frozen=True, order=True)

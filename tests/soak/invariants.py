@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from tests.soak.history import (
     LIVE,
+    RUN_STARTED,
     STOPPED,
     SUCCEEDED,
     TAKEN,
@@ -20,7 +21,7 @@ from tests.soak.history import (
     StepKey,
     TaskEnd,
 )
-from tests.soak.plan import MARK_SUCCESS
+from tests.soak.plan import BOUND, MARK_SUCCESS
 
 ENDED = frozenset({"success", "failed", "skipped", "removed", "upstream_failed"})
 _CLOCK = 0.05
@@ -232,12 +233,22 @@ def _was_marked(step: StepKey, acts: Iterable[Act]) -> bool:
 
 
 def _bound_at(moment: float, bounds: Iterable[Act]) -> int | None:
-    """Return the highest bound that a step could have seen shortly before a moment; ``None`` if there was none."""
-    ordered = sorted(bounds, key=lambda act: act.began)
-    before = [act for act in ordered if act.ended <= moment - _BOUND_SECONDS]
-    lately = [act for act in ordered if act.ended > moment - _BOUND_SECONDS and act.began <= moment]
-    seen = [act.bound for act in (*before[-1:], *lately) if act.bound is not None]
-    return max(seen) if seen else None
+    """Return the highest bound that a step could have seen shortly before a moment; ``None`` if there was none.
+
+    Only a run that has started with a bound looks whether it was changed.
+    """
+    ordered = sorted((act for act in bounds if act.bound is not None), key=lambda act: act.began)
+    possible = {act.bound for act in ordered if act.deed == RUN_STARTED}
+    if not possible:
+        return None
+    for act in ordered:
+        if act.deed == RUN_STARTED or act.began > moment:
+            continue
+        if act.deed == BOUND and act.ended <= moment - _BOUND_SECONDS:
+            possible = {act.bound}
+        else:  # lately, or Airflow answered with an error
+            possible.add(act.bound)
+    return max(bound for bound in possible if bound is not None)
 
 
 def _counts(job: AwsJob, moment: float, acts: Iterable[Act]) -> bool:

@@ -21,7 +21,6 @@ from tests.soak.plan import (
     AWS,
     BY_NAME,
     DAG_PROCESSOR,
-    PERSON,
     SCHEDULER,
     SUPERVISOR,
     SWEEP,
@@ -81,7 +80,6 @@ class Round:
     events: Events = field(default_factory=Events)
     _rules: dict[int, str] = field(default_factory=dict)
     _keepers: list[Keeper] = field(default_factory=list)
-    _edited: bool = False
 
     def carry_out(self, decisions: Iterator[Decision]) -> tuple[History, list[dict[str, Any]]]:
         """Do everything, and return the records and AWS's calls."""
@@ -173,7 +171,6 @@ class Round:
         states = ("deferred",) if component == "triggerer" else _STARTED_STATES
         if component == "dag-processor":
             productive = self._people(one).edit(decision)
-            self._edited = True
         else:
             productive = bool(live_tasks(deployment, states))
         is_there = deployment.process_id(component) is not None
@@ -249,6 +246,3 @@ class Round:
         for one in self.ground.soaked:
             for run in live_runs(one.deployment):
                 run.mark_run("failed")
-
-
-PERSONS = frozenset(name for name, deed in BY_NAME.items() if deed.group == PERSON)

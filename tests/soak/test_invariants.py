@@ -11,6 +11,7 @@ from tests.soak.history import (
     FAILED,
     LIVE,
     REFUSED,
+    RUN_STARTED,
     STOPPED,
     SUCCEEDED,
     TAKEN,
@@ -255,7 +256,7 @@ def test_an_answer_whose_connection_broke_may_have_been_taken() -> None:
 
 # -- the bound ---------------------------------------------------------------------------------------------------------
 
-BOUND_OF_TWO = Act("run started", RUN, began=10.0, ended=11.0, bound=2)
+BOUND_OF_TWO = Act(RUN_STARTED, RUN, began=10.0, ended=11.0, bound=2)
 
 
 def test_no_more_steps_are_in_progress_than_the_bound_allows() -> None:
@@ -293,3 +294,23 @@ def test_a_raised_bound_counts_at_once_and_a_lowered_one_after_a_while() -> None
     lately, long_ago = (Act(BOUND, RUN, began=at, ended=at + 1, bound=2) for at in (95.0, 50.0))
     assert not found(within_bound, jobs=jobs, acts=[generous, lately])
     assert found(within_bound, jobs=jobs, acts=[generous, long_ago])
+
+
+def test_a_bound_of_a_run_that_started_without_one_has_no_effect() -> None:
+    jobs = [job(name, 100.0 + index, 200.0, name) for index, name in enumerate(("A", "B", "C"))]
+    assert not found(within_bound, jobs=jobs, acts=[Act(BOUND, RUN, began=10.0, ended=11.0, bound=1)])
+
+
+def test_a_bound_that_was_changed_outlives_a_run_that_is_started_again() -> None:
+    jobs = [job(name, 100.0 + index, 200.0, name) for index, name in enumerate(("A", "B", "C"))]
+    changed = Act(BOUND, RUN, began=20.0, ended=21.0, bound=3)
+    again = replace(BOUND_OF_TWO, began=30.0, ended=31.0)
+    assert not found(within_bound, jobs=jobs, acts=[BOUND_OF_TWO, changed, again])
+
+
+def test_a_change_of_the_bound_that_airflow_answered_with_an_error_may_count_or_not() -> None:
+    jobs = [job(name, 100.0 + index, 200.0, name) for index, name in enumerate(("A", "B", "C"))]
+    changed = Act(f"{BOUND} (HTTP 500)", RUN, began=20.0, ended=21.0, bound=3)
+    assert not found(within_bound, jobs=jobs, acts=[BOUND_OF_TWO, changed])
+    lowered = replace(changed, bound=1)
+    assert not found(within_bound, jobs=jobs[:2], acts=[BOUND_OF_TWO, lowered])
