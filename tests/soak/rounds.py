@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
-from tests.airflow_on_postgres.deployment import AttackError, Run
+from tests.airflow_on_postgres.deployment import AttackError, Run, wait_for
 from tests.soak.ground import Events, Ground, Keeper, Soaked
 from tests.soak.history import History, RunEnd, StepKey, TaskEnd
 from tests.soak.people import DAG, People, live_runs, live_tasks
@@ -38,6 +39,8 @@ _COMPONENTS = {
 }
 _MOST_ARMED = 40
 """Fault rules that may wait for a call at the same time."""
+_UNDER_WAY = 3
+"""Deferred tasks in each deployment with which the faults begin."""
 _TELL_SECONDS = 60.0
 _SWEEPS = 3
 """How often the last sweep is tried: on a busy machine the API server may refuse to start it."""
@@ -91,6 +94,7 @@ class Round:
             for one in self.ground.soaked:
                 keeper = Keeper(one, f"r{self.number}", self.limits.runs, self.events)
                 self._keepers.append(stack.enter_context(keeper))
+            self._wait_until_under_way()
             with ThreadPoolExecutor(12) as pool:
                 self._do(decisions, pool)
                 for keeper in self._keepers:
@@ -106,6 +110,15 @@ class Round:
         """Return how many productive faults there were so far."""
         hits = self.ground.records.hits() if self._rules else {}
         return self.events.productive + sum(min(hits.get(rule, 0), 1) for rule in self._rules)
+
+    def _wait_until_under_way(self) -> None:
+        """Wait until there is something that faults can hit."""
+        for one in self.ground.soaked:
+            what = f"{_UNDER_WAY} deferred tasks of {one.deployment.name}"
+            wait_for(partial(self._is_under_way, one), what, self.limits.rest, 2.0)
+
+    def _is_under_way(self, one: Soaked) -> bool:
+        return len(live_tasks(one.deployment, ("deferred",))) >= _UNDER_WAY
 
     # -- faults ----------------------------------------------------------------------------------------------------
 
