@@ -49,9 +49,10 @@ def _overlap(one: Act, other: Act) -> bool:
 AIRFLOW_FAULTS = (
     AirflowFault(
         name="a task that is cleared while its run is marked keeps no state, and nobody schedules it",
-        evidence="Airflow 3.3.2, api/common/mark_tasks.py, _set_dag_run_terminal_state: it reads the states of all "
-        "task instances without a lock, and then sets the state of the run. A task that another request clears in "
-        "between is in neither of its lists; the run has ended, so the scheduler does not look at it again.",
+        evidence="Airflow 3.3.2, models/taskinstance.py, clear_task_instances: it queues a run again if the run has "
+        "ended (`if dr.state in State.finished_dr_states`), by the state that it has read with the tasks and without "
+        "a lock. A run that another request marks in between stays ended, and the scheduler does not look at it "
+        "again. tests/soak/reproductions/clear_while_run_is_marked.py shows it.",
         explains=_cleared_while_run_marked,
     ),
 )

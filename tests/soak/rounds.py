@@ -95,10 +95,11 @@ class Round:
                 keeper = Keeper(one, f"r{self.number}", self.limits.runs, self.events)
                 self._keepers.append(stack.enter_context(keeper))
             self._wait_until_under_way()
-            with ThreadPoolExecutor(12) as pool:
-                self._do(decisions, pool)
-                for keeper in self._keepers:
-                    keeper.start_no_more()
+            pool = ThreadPoolExecutor(12)
+            stack.callback(pool.shutdown, cancel_futures=True)  # if the soak is told to end
+            self._do(decisions, pool)
+            for keeper in self._keepers:
+                keeper.start_no_more()
             self.ground.say(f"{self.productive()} productive faults in {time.time() - began:.0f} s; coming to rest")
             self._count_hits()
             self._come_to_rest()
