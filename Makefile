@@ -7,8 +7,8 @@ INSTALLED := $(VENV)/.installed
 SDK_INSTALLED := .venv-sdk/.installed
 SDK3_INSTALLED := .venv-sdk3/.installed
 SPARK_INSTALLED := .venv-spark/.installed
-ATTACKS_INSTALLED := $(VENV)/.installed-attacks
 SCALE_INSTALLED := .venv-scale/.installed
+POSTGRES_INSTALLED := $(VENV)/.installed-postgres
 LOWEST_INSTALLED := .venv-lowest/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
@@ -17,7 +17,7 @@ E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, callback emr for_eac
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale soak lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -29,6 +29,7 @@ help:
 	@echo "make docker       run images in Docker, and Spark, which gets an environment of its own (0.5 GB)"
 	@echo "make attacks      attack a real Airflow on PostgreSQL (ARGS='1a 3 --times 2'; ARGS=--help lists the attacks)"
 	@echo "make scale        measure a real Airflow on PostgreSQL at size, and beside hand-written DAGs (ARGS='steps chain'; ARGS=--help)"
+	@echo "make soak         a thousand faults, then the invariants from AWS's own records (ARGS='--seed 7 --faults 1000')"
 	@echo "make lowest       unit and golden tests, and the demo, with the lowest versions that pyproject.toml allows"
 	@echo "make bench        measure"
 	@echo "make bench-rehearsal   measure what a rehearsal costs"
@@ -124,11 +125,15 @@ $(SPARK_INSTALLED): tests/local/docker/requirements.txt
 	@touch $@
 
 # Needs PostgreSQL's programs; on Debian: apt-get install postgresql. All attacks, ten times each, take about two hours.
-attacks: install $(ATTACKS_INSTALLED)
+attacks: install $(POSTGRES_INSTALLED)
 	@$(BIN)/python -m tests.attacks.run $(ARGS)
 
-$(ATTACKS_INSTALLED): tests/attacks/requirements.txt $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/attacks/requirements.txt
+# Needs the same. docs/soak.md says what it does, and how long it takes.
+soak: install $(POSTGRES_INSTALLED)
+	@$(BIN)/python -m tests.soak.run $(ARGS)
+
+$(POSTGRES_INSTALLED): tests/airflow_on_postgres/requirements.txt $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/airflow_on_postgres/requirements.txt
 	@touch $@
 
 # Needs PostgreSQL's programs, as the attacks do. The amazon provider's deferrable operators, with which it compares, need

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
-from tests.attacks.deployment import Deployment, Run, wait_for
+from tests.airflow_on_postgres.deployment import Deployment, Run, wait_for
+from tests.airflow_on_postgres.postgres import Postgres
 from tests.attacks.invariants import AwsRecords, Findings, unwanted
-from tests.attacks.postgres import Postgres
+
+DAGS = Path(__file__).parent / "dags"
+"""The attacked pipelines."""
 
 LISTENER_SECONDS = 45.0
 """How long the product gets to stop a job by itself before a sweep; nothing fails by it."""

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
+from tests.airflow_on_postgres.deployment import SWEEP_DAG, AttackError, Deployment
+from tests.airflow_on_postgres.postgres import Postgres
 from tests.attacks.attacks import ATTACKS, Attack
-from tests.attacks.deployment import SWEEP_DAG, AttackError, Deployment
-from tests.attacks.ground import Ground
+from tests.attacks.ground import DAGS, Ground
 from tests.attacks.invariants import AwsRecords, Findings
-from tests.attacks.postgres import Postgres
 
 _DAG_IDS = (
     "one",
@@ -50,6 +50,7 @@ def main() -> int:
         settings = dict(one.split("=", 1) for one in args.setting)
         with Deployment(
             "attacked",
+            DAGS,
             folder / "attacked",
             database,
             aws.environment(),

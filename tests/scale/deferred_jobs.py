@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tests.attacks.deployment import wait_for
+from tests.airflow_on_postgres.deployment import wait_for
 from tests.scale.dag_files import job_step, parallel_jobs, write_dag
 from tests.scale.ground import Ground
 from tests.scale.measured_airflow import MeasuredAirflow

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
-from tests.attacks.postgres import Postgres
+from tests.airflow_on_postgres.postgres import Postgres
 from tests.scale.growth import in_words, sizes_up_to
 from tests.scale.measured_airflow import MeasuredAirflow
 from tests.scale.sagemaker_by_the_clock import SageMakerByTheClock

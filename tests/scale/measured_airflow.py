@@ -14,8 +14,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
-from tests.attacks.deployment import wait_for
-from tests.attacks.postgres import Postgres
+from tests.airflow_on_postgres.deployment import wait_for
+from tests.airflow_on_postgres.postgres import Postgres
 from tests.scale.processes import all_processes, difference, seconds_of_tree
 
 PARTS = ("scheduler", "workers", "triggerer", "api-server")

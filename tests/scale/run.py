@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.attacks.postgres import Postgres
+from tests.airflow_on_postgres.postgres import Postgres
 from tests.scale.ground import Ground
 from tests.scale.rows import ROWS
 

@@ -14,7 +14,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
-from tests.attacks.deployment import AttackError, Run, wait_for
+from tests.airflow_on_postgres.deployment import AttackError, Run, wait_for
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings
 

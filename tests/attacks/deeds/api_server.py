@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.attacks.deployment import Run, wait_for
+from tests.airflow_on_postgres.deployment import Run, wait_for
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings, doubled
 

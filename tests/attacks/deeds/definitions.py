@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.attacks.deployment import AttackError, Deployment, Run, wait_for
+from tests.airflow_on_postgres.deployment import AttackError, Deployment, Run, wait_for
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tests.attacks.deployment import SWEEP_DAG, Deployment, Run
-from tests.attacks.ground import Ground
+from tests.airflow_on_postgres.deployment import SWEEP_DAG, Deployment, Run
+from tests.attacks.ground import DAGS, Ground
 from tests.attacks.invariants import Findings
 
 
@@ -16,7 +16,8 @@ def without_names(ground: Ground, count: int) -> list[Findings]:
     found = []
     sweeps_by_dag = ground.deployment.sweeps_by_dag
     environment = ground.aws.environment()
-    with Deployment("other", ground.folder / name, database, environment, sweeps_by_dag=sweeps_by_dag) as other:
+    home = ground.folder / name
+    with Deployment("other", DAGS, home, database, environment, sweeps_by_dag=sweeps_by_dag) as other:
         other.wait_until_parsed("one", *([SWEEP_DAG] if sweeps_by_dag else []))
         for number in range(count):
             runs = [

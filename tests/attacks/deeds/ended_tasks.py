@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 
+from tests.airflow_on_postgres.deployment import AttackError, Run, wait_for
 from tests.attacks.deeds.same_run_id import fail_and_delete, queue_and_delete
-from tests.attacks.deployment import AttackError, Run, wait_for
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings, doubled
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
+from tests.airflow_on_postgres.deployment import AttackError, Run, wait_for
 from tests.attacks.deeds.api_server import succeeded
-from tests.attacks.deployment import AttackError, Run, wait_for
 from tests.attacks.ground import Ground
 from tests.attacks.invariants import Findings
 

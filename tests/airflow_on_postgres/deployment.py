@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,7 +26,6 @@ from urllib.parse import quote
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.demo.airflow_processes import COMPONENTS, AirflowProcesses
 
-DAGS = Path(__file__).parent / "dags"
 ENDED = {"success", "failed"}
 _CHATTER = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[(info|warning)")
 _TROUBLE = {"warning", "error", "critical"}
@@ -35,7 +36,7 @@ _PATIENCE = 600.0
 
 
 class AttackError(Exception):
-    """The attack could not be carried out; says nothing of the product."""
+    """What was to be done to it could not be carried out; says nothing of the product."""
 
 
 def wait_for(look: Callable[[], Any], what: str, patience: float = _PATIENCE, pause: float = 0.5) -> Any:
@@ -57,6 +58,7 @@ class Deployment:
 
     Args:
         name: What to call it in messages.
+        dags: The DAG files; it gets a copy of them.
         home: Where it lives; created.
         database: Address of its database, for SQLAlchemy.
         environment: That of its AWS.
@@ -67,6 +69,7 @@ class Deployment:
     def __init__(
         self,
         name: str,
+        dags: Path,
         home: Path,
         database: str,
         environment: Mapping[str, str],
@@ -77,6 +80,7 @@ class Deployment:
         self.name = name
         self.sweeps_by_dag = sweeps_by_dag
         self.dags = home / "dags"
+        self._source = dags
         self.airflow = _NamelessAirflow(
             home,
             self.dags,
@@ -105,7 +109,7 @@ class Deployment:
 
     def copy_dags(self) -> None:
         """Put the DAG files as they are here where this Airflow reads them."""
-        shutil.copytree(DAGS, self.dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(self._source, self.dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
     # -- components ------------------------------------------------------------------------------------------------
 
@@ -125,8 +129,22 @@ class Deployment:
         part = {"api-server": "metadatabase"}.get(component, component.replace("-", "_"))
         wait_for(lambda: self._health().get(part) == "healthy", f"a healthy {component}")
 
+    def start_ended(self) -> list[str]:
+        """Start the components that have ended without being told to, and return their names."""
+        with self._lock:
+            ended = [name for name in self._processes if self.airflow.process(name).poll() is not None]
+            for component in ended:
+                self.airflow.stop_component(component, signal.SIGKILL)  # what it has started may still run
+                self.airflow.start_component(component)
+        return ended
+
+    def process_id(self, component: str) -> int | None:
+        """Return the process id of a component, which is also the id of its session; ``None`` if it is away."""
+        with self._lock:
+            return self.airflow.process(component).pid if component in self._processes else None
+
     def _health(self) -> dict[str, str]:
-        with contextlib.suppress(URLError, AirflowApiError, ConnectionError, TimeoutError):
+        with contextlib.suppress(URLError, AirflowApiError, ConnectionError, TimeoutError, HTTPException):
             return self.airflow.api.health()
         return {}
 
@@ -154,10 +172,15 @@ class Deployment:
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: str | int) -> Any:
-        """Ask Airflow's REST API, again and again while nobody answers."""
+        """Ask Airflow's REST API, again and again while nobody answers, or what only reads is answered with 5xx."""
         for _ in range(int(_PATIENCE)):
-            with contextlib.suppress(URLError, ConnectionError, TimeoutError):
+            try:
                 return self.airflow.api.request(method, path, dict(body) if body is not None else None, **query)
+            except (URLError, ConnectionError, TimeoutError, HTTPException):
+                pass
+            except AirflowApiError as error:
+                if method != "GET" or error.status < 500:
+                    raise
             time.sleep(0.5)
         raise AttackError(f"the API server of {self.name} does not answer")
 
@@ -318,6 +341,10 @@ class _NamelessAirflow(AirflowProcesses):
     def __init__(self, home: Path, dags_folder: Path, **settings: Any) -> None:
         super().__init__(home, dags_folder, **settings)
         del self._environment["AIRFLOW__API__BASE_URL"]
+
+    def process(self, component: str) -> subprocess.Popen[bytes]:
+        """Return the process of a component that was started."""
+        return self._processes[component]
 
     @contextmanager
     def package_hidden(self) -> Iterator[None]:

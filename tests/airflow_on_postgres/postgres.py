@@ -26,7 +26,7 @@ class Postgres:
     """A cluster that lives as long as the block, and whose data go with it."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="attacks-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="airflow-postgres-"))
         self._password = secrets.token_hex(12)
         self._port = 0
         self._server: subprocess.Popen[bytes] | None = None

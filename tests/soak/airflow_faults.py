@@ -1,0 +1,72 @@
+"""What Airflow itself breaks: each fault by name, with its evidence, and how a violation that it causes is recognized.
+
+A violation is excused only if the records show what the fault needs. Everything else counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.soak.history import Act, History
+from tests.soak.invariants import Violation, none_stuck
+from tests.soak.plan import CLEAR, MARK_RUN
+
+_ENDED = frozenset({"success", "failed"})
+
+
+@dataclass(frozen=True)
+class AirflowFault:
+    """A fault of Airflow.
+
+    Attributes:
+        name: What it is called in the report.
+        evidence: Where Airflow's source shows it.
+        explains: Tells whether it explains a violation.
+    """
+
+    name: str
+    evidence: str
+    explains: Callable[[Violation, History], bool]
+
+
+def _cleared_while_run_marked(violation: Violation, history: History) -> bool:
+    if violation.invariant != none_stuck.__name__:
+        return False
+    ended = any(run.state in _ENDED and run.step.covers(violation.step) for run in history.runs)
+    stateless = any(task.step == violation.step and task.state is None for task in history.tasks)
+    clears, marks = (
+        [act for act in history.acts if act.deed.startswith(deed) and act.step.covers(violation.step)]
+        for deed in (CLEAR, MARK_RUN)
+    )
+    return ended and stateless and any(_overlap(clear, mark) for clear in clears for mark in marks)
+
+
+def _overlap(one: Act, other: Act) -> bool:
+    return one.began <= other.ended and other.began <= one.ended
+
+
+AIRFLOW_FAULTS = (
+    AirflowFault(
+        name="a task that is cleared while its run is marked keeps no state, and nobody schedules it",
+        evidence="Airflow 3.3.2, models/taskinstance.py, clear_task_instances: it queues a run again if the run has "
+        "ended (`if dr.state in State.finished_dr_states`), by the state that it has read with the tasks and without "
+        "a lock. A run that another request marks in between stays ended, and the scheduler does not look at it "
+        "again. tests/soak/reproductions/clear_while_run_is_marked.py shows it.",
+        explains=_cleared_while_run_marked,
+    ),
+)
+
+
+def excused(
+    found: Iterable[Violation], history: History
+) -> tuple[list[Violation], list[tuple[Violation, AirflowFault]]]:
+    """Divide violations into those that count, and those that a fault of Airflow explains."""
+    counted, explained = [], []
+    for violation in found:
+        fault = next((one for one in AIRFLOW_FAULTS if one.explains(violation, history)), None)
+        if fault is None:
+            counted.append(violation)
+        else:
+            explained.append((violation, fault))
+    return counted, explained

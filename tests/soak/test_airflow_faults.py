@@ -1,0 +1,40 @@
+"""Faults of Airflow excuse what they explain, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.soak.airflow_faults import excused
+from tests.soak.history import Act, History, RunEnd, StepKey, TaskEnd
+from tests.soak.invariants import violations
+from tests.soak.plan import CLEAR, MARK_RUN
+
+STEP = StepKey("east", "r1-0", "Train")
+RUN = StepKey("east", "r1-0")
+CLEARED = Act(CLEAR, STEP, began=10.0, ended=14.0)
+MARKED = Act(MARK_RUN, RUN, began=9.0, ended=13.0)
+HISTORY = History(tasks=(TaskEnd(STEP, None),), runs=(RunEnd(RUN, "success"),), acts=(CLEARED, MARKED))
+
+
+def test_a_task_that_was_cleared_while_its_run_was_marked_may_keep_no_state() -> None:
+    counted, [(violation, _)] = excused(violations(HISTORY), HISTORY)
+    assert counted == []
+    assert violation.step == STEP
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        replace(HISTORY, acts=(CLEARED, replace(MARKED, began=14.5, ended=15.0))),
+        replace(HISTORY, acts=(CLEARED,)),
+        replace(HISTORY, acts=(MARKED, replace(CLEARED, step=replace(STEP, task_id="Tune")))),
+        replace(HISTORY, tasks=(TaskEnd(STEP, "deferred"),)),
+        replace(HISTORY, runs=(RunEnd(RUN, "running"),)),
+    ],
+)
+def test_without_that_it_counts(history: History) -> None:
+    counted, explained = excused(violations(history), history)
+    assert counted
+    assert not explained
