@@ -84,10 +84,12 @@ class Place:
     def _due(self) -> float:
         if self.is_hinted:
             return _now()
-        if self.described_at is None:
-            return self.may_describe_at
         if self.watcher.lists(self):
+            if self.described_at is None:
+                return self.may_describe_at
             return self.described_at + watching.pause_between_rechecks(self.group.listed, self.jitter)
+        if self.described_at is None:
+            return min(self.may_describe_at, self.seen_at + self.pause)
         return self.seen_at + self.pause
 
     @property
@@ -166,10 +168,7 @@ class Watcher:
         how = self._kind.newest_first
         parent = reference.partition("/")[0] if how and how.parent_member else ""
         group = self._groups.setdefault(parent, _Group(parent))
-        # A thousand triggers that start together, with the triggerer, do not look at once.
-        first_look = max(_now(), self._next_first_look)
-        self._next_first_look = first_look + 1 / watching.DESCRIBES_PER_SECOND
-        place = Place(self, group, reference, interval, first_look, _now())
+        place = Place(self, group, reference, interval, self._first_look(group), _now())
         group.places.append(place)
         group.listed += 1
         self._start_lists()
@@ -177,6 +176,16 @@ class Watcher:
             yield place
         finally:
             self._leave(place)
+
+    def _first_look(self, group: _Group) -> float:
+        """Return when a new trigger may look: a thousand that start together, with the triggerer, do not look at once.
+
+        The next List shows whether their jobs run, if there is one.
+        """
+        rate = watching.FIRST_LOOKS_PER_SECOND if self._is_listing(group) else watching.DESCRIBES_PER_SECOND
+        first_look = max(_now(), self._next_first_look)
+        self._next_first_look = first_look + 1 / rate
+        return first_look
 
     def _leave(self, place: Place) -> None:
         group = place.group
@@ -299,8 +308,10 @@ class Watcher:
     def _leave_out(self, group: _Group, missing: list[Place]) -> None:
         """Describe jobs that a List did not show: they are gone, or far behind the newest."""
         missing = [place for place in missing if place in group.places]
+        # All at the same time: each of them alone would cost as many pages again.
+        relisted_at = _now() + watching.UNLISTED_SECONDS * (1 + random.random() / 10)  # noqa: S311 - jitter, no secret
         for place in missing:
-            place.relisted_at = _now() + watching.UNLISTED_SECONDS * (1 + place.jitter)
+            place.relisted_at = relisted_at
             self._count_out(group)
             place.wake()
         if missing:

@@ -16,10 +16,13 @@ than the jobs themselves fill, and it has the lower limit."""
 DESCRIBES_PER_SECOND = 5.0
 """The most Describe calls for jobs that are not listed, in the mean over all of a kind."""
 
+FIRST_LOOKS_PER_SECOND = 1.0
+"""The most first Describe calls for jobs that the next List shows, e.g. those of a triggerer that starts again."""
+
 RECHECK_SECONDS = 300.0
 """How often a job is described although List shows that it runs, since what List shows is a hint."""
 
-RECHECKS_PER_SECOND = 0.5
+RECHECKS_PER_SECOND = 0.25
 """The most Describe calls for jobs that are listed, in the mean over all of a kind."""
 
 PAGE_PAUSE = 0.5
