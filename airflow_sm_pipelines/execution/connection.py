@@ -15,6 +15,7 @@ from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
 from airflow_sm_pipelines.execution.airflow_internals.log_silence import connecting_silently
 from airflow_sm_pipelines.execution.airflow_internals.worker import connection_exists
+from airflow_sm_pipelines.execution.daemon_threads import MOST_THREADS
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -162,6 +163,7 @@ class ConnectionInTriggerer(AwsConnection):
         "connect_timeout": 5,
         "read_timeout": 10,
         "retries": {"total_max_attempts": 2, "mode": "standard"},
+        "max_pool_connections": MOST_THREADS,
     }
 
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 _Result = TypeVar("_Result")
 
 MOST_THREADS = 32
+"""The most calls at once, and the most connections of a client."""
 
 
 class _Threads:

@@ -236,7 +236,8 @@ class Watcher:
         started = _now()
         while self._has_many():
             interval = min(place.interval for group in self._groups.values() for place in group.places)
-            await asyncio.sleep(max(watching.PAGE_PAUSE, started + interval - _now()))
+            pause = watching.pause_between_lists(interval)
+            await asyncio.sleep(max(watching.PAGE_PAUSE, started + pause - _now()))
             started = _now()
             await self._list_all()
 

@@ -31,6 +31,8 @@ PAGE_PAUSE = 0.5
 OTHERS_PAGES = 5
 """How many pages more than the waiting jobs fill are read, since other jobs of the account are among them."""
 
+_LISTED_EARLY = 0.9
+
 UNLISTED_SECONDS = 300.0
 """How long jobs are described instead of listed, after a List was throttled or did not show them."""
 
@@ -53,6 +55,18 @@ def most_pages(waiting: int, page_size: int) -> int:
         page_size: How many entries a full page has.
     """
     return math.ceil(waiting / page_size) + OTHERS_PAGES
+
+
+def pause_between_lists(interval: float) -> float:
+    """Return how long after a List the next one begins, so that an end is noticed within the interval.
+
+    Args:
+        interval: The wished pause in seconds; reading the pages and describing what has ended take some of it.
+
+    Returns:
+        Seconds.
+    """
+    return interval * _LISTED_EARLY
 
 
 def created_after(oldest: datetime) -> datetime:

@@ -201,7 +201,7 @@ def test_many_jobs_cost_a_page_for_each_hundred_and_few_describes(fleet: Fleet, 
     in_interval = Counter((operation, when // INTERVAL) for operation, when in fleet.calls)
     lists = [in_interval["ListProcessingJobs", interval] for interval in range(120)]
     describes = [in_interval["DescribeProcessingJob", interval] for interval in range(120)]
-    assert abs(sum(lists[2:]) / 118 - pages) < 0.1
+    assert pages <= sum(lists[2:]) / 118 <= 1.15 * pages
     assert sum(describes[10:]) / 110 <= watching.RECHECKS_PER_SECOND * INTERVAL * 1.5
     assert max(listed + described for listed, described in zip(lists, describes, strict=True)) <= 20
 
@@ -225,7 +225,7 @@ def test_the_first_event_comes_within_one_interval_of_the_end(fleet: Fleet) -> N
     late = {name: when - fleet.ends[name] for name, (when, _) in waiting.fired.items()}
     assert late.keys() == set(names)
     assert min(late.values()) >= 0
-    assert max(late.values()) <= INTERVAL + watching.PAGE_PAUSE
+    assert max(late.values()) <= INTERVAL
 
 
 def test_every_end_costs_one_describe(fleet: Fleet) -> None:
@@ -267,7 +267,7 @@ def test_jobs_of_others_cost_pages_up_to_a_limit(fleet: Fleet) -> None:
 
     assert len(others) == 3000
     assert fleet.count("ListProcessingJobs", 0, 35) <= 3 * watching.most_pages(11, 100)
-    assert 19 <= fleet.count("ListProcessingJobs", 100, 300) <= 21, "one page in an interval: only the young ones"
+    assert 19 <= fleet.count("ListProcessingJobs", 100, 300) <= 23, "one page in an interval: only the young ones"
     assert waiting.fired[old][0] <= 400 + INTERVAL * 1.1 + 1
     assert all(waiting.fired[name][0] <= 500 + INTERVAL + 1 for name in young)
 
