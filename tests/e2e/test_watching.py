@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS
 from tests.e2e.conftest import World, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -41,9 +42,10 @@ def test_many_deferred_jobs_are_listed_and_each_is_told_in_time(world: World) ->
 
 
 def test_a_triggerer_ends_within_ten_seconds_although_aws_does_not_answer(world: World) -> None:
-    run = world.trigger("watched", Seconds=100)
+    run = world.trigger("watched", Seconds=60)
     for name in STEPS:
         run.wait_trigger(name)
+    time.sleep(QUIET_SECONDS + 3)  # all have looked
     silent_since = time.time()
     world.fault(service="sagemaker", operation="DescribeProcessingJob|ListProcessingJobs", action="slow", seconds=25)
     time.sleep(6)  # the interval is two seconds: List, at least, is without its answer now
