@@ -24,7 +24,7 @@ def calls(world: World, since: float) -> list[dict[str, Any]]:
 
 
 def test_many_deferred_jobs_are_listed_and_each_is_told_in_time(world: World) -> None:
-    run = world.trigger("watched", Seconds=90)
+    run = world.trigger("watched", Seconds=45)
     for name in STEPS:
         run.wait_task(name, "deferred", timeout=150)
     all_deferred = time.time()
