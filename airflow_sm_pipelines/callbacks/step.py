@@ -50,6 +50,7 @@ from airflow_sm_pipelines.execution.records import CallbackAttempt
 from airflow_sm_pipelines.execution.step_run import StepRun, WaitingTask
 from airflow_sm_pipelines.execution.xcoms import publish_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+from airflow_sm_pipelines.semantics.settling import settle_seconds
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.step_cache import StepCache
@@ -239,6 +240,8 @@ class CallbackStep:
     def _wait(self, attempt: CallbackAttempt) -> Answer | None:
         """Look for the answer until it is there, or, if the task can be deferred, for a short while."""
         waiting = self._task.waiting
+        # A program may answer at once, and a person's answer wakes a deferred task without a quiet time.
+        settle = settle_seconds(waiting.settle, ends_within_seconds=True, endpoint_url="")
         longest = _SETTLE_INTERVAL if waiting.deferrable else waiting.poll_interval
         pause, waited = min(_FIRST_PAUSE, longest), 0.0
         if not waiting.deferrable:
@@ -249,7 +252,7 @@ class CallbackStep:
                 return answer
             if self._remaining(attempt) == timedelta(0):
                 return self._last_answer(attempt)
-            if waiting.deferrable and waited + pause > waiting.settle:
+            if waiting.deferrable and waited + pause > settle:
                 return None
             self._pause(attempt, pause)
             waited, pause = waited + pause, min(pause * 1.5, longest)

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow_sm_pipelines.aws.calls import refusals
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, CallNotMadeError
 from airflow_sm_pipelines.execution.airflow_internals.log_silence import connecting_silently
 from airflow_sm_pipelines.execution.airflow_internals.worker import connection_exists
+from airflow_sm_pipelines.execution.daemon_threads import MOST_THREADS
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -43,12 +44,14 @@ class AwsConnection:
     botocore_config: Mapping[str, Any] | None = None
     assume_role_arn: str | None = None
 
+    _limits: ClassVar[Mapping[str, Any]] = {}
+
     def as_arguments(self) -> JsonObject:
         """Return the fields as JSON, for a trigger to store."""
         return asdict(self)
 
     @classmethod
-    def from_arguments(cls, stored: Mapping[str, Any]) -> AwsConnection:
+    def from_arguments(cls, stored: Mapping[str, Any]) -> Self:
         """Return the connection that this or another version has stored.
 
         Args:
@@ -89,7 +92,8 @@ class AwsConnection:
                     f"Airflow connection {self.aws_conn_id!r} does not exist; create it (`airflow connections add "
                     f"{self.aws_conn_id} --conn-type aws`), or give the name of another as `aws_conn_id`"
                 )
-            client = hook.get_client_type(config=hook.config.merge(Config(**_DEMANDS.get(service, {}))))
+            config = Config(**self._limits).merge(hook.config).merge(Config(**_DEMANDS.get(service, {})))
+            client = hook.get_client_type(config=config)
             has_role = self.assume_role_arn or hook.conn_config.role_arn
             if not has_role and hook.get_session().get_credentials() is None:
                 raise CallNotMadeError(
@@ -146,6 +150,21 @@ class AwsConnection:
         if self.aws_conn_id is None:
             return f"boto3's own configuration on the worker (aws_conn_id is None){role}"
         return f"Airflow connection {self.aws_conn_id!r}{role}"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInTriggerer(AwsConnection):
+    """The same, as triggers use it: a server that does not answer must not hold the threads of many.
+
+    What connection and step say in ``botocore_config`` counts more.
+    """
+
+    _limits: ClassVar[Mapping[str, Any]] = {
+        "connect_timeout": 5,
+        "read_timeout": 10,
+        "retries": {"total_max_attempts": 2, "mode": "standard"},
+        "max_pool_connections": MOST_THREADS,
+    }
 
 
 _ADVICE = {

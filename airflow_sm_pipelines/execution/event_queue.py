@@ -21,7 +21,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError
-from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.connection import AwsConnection, ConnectionInTriggerer
+from airflow_sm_pipelines.execution.daemon_threads import in_daemon_thread
 from airflow_sm_pipelines.execution.queue_client import queue_client
 from airflow_sm_pipelines.execution.triggers import with_jitter
 
@@ -87,7 +88,7 @@ class EventQueueTrigger(BaseEventTrigger):
         """Receive messages without end; a refusal is logged, and tried again."""
         while True:
             try:
-                messages = await asyncio.to_thread(self._receive)
+                messages = await in_daemon_thread(self._receive)
             except (AwsCallError, AirflowRuntimeError) as error:
                 self.log.warning("Cannot receive messages of %s, will try again: %s", self.queue_url, error)
                 await asyncio.sleep(with_jitter(_PAUSE_AFTER_REFUSAL))
@@ -104,7 +105,7 @@ class EventQueueTrigger(BaseEventTrigger):
             "WaitTimeSeconds": _WAIT_SECONDS,
             "VisibilityTimeout": self.visibility_timeout,
         }
-        client = queue_client(AwsConnection.from_arguments(self.connection), self.queue_url)
+        client = queue_client(ConnectionInTriggerer.from_arguments(self.connection), self.queue_url)
         received = call(client, "ReceiveMessage", request).get("Messages", ())
         return [QueueMessage(one["MessageId"], one["ReceiptHandle"], one["Body"]) for one in received]
 

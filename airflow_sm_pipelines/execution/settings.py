@@ -53,9 +53,9 @@ class Waiting:
         deferrable: Give the worker slot back while the job runs; else poll in the worker.
         poll_interval: Seconds between two looks at a running job.
         settle: Seconds that the worker itself waits for a new job before it defers; a job that ends within them
-            costs no second process.
+            costs no second process. ``None`` for what `settle_seconds` says.
     """
 
     deferrable: bool = True
-    poll_interval: float = 30.0
-    settle: float = 10.0
+    poll_interval: float = 10.0
+    settle: float | None = None

@@ -41,6 +41,7 @@ from airflow_sm_pipelines.execution.triggers import JobTrigger
 from airflow_sm_pipelines.execution.xcoms import publish_attempt, publish_properties, publish_status
 from airflow_sm_pipelines.semantics.cache import CacheEntry
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+from airflow_sm_pipelines.semantics.settling import settle_seconds
 
 _STATUS = {Outcome.FAILED: StepStatus.FAILED, Outcome.STOPPED: StepStatus.STOPPED}
 _SETTLE_INTERVAL = 2.0
@@ -125,8 +126,15 @@ class JobStep:
             self._take(attempt)
             waiting = self._task.waiting
             if waiting.deferrable:
-                return self._follow(attempt, waiting.settle, _SETTLE_INTERVAL)
+                return self._follow(attempt, self._settle_seconds(), _SETTLE_INTERVAL)
             return self._follow(attempt, None, waiting.poll_interval)
+
+    def _settle_seconds(self) -> float:
+        return settle_seconds(
+            self._task.waiting.settle,
+            ends_within_seconds=self._task.kind.ends_within_seconds,
+            endpoint_url=self._client.meta.endpoint_url,
+        )
 
     def _reuse(self, attempt: Attempt) -> tuple[Attempt, JsonObject | None]:
         """Look for an earlier run's job whose result stands for the step.
@@ -254,7 +262,7 @@ class JobStep:
         if remaining == timedelta(0):
             self._job.time_out(attempt)
         # Airflow refuses the deferral of a task that it has ended so, and tells nobody of it.
-        if self._run.is_fail_fast and self._run.is_given_up()[0]:
+        if self._run.kill_switch.is_flipped or (self._run.is_fail_fast and self._run.is_given_up()[0]):
             raise KilledError
         self._publish(attempt)
         self._task.defer(

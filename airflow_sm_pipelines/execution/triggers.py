@@ -1,8 +1,8 @@
 """The trigger that waits for a step's resource, and what every trigger does when its task is ended.
 
-Runs in the triggerer. A trigger polls with boto3 in a thread (the amazon provider's own triggers need ``aiobotocore``,
-which would downgrade boto3), sends no event within its first seconds, and never decides: whatever happens, the worker
-looks again.
+Runs in the triggerer. A trigger looks with boto3 in a thread (the amazon provider's own triggers need ``aiobotocore``,
+which would downgrade boto3), when the watcher that it shares with others says so. It sends no event within its first
+seconds, and never decides: whatever happens, the worker looks again.
 
 Airflow also calls ``on_kill`` when a trigger merely moves, breaks it off, and asks only once. So the state of the task
 decides, and which attempt the task names as its own; the work goes on, and what AWS is too busy for is tried again.
@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws import jobs
-from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
+from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError
 from airflow_sm_pipelines.execution.airflow_internals.worker import (
@@ -29,14 +29,14 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import (
     own_task,
     task_state_at_once,
 )
-from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.connection import AwsConnection, ConnectionInTriggerer
+from airflow_sm_pipelines.execution.daemon_threads import in_daemon_thread
 from airflow_sm_pipelines.execution.recorded_job import RecordedJob
+from airflow_sm_pipelines.execution.watcher import watcher_of
 from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_trigger_kill, verdict_without_an_answer
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
-
     from airflow_sm_pipelines.aws.requests.step_start import Log
 
 QUIET_SECONDS = 10.0
@@ -57,7 +57,7 @@ class JobTrigger(BaseTrigger):
         kind: Key of a row in `airflow_sm_pipelines.aws.kinds`.
         name: Name of the resource.
         connection: Fields of an `AwsConnection`.
-        poll_interval: Seconds between two looks; up to a tenth more, so that triggers do not poll in step.
+        poll_interval: Seconds between two looks; more if many jobs are described, each by itself.
         attempt: Name of the attempt; empty if an older version has stored the trigger.
         newer: What a newer version has stored beside these.
     """
@@ -93,29 +93,34 @@ class JobTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll until the resource has ended; a throttled or failing poll is not a failure of the job."""
+        """Wait until the resource has ended; a throttled or failing look is not a failure of the job."""
         await asyncio.sleep(QUIET_SECONDS)
+        yield TriggerEvent(await self._news())  # type: ignore[no-untyped-call]
+
+    async def _news(self) -> JsonObject:
+        """Look whenever it is this trigger's turn, until there is something to tell."""
         status, refusals = "", 0
-        while True:
-            try:
-                seen = await asyncio.to_thread(self._look)
-            except AwsCallError as error:
-                # Throttling and outages pass; the worker reports a refusal for good.
-                refusals = 0 if error.exception_type else refusals + 1
-                self.log.warning("Cannot look at %s: %s", self.name, error)
-                if refusals >= _REFUSALS_IN_A_ROW:
-                    yield TriggerEvent({"name": self.name, "error": str(error)})  # type: ignore[no-untyped-call]
-                    return
-                await asyncio.sleep(self._pause() * 2)
-                continue
-            refusals = 0
-            if seen is None or seen.outcome is not jobs.Outcome.RUNNING:
-                yield TriggerEvent({"name": self.name, "status": seen.status if seen else "absent"})  # type: ignore[no-untyped-call]
-                return
-            if seen.status != status:
-                status = seen.status
-                self.log.info("%s is %s", self.name, status)
-            await asyncio.sleep(self._pause())
+        with watcher_of(self._kind, self._connection).place(self.name, self.poll_interval) as place:
+            await place.turn()
+            while True:
+                try:
+                    seen = await in_daemon_thread(self._look)
+                except AwsCallError as error:
+                    # Throttling and outages pass; the worker reports a refusal for good.
+                    refusals = 0 if error.exception_type else refusals + 1
+                    self.log.warning("Cannot look at %s: %s", self.name, error)
+                    if refusals >= _REFUSALS_IN_A_ROW:
+                        return {"name": self.name, "error": str(error)}
+                    await asyncio.sleep(place.pause * 2)
+                    continue
+                refusals = 0
+                if seen is None or seen.outcome is not jobs.Outcome.RUNNING:
+                    return {"name": self.name, "status": seen.status if seen else "absent"}
+                if seen.status != status:
+                    status = seen.status
+                    self.log.info("%s is %s", self.name, status)
+                place.described(seen.reference)
+                await place.turn()
 
     async def on_kill(self) -> None:
         """Stop the resource if its task was ended by a human; Airflow also calls this when a trigger moves."""
@@ -132,17 +137,19 @@ class JobTrigger(BaseTrigger):
         stopped = await try_until_done(self._stop, self.log, f"stop {self.name}", otherwise)
         self.log.info("%s %s: its task is %s", "Stopped" if stopped else "Nothing to stop for", self.name, state)
 
-    def _pause(self) -> float:
-        return with_jitter(self.poll_interval)
+    @property
+    def _kind(self) -> ResourceKind:
+        return RESOURCE_KINDS[self.kind]
 
-    def _client(self) -> BaseClient:
-        return AwsConnection.from_arguments(self.connection).client(RESOURCE_KINDS[self.kind].service)
+    @property
+    def _connection(self) -> AwsConnection:
+        return ConnectionInTriggerer.from_arguments(self.connection)
 
     def _look(self) -> jobs.Observation | None:
-        return jobs.observe(self._client(), RESOURCE_KINDS[self.kind], self.name)
+        return jobs.observe(self._connection.client(self._kind.service), self._kind, self.name)
 
     def _stop(self) -> bool:
-        job = RecordedJob(RESOURCE_KINDS[self.kind], self.name, AwsConnection.from_arguments(self.connection))
+        job = RecordedJob(self._kind, self.name, self._connection)
         stopped, left = job.stop(time.sleep)
         if left:
             self.log.warning("%s; `sm-pipelines stop-orphans` removes it later", left)
@@ -222,7 +229,7 @@ async def settled_state(ask: Callable[[], OwnState], log: Log, otherwise: str) -
     waited = 0.0
     while True:
         try:
-            seen = await asyncio.to_thread(ask)
+            seen = await in_daemon_thread(ask)
         except AirflowRuntimeError as error:
             if waited >= _STATE_PATIENCE:
                 log.error("Airflow does not tell the state of this task: %s; %s", error, otherwise)
@@ -252,7 +259,7 @@ async def try_until_done(work: Callable[[], _Done], log: Log, what: str, otherwi
     pauses = iter(_PAUSES)
     while True:
         try:
-            return await asyncio.to_thread(work)
+            return await in_daemon_thread(work)
         except AwsCallError as error:
             pause = next(pauses, None) if error.exception_type else None
             if pause is None:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -41,6 +41,7 @@ from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.triggers import JobTrigger
 from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY, read_properties, read_status
 from airflow_sm_pipelines.semantics.readiness import StepStatus
+from airflow_sm_pipelines.semantics.settling import SETTLE_SECONDS
 
 
 class DeferredError(Exception):
@@ -75,7 +76,7 @@ class Task:
     request: Any = None
     job: JobReference | None = None
     killed: KillSwitch = field(default_factory=Killed)
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: Waiting = field(default_factory=lambda: Waiting(settle=SETTLE_SECONDS))
     execution_timeout: timedelta | None = None
     calls: Any = field(default=job_calls)
     complete_properties: Any = field(default_factory=lambda: lambda _run, properties: properties)
@@ -332,9 +333,70 @@ def test_a_longer_job_defers_after_the_settle_time(make_task: Any, context: Any,
         "kind": "processing-job",
         "name": the_job(sagemaker)["ProcessingJobName"],
         "connection": task.connection.as_arguments(),
-        "poll_interval": 30.0,
+        "poll_interval": task.waiting.poll_interval,
         "attempt": the_job(sagemaker)["ProcessingJobName"],
     }
+
+
+def test_a_job_on_aws_defers_after_its_first_look(make_task: Any, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = None
+    task = make_task()
+    task.waiting = Waiting()
+
+    with pytest.raises(DeferredError):
+        task.step(context).start()
+
+    assert task.killed.waits == []
+    assert sagemaker.calls == ["CreateProcessingJob", "DescribeProcessingJob"]
+
+
+def test_a_job_on_a_local_aws_is_waited_for(make_task: Any, context: Any, sagemaker: Any) -> None:
+    sagemaker.ending = None
+    sagemaker.meta = SimpleNamespace(
+        **{name: getattr(sagemaker.meta, name) for name in ("service_model", "region_name", "partition", "events")},
+        endpoint_url="http://127.0.0.1:4566",
+    )
+    task = make_task()
+    task.waiting = Waiting()
+
+    with pytest.raises(DeferredError):
+        task.step(context).start()
+
+    assert 5 < sum(task.killed.waits) <= SETTLE_SECONDS
+
+
+def test_a_resource_that_can_be_ready_within_seconds_is_waited_for(
+    make_task: Any, context: Any, sagemaker: Any
+) -> None:
+    sagemaker.ending = None
+    task = make_task()
+    task.waiting = Waiting()
+    task.kind = replace(PROCESSING_JOB, ends_within_seconds=True)
+
+    with pytest.raises(DeferredError):
+        task.step(context).start()
+
+    assert 5 < sum(task.killed.waits) <= SETTLE_SECONDS
+
+
+def test_a_task_that_is_killed_before_it_defers_stops_its_job(
+    make_task: Any, context: Any, sagemaker: Any, task_state: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow refuses the deferral of a task that has ended, and no trigger would stop the job."""
+    sagemaker.ending, task_state["state"] = None, "failed"
+    task = make_task()
+    task.waiting = Waiting()
+    describe = sagemaker.describe_processing_job
+
+    def killing(**request: Any) -> Any:
+        task.killed.flip()
+        return describe(**request)
+
+    monkeypatch.setattr(sagemaker, "describe_processing_job", killing)
+
+    with pytest.raises(StepError, match="its job was stopped"):
+        task.step(context).start()
+    assert the_job(sagemaker)["ProcessingJobStatus"] == "Stopped"
 
 
 def test_a_deferral_carries_what_is_left_of_the_timeout(make_task: Any, context: Any, sagemaker: Any) -> None:

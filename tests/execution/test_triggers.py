@@ -15,23 +15,36 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.triggers.base import TriggerEvent
 
 from airflow_sm_pipelines.errors import AwsCallError
-from airflow_sm_pipelines.execution import triggers
+from airflow_sm_pipelines.execution import triggers, watcher
 from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.daemon_threads import in_daemon_thread
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY
 from airflow_sm_pipelines.semantics.ownership import ABSENT
+from tests.virtual_time import at_once, run_in_virtual_time
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
 POLL = 30.0
 
 
+_sleep, _woken_within = asyncio.sleep, watcher._woken_within
+
+
 class Clock:
-    """Stands for `asyncio.sleep`: time passes at once, and is written down."""
+    """Writes every wait of a trigger down; in virtual time it takes none."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
+        self._note(seconds)
+        await _sleep(seconds)
+
+    async def woken_within(self, woken: asyncio.Event, seconds: float) -> None:
+        self._note(seconds)
+        await _woken_within(woken, seconds)
+
+    def _note(self, seconds: float) -> None:
         self.pauses.append(seconds)
         assert len(self.pauses) < 200, "never ends"
 
@@ -40,6 +53,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(triggers.asyncio, "sleep", clock.sleep)
+    monkeypatch.setattr(watcher, "_woken_within", clock.woken_within)
+    monkeypatch.setattr(triggers, "in_daemon_thread", at_once)
     return clock
 
 
@@ -67,7 +82,7 @@ def events_of(trigger: JobTrigger) -> list[Any]:
     async def collect() -> list[TriggerEvent]:
         return [event async for event in trigger.run()]
 
-    return [event.payload for event in asyncio.run(collect())]
+    return [event.payload for event in run_in_virtual_time(collect())]
 
 
 def test_it_comes_back_from_what_airflow_stores(trigger: JobTrigger) -> None:
@@ -104,28 +119,33 @@ def test_it_looks_again_until_the_job_has_ended(
     trigger: JobTrigger, aws: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random, "random", lambda: 0.5)
-    ends_at_the_third_look(aws, monkeypatch)
+    ends_after(2, aws, monkeypatch)
 
     assert events_of(trigger) == [{"name": NAME, "status": "Completed"}]
     assert clock.pauses == [QUIET_SECONDS, POLL * 1.05, POLL * 1.05]
 
 
-def ends_at_the_third_look(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def ends_after(looks: int, aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     describe = aws.describe_processing_job
 
     def look(**request: Any) -> Any:
-        if aws.calls.count("DescribeProcessingJob") == 2:
+        if aws.calls.count("DescribeProcessingJob") == looks:
             aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
         return describe(**request)
 
     monkeypatch.setattr(aws, "describe_processing_job", look)
 
 
-def test_the_pause_is_at_most_a_tenth_longer_than_asked_for(trigger: JobTrigger) -> None:
-    pauses = [trigger._pause() for _ in range(200)]
+def test_the_pause_is_at_most_a_tenth_longer_than_asked_for(
+    trigger: JobTrigger, aws: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_after(150, aws, monkeypatch)
 
-    assert all(POLL <= pause <= POLL * 1.1 for pause in pauses)
-    assert len(set(pauses)) > 1
+    events_of(trigger)
+
+    assert len(clock.pauses) == 151
+    assert all(POLL <= pause <= POLL * 1.1 for pause in clock.pauses[1:])
+    assert len(set(clock.pauses)) > 2
 
 
 def test_a_job_that_is_gone_wakes_the_worker(trigger: JobTrigger, aws: Any) -> None:
@@ -206,7 +226,7 @@ def killed(trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch) -> An
 
         monkeypatch.setattr(triggers, "task_state_at_once", task_state)
         monkeypatch.setattr(triggers, "other_xcom_at_once", other_xcom)
-        asyncio.run(trigger.on_kill())
+        run_in_virtual_time(trigger.on_kill())
         return str(aws.jobs[NAME]["ProcessingJobStatus"])
 
     return kill
@@ -352,6 +372,7 @@ def test_a_kill_that_airflow_breaks_off_still_stops_the_job(
     trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Airflow 3.3.2 cancels the trigger of an ended task again and again."""
+    monkeypatch.setattr(triggers, "in_daemon_thread", in_daemon_thread)
     trigger.task_instance = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)  # type: ignore[assignment]
     asked, answered = threading.Event(), threading.Event()
 

@@ -48,7 +48,7 @@ def test_connection_and_waiting_of_one_step(dag_with: Any) -> None:
     assert (dag.get_task("A").connection.aws_conn_id, dag.get_task("A").waiting.deferrable) == ("all", True)
     task = dag.get_task("B")
     assert (task.connection.aws_conn_id, task.connection.region_name) == ("other", "eu-west-1")
-    assert (task.waiting.deferrable, task.waiting.settle, task.waiting.poll_interval) == (False, 1.0, 30.0)
+    assert (task.waiting.deferrable, task.waiting.settle, task.waiting.poll_interval) == (False, 1.0, 10.0)
 
 
 def test_the_assumed_role_of_one_step(definition: Any, processing_arguments: Any) -> None:

@@ -179,7 +179,7 @@ def test_how_to_wait_reaches_the_jobs(dag_of: Any, processing: Any) -> None:
 
     assert task.waiting == Waiting(deferrable=False, poll_interval=5.0)
     default = dag_of(processing("A")).get_task("A")
-    assert default.waiting == Waiting(deferrable=True, poll_interval=30.0)
+    assert default.waiting == Waiting() == Waiting(deferrable=True, poll_interval=10.0, settle=None)
 
 
 def test_wide_pipelines_are_not_held_back(dag_of: Any, processing: Any) -> None:

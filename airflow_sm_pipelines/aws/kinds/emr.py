@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
+from airflow_sm_pipelines.aws.kinds.resource_kind import NewestFirst, ResourceKind
 
 LIVE_CLUSTER_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 """States in which a cluster takes steps (API reference, AddJobFlowSteps)."""
@@ -25,6 +25,18 @@ EMR_STEP = ResourceKind(
     arn_member="",
     status_member="Status",
     summaries_member="Steps",
+    # API reference, ListSteps: in reverse order, 50 on a page.
+    newest_first=NewestFirst(
+        ("Id",),
+        ("Status", "State"),
+        ("Status", "Timeline", "CreationDateTime"),
+        query={},
+        page_size=50,
+        parent_member="ClusterId",
+        name_filter="",
+        time_filter="",
+        page_token="Marker",  # noqa: S106 - the name of a member
+    ),
     # EMR writes logs to S3, with a delay of some minutes; the failure reason names the file.
     log_group="",
     console_path="/emr/home?region={region}#/clusterDetails/{first}",
@@ -60,6 +72,7 @@ EMR_CLUSTER = ResourceKind(
     name_limit=256,
     arn_member="ClusterArn",
     status_member="Status",
+    # ListClusters tells all clusters of the account "in unsorted order": each is described by itself.
     summaries_member="Clusters",
     log_group="",
     console_path="/emr/home?region={region}#/clusterDetails/{name}",
@@ -98,6 +111,7 @@ EMR_SERVERLESS_JOB = ResourceKind(
     name_limit=64,
     arn_member="arn",
     status_member="jobRun",
+    # The order of ListJobRuns is not documented: each run is described by itself.
     summaries_member="jobRuns",
     # The configuration decides where the logs go; the console shows them.
     log_group="",

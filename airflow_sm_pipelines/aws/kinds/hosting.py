@@ -1,7 +1,8 @@
 """The rows of endpoints, their configurations, and inference components.
 
 A deployment is a product, not a job: nothing stops it, and only its owner may delete it. So there are no Stop or List
-operations here, and `stop-orphans` does not look for these resources.
+operations here, and `stop-orphans` does not look for these resources. One that is updated may be old, so a list with
+the newest first does not tell its state soon; each is described by itself.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ ENDPOINT_CONFIG = ResourceKind(
     reason_members=(),
     running_states=(),
     stopping_states=frozenset(),
+    # It is ready when it is created.
+    ends_within_seconds=True,
     iam_actions=(
         "sagemaker:CreateEndpointConfig",
         "sagemaker:DescribeEndpointConfig",

@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class NewestFirst:
+    """How a List operation tells the states of many resources at once, the newest first.
+
+    An operation that does not document this order tells nothing about a resource that is not on its first pages.
+
+    Attributes:
+        query: Members of every request, e.g. the order.
+        page_size: The most entries of a page.
+        parent_member: Member of the request that names what contains the resources; ``""`` if it takes none.
+        name_filter: Member of the request that a part of the names goes into; ``""`` if there is none.
+        time_filter: Member of the request that leaves out what was created before a time; ``""`` if there is none.
+        page_token: Member of requests and answers that leads to the next page.
+        name: Where a summary has the last part of the resource's reference.
+        status: Where it has the state.
+        created: Where it has the time of its creation.
+    """
+
+    name: tuple[str, ...]
+    status: tuple[str, ...]
+    created: tuple[str, ...] = ("CreationTime",)
+    query: Mapping[str, str | int] = field(
+        default_factory=lambda: {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+    )
+    page_size: int = 100
+    parent_member: str = ""
+    name_filter: str = "NameContains"
+    time_filter: str = "CreationTimeAfter"
+    page_token: str = "NextToken"  # noqa: S105 - the name of a member
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +74,10 @@ class ResourceKind:
         detail_members: Lists in the Describe response that add to the reason.
         unretried: Retry exception types that never apply to failures of this kind, whatever a retry policy says.
         summaries_member: Member of the List response that holds the summaries.
+        newest_first: How the List operation tells the states of many resources at once; ``None`` if it does not, so
+            that each is described by itself.
+        ends_within_seconds: Whether such a resource can be ready within seconds on AWS, so that a worker waits for it
+            instead of deferring.
         running_states: States in which the resource costs money; `stop-orphans` looks for these.
         stopping_states: Those of them in which it is being stopped; it is not stopped again.
         log_group: CloudWatch log group; ``""`` if there is no log.
@@ -86,3 +122,5 @@ class ResourceKind:
     reason_members: tuple[str, ...] = ("FailureReason",)
     detail_members: tuple[str, ...] = ()
     unretried: frozenset[str] = frozenset()
+    newest_first: NewestFirst | None = None
+    ends_within_seconds: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_sm_pipelines.aws.kinds.resource_kind import ResourceKind
+from airflow_sm_pipelines.aws.kinds.resource_kind import NewestFirst, ResourceKind
 
 PROCESSING_JOB = ResourceKind(
     key="processing-job",
@@ -15,6 +15,7 @@ PROCESSING_JOB = ResourceKind(
     arn_member="ProcessingJobArn",
     status_member="ProcessingJobStatus",
     summaries_member="ProcessingJobSummaries",
+    newest_first=NewestFirst(("ProcessingJobName",), ("ProcessingJobStatus",)),
     log_group="/aws/sagemaker/ProcessingJobs",
     console_path="processing-jobs/{name}",
     colour="#d5e8f7",
@@ -45,6 +46,7 @@ TRAINING_JOB = ResourceKind(
     arn_member="TrainingJobArn",
     status_member="TrainingJobStatus",
     summaries_member="TrainingJobSummaries",
+    newest_first=NewestFirst(("TrainingJobName",), ("TrainingJobStatus",)),
     failed=frozenset({"Failed", "Deleting"}),
     log_group="/aws/sagemaker/TrainingJobs",
     console_path="jobs/{name}",
@@ -76,6 +78,7 @@ TRANSFORM_JOB = ResourceKind(
     arn_member="TransformJobArn",
     status_member="TransformJobStatus",
     summaries_member="TransformJobSummaries",
+    newest_first=NewestFirst(("TransformJobName",), ("TransformJobStatus",)),
     log_group="/aws/sagemaker/TransformJobs",
     console_path="transform-jobs/{name}",
     colour="#d0e0e3",
@@ -111,6 +114,8 @@ MODEL = ResourceKind(
     reason_members=(),
     running_states=(),
     stopping_states=frozenset(),
+    # It is ready when it is created.
+    ends_within_seconds=True,
     iam_actions=("sagemaker:CreateModel", "sagemaker:DescribeModel", "sagemaker:AddTags", "iam:PassRole"),
 )
 
@@ -137,6 +142,8 @@ MODEL_PACKAGE = ResourceKind(
     running_states=("Pending", "InProgress", "Deleting"),
     stopped=frozenset(),
     stopping_states=frozenset(),
+    # Assumed: only a ValidationSpecification, which runs transform jobs, makes it take longer.
+    ends_within_seconds=True,
     iam_actions=(
         "sagemaker:CreateModelPackage",
         "sagemaker:DescribeModelPackage",
@@ -158,6 +165,7 @@ AUTO_ML_JOB = ResourceKind(
     arn_member="AutoMLJobArn",
     status_member="AutoMLJobStatus",
     summaries_member="AutoMLJobSummaries",
+    newest_first=NewestFirst(("AutoMLJobName",), ("AutoMLJobStatus",)),
     # Its training and processing jobs have logs of their own, under names that SageMaker chooses.
     log_group="",
     console_path="automl-jobs/{name}",
@@ -190,6 +198,7 @@ MODEL_CUSTOMIZATION_JOB = ResourceKind(
     arn_member="JobArn",
     status_member="JobStatus",
     summaries_member="JobSummaries",
+    newest_first=NewestFirst(("JobName",), ("JobStatus",), parent_member="JobCategory"),
     failed=frozenset({"Failed", "Deleting", "DeleteFailed"}),
     log_group="",
     console_path="model-customization-jobs/{last}",
@@ -218,6 +227,7 @@ TUNING_JOB = ResourceKind(
     arn_member="HyperParameterTuningJobArn",
     status_member="HyperParameterTuningJobStatus",
     summaries_member="HyperParameterTuningJobSummaries",
+    newest_first=NewestFirst(("HyperParameterTuningJobName",), ("HyperParameterTuningJobStatus",)),
     failed=frozenset({"Failed", "Deleting", "DeleteFailed"}),
     # The log group of its training jobs, whose names begin with its own.
     log_group="/aws/sagemaker/TrainingJobs",

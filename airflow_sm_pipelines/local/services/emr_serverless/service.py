@@ -153,6 +153,9 @@ class EmrServerless:
 
     def _list_job_runs(self, context: RequestContext, request: Document) -> Document:
         application = self._application(context, request)
+        unsupported = sorted({"createdAtAfter", "createdAtBefore", "mode"} & request.keys())
+        if unsupported:
+            raise validation_error(f"The local AWS does not support {', '.join(unsupported)} of ListJobRuns")
         states = frozenset(_several(request.get("states")))
         page, token = _page(self._table.runs(context.region, application.id, states), request)
         return {"jobRuns": [_summary(run, application, "id") for run in page], "nextToken": token}

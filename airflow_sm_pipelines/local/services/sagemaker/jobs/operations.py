@@ -43,6 +43,7 @@ class JobKind:
         default_sort: ``SortBy`` of a List request without it.
         scope_member: Member of all requests within whose value names are unique; it is a part of the ARN. ``""`` for
             most kinds.
+        page_filters: Filters of a List request that a page goes through after it was cut.
         check: Refuses a Create request that the service would refuse, beyond the model of the API.
     """
 
@@ -57,6 +58,7 @@ class JobKind:
     not_found_code: str = "ValidationException"
     default_sort: str = "CreationTime"
     scope_member: str = ""
+    page_filters: frozenset[str] = frozenset()
     check: Callable[[RequestContext, Document], None] = lambda _context, _request: None
 
     @property
@@ -170,9 +172,16 @@ class JobOperations:
         return {**echoed, **self._kind.summarize(job), **self._kind.describe(job), **synthetic}
 
     def _list(self, context: RequestContext, request: Document) -> Document:
-        jobs = self._jobs.jobs(self._kind.type_in(request), context.region)
+        kind = self._kind
+        unsupported = sorted(request.keys() - _LIST_MEMBERS - {kind.scope_member})
+        if unsupported:  # a filter that is left out would tell of jobs that nobody has asked for
+            raise validation_error(f"The local AWS does not support {', '.join(unsupported)} of List{kind.noun}s")
         page, token = list_jobs(
-            jobs, request, default_order=self._kind.default_order, default_sort=self._kind.default_sort
+            self._jobs.jobs(kind.type_in(request), context.region),
+            request,
+            default_order=kind.default_order,
+            default_sort=kind.default_sort,
+            page_filters=kind.page_filters,
         )
         return {f"{self._kind.noun}Summaries": [self._kind.summarize(job) for job in page], "NextToken": token}
 
@@ -245,9 +254,16 @@ _SORT_KEYS: Mapping[str, Callable[[Job], str]] = {
     "Status": lambda job: job.status.value,
 }
 
+_LIST_MEMBERS = frozenset({*_FILTERS, "SortBy", "SortOrder", "MaxResults", "NextToken"})
+
 
 def list_jobs(
-    jobs: Sequence[Job], request: Document, *, default_order: str, default_sort: str = "CreationTime"
+    jobs: Sequence[Job],
+    request: Document,
+    *,
+    default_order: str,
+    default_sort: str = "CreationTime",
+    page_filters: frozenset[str] = frozenset(),
 ) -> tuple[list[Job], str | None]:
     """Return one page of a List operation.
 
@@ -256,6 +272,7 @@ def list_jobs(
         request: The List request.
         default_order: ``Ascending`` or ``Descending``, as the operation documents it.
         default_sort: ``SortBy`` of a request without it.
+        page_filters: Filters that a page goes through after it was cut.
 
     Returns:
         The jobs of the page, and the token of the next one if there is one.
@@ -264,6 +281,11 @@ def list_jobs(
         AwsError: ``ValidationException`` for a token that this service has not given.
     """
     listing = Listing(
-        lambda job: job.key.name, _FILTERS, _SORT_KEYS, default_sort=default_sort, default_order=default_order
+        lambda job: job.key.name,
+        _FILTERS,
+        _SORT_KEYS,
+        default_sort=default_sort,
+        default_order=default_order,
+        page_filters=page_filters,
     )
     return listing.page(jobs, request)

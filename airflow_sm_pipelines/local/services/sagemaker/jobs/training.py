@@ -61,6 +61,8 @@ def training_jobs(experiments: Experiments, runs_images: bool = False) -> JobKin
         "already exists ({arn})",
         not_found="Requested resource not found.",
         default_order="Ascending",  # API reference, SortOrder
+        # API reference, ListTrainingJobs: MaxResults jobs are taken first, whatever their state.
+        page_filters=frozenset({"StatusEquals"}),
         check=check,
         plan=lambda job: plan_container(job, runs_images=runs_images),
         describe=_describe,

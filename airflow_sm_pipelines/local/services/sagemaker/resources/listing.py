@@ -29,6 +29,7 @@ class Listing(Generic[Entry]):
         sort_keys: By value of ``SortBy``: a text that sorts as the entries do.
         default_sort: ``SortBy`` of a request without it, as the operation documents it.
         default_order: ``SortOrder`` of a request without it: ``Ascending`` or ``Descending``.
+        page_filters: Those of the filters that a page goes through after it was cut: it may be short, or empty.
     """
 
     name: Callable[[Entry], str]
@@ -36,6 +37,7 @@ class Listing(Generic[Entry]):
     sort_keys: Mapping[str, Callable[[Entry], str]]
     default_sort: str = "CreationTime"
     default_order: str = "Ascending"
+    page_filters: frozenset[str] = frozenset()
 
     def page(self, entries: Sequence[Entry], request: Document) -> tuple[list[Entry], str | None]:
         """Return one page of a List operation.
@@ -51,7 +53,8 @@ class Listing(Generic[Entry]):
             AwsError: ``ValidationException`` for a token that this service has not given.
         """
         filters = {member: request[member] for member in self.filters if request.get(member) is not None}
-        wanted = [entry for entry in entries if all(self.filters[name](entry, filters[name]) for name in filters)]
+        late = {name: filters.pop(name) for name in self.page_filters & filters.keys()}
+        wanted = [entry for entry in entries if self._fits(entry, filters)]
         sort_key = self.sort_keys[request.get("SortBy", self.default_sort)]
         descending = request.get("SortOrder", self.default_order) == "Descending"
         placed = sorted(([sort_key(entry), self.name(entry)], index) for index, entry in enumerate(wanted))
@@ -62,7 +65,11 @@ class Listing(Generic[Entry]):
             placed = [(at, index) for at, index in placed if (at < last if descending else at > last)]
         size = request.get("MaxResults", _DEFAULT_PAGE)
         page, more = placed[:size], placed[size:]
-        return [wanted[index] for _, index in page], _token(page[-1][0]) if more else None
+        found = [wanted[index] for _, index in page]
+        return [entry for entry in found if self._fits(entry, late)], _token(page[-1][0]) if more else None
+
+    def _fits(self, entry: Entry, filters: Mapping[str, Any]) -> bool:
+        return all(self.filters[name](entry, value) for name, value in filters.items())
 
 
 _NO_FILTERS: Mapping[str, Callable[[Resource, Any], bool]] = {}

@@ -81,6 +81,19 @@ def test_a_page_has_ten_jobs_if_not_asked_otherwise():
     assert (len(page), token is None) == (10, False)
 
 
+def test_training_jobs_are_taken_first_and_filtered_by_their_state_afterwards():
+    """API reference, ListTrainingJobs: StatusEquals together with MaxResults."""
+    late = frozenset({"StatusEquals"})
+    request, found = {"SortBy": "Name", "StatusEquals": "Completed", "MaxResults": 1}, []
+    while True:
+        page, token = list_jobs(JOBS, request, default_order="Ascending", page_filters=late)
+        found.append([job.key.name for job in page])
+        if token is None:
+            break
+        request["NextToken"] = token
+    assert found == [[], ["bravo"], ["delta"], []]
+
+
 @pytest.mark.parametrize("token", ["nonsense", "e30=", "W10=", "WzEsMl0="])
 def test_a_foreign_token_is_refused(token):
     with pytest.raises(AwsError, match="Invalid NextToken"):
@@ -100,3 +113,8 @@ def test_listing_through_the_api(bench):
     assert failed["ProcessingEndTime"] >= failed["CreationTime"]
     recent = bench.sagemaker.list_processing_jobs(CreationTimeAfter=datetime.now(UTC) - timedelta(minutes=5))
     assert len(recent["ProcessingJobSummaries"]) == 3
+
+
+def test_a_filter_that_is_not_supported_is_refused(bench):
+    with pytest.raises(bench.sagemaker.exceptions.ClientError, match="does not support WarmPoolStatusEquals of List"):
+        bench.sagemaker.list_training_jobs(WarmPoolStatusEquals="InUse")
