@@ -31,8 +31,8 @@ from airflow_sm_pipelines.errors import (
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.job_reference import JobReference
 from airflow_sm_pipelines.execution.kill_switch import KilledError
-from airflow_sm_pipelines.execution.links import JobReference
 from airflow_sm_pipelines.execution.recorded_job import end_recorded_job, superseded_step_error
 from airflow_sm_pipelines.execution.records import Attempt
 from airflow_sm_pipelines.execution.reused_job import NotReusableError, completed_again, described_again

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.models import Pipeline, Step, StepPlan
-from airflow_sm_pipelines.semantics.cache_keys import never_reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,10 @@ def without_effect_in_task(plan: StepPlan, pipeline: Pipeline) -> Iterator[Witho
 def _of_step(step: Step) -> Iterator[WithoutEffect]:
     if step.cache_config is None or not step.cache_config.enabled:
         return
+    from airflow_sm_pipelines.semantics.cache_keys import (
+        never_reused,  # most steps have no CacheConfig, and all load this
+    )
+
     why = never_reused(step)
     if why:
         message = f"no result of {step.name} is reused: {why}"
