@@ -7,14 +7,13 @@ its own, of the pipeline those of the steps that it starts with.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.models import Pipeline, Step, StepPlan
 
 
-@dataclass(frozen=True, slots=True)
-class WithoutEffect:
+class WithoutEffect(NamedTuple):
     """A member that a run does not follow.
 
     Attributes:
