@@ -140,6 +140,7 @@ $(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
 
 bench: install
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/step_cost.py
 
 # uv resolves for every Python and platform at once, from the oldest Python that pyproject.toml admits; pip only for its own.
 OLDEST_PYTHON := 3.11.0

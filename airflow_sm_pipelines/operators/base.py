@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
@@ -33,6 +33,7 @@ from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from jinja2 import Environment
 
     from airflow_sm_pipelines.execution.job_reference import JobReference
     from airflow_sm_pipelines.execution.selection import Part
@@ -285,6 +286,23 @@ class JobOperator(StepOperator):
         except TaskDeferralTimeout:
             return self._job_step(self.step_run(context)).time_out()
 
+    def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
+        """Render nothing; runs in the worker before the task begins or goes on.
+
+        What the UI shows of a task that goes on with its job was stored before it deferred, and stays.
+        """
+        from airflow_sm_pipelines.execution.airflow_internals.shown_fields import goes_on_in, leave_what_is_shown
+
+        super().render_template_fields(context, jinja_env)
+        if goes_on_in(context) == "resume":
+            leave_what_is_shown(self)
+
+    def _defer_shown(self, context: Context, **deferral: Any) -> NoReturn:
+        from airflow_sm_pipelines.execution.airflow_internals.shown_fields import store_what_is_shown
+
+        store_what_is_shown(self, context)
+        self.defer(**deferral)
+
     def _job_step(self, run: StepRun) -> JobStep:
         from airflow_sm_pipelines.execution.step import JobStep, JobTask
 
@@ -292,7 +310,7 @@ class JobOperator(StepOperator):
             kind=self.kind,
             calls=CATALOG[self.plan.step.type].builder(),
             waiting=self.waiting,
-            defer=self.defer,
+            defer=partial(self._defer_shown, run.context),
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
             show_job=partial(setattr, self, "job"),

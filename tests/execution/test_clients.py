@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import threading
@@ -232,3 +233,26 @@ def test_no_client_searches_the_call_stack_for_its_caller(monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
 
     AwsConnection(None, "eu-west-1").client("sagemaker")
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_the_garbage_collector_runs_on_when_a_client_was_made_or_could_not_be_made(
+    is_enabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(clients, "_config", lambda *_: seen.append(gc.isenabled()))
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if is_enabled else gc.disable)()
+        AwsConnection(None, "eu-west-1").client("sagemaker")
+        after = [gc.isenabled()]
+        with pytest.raises(CallNotMadeError):
+            AwsConnection(None, "eu west 1").client("sagemaker")
+        after.append(gc.isenabled())
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
+
+    assert not any(seen), "while the client is made it pauses"
+    assert after == [is_enabled, is_enabled]
