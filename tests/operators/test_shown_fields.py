@@ -116,10 +116,11 @@ def test_a_task_that_goes_on_with_its_job_leaves_what_is_shown(
 REQUESTS = """
 import json, os, tempfile
 from pathlib import Path
-from tests.bench.step_cost import StandInAirflow, prepare, run_step, sagemaker
+from tests.bench.step_cost import StandInAirflow, become_a_worker, prepare, run_step, sagemaker
 
 with tempfile.TemporaryDirectory() as folder, sagemaker() as aws:
     prepare(Path(folder))
+    become_a_worker()
     first, second = run_step("ours", StandInAirflow(aws.endpoint_url), aws)
     Path(os.environ["FOUND"]).write_text(json.dumps([first.requests, second.requests]))
 """
@@ -134,7 +135,7 @@ def test_a_deferred_step_asks_airflow_no_more_than_it_must(tmp_path: Path) -> No
     environment = {**own, "PYTHONPATH": str(ROOT), "FOUND": str(found)}
 
     subprocess.run(
-        [sys.executable, "-c", REQUESTS], cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True
+        [sys.executable, "-c", REQUESTS], cwd=ROOT, env=environment, check=True, timeout=300, capture_output=True
     )
 
     first, second = json.loads(found.read_text())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
@@ -36,13 +36,13 @@ def store_what_is_shown(task: BaseOperator, context: Context) -> None:
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
     if comms is None:  # in no process of a task: nothing is shown
         return
-    ti = context["ti"]
+    ti: Any = context["ti"]
     try:
         # As `finalize` of Airflow's task runner does it.
         fields = SetRenderedFields(rendered_fields=task_runner._serialize_rendered_fields(task))
         ask_airflow(partial(comms.send, fields))
         for link in task.operator_extra_links:
-            address = link.get_link(operator=task, ti_key=ti)  # type: ignore[arg-type]
+            address = link.get_link(operator=task, ti_key=ti)
             ask_airflow(partial(task_runner._xcom_push_to_db, ti, link.xcom_key, address))
     except AirflowRuntimeError as error:
         _log.warning("Airflow has not taken what it shows of this task, and gets it again at its end: %s", error)
