@@ -160,6 +160,7 @@ $(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
 
 bench: install
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/step_cost.py
 
 bench-rehearsal: install
 	$(BIN)/python tests/bench/rehearsal.py

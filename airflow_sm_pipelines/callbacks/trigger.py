@@ -17,7 +17,7 @@ from airflow_sm_pipelines.callbacks.attempts import trace_key
 from airflow_sm_pipelines.callbacks.queue import send, unseal
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.execution.airflow_internals.worker import action_response, own_task
-from airflow_sm_pipelines.execution.connection import ConnectionInTriggerer
+from airflow_sm_pipelines.execution.connection_in_triggerer import ConnectionInTriggerer
 from airflow_sm_pipelines.execution.queue_client import queue_client
 from airflow_sm_pipelines.execution.triggers import (
     QUIET_SECONDS,

@@ -6,7 +6,7 @@ of any value, never as a key; ``{"Get": "x", "Other": 1}`` is data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeAlias
 
 from airflow_sm_pipelines.definition.functions import (
@@ -136,10 +136,13 @@ def _collect(node: JsonObject | list[Json], path: list[str | int], payload: bool
         fault = ExpressionSyntaxError(f"values are nested deeper than {DEEPEST_NESTING} levels")
         found.append((tuple(path), fault))
         return
-    # An expression has one member, a Join as one page prints it two: most objects are larger.
-    if isinstance(node, dict) and len(node) <= 2 and _collect_expression(node, path, payload, found):
+    if not isinstance(node, dict):
+        members: Iterable[tuple[str | int, Json]] = enumerate(node)
+    elif is_expression(node, payload=payload) and _collect_expression(node, path, payload, found):
         return
-    for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+    else:
+        members = node.items()
+    for key, child in members:
         if isinstance(child, (dict, list)):
             path.append(key)
             _collect(child, path, payload, found)

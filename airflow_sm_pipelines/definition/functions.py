@@ -86,9 +86,12 @@ def is_join_without_key(value: Json) -> bool:
 
 def is_expression(value: Json, *, payload: bool = False) -> bool:
     """Tell whether a value has the key of an expression, well-formed or not."""
-    if not isinstance(value, dict):
+    # One member, or the two of a Join as one page prints it: most objects are larger.
+    if not isinstance(value, dict) or len(value) > 2:
         return False
-    return (len(value) == 1 and next(iter(value)) in _PARSERS) or (not payload and is_join_without_key(value))
+    if len(value) == 1:
+        return next(iter(value)) in _PARSERS
+    return not payload and is_join_without_key(value)
 
 
 def _parse_get(body: Json) -> Reference:

@@ -103,12 +103,16 @@ def place_in(text: str, position: int) -> str:
 
 def _limit_depth(value: Json) -> None:
     """Raise `RecursionError` if lists and objects are nested more than `_DEEPEST` deep: a Python may read more."""
-    level = [value]
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(_DEEPEST + 1):
-        within = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))
-        level = [child for children in within for child in children]
         if not level:
             return
+        level = [
+            child
+            for one in level
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, (dict, list))
+        ]
     raise RecursionError(_TOO_DEEP)
 
 

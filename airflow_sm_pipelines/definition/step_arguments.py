@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from airflow_sm_pipelines.definition.conditions import condition_faults
 from airflow_sm_pipelines.definition.expressions import (
     Namespace,
     Reference,
@@ -112,6 +111,9 @@ def read_references(
 
 
 def _check_condition(arguments: JsonObject, path: str, faults: Faults) -> None:
+    # A DAG file pays only for what its own steps need.
+    from airflow_sm_pipelines.definition.conditions import condition_faults
+
     for place, message, hint in condition_faults(arguments.get("Conditions", [])):
         faults.add(format_path(("Conditions", *place), path), message, hint)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import TypeVar, cast
 
-from airflow_sm_pipelines.definition.durations import is_duration
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject, describe, list_names
 from airflow_sm_pipelines.definition.models import (
     Branch,
@@ -66,7 +65,16 @@ _RETRY_POLICY = (
     Member("MaxAttempts", whole_number_in(0, 20)),
     Member("ExpireAfterMin", whole_number_in(0, 14_400)),
 )
-_DURATIONS = Values("an ISO 8601 duration such as 30d or PT1H", lambda v: isinstance(v, str) and is_duration(v))
+
+
+def _is_duration(value: Json) -> bool:
+    # Most steps have no CacheConfig.
+    from airflow_sm_pipelines.definition.durations import is_duration
+
+    return isinstance(value, str) and is_duration(value)
+
+
+_DURATIONS = Values("an ISO 8601 duration such as 30d or PT1H", _is_duration)
 _CACHE_CONFIG = (Member("Enabled", BOOLEAN, required=True), Member("ExpireAfter", _DURATIONS))
 # Developer guide, "Turn off step caching": ExpireAfter is ignored; its example has the text "<time>" there.
 _CACHE_CONFIG_TURNED_OFF = (Member("Enabled", BOOLEAN, required=True), Member("ExpireAfter", STRING))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
+from airflow_sm_pipelines.semantics.given_options import RunOptionError, read_run_options
 from airflow_sm_pipelines.semantics.parallelism import parallel_steps
-from airflow_sm_pipelines.semantics.run_options import MAX_PARALLEL_STEPS, RunOptionError, read_run_options
+from airflow_sm_pipelines.semantics.run_options import MAX_PARALLEL_STEPS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

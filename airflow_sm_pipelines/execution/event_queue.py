@@ -21,7 +21,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_sm_pipelines.aws.calls import call
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError
-from airflow_sm_pipelines.execution.connection import AwsConnection, ConnectionInTriggerer
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.connection_in_triggerer import ConnectionInTriggerer
 from airflow_sm_pipelines.execution.daemon_threads import in_daemon_thread
 from airflow_sm_pipelines.execution.queue_client import queue_client
 from airflow_sm_pipelines.execution.triggers import with_jitter

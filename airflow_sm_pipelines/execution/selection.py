@@ -18,8 +18,9 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.source_run import Source, latest_source, named_source
 from airflow_sm_pipelines.execution.xcoms import SELECTION_KEY, publish_properties, publish_status
+from airflow_sm_pipelines.semantics.given_options import RunOptions
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep
-from airflow_sm_pipelines.semantics.run_options import LATEST_RUN, NO_RUN, SELECT_STEPS, SOURCE_RUN, RunOptions
+from airflow_sm_pipelines.semantics.run_options import LATEST_RUN, NO_RUN, SELECT_STEPS, SOURCE_RUN
 from airflow_sm_pipelines.semantics.selection import Selection, SelectionError, StepRole, select
 
 if TYPE_CHECKING:

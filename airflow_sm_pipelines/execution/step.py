@@ -31,8 +31,8 @@ from airflow_sm_pipelines.errors import (
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.job_reference import JobReference
 from airflow_sm_pipelines.execution.kill_switch import KilledError
-from airflow_sm_pipelines.execution.links import JobReference
 from airflow_sm_pipelines.execution.recorded_job import end_recorded_job, superseded_step_error
 from airflow_sm_pipelines.execution.records import Attempt
 from airflow_sm_pipelines.execution.reused_job import NotReusableError, completed_again, described_again
@@ -123,6 +123,7 @@ class JobStep:
             else:
                 self._run.log.info("Found %s, created by an earlier try of this task", attempt.reference)
                 attempt = self._job.submitted(attempt)
+                self._show_described(self._job.properties(seen))
             self._take(attempt)
             waiting = self._task.waiting
             if waiting.deferrable:
@@ -246,6 +247,10 @@ class JobStep:
         self._request_is_shown = True
         self._task.show_request(request)
 
+    def _show_described(self, properties: JsonObject) -> None:
+        """Show what AWS says that it was given: another process has resolved the request."""
+        self._show_request(self._task.described_request(properties, self._create_members()))
+
     # -- the wait --------------------------------------------------------------------------------------------------
 
     def _follow(self, attempt: Attempt, seconds: float | None, interval: float) -> JsonObject:
@@ -310,8 +315,7 @@ class JobStep:
         self._job.release(attempt)
         properties = self._job.properties(seen)
         if not self._request_is_shown:
-            # Another process resolved the request: show what AWS says that it was given.
-            self._show_request(self._task.described_request(properties, self._create_members()))
+            self._show_described(properties)
         if seen.outcome is Outcome.SUCCEEDED:
             succeeded = self._succeed(attempt, properties)
             self._keep(attempt, seen)

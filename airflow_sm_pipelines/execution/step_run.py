@@ -32,9 +32,9 @@ from airflow_sm_pipelines.execution.resource_tags import resource_tags
 from airflow_sm_pipelines.execution.run_trial import RunTrial
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.semantics.given_options import RunOptionError, RunOptions, read_run_options
 from airflow_sm_pipelines.semantics.mlflow import mlflow_target
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
-from airflow_sm_pipelines.semantics.run_options import RunOptionError, RunOptions, read_run_options
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -29,7 +29,8 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import (
     own_task,
     task_state_at_once,
 )
-from airflow_sm_pipelines.execution.connection import AwsConnection, ConnectionInTriggerer
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.connection_in_triggerer import ConnectionInTriggerer
 from airflow_sm_pipelines.execution.daemon_threads import in_daemon_thread
 from airflow_sm_pipelines.execution.recorded_job import RecordedJob
 from airflow_sm_pipelines.execution.watcher import watcher_of

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
@@ -22,27 +21,21 @@ from airflow_sm_pipelines.execution.airflow_internals.authoring import (
     TRIGGER_FAIL_REPR,
     retry_policy_argument,
 )
-from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.execution.fail_step import skip_after_fail_step
-from airflow_sm_pipelines.execution.gate import pass_gate
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
-from airflow_sm_pipelines.execution.links import CacheSourceLink, JobConsoleLink, JobLogsLink, JobReference
+from airflow_sm_pipelines.execution.links import CacheSourceLink, JobConsoleLink, JobLogsLink
 from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
-from airflow_sm_pipelines.execution.xcoms import failure_published
-from airflow_sm_pipelines.operators.parallel_steps import counted, enter_if_there_is_room
 from airflow_sm_pipelines.operators.unresolved_request import UnresolvedRequest
-from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
-from airflow_sm_pipelines.semantics.run_options import RunOptionError, read_run_options
-from airflow_sm_pipelines.semantics.without_effect import without_effect_in_task
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from jinja2 import Environment
 
+    from airflow_sm_pipelines.execution.job_reference import JobReference
     from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
@@ -72,6 +65,16 @@ def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | No
         backoff = rules[0].backoff_rate if rules[0].backoff_rate > 1 else 0.0
         return {"retry_delay": timedelta(seconds=rules[0].interval), "retry_exponential_backoff": backoff}
     return dict(SPARE_DELAYS)
+
+
+def _may_reuse_results(step: Step) -> bool:
+    """Tell whether the result of an earlier run may stand for a step."""
+    if step.cache_config is None:
+        return False
+    # Most steps have none.
+    from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
+
+    return cache_key_of(step) is not None
 
 
 class StepOperator(BaseOperator):
@@ -126,7 +129,7 @@ class StepOperator(BaseOperator):
         self.connection = connection
         self.waiting = waiting
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
-        if cache_key_of(plan.step) is not None:
+        if _may_reuse_results(plan.step):
             self.operator_extra_links = (*type(self).operator_extra_links, CacheSourceLink())
         self.kill_switch = KillSwitch()
 
@@ -136,53 +139,28 @@ class StepOperator(BaseOperator):
 
     def execute(self, context: Context) -> Json:
         """Run the step: its gate first, then what it is for; a kill counts from here on."""
+        # Only a running task needs it, and DAG files are parsed far more often than tasks run.
+        from airflow_sm_pipelines.operators.step_course import ending_known_to_others
+
         self.kill_switch = KillSwitch()
         try:
-            with failure_published(context), counted(self, context):
+            with ending_known_to_others(self, context):
                 return self.begin(context)
         except StepError as error:
             raise self._told(error, context) from None
 
     def begin(self, context: Context) -> Json:
         """Pass the gate and do the step's work."""
-        if not self.owns_job and context["ti"].try_number > 1:
-            self._end_former_job(context)
-        self._tell_of_change(context)  # also of a step that is reused: it notes what the run started with
-        part = self.part_in_selection(context)
+        from airflow_sm_pipelines.operators.step_course import enter, look_back, part_in_selection
+
+        look_back(self, context)
+        part = part_in_selection(self, context)
         if part is not None and not part.is_executed:
             return self.stand_in(part)
-        pass_gate(self.plan, self.settings.task_ids, context, part.outcomes if part else {})
-        skip_after_fail_step(self.plan, self.settings, context)
-        enter_if_there_is_room(self, context)
-        for member in without_effect_in_task(self.plan, self.settings.pipeline):
-            self.log.warning("%s", member)
+        enter(self, context, part)
         run = self.step_run(context)
         run.tell_name()
         return self.act(run)
-
-    def _tell_of_change(self, context: Context) -> None:
-        """Say if the step runs another definition than its run started with."""
-        # Only a running task needs it.
-        from airflow_sm_pipelines.execution.definition_change import tell_of_change
-
-        tell_of_change(self.plan, self.settings, context, self.log)
-
-    def part_in_selection(self, context: Context) -> Part | None:
-        """Return what the task does in a run that executes only selected steps; ``None`` in all other runs.
-
-        Raises:
-            StepError: An option of the run has a value that it cannot have, or the selection cannot be executed.
-        """
-        try:
-            options = read_run_options(context["params"])
-        except RunOptionError as error:
-            raise StepError(self.plan.step.name, str(error)) from error
-        if not options.select_steps:
-            return None
-        # Most runs have no selection.
-        from airflow_sm_pipelines.execution.selection import part_of_task
-
-        return part_of_task(self.plan, self.settings, options, context, self.connection, self.log)
 
     def stand_in(self, part: Part) -> Json:
         """Return the properties of a step that is not executed.
@@ -204,10 +182,12 @@ class StepOperator(BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: JsonObject | None, context: Context) -> Any:
         """Go on after a deferral; runs in a new worker process."""
+        from airflow_sm_pipelines.operators.step_course import ending_known_to_others, superseded
+
         try:
-            with failure_published(context), counted(self, context):
+            with ending_known_to_others(self, context):
                 if next_method != TRIGGER_FAIL_REPR and not hasattr(self, next_method):
-                    raise self._superseded(context)
+                    raise superseded(self, context)
                 return self.resumed(next_method, next_kwargs, context)
         except StepError as error:
             raise self._told(error, context) from None
@@ -236,27 +216,12 @@ class StepOperator(BaseOperator):
             self.retry_policy.tell(error, context, self.log)
         return error.with_traceback(None)
 
-    def _end_former_job(self, context: Context) -> None:
-        """Stop the job of an earlier try, which it has left if its step was of a type with jobs then."""
-        from airflow_sm_pipelines.execution.recorded_job import end_recorded_job
-
-        became = end_recorded_job(state_store(context), self.plan.step.name, self.log, time.sleep)
-        if became:
-            self.log.info("The step had another type when its last attempt was made; %s", became)
-
-    def _superseded(self, context: Context) -> StepError:
-        """Return the error of a task that was deferred by a type of step that waits as this one never does."""
-        from airflow_sm_pipelines.execution.recorded_job import superseded_step_error
-
-        return superseded_step_error(state_store(context), self.plan.step.name, self.log, time.sleep)
-
     def on_kill(self) -> None:
         """Wake the waiting step; Airflow calls this in a signal handler, where hardly anything else is safe."""
         self.kill_switch.flip()
 
     def step_run(self, context: Context) -> StepRun:
         """Return this try of the step."""
-        # Only a running task needs it, and DAG files are parsed far more often than tasks run.
         from airflow_sm_pipelines.execution.step_run import StepRun
 
         return StepRun(self.plan, self.settings, self.connection, context, self.log, self.kill_switch)
@@ -321,6 +286,23 @@ class JobOperator(StepOperator):
         except TaskDeferralTimeout:
             return self._job_step(self.step_run(context)).time_out()
 
+    def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
+        """Render nothing; runs in the worker before the task begins or goes on.
+
+        What the UI shows of a task that goes on with its job was stored before it deferred, and stays.
+        """
+        from airflow_sm_pipelines.execution.airflow_internals.shown_fields import goes_on_in, leave_what_is_shown
+
+        super().render_template_fields(context, jinja_env)
+        if goes_on_in(context) == "resume":
+            leave_what_is_shown(self)
+
+    def _defer_shown(self, context: Context, **deferral: Any) -> NoReturn:
+        from airflow_sm_pipelines.execution.airflow_internals.shown_fields import store_what_is_shown
+
+        store_what_is_shown(self, context)
+        self.defer(**deferral)
+
     def _job_step(self, run: StepRun) -> JobStep:
         from airflow_sm_pipelines.execution.step import JobStep, JobTask
 
@@ -328,7 +310,7 @@ class JobOperator(StepOperator):
             kind=self.kind,
             calls=CATALOG[self.plan.step.type].builder(),
             waiting=self.waiting,
-            defer=self.defer,
+            defer=partial(self._defer_shown, run.context),
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
             show_job=partial(setattr, self, "job"),

@@ -175,7 +175,9 @@ class ForEachResultOperator(StepOperator):
 
     def begin(self, context: Context) -> Json:
         """Sum the iterations up; the gate of the step was that of ``items``."""
-        part = self.part_in_selection(context)
+        from airflow_sm_pipelines.operators.step_course import part_in_selection
+
+        part = part_in_selection(self, context)
         if part is not None and not part.is_executed:
             return self.stand_in(part)
         items = self._items(context)

@@ -14,8 +14,8 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import task_states
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import publish_failed_steps, read_status
+from airflow_sm_pipelines.semantics.given_options import read_run_options
 from airflow_sm_pipelines.semantics.readiness import StepStatus
-from airflow_sm_pipelines.semantics.run_options import read_run_options
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -14,8 +14,8 @@ from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import MISSING, Missing, Pipeline
 from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS, EXPERIMENT_MEMBERS
+from airflow_sm_pipelines.semantics.given_options import RunOptions
 from airflow_sm_pipelines.semantics.mlflow import mlflow_target
-from airflow_sm_pipelines.semantics.run_options import RunOptions
 
 
 class PlaceholderScope:

@@ -44,7 +44,8 @@ from airflow_sm_pipelines.rehearsal.run import (
 from airflow_sm_pipelines.rehearsal.stand_in.outcomes import NOTE
 from airflow_sm_pipelines.rehearsal.step_states import state_with_role, step_state
 from airflow_sm_pipelines.rehearsal.untried import untried_steps
-from airflow_sm_pipelines.semantics.run_options import LATEST_RUN, NO_RUN, SOURCE_RUN, RunOptionError
+from airflow_sm_pipelines.semantics.given_options import RunOptionError
+from airflow_sm_pipelines.semantics.run_options import LATEST_RUN, NO_RUN, SOURCE_RUN
 from airflow_sm_pipelines.semantics.selection import StepRole
 from airflow_sm_pipelines.semantics.selection import select as select_steps
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
-from airflow_sm_pipelines.semantics.run_options import MLFLOW_EXPERIMENT_NAME, RunOptionError, RunOptions
+from airflow_sm_pipelines.semantics.given_options import RunOptionError, RunOptions
+from airflow_sm_pipelines.semantics.run_options import MLFLOW_EXPERIMENT_NAME
 
 STEP_TYPES_WITH_MLFLOW = frozenset({"Processing", "Training", "Tuning"})
 """Types of the steps whose jobs are told where to log to: those that run code of the definition's author."""

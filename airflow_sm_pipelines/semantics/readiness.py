@@ -9,9 +9,8 @@ of a branch that was not taken never runs (developer guide, "Condition step").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from airflow_sm_pipelines.definition.graph import Edge, StepPlan, Trigger
 
@@ -25,8 +24,7 @@ class StepStatus(StrEnum):
     NOT_RUN = "NotRun"
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamStep:
+class UpstreamStep(NamedTuple):
     """What an edge needs to know about its upstream step.
 
     Attributes:

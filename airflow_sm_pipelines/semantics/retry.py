@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from airflow_sm_pipelines.definition.models import RetryPolicy
 
@@ -74,8 +75,7 @@ class RetryRule:
         return f"{kinds}: retried until {minutes} after the first attempt, after {delays}{more} s"
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """One retry that a rule grants.
 
     Attributes:

@@ -7,15 +7,13 @@ its own, of the pipeline those of the steps that it starts with.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from airflow_sm_pipelines.definition.json_values import list_names
 from airflow_sm_pipelines.definition.models import Pipeline, Step, StepPlan
-from airflow_sm_pipelines.semantics.cache_keys import never_reused
 
 
-@dataclass(frozen=True, slots=True)
-class WithoutEffect:
+class WithoutEffect(NamedTuple):
     """A member that a run does not follow.
 
     Attributes:
@@ -54,6 +52,10 @@ def without_effect_in_task(plan: StepPlan, pipeline: Pipeline) -> Iterator[Witho
 def _of_step(step: Step) -> Iterator[WithoutEffect]:
     if step.cache_config is None or not step.cache_config.enabled:
         return
+    from airflow_sm_pipelines.semantics.cache_keys import (
+        never_reused,  # most steps have no CacheConfig, and all load this
+    )
+
     why = never_reused(step)
     if why:
         message = f"no result of {step.name} is reused: {why}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from typing import Any
 
 from airflow_sm_pipelines.definition.graph import StepPlan
@@ -54,6 +53,8 @@ class StepOverrides:
         """Yield an error for each override with an unknown key, a reserved argument, or an invalid value."""
         for key, arguments in self._overrides.items():
             if key not in self._types and key not in STEP_TYPES:
+                from difflib import get_close_matches  # only faulty overrides need it
+
                 near = get_close_matches(key, [*self._types, *STEP_TYPES], n=1)
                 yield DefinitionError(
                     "",

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from airflow_sm_pipelines.semantics.schedules.faults import ScheduleError, ScheduleFault
-
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
@@ -88,6 +86,7 @@ def _may_be_eventbridges(schedule: object) -> bool:
 
 def _eventbridge_schedules(schedule: object) -> list[PipelineSchedule] | None:
     """Return the schedules in EventBridge's language, ``None`` if the argument is Airflow's."""
+    from airflow_sm_pipelines.semantics.schedules.faults import ScheduleError, ScheduleFault
     from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
     from airflow_sm_pipelines.semantics.schedules.schedule_texts import read_schedule_text
 

@@ -12,13 +12,11 @@ from airflow_sm_pipelines.errors import DefinitionError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
-from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
-from airflow_sm_pipelines.semantics.hidden_failures import may_hide_failures
 from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.translation.overrides import StepOverrides
 
 if TYPE_CHECKING:
-    from airflow.sdk import DAG, TaskGroup
+    from airflow.sdk import DAG, BaseOperator, TaskGroup
 
     from airflow_sm_pipelines.translation.loop_group import Loop
 
@@ -76,17 +74,21 @@ class StepTasks:
             upstream = [last[name] for name in self._upstream_names(plan)]
             if upstream:
                 first[plan.step.name].set_upstream(upstream)
-        fail_fast = place["dag"].fail_fast
-        if fail_fast or any(needs_gate(plan) for plan in own_plans) or may_hide_failures(own_plans):
-            status = PipelineStatusOperator(
-                task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
-                plans=own_plans,
-                settings=self.settings,
-                completed_with_failures=self.completed_with_failures,
-                fail_fast=fail_fast,
-                **place,
-            )
-            status.set_upstream(list(last.values()))
+        if place["dag"].fail_fast or _last_tasks_may_mislead(own_plans):
+            self._make_status_task(own_plans, place).set_upstream(list(last.values()))
+
+    def _make_status_task(self, plans: Sequence[StepPlan], place: Place) -> BaseOperator:
+        # Few pipelines need it.
+        from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+
+        return PipelineStatusOperator(
+            task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
+            plans=plans,
+            settings=self.settings,
+            completed_with_failures=self.completed_with_failures,
+            fail_fast=place["dag"].fail_fast,
+            **place,
+        )
 
     def make_task(
         self, plan: StepPlan, task_id: str, operator: type[StepOperator] | None = None, **given: Any
@@ -127,6 +129,18 @@ class StepTasks:
             deferrable=waiting.deferrable,
             arguments=arguments,
         )
+
+
+def _last_tasks_may_mislead(plans: Sequence[StepPlan]) -> bool:
+    """Tell whether the run may look successful, by its last tasks, although a step has failed."""
+    if any(needs_gate(plan) for plan in plans):
+        return True
+    if not any(plan.step.branch for plan in plans):
+        return False
+    # Without a branch no failure is hidden.
+    from airflow_sm_pipelines.semantics.hidden_failures import may_hide_failures
+
+    return may_hide_failures(plans)
 
 
 def loops(plans: Iterable[StepPlan]) -> list[StepPlan]:

@@ -16,8 +16,8 @@ from airflow_sm_pipelines.execution import selection
 from airflow_sm_pipelines.execution.selection import Part, part_of_task
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from airflow_sm_pipelines.execution.xcoms import PROPERTIES_KEY, SELECTION_KEY, STATUS_KEY
+from airflow_sm_pipelines.semantics.given_options import read_run_options
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep
-from airflow_sm_pipelines.semantics.run_options import read_run_options
 
 LOG: Any = logging.getLogger("selection")
 

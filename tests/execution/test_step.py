@@ -32,8 +32,8 @@ from airflow_sm_pipelines.errors import (
 from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.job_reference import JobReference
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
-from airflow_sm_pipelines.execution.links import JobReference
 from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY, RetryCounts, as_stored, read_attempt
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.step import JobStep, JobTask

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from airflow_sm_pipelines.aws.kinds import EMR_STEP, MODEL_CUSTOMIZATION_JOB, PROCESSING_JOB, ResourceKind
 from airflow_sm_pipelines.execution import triggers, watcher
-from airflow_sm_pipelines.execution.connection import AwsConnection, ConnectionInTriggerer
+from airflow_sm_pipelines.execution.connection import AwsConnection
+from airflow_sm_pipelines.execution.connection_in_triggerer import ConnectionInTriggerer
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from airflow_sm_pipelines.execution.watcher import watcher_of
 from airflow_sm_pipelines.semantics import watching

@@ -21,7 +21,7 @@ from airflow_sm_pipelines.execution.retry_policy import SPARE_RETRIES
 from airflow_sm_pipelines.execution.step import JobTask
 from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.xcoms import DIGEST_KEY
-from airflow_sm_pipelines.operators import base
+from airflow_sm_pipelines.operators import base, step_course
 from airflow_sm_pipelines.operators.base import JobOperator
 
 DEFAULT_RULE = 5
@@ -178,7 +178,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         if answer["skip"]:
             raise AirflowSkipException("the trigger does not hold")
 
-    monkeypatch.setattr(base, "pass_gate", pass_gate)
+    monkeypatch.setattr(step_course, "pass_gate", pass_gate)
     return answer
 
 
@@ -254,7 +254,7 @@ def test_a_kill_while_the_gate_is_asked_creates_nothing(
     task = make_tasks(processing("A"))["A"]
     monkeypatch.setattr(AwsConnection, "client", lambda *_: sagemaker)
     monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
-    monkeypatch.setattr(base, "pass_gate", lambda *_: task.on_kill())
+    monkeypatch.setattr(step_course, "pass_gate", lambda *_: task.on_kill())
 
     with pytest.raises(StepError, match=r"its task was ended \(failed\); it had created nothing"):
         task.execute(context)

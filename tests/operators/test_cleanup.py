@@ -87,7 +87,7 @@ def cleanup(make_tasks: Any, processing: Any, ti: Any) -> Any:
 @pytest.fixture(autouse=True)
 def _open_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the gate decides is tested elsewhere."""
-    monkeypatch.setattr("airflow_sm_pipelines.operators.base.pass_gate", lambda *_: None)
+    monkeypatch.setattr("airflow_sm_pipelines.operators.step_course.pass_gate", lambda *_: None)
 
 
 def test_named_objects_are_deleted_and_no_others(cleanup: Any, context: Any, s3: FakeS3) -> None:

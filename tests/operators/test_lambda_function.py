@@ -28,7 +28,7 @@ from airflow_sm_pipelines.errors import (
 )
 from airflow_sm_pipelines.execution import step_run
 from airflow_sm_pipelines.execution.connection import AwsConnection
-from airflow_sm_pipelines.operators import base
+from airflow_sm_pipelines.operators import step_course
 from airflow_sm_pipelines.semantics.without_effect import WithoutEffect
 
 NAME = [{"Name": "Function", "Type": "String", "DefaultValue": "f"}]
@@ -133,7 +133,7 @@ def test_the_log_says_what_has_no_effect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = [WithoutEffect("Steps[0].Member", "it does nothing", "remove it")]
-    monkeypatch.setattr(base, "without_effect_in_task", lambda *_: told)
+    monkeypatch.setattr(step_course, "without_effect_in_task", lambda *_: told)
     task = make_tasks(step())["Call"]
     monkeypatch.setattr(type(task), "log", logging.getLogger("lambda"))
 

@@ -12,7 +12,7 @@ from airflow_sm_pipelines.errors import StepFailedError, StepInterruptedError
 from airflow_sm_pipelines.execution import parallelism, steps_in_progress
 from airflow_sm_pipelines.execution.parallelism import Entrant
 from airflow_sm_pipelines.execution.records import RECORD_KEY
-from airflow_sm_pipelines.operators import base, for_each
+from airflow_sm_pipelines.operators import for_each, step_course
 from airflow_sm_pipelines.operators.base import JobOperator
 
 Heard = list[tuple[Any, ...]]
@@ -33,7 +33,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     def leave(step: str, settings: Any, bound: int, context: Any) -> None:
         heard.append(("leave", step, bound))
 
-    monkeypatch.setattr(base, "pass_gate", lambda plan, *_: heard.append(("gate", plan.step.name)))
+    monkeypatch.setattr(step_course, "pass_gate", lambda plan, *_: heard.append(("gate", plan.step.name)))
     monkeypatch.setattr(for_each, "wait_for_turn", lambda task, context, method: heard.append(("turn", task.loop)))
     monkeypatch.setattr(parallelism, "enter_or_wait", enter_or_wait)
     monkeypatch.setattr(parallelism, "leave", leave)
@@ -144,7 +144,7 @@ def test_a_skipped_step_needs_no_place(
     def skip(*_: Any) -> None:
         raise AirflowSkipException("not chosen")
 
-    monkeypatch.setattr(base, "pass_gate", skip)
+    monkeypatch.setattr(step_course, "pass_gate", skip)
 
     with pytest.raises(AirflowSkipException):
         make_tasks(processing("A"), max_parallel_steps=3)["A"].execute(context)

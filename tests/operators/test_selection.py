@@ -12,8 +12,9 @@ from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution import selection
 from airflow_sm_pipelines.execution.selection import Part
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
-from airflow_sm_pipelines.operators import base, for_each, pipeline_status
+from airflow_sm_pipelines.operators import for_each, pipeline_status, step_course
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
+from airflow_sm_pipelines.operators.step_course import part_in_selection
 from airflow_sm_pipelines.semantics.readiness import StepStatus, UpstreamStep
 from airflow_sm_pipelines.semantics.selection import StepRole
 
@@ -38,7 +39,7 @@ def test_a_run_without_a_selection_asks_nothing(
     monkeypatch.setattr(selection, "part_of_task", lambda *_: pytest.fail("asked"))
     context["params"] = {"sm_select_steps": None, "sm_source_run": "latest"}
 
-    assert make_tasks(processing("A"))["A"].part_in_selection(context) is None
+    assert part_in_selection(make_tasks(processing("A"))["A"], context) is None
 
 
 def test_an_option_with_a_wrong_value_fails_the_step(make_tasks: Any, processing: Any, context: Any) -> None:
@@ -78,7 +79,7 @@ def test_the_gate_of_a_selected_step_is_told_how_the_source_ended(
         told.append(arguments[3])
         raise AirflowSkipException
 
-    monkeypatch.setattr(base, "pass_gate", pass_gate)
+    monkeypatch.setattr(step_course, "pass_gate", pass_gate)
     with pytest.raises(AirflowSkipException):
         make_tasks(processing("A"))["A"].execute(context)
 

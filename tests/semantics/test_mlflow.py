@@ -7,8 +7,8 @@ import pytest
 from airflow_sm_pipelines.aws.requests.jobs import job_calls, tuning_calls
 from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
 from airflow_sm_pipelines.catalog import CATALOG
+from airflow_sm_pipelines.semantics.given_options import RunOptionError, RunOptions
 from airflow_sm_pipelines.semantics.mlflow import STEP_TYPES_WITH_MLFLOW, mlflow_target
-from airflow_sm_pipelines.semantics.run_options import RunOptionError, RunOptions
 
 CONFIG = {"MlflowResourceArn": "server", "MlflowExperimentName": "churn"}
 

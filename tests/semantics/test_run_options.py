@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.semantics.run_options import (
-    ALL_OPTIONS,
-    CacheUse,
-    RunOptionError,
-    RunOptions,
-    conf_of_selection,
-    read_run_options,
-)
+from airflow_sm_pipelines.semantics.given_options import RunOptionError, RunOptions, read_run_options
+from airflow_sm_pipelines.semantics.run_options import ALL_OPTIONS, CacheUse, conf_of_selection
 
 
 def test_a_run_without_options_runs_every_step_and_reuses_results() -> None:

@@ -15,7 +15,7 @@ from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution import scope, step_run
 from airflow_sm_pipelines.execution.scope import StepScope
-from airflow_sm_pipelines.operators import base
+from airflow_sm_pipelines.operators import step_course
 from airflow_sm_pipelines.sensors.callback import CallbackSensor
 
 STEP = {
@@ -103,7 +103,7 @@ def test_a_kill_during_the_gate_is_noticed_before_anything_is_sent(
     sensor: CallbackSensor, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr(base, "pass_gate", lambda *_: sensor.on_kill())
+    monkeypatch.setattr(step_course, "pass_gate", lambda *_: sensor.on_kill())
     monkeypatch.setattr(step_run, "task_state", lambda *_: "failed")
     monkeypatch.setattr(callback_step, "send", lambda *call: sent.append(call))
     monkeypatch.setattr(StepScope, "_pipeline_arn", lambda _: "")

@@ -8,7 +8,8 @@ import pytest
 from airflow.sdk import Param
 from airflow.sdk.exceptions import ParamValidationError
 
-from airflow_sm_pipelines.semantics.run_options import ALL_OPTIONS, RUN_OPTIONS, RunOptions, read_run_options
+from airflow_sm_pipelines.semantics.given_options import RunOptions, read_run_options
+from airflow_sm_pipelines.semantics.run_options import ALL_OPTIONS, RUN_OPTIONS
 
 
 def test_the_options_stand_in_a_section_of_their_own_after_the_parameters(dag_of: Any, processing: Any) -> None:
