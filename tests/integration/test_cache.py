@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,6 +207,7 @@ def test_the_maintenance_dag_deletes_what_has_expired(run: Run, aws: LocalAws, t
     expiring = processing("Say", "x", CacheConfig={"Enabled": True, "ExpireAfter": "PT1S"})
     run(pipeline(expiring, processing("Stay", "y")))
     before = cache_variables()
+    time.sleep(1)  # until it has expired
     file = tmp_path / "maintenance.py"
     file.write_text(
         "from airflow_sm_pipelines import stop_orphans_dag\n\n"
