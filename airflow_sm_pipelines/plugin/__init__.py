@@ -8,11 +8,13 @@ from airflow.plugins_manager import AirflowPlugin
 
 # Airflow loads plugins before it forks the processes that parse DAG files and run tasks. Imported here, the package
 # is there in each of them for nothing: otherwise each would spend more time on importing it than on the DAG. So is
-# what only tasks need: the course of a step, and of its job.
+# what only some DAGs load, and what only tasks need: the course of a step, and of its job.
 import airflow_sm_pipelines.execution.airflow_internals.shown_fields
 import airflow_sm_pipelines.execution.clients
 import airflow_sm_pipelines.execution.step
+import airflow_sm_pipelines.operators.pipeline_status
 import airflow_sm_pipelines.operators.step_course
+import airflow_sm_pipelines.semantics.hidden_failures
 import airflow_sm_pipelines.translation.translator  # noqa: F401
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.plugin import listener
