@@ -122,13 +122,18 @@ class Answer:
         step: The step that asked.
         token: Its token.
         value: What was answered; no two answers have the same value.
-        said: `TAKEN`, `REFUSED`, or `UNKNOWN`: the connection broke.
+        said: `TAKEN`, `REFUSED`, or `UNKNOWN`: the connection broke. An answer that comes too late to change anything
+            is not refused.
+        asked: When the question was sent.
+        sent: When the answer was sent.
     """
 
     step: StepKey
     token: str
     value: str
     said: str
+    asked: float
+    sent: float
 
 
 @dataclass(frozen=True)

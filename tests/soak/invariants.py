@@ -131,10 +131,13 @@ def none_stuck(history: History) -> Iterator[Violation]:
 
 
 def answered_once(history: History) -> Iterator[Violation]:
-    """Of the answers to one question one at most is taken, and the step has the value of one that was."""
+    """Of the answers to one question one at most is taken, and the step has the value of one that was.
+
+    An answer to a question that a person may have ended before is no proof: it is not refused, and changes nothing.
+    """
     values = defaultdict(set)
     for answer in history.answers:
-        if answer.said == TAKEN:
+        if answer.said == TAKEN and not _acts_on(history.acts, answer.step, answer.asked, answer.sent):
             values[answer.step, answer.token].add(answer.value)
     for (step, _), taken in values.items():
         if len(taken) > 1:

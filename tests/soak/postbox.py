@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -24,10 +25,11 @@ _STATUS_ASKED = "Executing"
 
 @dataclass(frozen=True)
 class Question:
-    """A Callback step that waits: who asked, and the token of the answer."""
+    """A Callback step that waits: who asked, the token of the answer, and when it was sent."""
 
     step: StepKey
     token: str
+    asked: float
 
 
 class Postbox:
@@ -57,13 +59,15 @@ class Postbox:
 
     def collect(self) -> None:
         """Take the messages out of the queue."""
-        while messages := self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages"):
+        wanted: dict[str, Any] = {"MaxNumberOfMessages": 10, "AttributeNames": ["SentTimestamp"]}
+        while messages := self._sqs.receive_message(QueueUrl=self.url, **wanted).get("Messages"):
             for message in messages:
                 body = json.loads(message["Body"])
                 if body["status"] == _STATUS_ASKED:
                     step = StepKey(self._deployment.name, body["arguments"]["run"], _ASKING)
+                    asked = int(message["Attributes"]["SentTimestamp"]) / 1000
                     with self._lock:
-                        self._open.append(Question(step, str(body["token"])))
+                        self._open.append(Question(step, str(body["token"]), asked))
                 self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
 
     def answer_one(self, decision: Decision) -> bool:
@@ -102,7 +106,7 @@ class Postbox:
             self.answers.clear()
 
     def _answer(self, question: Question) -> str:
-        value = f"answer {next(self._numbers)}"
+        value, sent = f"answer {next(self._numbers)}", time.time()
         try:
             self._client.send_pipeline_execution_step_success(
                 CallbackToken=question.token, OutputParameters=[{"Name": "answer", "Value": value}]
@@ -115,5 +119,5 @@ class Postbox:
         else:
             said = TAKEN
         with self._lock:
-            self.answers.append(Answer(question.step, question.token, value, said))
+            self.answers.append(Answer(question.step, question.token, value, said, question.asked, sent))
         return said

@@ -39,7 +39,7 @@ from tests.soak.invariants import (
     violations,
     within_bound,
 )
-from tests.soak.plan import BOUND, CLEAR, MARK_FAILED, MARK_SUCCESS
+from tests.soak.plan import BOUND, CLEAR, DELETE, MARK_FAILED, MARK_SUCCESS
 
 STEP = StepKey("east", "r1-0", "Train")
 RUN = StepKey("east", "r1-0")
@@ -224,7 +224,7 @@ def test_every_task_ends(state: str | None) -> None:
 
 # -- answers -----------------------------------------------------------------------------------------------------------
 
-ANSWER = Answer(ASK, "token", "answer 1", TAKEN)
+ANSWER = Answer(ASK, "token", "answer 1", TAKEN, asked=100.0, sent=110.0)
 ANSWERED = TaskEnd(ASK, "success", outputs="answer 1")
 
 
@@ -237,6 +237,16 @@ def test_no_two_answers_to_one_question_are_taken() -> None:
     assert found(answered_once, answers=[ANSWER, replace(ANSWER, value="answer 2")]) == [
         "both answer 1 and answer 2 were taken"
     ]
+
+
+@pytest.mark.parametrize(("began", "is_over"), [(90.0, False), (105.0, True), (115.0, False)])
+def test_answers_to_a_question_that_a_person_has_ended_are_not_refused_and_change_nothing(
+    began: float, is_over: bool
+) -> None:
+    deleted = Act(DELETE, RUN, began=began, ended=began + 1)
+    assert (
+        bool(found(answered_once, answers=[ANSWER, replace(ANSWER, value="answer 2")], acts=[deleted])) is not is_over
+    )
 
 
 def test_a_question_of_a_cleared_step_has_an_answer_of_its_own() -> None:
