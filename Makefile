@@ -159,11 +159,11 @@ $(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt
 	@touch $@
 
 bench: install
-	$(BIN)/python tests/bench/bench.py
-	$(BIN)/python tests/bench/step_cost.py
+	$(BIN)/python -m tests.bench.bench
+	$(BIN)/python -m tests.bench.step_cost
 
 bench-rehearsal: install
-	$(BIN)/python tests/bench/rehearsal.py
+	$(BIN)/python -m tests.bench.rehearsal
 
 # uv resolves for every Python and platform at once, from the oldest Python that pyproject.toml admits; pip only for its own.
 OLDEST_PYTHON := 3.11.0

@@ -1,6 +1,6 @@
 """What a DAG file of ours costs Airflow's DAG processor, beside what it costs by hand.
 
-Run it: ``python tests/bench/bench.py``. Times are processor time, so that other work on the machine counts little,
+Run it: ``python -m tests.bench.bench``. Times are processor time, so that other work on the machine counts little,
 with compiled bytecode, as after an installation. Four questions, the first three answered in milliseconds and as a
 ratio of medians:
 
@@ -31,6 +31,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from tests.bench.children import become_a_dag_processor, in_a_child, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT_GOAL_MS = 25.0
@@ -117,17 +119,6 @@ def main() -> None:
             report_growth(shape, make)
         for steps in STEPS:
             report_build(steps, interleaved(files[steps], build_once, rounds=15))
-
-
-def become_a_dag_processor() -> None:
-    """Load what Airflow's DAG processor has loaded when it forks."""
-    import airflow.dag_processing.processor
-    import airflow.providers.amazon.aws.operators.sagemaker
-    import airflow.providers.standard.operators.empty  # noqa: F401
-
-    import airflow_sm_pipelines.plugin  # noqa: F401
-
-    gc.freeze()
 
 
 def write_files(folder: Path, steps: int) -> dict[str, Path]:
@@ -249,43 +240,24 @@ def import_once() -> float:
 
 def parse_once(file: Path) -> float:
     """Milliseconds of the forked child in which Airflow parses a file."""
-    return in_a_child(lambda: parse(file))
+    return in_a_child(lambda: parse_one(file)).seconds * 1000
 
 
 def import_file_once(file: Path) -> float:
     """Milliseconds of a forked child that only imports the file."""
-    return in_a_child(lambda: runpy.run_path(str(file)))
+    return in_a_child(lambda: run_file(file)).seconds * 1000
 
 
-def parse(file: Path) -> None:
-    """Do what Airflow's DAG processor does with a file."""
-    import structlog
-    from airflow.dag_processing.processor import DagFileParseRequest, _parse_file
-
-    request = DagFileParseRequest(file=str(file), bundle_path=file.parent, bundle_name="bench", callback_requests=[])
-    result = _parse_file(request, structlog.get_logger())
-    if result is None or result.import_errors or len(result.serialized_dags) != 1:
-        raise RuntimeError(f"{file.name} is no DAG: {result}")
+def parse_one(file: Path) -> None:
+    """Do what Airflow's DAG processor does with a file that has one DAG."""
+    dags = parse(file)
+    if len(dags) != 1:
+        raise RuntimeError(f"{file.name} has {len(dags)} DAGs")
 
 
-def in_a_child(work: Callable[[], object]) -> float:
-    """Milliseconds that ``work`` takes in a forked child."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            # A child's clock starts at its fork.
-            os.write(writer, str(time.process_time() * 1000).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        answer = pipe.read()
-    os.waitpid(child, 0)
-    if not answer:
-        raise RuntimeError("the child has not ended well")
-    return float(answer)
+def run_file(file: Path) -> None:
+    """Import a file."""
+    runpy.run_path(str(file))
 
 
 def build_once(file: Path) -> float:

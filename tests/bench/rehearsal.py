@@ -1,6 +1,6 @@
 """What a rehearsal costs: its start, and each step.
 
-Run it: ``python tests/bench/rehearsal.py``, or ``make bench-rehearsal``. It rehearses pipelines of several sizes, each
+Run it: ``python -m tests.bench.rehearsal``, or ``make bench-rehearsal``. It rehearses pipelines of several sizes, each
 with the command and in a process of its own, and fits a line through the processor time of the command and its
 children: where it begins is the start (with what the first step loads), its slope is the step. The sizes take turns,
 and the least time of each counts: other work on the machine only adds to it. The pipelines are those of ``bench.py``:
@@ -21,9 +21,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-if __package__ is None:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench.bench import make_definition, say
 

@@ -1,6 +1,6 @@
 """What a deferred job step costs Airflow, beside the amazon provider's deferrable operator for the same job.
 
-Run it: ``python tests/bench/step_cost.py``. A step that waits for its job takes two processes: the first creates the
+Run it: ``python -m tests.bench.step_cost``. A step that waits for its job takes two processes: the first creates the
 job and defers, the second looks at the ended job and publishes it. Both are real task processes here: Airflow's own
 supervisor forks them, and they load the DAG file and run the task as in a worker. What stands around them is a
 stand-in: the API server answers from memory, and SageMaker is a few lines on the loopback interface.

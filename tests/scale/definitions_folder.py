@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.bench import make_definition
-from tests.scale.children import become_a_dag_processor, import_as_a_task, in_a_child, parse
+from tests.bench.children import become_a_dag_processor, import_as_a_task, in_a_child, parsed_size
 from tests.scale.ground import Ground
 
 _FULL, _STEPS = 500, 10
@@ -24,7 +24,7 @@ def measure(ground: Ground) -> None:
     parsed, imported, opened = {}, {}, {}
     for size in ground.sizes(_FULL):
         file = _write(ground.folder / f"folder-{size}", size)
-        parsed[size] = in_a_child(partial(parse, file)).seconds
+        parsed[size] = in_a_child(partial(parsed_size, file)).seconds
         task = partial(import_as_a_task, file, "pipeline-0", file.parent / "definitions")
         children = [in_a_child(task) for _ in range(7)]
         imported[size] = min(child.seconds for child in children) * 1000

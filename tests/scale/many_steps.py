@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.scale.children import Child, become_a_dag_processor, import_as_a_task, in_a_child, parse
+from tests.bench.children import Child, become_a_dag_processor, import_as_a_task, in_a_child, parsed_size
 from tests.scale.dag_files import job_step, write_dag
 from tests.scale.ground import Ground
 from tests.scale.measured_airflow import MeasuredAirflow
@@ -52,7 +52,7 @@ def ladder(steps: int) -> dict[str, Any]:
 
 def _measure_files(ground: Ground, files: Mapping[tuple[str, int], Path]) -> None:
     become_a_dag_processor()
-    parsed = _least({key: partial(parse, file) for key, file in files.items()})
+    parsed = _least({key: partial(parsed_size, file) for key, file in files.items()})
     imported = _least({key: partial(import_as_a_task, file, file.stem) for key, file in files.items()})
     for kind in _KINDS:
         sizes = [size for one, size in files if one == kind]

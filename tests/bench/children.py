@@ -67,8 +67,8 @@ def become_a_dag_processor() -> None:
     gc.freeze()
 
 
-def parse(file: Path) -> int:
-    """Do what the DAG processor does with a file, and return the size of what it serializes, in bytes.
+def parse(file: Path) -> list[Any]:
+    """Do what the DAG processor does with a file, and return the serialized DAGs.
 
     Raises:
         RuntimeError: The file has import errors.
@@ -76,11 +76,16 @@ def parse(file: Path) -> int:
     import structlog
     from airflow.dag_processing.processor import DagFileParseRequest, _parse_file
 
-    request = DagFileParseRequest(file=str(file), bundle_path=file.parent, bundle_name="scale", callback_requests=[])
+    request = DagFileParseRequest(file=str(file), bundle_path=file.parent, bundle_name="bench", callback_requests=[])
     result = _parse_file(request, structlog.get_logger())
     if result is None or result.import_errors:
         raise RuntimeError(f"{file.name} cannot be imported: {result}")
-    return sum(len(json.dumps(dag.data, default=str)) for dag in result.serialized_dags)
+    return list(result.serialized_dags)
+
+
+def parsed_size(file: Path) -> int:
+    """Do the same, and return the size of the serialized DAGs, in bytes."""
+    return sum(len(json.dumps(dag.data, default=str)) for dag in parse(file))
 
 
 def import_as_a_task(file: Path, dag_id: str, counted: Path | None = None) -> int:
