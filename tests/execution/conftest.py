@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from airflow_sm_pipelines.definition.loading import load_pipeline
+from airflow_sm_pipelines.execution import step_run
+from airflow_sm_pipelines.execution.settings import PipelineRunSettings
 from tests.airflow_database import Database
+from tests.execution.step_stand_ins import DeferredError, Task
 
 
 @pytest.fixture
@@ -68,3 +72,37 @@ def airflow_run(monkeypatch: pytest.MonkeyPatch) -> RunInAirflow:
         monkeypatch.setattr(steps_in_progress, name, getattr(run, name))
     monkeypatch.setattr(parallelism, "task_states", run.task_states)
     return run
+
+
+@pytest.fixture
+def make_task(definition: Any, processing_arguments: Any, connection: Any, context: Any) -> Any:
+    """Make the task of a pipeline's only step; of the arguments, those given replace the usual ones."""
+
+    def make(parameters: dict[str, Any] | None = None, **arguments: Any) -> Task:
+        parameters = parameters or {}
+        body = definition(
+            {"Name": "Step", "Type": "Processing", "Arguments": {**processing_arguments, **arguments}},
+            Parameters=[{"Name": name, "Type": "String", "DefaultValue": ""} for name in parameters],
+        )
+        context["params"] = parameters
+        pipeline = load_pipeline(body)
+        return Task(pipeline.plans[0], PipelineRunSettings(pipeline, "Pipe", {"Step": "Step"}), connection)
+
+    return make
+
+
+@pytest.fixture
+def task_state(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    """What Airflow says about the task's state."""
+    answer: dict[str, str | None] = {"state": "running"}
+    monkeypatch.setattr(step_run, "task_state", lambda *_: answer["state"])
+    return answer
+
+
+@pytest.fixture
+def deferred(make_task: Any, context: Any, sagemaker: Any) -> Task:
+    """A task in the process that resumes it: it knows nothing but the state store."""
+    sagemaker.ending = None
+    with pytest.raises(DeferredError):
+        make_task().step(context).start()
+    return make_task()  # type: ignore[no-any-return]
