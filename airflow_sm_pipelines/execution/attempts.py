@@ -73,6 +73,13 @@ class AttemptBook:
         last = read_attempt(self._store.get(RECORD_KEY))
         return last if isinstance(last, Attempt) else None
 
+    def read_former(self) -> Attempt | None:
+        """Return what `read` returns, without asking in a task's first try: it starts with an empty store.
+
+        Airflow gives a process that replaces a dead one another number, and one that begins after a clear, too.
+        """
+        return None if self._identity.try_number == 1 else self.read()
+
     def read_parked(self) -> Attempt | None:
         """Return the attempt of a try that was deferred, ``None`` if it is gone; from now on it is of this epoch.
 

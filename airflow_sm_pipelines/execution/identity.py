@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from airflow.sdk.configuration import conf
@@ -13,6 +15,7 @@ from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution.airflow_internals.worker import airflow_variable, is_dag_test, set_airflow_variable
+from airflow_sm_pipelines.execution.xcoms import own_map_index
 from airflow_sm_pipelines.semantics.for_each import child_name
 
 if TYPE_CHECKING:
@@ -65,22 +68,57 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class Ownership:
+    """To whom the resources of a step belong.
+
+    Attributes:
+        owner: The Airflow task instance.
+        execution_id: The 12 characters that identify the execution; the same for all steps of a DAG run.
+    """
+
+    owner: Owner
+    execution_id: str
+
+
+@dataclass(frozen=True)
 class StepIdentity:
     """One step of one execution, in one epoch.
 
+    Whoever only looks at a job needs no owner: Airflow is asked for the deployment when the owner is first read.
+
     Attributes:
         step: Name of the step. In the body of a ForEach it includes the iteration, as the service names it.
-        owner: The Airflow task instance.
-        execution_id: The 12 characters that identify the execution; the same for all steps of a DAG run.
         epoch: Changes when a human clears the task, and only then.
         try_number: Airflow's number of the try, from 1.
+        find_ownership: Returns to whom the step's resources belong.
     """
 
     step: str
-    owner: Owner
-    execution_id: str
     epoch: Epoch
     try_number: int
+    find_ownership: Callable[[], Ownership]
+
+    @cached_property
+    def _ownership(self) -> Ownership:
+        return self.find_ownership()
+
+    @property
+    def owner(self) -> Owner:
+        """The Airflow task instance.
+
+        Raises:
+            StepError: The deployment has no name.
+        """
+        return self._ownership.owner
+
+    @property
+    def execution_id(self) -> str:
+        """The 12 characters that identify the execution; the same for all steps of a DAG run.
+
+        Raises:
+            StepError: The deployment has no name.
+        """
+        return self._ownership.execution_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +136,23 @@ class Deployment:
 
 
 def identify(step: str, context: Context) -> StepIdentity:
-    """Read the identity of a step from a task's context; runs in the worker.
-
-    Raises:
-        StepError: The deployment has no name.
-    """
-    ti, dag_run = context["ti"], context["dag_run"]
-    map_index = -1 if ti.map_index is None else ti.map_index
+    """Read the identity of a step from a task's context; runs in the worker."""
+    ti, started = context["ti"], context["dag_run"].run_after.isoformat()
+    map_index = own_map_index(context)
     name = step if map_index < 0 else child_name(step, map_index)
-    deployment = own_deployment(name)
     return StepIdentity(
         step=name,
-        owner=Owner(deployment.name, ti.dag_id, ti.run_id, ti.task_id, map_index, deployment.installation),
-        execution_id=execution_id(deployment.name, ti.dag_id, ti.run_id, dag_run.run_after.isoformat()),
         epoch=Epoch(ti.max_tries, ti.task.retries or 0),
         try_number=ti.try_number,
+        find_ownership=partial(_ownership, name, started, ti.dag_id, ti.run_id, ti.task_id, map_index),
+    )
+
+
+def _ownership(step: str, started: str, dag_id: str, run_id: str, task_id: str, map_index: int) -> Ownership:
+    deployment = own_deployment(step)
+    return Ownership(
+        Owner(deployment.name, dag_id, run_id, task_id, map_index, deployment.installation),
+        execution_id(deployment.name, dag_id, run_id, started),
     )
 
 

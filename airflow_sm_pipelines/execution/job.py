@@ -88,7 +88,7 @@ class JobRun:
         Returns:
             The attempt, and its job if a try before this one has created it already.
         """
-        last = self._book.read()
+        last = self._book.read_former()
         if last is not None and not self._book.is_of_this_kind(last):
             self._log.info("The step had another type when its last attempt was made; %s", self._end_former())
             return self._book.open_next(None, self._now()), None

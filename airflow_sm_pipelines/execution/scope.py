@@ -63,7 +63,7 @@ class StepScope:
         settings: What all steps of the DAG share.
         context: Airflow's task context.
         connection: Where to read S3 documents and the account from.
-        execution_id: The 12 characters of the execution.
+        execution_id: Returns the 12 characters of the execution.
         job_names: Execution variables that name the step's own job, e.g. ``ProcessingJobName``.
         now: The time that ``CurrentDateTime`` tells; ``None`` for that of its first evaluation.
     """
@@ -73,7 +73,7 @@ class StepScope:
         settings: PipelineRunSettings,
         context: Context,
         connection: AwsConnection,
-        execution_id: str,
+        execution_id: Callable[[], str],
         job_names: Mapping[str, str] = MappingProxyType({}),
         now: datetime | None = None,
     ) -> None:
@@ -231,8 +231,8 @@ class StepScope:
 _EXECUTION_VARIABLES: dict[str, Callable[[StepScope], str]] = {
     "PipelineName": lambda scope: scope._settings.name,
     "PipelineArn": lambda scope: scope._pipeline_arn(),
-    "PipelineExecutionId": lambda scope: scope._execution_id,
-    "PipelineExecutionArn": lambda scope: execution_arn(scope._pipeline_arn(), scope._execution_id),
+    "PipelineExecutionId": lambda scope: scope._execution_id(),
+    "PipelineExecutionArn": lambda scope: execution_arn(scope._pipeline_arn(), scope._execution_id()),
     "StartDateTime": lambda scope: execution_time(scope.start),
     "CurrentDateTime": lambda scope: execution_time(scope.now),
 }

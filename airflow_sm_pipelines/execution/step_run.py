@@ -32,6 +32,7 @@ from airflow_sm_pipelines.execution.resource_tags import resource_tags
 from airflow_sm_pipelines.execution.run_trial import RunTrial
 from airflow_sm_pipelines.execution.scope import StepScope, step_errors
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
+from airflow_sm_pipelines.execution.xcoms import own_map_index
 from airflow_sm_pipelines.semantics.given_options import RunOptionError, RunOptions, read_run_options
 from airflow_sm_pipelines.semantics.mlflow import mlflow_target
 from airflow_sm_pipelines.semantics.ownership import Verdict, verdict_of_worker_kill
@@ -130,7 +131,7 @@ class StepRun:
         self.kill_switch = kill_switch or KillSwitch()
         self.identity: StepIdentity = identify(plan.step.name, context)
         self.step = self.identity.step
-        self._scope = StepScope(settings, context, connection, self.identity.execution_id)
+        self._scope = StepScope(settings, context, connection, lambda: self.identity.execution_id)
         self._clients: dict[str, BaseClient] = {}
 
     # -- what the run asks for -------------------------------------------------------------------------------------
@@ -343,6 +344,6 @@ class StepRun:
 
     def is_given_up(self) -> tuple[bool, str | None]:
         """Tell whether nobody wants the step any more when Airflow ends its process, and the state of its task."""
-        owner = self.identity.owner
-        state = task_state(owner.dag_id, owner.run_id, owner.task_id, owner.map_index)
+        ti = self.context["ti"]
+        state = task_state(ti.dag_id, ti.run_id, ti.task_id, own_map_index(self.context))
         return verdict_of_worker_kill(state) is Verdict.STOP, state

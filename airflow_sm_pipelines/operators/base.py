@@ -242,6 +242,13 @@ class JobOperator(StepOperator):
     owns_job = True
     job: JobReference | None = None
 
+    def execute(self, context: Context) -> Json:
+        """Run the step; what the UI shows of it is complete when it defers or ends."""
+        from airflow_sm_pipelines.execution.airflow_internals.shown_fields import show_from_now_on
+
+        show_from_now_on(self)
+        return super().execute(context)
+
     @property
     def kind(self) -> ResourceKind:
         """The row of the resource that the step creates."""
@@ -289,13 +296,21 @@ class JobOperator(StepOperator):
     def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
         """Render nothing; runs in the worker before the task begins or goes on.
 
-        What the UI shows of a task that goes on with its job was stored before it deferred, and stays.
+        What the UI shows of a task that goes on with its job was stored before it deferred, and stays. One that will
+        defer shows its request when it has been sent.
         """
-        from airflow_sm_pipelines.execution.airflow_internals.shown_fields import goes_on_in, leave_what_is_shown
+        from airflow_sm_pipelines.execution.airflow_internals.shown_fields import (
+            goes_on_in,
+            leave_what_is_shown,
+            show_later,
+        )
 
         super().render_template_fields(context, jinja_env)
-        if goes_on_in(context) == "resume":
+        going_on_in = goes_on_in(context)
+        if going_on_in == "resume":
             leave_what_is_shown(self)
+        elif not going_on_in and self.waiting.deferrable:
+            show_later(self)
 
     def _defer_shown(self, context: Context, **deferral: Any) -> NoReturn:
         from airflow_sm_pipelines.execution.airflow_internals.shown_fields import store_what_is_shown

@@ -24,7 +24,7 @@ from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
-from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
+from airflow_sm_pipelines.execution.identity import Epoch, Ownership, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY, RetryCounts, as_stored
 from airflow_sm_pipelines.semantics.ownership import (
@@ -190,13 +190,8 @@ class AttemptMachine(RuleBasedStateMachine):
         return [row for row in self.rows.values() if row.state in states]
 
     def _identity(self, row: TaskRow) -> StepIdentity:
-        return StepIdentity(
-            step="Step",
-            owner=row.owner,
-            execution_id=execution_id(row.deployment, "dag", "run", row.run_after),
-            epoch=row.epoch,
-            try_number=row.try_number,
-        )
+        owned = Ownership(row.owner, execution_id(row.deployment, "dag", "run", row.run_after))
+        return StepIdentity("Step", row.epoch, row.try_number, lambda: owned)
 
     def _job_run(self, row: TaskRow) -> tuple[JobRun, AttemptBook]:
         identity = self._identity(row)

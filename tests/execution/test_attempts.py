@@ -11,11 +11,13 @@ import pytest
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
 from airflow_sm_pipelines.execution.attempts import AttemptBook
-from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
+from airflow_sm_pipelines.execution.identity import Epoch, Ownership, StepIdentity
 from airflow_sm_pipelines.execution.records import RECORD_KEY, Attempt
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-IDENTITY = StepIdentity("Train", Owner("blue", "dag", "run", "Train"), "abcdef012345", Epoch(3, 3), 1)
+IDENTITY = StepIdentity(
+    "Train", Epoch(3, 3), 1, lambda: Ownership(Owner("blue", "dag", "run", "Train"), "abcdef012345")
+)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from airflow_sm_pipelines.aws.requests.names import execution_id
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_of, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
-from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
+from airflow_sm_pipelines.execution.identity import Epoch, Ownership, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY, RetryCounts, as_stored
 from airflow_sm_pipelines.semantics.ownership import (
@@ -218,7 +218,8 @@ class StepMachine(RuleBasedStateMachine):
         return self.row.state in states
 
     def _job_run(self) -> tuple[JobRun, AttemptBook]:
-        identity = StepIdentity("Step", OWNER, execution_id("blue", "dag", "run"), self.row.epoch, self.row.try_number)
+        owned = Ownership(OWNER, execution_id("blue", "dag", "run"))
+        identity = StepIdentity("Step", self.row.epoch, self.row.try_number, lambda: owned)
         book = AttemptBook(self.row, identity, self.kind)
         run = JobRun(
             identity=identity,

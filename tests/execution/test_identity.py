@@ -100,11 +100,12 @@ def test_a_run_created_again_is_another_execution(context: Any) -> None:
 
 def test_another_deployment_is_another_execution(context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = identify("Train", context)
+    first_id, first_owner = first.execution_id, first.owner
     monkeypatch.setenv("AIRFLOW__SM_PIPELINES__DEPLOYMENT", "green")
     second = identify("Train", context)
 
-    assert first.execution_id != second.execution_id
-    assert second.owner == dataclasses.replace(first.owner, deployment="green")
+    assert second.execution_id != first_id
+    assert second.owner == dataclasses.replace(first_owner, deployment="green")
 
 
 def test_a_deployment_without_a_name_of_its_own_has_that_of_its_installation(
@@ -132,7 +133,19 @@ def test_a_step_fails_where_no_scheduler_has_named_the_deployment(
     monkeypatch.setattr(identity, "is_dag_test", lambda: False)
 
     with pytest.raises(StepError, match=f"its scheduler has not made the variable {DEPLOYMENT_VARIABLE}; restart the"):
-        identify("Train", context)
+        _ = identify("Train", context).owner
+
+
+def test_whoever_asks_for_no_owner_does_not_ask_airflow_either(context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(identity, "airflow_variable", lambda key: asked.append(key) or "one")
+
+    known = identify("Train", context)
+    assert (known.step, known.epoch, known.try_number, asked) == ("Train", Epoch(3, 3), 1, [])
+
+    assert known.owner.installation == "one"
+    assert known.execution_id
+    assert asked == [DEPLOYMENT_VARIABLE], "once for both"
 
 
 def test_the_first_dag_test_makes_the_variable(context: Any, monkeypatch: pytest.MonkeyPatch) -> None:

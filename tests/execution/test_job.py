@@ -16,11 +16,13 @@ from airflow_sm_pipelines.aws.kinds import EMR_STEP, PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner, owner_tags
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
-from airflow_sm_pipelines.execution.identity import Epoch, StepIdentity
+from airflow_sm_pipelines.execution.identity import Epoch, Ownership, StepIdentity
 from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.records import COUNTS_KEY, Attempt, RetryCounts, as_stored
 
-IDENTITY = StepIdentity("Train", Owner("blue", "dag", "run", "Train"), "abcdef012345", Epoch(3, 3), 1)
+IDENTITY = StepIdentity(
+    "Train", Epoch(3, 3), 1, lambda: Ownership(Owner("blue", "dag", "run", "Train"), "abcdef012345")
+)
 
 
 class Clock:

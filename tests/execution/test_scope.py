@@ -54,7 +54,7 @@ def make_scope(context: Any, connection: Any, definition: Any, processing_argume
         pipeline = load_pipeline(definition(process, **{"Parameters": PARAMETERS, **members}))
         # The task is called otherwise than the step: nothing may mix them up.
         settings = PipelineRunSettings(pipeline, "Abalone", {"Process": "task-of-process"}, values=values or {})
-        return StepScope(settings, context, connection, "abcdef012345", job_names or {})
+        return StepScope(settings, context, connection, lambda: "abcdef012345", job_names or {})
 
     return make
 
@@ -394,7 +394,7 @@ def make_loop_scope(context: Any, ti: Any, connection: Any, definition: Any, pro
 
     def make(index: int) -> StepScope:
         ti.map_index = index
-        return StepScope(settings, context, connection, "abcdef012345", {})
+        return StepScope(settings, context, connection, lambda: "abcdef012345", {})
 
     return make
 

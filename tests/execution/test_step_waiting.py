@@ -249,6 +249,7 @@ def test_after_such_a_resume_a_dead_worker_loses_the_job_no_more(
         deferred.step(context).resume({})  # its job still runs
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
+    context["ti"].try_number = 2
     make_task().step(context).start()
 
     assert len(sagemaker.requests) == 1
@@ -311,9 +312,9 @@ def test_a_step_that_was_no_job_says_so(deferred: Task, context: Any, record: di
         deferred.step(context).resume({})
 
 
-@pytest.mark.parametrize("try_number", [1, 2])
+@pytest.mark.parametrize("added_tries", [0, 1], ids=["crash", "clear"])
 def test_a_new_try_of_another_type_stops_the_job_and_starts_its_own(
-    make_task: Any, deferred: Task, context: Any, sagemaker: Any, reached: list[Any], try_number: int
+    make_task: Any, deferred: Task, context: Any, sagemaker: Any, reached: list[Any], added_tries: int
 ) -> None:
     name = former_job(context, sagemaker, kind="training-job")
     jobs = sagemaker.jobs
@@ -327,7 +328,8 @@ def test_a_new_try_of_another_type_stops_the_job_and_starts_its_own(
         return {}
 
     sagemaker.stop_training_job = stop_training_job
-    context["ti"].max_tries += try_number - 1  # a crash, or a clear
+    context["ti"].max_tries += added_tries
+    context["ti"].try_number = 2
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
 
     published = make_task().step(context).start()
@@ -396,6 +398,7 @@ def test_a_killed_worker_leaves_the_job_of_a_running_task_to_the_next_try(
 
     assert the_job(sagemaker)["ProcessingJobStatus"] == "InProgress"
     sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+    context["ti"].try_number = 2
     assert make_task().step(context).start()["ProcessingJobStatus"] == "Completed"
     assert len(sagemaker.requests) == 1
 
@@ -404,6 +407,7 @@ def test_a_worker_killed_while_it_waits_for_a_leftover_creates_nothing(
     deferred: Task, context: Any, sagemaker: Any, task_state: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context["ti"].max_tries += 4
+    context["ti"].try_number = 2
     monkeypatch.setattr(sagemaker, "stop_processing_job", lambda **_: {})
     task_state["state"] = "failed"
     deferred.killed.flipped_at_wait = 1

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -98,11 +99,9 @@ def test_outside_of_a_task_process_nothing_is_stored(
     assert task.template_fields
 
 
-@pytest.mark.parametrize(
-    ("next_method", "is_left"), [("resume", True), ("begin_in_turn", False), ("__fail__", False), (None, False)]
-)
+@pytest.mark.parametrize(("next_method", "is_left"), [("resume", True), ("begin_in_turn", False), ("__fail__", False)])
 def test_a_task_that_goes_on_with_its_job_leaves_what_is_shown(
-    task: Any, ti_context: Any, next_method: str | None, is_left: bool
+    task: Any, ti_context: Any, next_method: str, is_left: bool
 ) -> None:
     """One that waited for its turn, or whose deferral failed, has other things to show."""
     ti_context["ti"]._ti_context_from_server = SimpleNamespace(next_method=next_method)
@@ -111,6 +110,27 @@ def test_a_task_that_goes_on_with_its_job_leaves_what_is_shown(
 
     assert (task.template_fields == ()) is is_left
     assert (task.operator_extra_links == ()) is is_left
+
+
+def test_a_task_that_will_defer_shows_nothing_until_its_request_is_known(
+    task: Any, ti_context: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(type(task), "begin", lambda task, _: shown.append(tuple(task.template_fields)))
+
+    task.render_template_fields(ti_context)
+    assert (task.template_fields, len(task.operator_extra_links)) == ((), 2)
+    task.execute(context)
+
+    assert shown == [("request",)]
+
+
+def test_a_task_that_waits_in_its_worker_shows_the_definition_meanwhile(task: Any, ti_context: Any) -> None:
+    task.waiting = replace(task.waiting, deferrable=False)
+
+    task.render_template_fields(ti_context)
+
+    assert tuple(task.template_fields) == ("request",)
 
 
 REQUESTS = """
@@ -141,17 +161,15 @@ def test_a_deferred_step_asks_airflow_no_more_than_it_must(tmp_path: Path) -> No
     first, second = json.loads(found.read_text())
     assert first == {
         "PATCH task-instances/run": 1,  # Airflow's own
-        "PUT task-instances/rtif": 2,  # one of them Airflow's own; the other is the request that was sent
+        "PUT task-instances/rtif": 1,  # the request that was sent
         "GET variables/…": 1,  # which installation of Airflow this is
         "GET connections/…": 1,
-        "GET store/…": 1,  # the attempt of an earlier try
         "PUT store/…": 2,  # the attempt, before and after its job was created
         "POST xcoms/…": 3,  # the attempt for triggers and other tasks; two links
         "PATCH task-instances/state": 1,
     }
     assert second == {
         "PATCH task-instances/run": 1,
-        "GET variables/…": 1,
         "GET connections/…": 1,
         "GET store/…": 1,
         "POST xcoms/…": 1,  # the properties

@@ -2,7 +2,8 @@
 
 Airflow stores both when a process of the task ends, and its fields also when one starts: four requests to the API
 server in the second process of a deferred task, for what the first one has stored already. So the first process
-stores them right before it defers, where nothing can come between, and the second leaves them as they are.
+stores them right before it defers, where nothing can come between, and the second leaves them as they are. When the
+first one starts, seconds before, its fields hold nothing yet but a part of the definition: they are not stored then.
 """
 
 from __future__ import annotations
@@ -54,6 +55,16 @@ def leave_what_is_shown(task: BaseOperator) -> None:
     """Keep Airflow from storing a task's rendered fields and links again in this process."""
     task.template_fields = ()
     task.operator_extra_links = ()
+
+
+def show_later(task: BaseOperator) -> None:
+    """Keep Airflow from storing a task's rendered fields when this process starts, until `show_from_now_on`."""
+    task.template_fields = ()
+
+
+def show_from_now_on(task: BaseOperator) -> None:
+    """Let Airflow store a task's rendered fields again."""
+    vars(task).pop("template_fields", None)
 
 
 def goes_on_in(context: Context) -> str:
