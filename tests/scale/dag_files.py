@@ -57,7 +57,25 @@ with DAG("{dag_id}", schedule=None, max_active_runs=1000) as dag:
     for step in steps:
         tasks[step["Name"]].set_upstream([tasks[name] for name in step.get("DependsOn", [])])
 """
-_TEMPLATES = {"ours": _OURS, "amazon": _AMAZON, "empty": _EMPTY}
+_MAPPED = """
+import json
+import time
+
+from airflow.sdk import DAG, task
+
+with open("{json}") as file:
+    loop = json.load(file)["Steps"][0]["Arguments"]
+[items] = loop["IterableItems"]["Std:Join"]["Values"]
+seconds = float(loop["ForEachBody"][0]["Arguments"]["Environment"]["SECONDS"])
+with DAG("{dag_id}", schedule=None, max_active_runs=1000) as dag:
+
+    @task(max_active_tis_per_dagrun=loop["MaxConcurrency"])
+    def work(item):
+        time.sleep(seconds)
+
+    work.expand(item=json.loads(items))
+"""
+_TEMPLATES = {"ours": _OURS, "amazon": _AMAZON, "empty": _EMPTY, "mapped": _MAPPED}
 
 
 def write_dags(folder: Path, name: str, definition: dict[str, Any], settle: float | None = None) -> dict[str, str]:
