@@ -28,6 +28,9 @@ _CLOCK = 0.05
 """AWS's times are rounded to milliseconds."""
 _BOUND_SECONDS = 20.0
 """How long a step may still go by the bound before: it looks, then it writes down, then it creates."""
+_HEARTBEAT_SECONDS = 5.0
+"""How long the process of a task that was cleared may not know it: until its next heartbeat. A job that it creates
+meanwhile belongs to the try before the clear."""
 _ANSWER = "Ask"
 _WITHOUT_JOBS = frozenset(
     {
@@ -97,7 +100,7 @@ def none_done_again(history: History) -> Iterator[Violation]:
     """A step whose job has succeeded gets another one only if a person wants it."""
     for jobs in _by_step(history.jobs).values():
         for first, second in pairwise(jobs):
-            acts = _acts_on(history.acts, first.step, first.created, second.created)
+            acts = _acts_on(history.acts, first.step, first.created - _HEARTBEAT_SECONDS, second.created)
             if first.state == SUCCEEDED and not acts:
                 yield _violation(none_done_again, first, f"{first.name} had succeeded, and {second.name} followed")
 
@@ -107,7 +110,7 @@ def none_stopped_in_vain(history: History) -> Iterator[Violation]:
     for job in history.jobs:
         if job.state != STOPPED or (history.edited and job.step.task_id == _EDITED):
             continue
-        if not _acts_on(history.acts, job.step, job.created, job.stopped or job.ended):
+        if not _acts_on(history.acts, job.step, job.created - _HEARTBEAT_SECONDS, job.stopped or job.ended):
             yield _violation(none_stopped_in_vain, job, f"{job.kind} {job.name} was stopped, and nobody wanted that")
 
 
@@ -258,7 +261,7 @@ def _counts(job: AwsJob, moment: float, acts: Iterable[Act]) -> bool:
     """Tell whether a job shows that its step is in progress; nobody waits for that of a task that a person ended."""
     ends = min((end for end in (job.stopped, job.ended) if end is not None), default=moment + 1)
     lives = job.created <= moment and ends > moment + _CLOCK
-    return lives and not _acts_on(acts, job.step, job.created, moment)
+    return lives and not _acts_on(acts, job.step, job.created - _HEARTBEAT_SECONDS, moment)
 
 
 def _unit(step: StepKey) -> str:

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from tests.soak.history import History, StepKey
 from tests.soak.invariants import Violation
 from tests.soak.people import DAG
@@ -82,6 +84,11 @@ def keep(folder: Path, history: History, calls: Iterable[Mapping[str, Any]], sto
     (folder / "history.json").write_text(json.dumps(asdict(history), indent=1))
     (folder / "calls.json").write_text("\n".join(json.dumps(dict(call)) for call in calls))
     (folder / "violations.txt").write_text("\n\n".join(stories))
+
+
+def read(folder: Path) -> History:
+    """Return what `keep` has kept of a round."""
+    return TypeAdapter(History).validate_json((folder / "history.json").read_bytes())
 
 
 def _concerns(step: StepKey, other: StepKey) -> bool:

@@ -25,7 +25,7 @@ from tests.soak.invariants import used_up, violations
 from tests.soak.people import DAG
 from tests.soak.plan import Decision, decisions
 from tests.soak.postbox import Postbox
-from tests.soak.report import keep, story, table
+from tests.soak.report import keep, read, story, table
 from tests.soak.rounds import Limits, Round
 from tests.soak.sleeping_jobs import Chance, SleepingJobs
 
@@ -49,6 +49,8 @@ _SETTINGS = {
 def main() -> int:
     """Return 1 if something broke."""
     args = _arguments()
+    if args.check:
+        return _check(args.check)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave no Airflow behind
     folder = args.folder or Path(tempfile.mkdtemp(prefix="soak-"))
     _say(f"seed {args.seed}, in {folder}")
@@ -83,7 +85,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--pace", type=float, default=0.5, help="seconds between decisions (default: %(default)s)")
     parser.add_argument("--rest", type=float, default=900.0, help="seconds to come to rest (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where Airflow lives, and what is kept (default: a new one)")
+    parser.add_argument("--check", type=Path, metavar="FOLDER", help="only check the rounds again that are kept there")
     return parser.parse_args()
+
+
+def _check(folder: Path) -> int:
+    """Check the records of an earlier soak, e.g. when an invariant was put right; return 1 if one is broken."""
+    broken = 0
+    for kept in sorted(folder.glob("round-*"), key=lambda kept: int(kept.name.removeprefix("round-"))):
+        history = read(kept)
+        found, explained = excused(violations(history), history)
+        broken += len(found)
+        _say(f"{kept.name}: {len(history.runs)} runs, {len(history.jobs)} jobs: {len(found)} violations")
+        for one in found:
+            _say(f"{one.invariant}: {one.step}: {one.what}")
+        for violation, fault in explained:
+            _say(f"Airflow's own: {violation.invariant}: {violation.step}: {violation.what}: {fault.name}")
+    return 1 if broken else 0
 
 
 def _soak(ground: Ground, folder: Path, args: argparse.Namespace) -> int:

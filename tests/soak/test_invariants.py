@@ -133,7 +133,12 @@ def test_a_clear_lets_a_step_be_done_again() -> None:
     assert not found(none_done_again, jobs=[FIRST, SECOND], acts=[CLEARED])
 
 
-@pytest.mark.parametrize("times", [(90.0, 95.0), (125.0, 126.0)])
+def test_a_process_that_does_not_know_yet_that_its_task_was_cleared_may_create_a_job_that_is_done_again() -> None:
+    act = replace(CLEARED, began=98.0, ended=99.0)
+    assert not found(none_done_again, jobs=[FIRST, SECOND], acts=[act])
+
+
+@pytest.mark.parametrize("times", [(90.0, 94.0), (125.0, 126.0)])
 def test_a_clear_before_the_first_or_after_the_second_job_excuses_nothing(times: tuple[float, float]) -> None:
     act = replace(CLEARED, began=times[0], ended=times[1])
     assert found(none_done_again, jobs=[FIRST, SECOND], acts=[act])
@@ -160,6 +165,10 @@ def test_no_job_is_stopped_that_its_task_owns() -> None:
     assert found(none_stopped_in_vain, jobs=[STOPPED_JOB]) == ["TrainingJob first was stopped, and nobody wanted that"]
 
 
+def test_a_job_of_a_process_that_does_not_know_yet_that_its_task_was_cleared_is_stopped() -> None:
+    assert not found(none_stopped_in_vain, jobs=[STOPPED_JOB], acts=[replace(CLEARED, began=98.0, ended=99.0)])
+
+
 @pytest.mark.parametrize("step", [STEP, RUN])
 def test_a_job_is_stopped_after_an_act_on_its_task_or_run(step: StepKey) -> None:
     assert not found(none_stopped_in_vain, jobs=[STOPPED_JOB], acts=[replace(CLEARED, step=step)])
@@ -168,7 +177,7 @@ def test_a_job_is_stopped_after_an_act_on_its_task_or_run(step: StepKey) -> None
 @pytest.mark.parametrize(
     "act",
     [
-        replace(CLEARED, began=50.0, ended=99.0),
+        replace(CLEARED, began=50.0, ended=94.0),
         replace(CLEARED, began=109.0, ended=109.5),
         replace(CLEARED, step=replace(STEP, task_id="Tune")),
         replace(CLEARED, step=replace(STEP, map_index=0)),

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.soak.history import SUCCEEDED, Act, AwsJob, History, StepKey, TaskEnd
 from tests.soak.invariants import none_done_again
 from tests.soak.plan import AGAIN, CLEAR, DEEDS, SWEEP, TASK
-from tests.soak.report import story, table
+from tests.soak.report import keep, read, story, table
 
 STEP = StepKey("east", "r1-0", "Train")
 FIRST = AwsJob(STEP, "execution001", "TrainingJob", "first", SUCCEEDED, created=1000.0, ended=1010.0)
@@ -42,3 +42,12 @@ def test_a_story_has_what_concerns_the_step_in_the_order_of_time() -> None:
     assert "at rest: Train of r1-0 of east: success" in told
     assert "kept/east/logs/dag_id=soaked/run_id=r1-0/task_id=Train" in told
     assert "west" not in told
+
+
+def test_what_was_kept_of_a_round_can_be_checked_again(tmp_path: Path) -> None:
+    act = Act(CLEAR, STEP, 105.0, 106.0, bound=2)
+    history = History(jobs=(FIRST,), acts=(act,), tasks=(TaskEnd(STEP, None),), edited=True)
+
+    keep(tmp_path, history, [], [])
+
+    assert read(tmp_path) == history
