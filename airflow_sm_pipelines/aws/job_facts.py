@@ -236,7 +236,7 @@ def state_in_words(kind: ResourceKind, status: str, description: Mapping[str, An
     secondary = _text(description, places.secondary) or _text(description, "JobSecondaryStatus")
     message = phases[-1].message if phases else _text(description, places.message)
     words = status if secondary in ("", status) else f"{status}, {secondary}"
-    counted = next(_at(description, places.counters), {})
+    counted: Mapping[str, int] = next(_at(description, places.counters), {})
     numbers = ", ".join(f"{number} {_spaced(name)}" for name, number in counted.items() if number)
     numbers = f" (training jobs: {numbers})" if numbers else ""
     return f"{words}{numbers}: {message}" if message and message != secondary else f"{words}{numbers}"
