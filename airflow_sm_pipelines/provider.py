@@ -21,7 +21,10 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_sm_pipelines.execution.links.JobConsoleLink",
             "airflow_sm_pipelines.execution.links.JobLogsLink",
+            "airflow_sm_pipelines.execution.links.OutputsLink",
             "airflow_sm_pipelines.execution.links.EmrConsoleLink",
+            "airflow_sm_pipelines.execution.links.ModelPackageLink",
+            "airflow_sm_pipelines.execution.links.EndpointLink",
             "airflow_sm_pipelines.execution.links.CacheSourceLink",
         ],
         "config": {

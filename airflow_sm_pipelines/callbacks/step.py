@@ -148,8 +148,7 @@ class CallbackStep:
         found = self._cache.find_outputs(self._signature(self._cache, resolve_message(self._run, "")))
         if found is None:
             return None
-        outputs, run_id = found
-        self._task.show_source(run_id)
+        outputs, _ = found
         return {"OutputParameters": outputs}
 
     def _signature(self, cache: StepCache, message: CallbackMessage) -> dict[str, str]:

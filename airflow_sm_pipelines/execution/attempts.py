@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_sm_pipelines.aws.console import AwsPlace
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.names import name_stem, new_token, resource_name
 from airflow_sm_pipelines.execution.airflow_internals.worker import StateStore, state_store
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 
 _NO_CONNECTION: Mapping[str, Any] = {}
+_NOWHERE = AwsPlace()
 
 
 class AttemptBook:
@@ -52,6 +54,7 @@ class AttemptBook:
         prefix: Returns the name that the definition gives to the resource, ``None`` if it gives none; the service
             takes it as a prefix, so do we, unless the kind's name is verbatim. Asked only when a name is made.
         connection: Fields of the `AwsConnection` with which the resource is created.
+        place: Where that is.
     """
 
     def __init__(
@@ -61,12 +64,14 @@ class AttemptBook:
         kind: ResourceKind,
         prefix: Callable[[], str | None] = lambda: None,
         connection: Mapping[str, Any] = _NO_CONNECTION,
+        place: AwsPlace = _NOWHERE,
     ) -> None:
         self._store = store
         self._identity = identity
         self._kind = kind
         self._prefix = prefix
         self._connection = dict(connection)
+        self._place = place
 
     def read(self) -> Attempt | None:
         """Return the last attempt that was written down, of whatever epoch; ``None`` if it was not of a job."""
@@ -130,6 +135,8 @@ class AttemptBook:
                 kind=self._kind.key,
                 connection=self._connection,
                 evaluated_at=now.isoformat(),
+                region=self._place.region,
+                partition=self._place.partition,
             )
         )
 

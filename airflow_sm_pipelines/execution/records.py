@@ -76,6 +76,8 @@ class Attempt(_NamedAttempt):
         evaluated_at: The time that ``Execution.CurrentDateTime`` tells, ISO 8601 in UTC: another process that goes on
             with the attempt evaluates to the same. Empty if an older version has written the record.
         signature: Digests of what decides whether later runs may reuse its result; ``None`` if they may not.
+        region: AWS region in which it was created; empty if an older version has written the record.
+        partition: AWS partition of the region; empty behind a custom endpoint, where there is no console.
         type: The tag.
     """
 
@@ -84,6 +86,8 @@ class Attempt(_NamedAttempt):
     connection: dict[str, JsonValue] | None = None
     arn: str = ""
     signature: dict[str, str] | None = None
+    region: str = ""
+    partition: str = ""
     type: Literal["job"] = "job"
 
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_sm_pipelines.aws.calls import input_shape
+from airflow_sm_pipelines.aws.console import AwsPlace
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.names import check_prefix
@@ -31,7 +32,6 @@ from airflow_sm_pipelines.errors import (
 from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.job import JobRun
-from airflow_sm_pipelines.execution.job_reference import JobReference
 from airflow_sm_pipelines.execution.kill_switch import KilledError
 from airflow_sm_pipelines.execution.recorded_job import end_recorded_job, superseded_step_error
 from airflow_sm_pipelines.execution.records import Attempt
@@ -64,7 +64,6 @@ class JobTask(WaitingTask):
     Attributes:
         kind: The row of the resource that the step creates.
         calls: The builder of the calls that create it.
-        show_job: Takes the job that the task's links are to lead to.
         described_request: Returns the request that the Describe response shows, when another process has sent it.
             Takes the properties and the members of the Create request.
         complete_properties: Returns what the step publishes when its job has succeeded; may raise `StepFailedError` if
@@ -73,7 +72,6 @@ class JobTask(WaitingTask):
 
     kind: ResourceKind
     calls: Callable[[StepStart], Calls[AwsCall | None]]
-    show_job: Callable[[JobReference], None] = lambda _: None
     described_request: Callable[[Mapping[str, Json], Iterable[str]], JsonObject] = as_described
     complete_properties: Callable[[StepRun, JsonObject], JsonObject] = lambda _, properties: properties
 
@@ -91,7 +89,8 @@ class JobStep:
         self._run = run
         self._client = run.client(task.kind.service)
         self._store = state_store(run.context)
-        self._book = AttemptBook(self._store, run.identity, task.kind, self._name_prefix, run.connection.as_arguments())
+        how, where = run.connection.as_arguments(), AwsPlace.of(self._client)
+        self._book = AttemptBook(self._store, run.identity, task.kind, self._name_prefix, how, where)
         self._attempt: Attempt | None = None
         self._published = ""
         self._request_is_shown = False
@@ -160,8 +159,6 @@ class JobStep:
         described = described_again(self._client, kind, entry, self._run)
         properties = completed_again(self._task.complete_properties, entry, self._run, described)
         self._show_request(self._task.described_request(described, self._create_members()))
-        self._task.show_job(JobReference.of(self._client, kind, entry.reference))
-        self._task.show_source(entry.run_id)
         if self._cache is not None:
             self._cache.hit(entry)
         return properties
@@ -317,6 +314,7 @@ class JobStep:
         if not self._request_is_shown:
             self._show_described(properties)
         if seen.outcome is Outcome.SUCCEEDED:
+            self._job.tell_summary(attempt, seen)
             succeeded = self._succeed(attempt, properties)
             self._keep(attempt, seen)
             return succeeded
@@ -362,5 +360,4 @@ class JobStep:
     def _take(self, attempt: Attempt) -> Attempt:
         self._attempt = attempt
         self._run.go_on_with(attempt)
-        self._task.show_job(JobReference.of(self._client, self._task.kind, attempt.reference))
         return attempt

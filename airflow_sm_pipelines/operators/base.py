@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
@@ -23,7 +23,6 @@ from airflow_sm_pipelines.execution.airflow_internals.authoring import (
 )
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
-from airflow_sm_pipelines.execution.links import CacheSourceLink, JobConsoleLink, JobLogsLink
 from airflow_sm_pipelines.execution.retry_decision import ToldRetryPolicy
 from airflow_sm_pipelines.execution.retry_policy import SPARE_DELAYS, SPARE_RETRIES
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from jinja2 import Environment
 
-    from airflow_sm_pipelines.execution.job_reference import JobReference
     from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
@@ -67,16 +65,6 @@ def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | No
     return dict(SPARE_DELAYS)
 
 
-def _may_reuse_results(step: Step) -> bool:
-    """Tell whether the result of an earlier run may stand for a step."""
-    if step.cache_config is None:
-        return False
-    # Most steps have none.
-    from airflow_sm_pipelines.semantics.cache_keys import cache_key_of
-
-    return cache_key_of(step) is not None
-
-
 class StepOperator(BaseOperator):
     """One step of a pipeline.
 
@@ -96,9 +84,7 @@ class StepOperator(BaseOperator):
     template_ext: Sequence[str] = ()
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     overwrite_rtif_after_execution = True
-    operator_extra_links: tuple[BaseOperatorLink, ...] = ()
     owns_job: ClassVar[bool] = False
-    reused_run: str = ""
     shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
 
     def __init__(
@@ -129,8 +115,6 @@ class StepOperator(BaseOperator):
         self.connection = connection
         self.waiting = waiting
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
-        if _may_reuse_results(plan.step):
-            self.operator_extra_links = (*type(self).operator_extra_links, CacheSourceLink())
         self.kill_switch = KillSwitch()
 
     def shown_request(self, plan: StepPlan) -> Json:
@@ -238,9 +222,7 @@ class StepOperator(BaseOperator):
 class JobOperator(StepOperator):
     """A step that runs one AWS job; its properties are the Describe response of its resource."""
 
-    operator_extra_links: tuple[BaseOperatorLink, ...] = (JobConsoleLink(), JobLogsLink())
     owns_job = True
-    job: JobReference | None = None
 
     def execute(self, context: Context) -> Json:
         """Run the step; what the UI shows of it is complete when it defers or ends."""
@@ -312,10 +294,10 @@ class JobOperator(StepOperator):
         elif not going_on_in and self.waiting.deferrable:
             show_later(self)
 
-    def _defer_shown(self, context: Context, **deferral: Any) -> NoReturn:
+    def _defer_shown(self, **deferral: Any) -> NoReturn:
         from airflow_sm_pipelines.execution.airflow_internals.shown_fields import store_what_is_shown
 
-        store_what_is_shown(self, context)
+        store_what_is_shown(self)
         self.defer(**deferral)
 
     def _job_step(self, run: StepRun) -> JobStep:
@@ -325,12 +307,10 @@ class JobOperator(StepOperator):
             kind=self.kind,
             calls=CATALOG[self.plan.step.type].builder(),
             waiting=self.waiting,
-            defer=partial(self._defer_shown, run.context),
+            defer=self._defer_shown,
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
-            show_job=partial(setattr, self, "job"),
             described_request=self.described_request,
             complete_properties=self.complete_properties,
-            show_source=partial(setattr, self, "reused_run"),
         )
         return JobStep(task, run)

@@ -24,7 +24,7 @@ for _row in CATALOG.values():
 
 
 class SageMakerPipelinesPlugin(AirflowPlugin):
-    """The endpoints for executions and for answers to callbacks, what listens to Airflow, EventBridge's timetable."""
+    """The endpoints for executions and for answers to callbacks, links, a listener, EventBridge's timetable."""
 
     name = "sm_pipelines"
     listeners = [listener]  # noqa: RUF012 - as Airflow declares it
@@ -38,6 +38,13 @@ class SageMakerPipelinesPlugin(AirflowPlugin):
         app = executions_app()
         app.include_router(callback_app().router)
         return [{"name": "sm-pipelines", "app": app, "url_prefix": "/sm-pipelines"}]
+
+    @property
+    def operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        """Return the links of tasks; Airflow asks for them where it reads DAGs from its database to show them."""
+        from airflow_sm_pipelines.execution.links import registered_links
+
+        return registered_links()
 
     @property
     def timetables(self) -> list[Any]:  # type: ignore[override]

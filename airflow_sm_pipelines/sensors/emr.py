@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 
 from airflow_sm_pipelines.aws.kinds import EMR_SERVERLESS_JOB, EMR_STEP
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
-from airflow_sm_pipelines.execution.links import EmrConsoleLink
 from airflow_sm_pipelines.operators.base import JobOperator
 
 
@@ -21,7 +20,6 @@ class EmrStepSensor(JobOperator):
     cluster for the step and terminates it behind the step, whatever becomes of this process.
     """
 
-    operator_extra_links = (EmrConsoleLink(),)
     ui_color = EMR_STEP.colour
 
     def described_request(self, properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:
@@ -37,7 +35,6 @@ class EmrServerlessJobSensor(JobOperator):
     With ``ApplicationConfig`` an application is made for the run, and stopped and deleted behind it.
     """
 
-    operator_extra_links = (EmrConsoleLink(),)
     ui_color = EMR_SERVERLESS_JOB.colour
 
     def described_request(self, properties: Mapping[str, Json], members: Iterable[str]) -> JsonObject:

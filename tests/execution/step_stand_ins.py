@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB, ResourceKind
 from airflow_sm_pipelines.aws.requests.jobs import job_calls
 from airflow_sm_pipelines.definition.graph import StepPlan
-from airflow_sm_pipelines.execution.job_reference import JobReference
 from airflow_sm_pipelines.execution.kill_switch import KillSwitch
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.execution.step import JobStep, JobTask
@@ -50,7 +49,6 @@ class Task:
     connection: Any
     kind: ResourceKind = PROCESSING_JOB
     request: Any = None
-    job: JobReference | None = None
     killed: KillSwitch = field(default_factory=Killed)
     waiting: Waiting = field(default_factory=lambda: Waiting(settle=SETTLE_SECONDS))
     execution_timeout: timedelta | None = None
@@ -66,7 +64,6 @@ class Task:
             defer=self.defer,
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
-            show_job=partial(setattr, self, "job"),
             complete_properties=self.complete_properties,
         )
         log = logging.getLogger("step")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.jobs import job_calls
 from airflow_sm_pipelines.aws.requests.step_start import StepStart
 from airflow_sm_pipelines.errors import (
@@ -19,7 +18,6 @@ from airflow_sm_pipelines.errors import (
     UndefinedReferenceError,
 )
 from airflow_sm_pipelines.execution.job import JobRun
-from airflow_sm_pipelines.execution.job_reference import JobReference
 from airflow_sm_pipelines.execution.records import COUNTS_KEY, RECORD_KEY, RetryCounts, as_stored, read_attempt
 from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY, read_properties, read_status
@@ -38,8 +36,22 @@ def test_a_step_creates_its_job_and_returns_its_properties(make_task: Any, conte
     assert properties["ProcessingJobStatus"] == "Completed"
     assert "ResponseMetadata" not in properties
     assert sagemaker.calls == ["CreateProcessingJob", "DescribeProcessingJob"]
-    assert task.job == JobReference(PROCESSING_JOB, name, "eu-west-1", "aws")
+    record = context["task_state_store"].get(RECORD_KEY)
+    shown = {member: record[member] for member in ("kind", "reference", "region", "partition")}
+    assert shown == {"kind": "processing-job", "reference": name, "region": "eu-west-1", "partition": "aws"}
     assert json.loads(json.dumps(properties)) == properties
+
+
+def test_the_log_of_a_job_that_has_succeeded_ends_with_a_summary_without_a_further_call(
+    make_task: Any, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    properties = make_task().step(context).start()
+
+    summary = caplog.messages[
+        caplog.messages.index(f"Summary of the processing job {properties['ProcessingJobName']}") :
+    ]
+    assert summary[1:3] == ["  status: Completed", f"  ARN: {properties['ProcessingJobArn']}"]
+    assert sagemaker.calls == ["CreateProcessingJob", "DescribeProcessingJob"]
 
 
 def test_the_request_is_resolved_shaped_named_and_tagged(
@@ -177,7 +189,7 @@ def test_a_new_try_adopts_the_job_and_shows_what_aws_was_given(make_task: Any, c
     assert len(sagemaker.requests) == 1
     sent = {key: value for key, value in sagemaker.requests[0].items() if key != "Tags"}
     assert task.request == sent
-    assert properties["ProcessingJobName"] == task.job.name == sent["ProcessingJobName"]
+    assert properties["ProcessingJobName"] == sent["ProcessingJobName"]
 
 
 def test_an_adopted_job_of_a_worker_that_died_after_create_has_a_time(

@@ -26,6 +26,3 @@ def test_it_runs_a_job_and_returns_its_properties(
 
     assert properties["ProcessingJobStatus"] == "Completed"
     assert task.request == sagemaker.requests[0]
-    links = {link.name: link.get_link(task, ti_key=None) for link in task.operator_extra_links}
-    assert links["SageMaker console"].endswith(properties["ProcessingJobName"])
-    assert properties["ProcessingJobName"] in links["CloudWatch logs"]

@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import ErrorResponse, SetRenderedFields, SetXCom
+from airflow.sdk.execution_time.comms import ErrorResponse, SetRenderedFields
 
-from airflow_sm_pipelines.aws.kinds import PROCESSING_JOB
 from airflow_sm_pipelines.execution.airflow_internals.shown_fields import store_what_is_shown
-from airflow_sm_pipelines.execution.job_reference import JobReference
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +52,6 @@ def task(make_tasks: Any, processing: Any) -> Any:
     """A task with a job whose request was sent."""
     made = make_tasks(processing("A"))["A"]
     made.request = {"ProcessingJobName": "job"}
-    made.job = JobReference(PROCESSING_JOB, "job", "eu-west-1", "aws")
     return made
 
 
@@ -63,38 +60,27 @@ def ti_context() -> Any:
     return {"ti": SimpleNamespace(dag_id="d", task_id="A", run_id="r", map_index=-1, _ti_context_from_server=None)}
 
 
-def test_what_is_shown_of_a_task_is_stored_before_it_defers_and_not_again(
-    task: Any, ti_context: Any, supervisor: Supervisor
-) -> None:
-    store_what_is_shown(task, ti_context)
+def test_what_is_shown_of_a_task_is_stored_before_it_defers_and_not_again(task: Any, supervisor: Supervisor) -> None:
+    store_what_is_shown(task)
 
-    fields, *links = supervisor.messages
+    (fields,) = supervisor.messages
     assert isinstance(fields, SetRenderedFields)
     assert fields.rendered_fields == {"request": {"ProcessingJobName": "job"}}
-    assert [(type(link), link.key, str(link.value).partition("amazon")[0]) for link in links] == [
-        (SetXCom, "_link_JobConsoleLink", "https://eu-west-1.console.aws."),
-        (SetXCom, "_link_JobLogsLink", "https://eu-west-1.console.aws."),
-    ]
     assert (task.template_fields, task.operator_extra_links) == ((), ()), "Airflow has nothing to store at the end"
 
 
-def test_what_airflow_does_not_take_it_gets_again_when_the_process_ends(
-    task: Any, ti_context: Any, supervisor: Supervisor
-) -> None:
+def test_what_airflow_does_not_take_it_gets_again_when_the_process_ends(task: Any, supervisor: Supervisor) -> None:
     supervisor.refuses = True
 
-    store_what_is_shown(task, ti_context)
+    store_what_is_shown(task)
 
     assert task.template_fields
-    assert task.operator_extra_links
 
 
-def test_outside_of_a_task_process_nothing_is_stored(
-    task: Any, ti_context: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_outside_of_a_task_process_nothing_is_stored(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(task_runner, "SUPERVISOR_COMMS", raising=False)
 
-    store_what_is_shown(task, ti_context)
+    store_what_is_shown(task)
 
     assert task.template_fields
 
@@ -109,7 +95,6 @@ def test_a_task_that_goes_on_with_its_job_leaves_what_is_shown(
     task.render_template_fields(ti_context)
 
     assert (task.template_fields == ()) is is_left
-    assert (task.operator_extra_links == ()) is is_left
 
 
 def test_a_task_that_will_defer_shows_nothing_until_its_request_is_known(
@@ -119,7 +104,7 @@ def test_a_task_that_will_defer_shows_nothing_until_its_request_is_known(
     monkeypatch.setattr(type(task), "begin", lambda task, _: shown.append(tuple(task.template_fields)))
 
     task.render_template_fields(ti_context)
-    assert (task.template_fields, len(task.operator_extra_links)) == ((), 2)
+    assert task.template_fields == ()
     task.execute(context)
 
     assert shown == [("request",)]
@@ -165,7 +150,7 @@ def test_a_deferred_step_asks_airflow_no_more_than_it_must(tmp_path: Path) -> No
         "GET variables/…": 1,  # which installation of Airflow this is
         "GET connections/…": 1,
         "PUT store/…": 2,  # the attempt, before and after its job was created
-        "POST xcoms/…": 3,  # the attempt for triggers and other tasks; two links
+        "POST xcoms/…": 1,  # the attempt for triggers and other tasks
         "PATCH task-instances/state": 1,
     }
     assert second == {

@@ -13,11 +13,14 @@ import boto3
 import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from airflow_sm_pipelines.aws.console import AwsPlace
+from airflow_sm_pipelines.aws.kinds import EMR_STEP
 from airflow_sm_pipelines.errors import StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution import orphans
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.identity import Deployment
 from airflow_sm_pipelines.execution.job import JobRun
+from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.sweep import Sweep
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from tests.conftest import INSTALLATION
@@ -252,13 +255,12 @@ def test_what_was_sent_is_shown_after_a_deferral(run: Any, cluster: str) -> None
     assert shown["Steps"][0]["HadoopJarStep"]["Args"] == ["echo", "1"]
 
 
-def test_the_cluster_is_what_the_console_link_opens(run: Any, cluster: str) -> None:
+def test_the_cluster_is_what_the_console_link_opens(run: Any, cluster: str, context: Any) -> None:
     run(on(cluster, "true"))
 
-    job = run.task.job
-    assert job.console_url() == "", "behind a custom endpoint there is no console"
-    in_aws = type(job)(job.kind, job.name, "eu-west-1", "aws")
-    assert in_aws.console_url() == (
+    record = context["task_state_store"].get(RECORD_KEY)
+    assert record["partition"] == "", "behind a custom endpoint there is no console"
+    assert AwsPlace("eu-west-1", "aws").page_url(EMR_STEP, record["reference"]) == (
         f"https://eu-west-1.console.aws.amazon.com/emr/home?region=eu-west-1#/clusterDetails/{cluster}"
     )
 

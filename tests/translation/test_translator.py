@@ -445,19 +445,6 @@ def test_the_api_server_takes_the_text_of_a_typed_parameter(definition: Any, pro
     }
 
 
-@pytest.mark.parametrize(
-    ("cache", "links"), [({}, set()), ({"Enabled": False}, set()), ({"Enabled": True}, {"Reused run"})]
-)
-def test_only_a_cached_step_has_a_link_to_the_run_of_its_result(
-    dag_of: Any, processing: Any, cache: dict[str, bool], links: set[str]
-) -> None:
-    members = {"CacheConfig": cache} if cache else {}
-    dag = DagSerialization.to_dict(dag_of(processing("A") | members))
-
-    [task] = dag["dag"]["tasks"]
-    assert set(task["__var"]["_operator_extra_links"]) == {"SageMaker console", "CloudWatch logs", *links}
-
-
 def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     dag = whole("{{ ds }}.sh")
     digest = dag.get_task("A").settings.pipeline.digest
@@ -475,7 +462,8 @@ def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     shown = next(entry["__var"] for entry in serialized["dag"]["tasks"] if entry["__var"]["task_id"] == "A")
     assert shown["request"]["AppSpecification"] == {"ImageUri": "{{ ds }}.sh"}
     assert shown["has_retry_policy"] is True
-    assert set(shown["_operator_extra_links"]) == {"SageMaker console", "CloudWatch logs"}
+    assert "_operator_extra_links" not in shown, "Airflow would ask for an XCom of each"
+    assert {"SageMaker console", "CloudWatch logs", "S3 outputs", "Reused run"} == set(task.extra_links)
 
 
 def test_a_change_anywhere_in_the_definition_is_a_new_version_of_the_dag(whole: Any) -> None:

@@ -7,7 +7,7 @@ answers a task; tests pin what is used here.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from airflow.models.task_state_store import TaskStateStoreModel
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger, handle_event_submit
 from airflow.models.variable import Variable
+from airflow.models.xcom import XComModel
 from airflow.state import get_state_backend
 from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
@@ -55,6 +56,7 @@ __all__ = [
     "run_times",
     "started_with",
     "state_and_value",
+    "stored_of_task",
     "stored_values",
     "wake",
 ]
@@ -223,6 +225,40 @@ def state_and_value(dag_id: str, run_id: str, task_id: str, map_index: int, key:
             return None
         stored = get_state_backend().get(scope, key, session=session)
     return found.state, None if stored is None else json.loads(stored)
+
+
+def stored_of_task(
+    dag_id: str, run_id: str, task_id: str, map_index: int, key: str, xcom_keys: Sequence[str]
+) -> tuple[Json, JsonObject]:
+    """Return what a task instance has stored and published.
+
+    Args:
+        dag_id: The DAG.
+        run_id: The DAG run.
+        task_id: The task.
+        map_index: Index within a mapped task, ``-1`` if it is not mapped.
+        key: Key of its state store; empty for none.
+        xcom_keys: Keys of XComs.
+
+    Returns:
+        The stored value, ``None`` if there is none; and the XComs that exist, in the form that is in the database.
+    """
+    scope = TaskScope(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    row = TaskRow(dag_id, run_id, task_id, map_index, dag_run_id=0)
+    with create_session(scoped=False) as session:
+        stored = get_state_backend().get(scope, key, session=session) if key else None
+        query = select(XComModel.key, XComModel.value).where(*row.is_in(XComModel), XComModel.key.in_(xcom_keys))
+        published = {found.key: _plain(found.value) for found in session.execute(query)}
+    return None if stored is None else json.loads(stored), published
+
+
+def _plain(value: Any) -> Json:
+    """Return the value of an XCom: Airflow stores it as JSON text, and a backend of the deployment as it likes."""
+    try:
+        plain: Json = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return str(value)
+    return plain
 
 
 # -- required actions --------------------------------------------------------------------------------------------------

@@ -1,16 +1,16 @@
-"""What Airflow's UI shows of a task beside its log: its rendered fields and its links.
+"""What Airflow's UI shows of a task beside its log: its rendered fields.
 
-Airflow stores both when a process of the task ends, and its fields also when one starts: four requests to the API
-server in the second process of a deferred task, for what the first one has stored already. So the first process
-stores them right before it defers, where nothing can come between, and the second leaves them as they are. When the
-first one starts, seconds before, its fields hold nothing yet but a part of the definition: they are not stored then.
+Airflow stores them when a process of the task starts, and when it ends: two requests to the API server in the second
+process of a deferred task, for what the first one has stored already. So the first process stores them right before it
+defers, where nothing can come between, and the second leaves them as they are. When the first one starts, seconds
+before, its fields hold nothing yet but a part of the definition: they are not stored then.
 """
 
 from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def store_what_is_shown(task: BaseOperator, context: Context) -> None:
-    """Store a task's rendered fields and links as they are now, instead of when the process ends.
+def store_what_is_shown(task: BaseOperator) -> None:
+    """Store a task's rendered fields as they are now, instead of when the process ends.
 
     If Airflow's API server does not take them, Airflow tries again when the process ends.
 
     Args:
         task: The task, in its own process.
-        context: Airflow's task context.
     """
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import SetRenderedFields
@@ -37,14 +36,10 @@ def store_what_is_shown(task: BaseOperator, context: Context) -> None:
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
     if comms is None:  # in no process of a task: nothing is shown
         return
-    ti: Any = context["ti"]
     try:
         # As `finalize` of Airflow's task runner does it.
         fields = SetRenderedFields(rendered_fields=task_runner._serialize_rendered_fields(task))
         ask_airflow(partial(comms.send, fields))
-        for link in task.operator_extra_links:
-            address = link.get_link(operator=task, ti_key=ti)
-            ask_airflow(partial(task_runner._xcom_push_to_db, ti, link.xcom_key, address))
     except AirflowRuntimeError as error:
         _log.warning("Airflow has not taken what it shows of this task, and gets it again at its end: %s", error)
         return
@@ -52,9 +47,8 @@ def store_what_is_shown(task: BaseOperator, context: Context) -> None:
 
 
 def leave_what_is_shown(task: BaseOperator) -> None:
-    """Keep Airflow from storing a task's rendered fields and links again in this process."""
+    """Keep Airflow from storing a task's rendered fields again in this process."""
     task.template_fields = ()
-    task.operator_extra_links = ()
 
 
 def show_later(task: BaseOperator) -> None:
