@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tests.soak.history import Act, History
-from tests.soak.invariants import Violation, none_stuck
+from tests.soak.invariants import EDITED, Violation, none_stuck
 from tests.soak.plan import CLEAR, MARK_RUN
 
 _ENDED = frozenset({"success", "failed"})
@@ -31,15 +31,26 @@ class AirflowFault:
 
 
 def _cleared_while_run_marked(violation: Violation, history: History) -> bool:
-    if violation.invariant != none_stuck.__name__:
-        return False
+    clears, marks = (_acts(deed, violation, history) for deed in (CLEAR, MARK_RUN))
+    together = any(_overlap(clear, mark) for clear in clears for mark in marks)
+    return together and _is_stateless_in_ended_run(violation, history)
+
+
+def _removed_before_run_marked(violation: Violation, history: History) -> bool:
+    removed = history.edited and violation.step.task_id == EDITED
+    never_ran = any(task.step == violation.step and task.try_number == 0 for task in history.tasks)
+    marked = bool(_acts(MARK_RUN, violation, history))
+    return removed and never_ran and marked and _is_stateless_in_ended_run(violation, history)
+
+
+def _is_stateless_in_ended_run(violation: Violation, history: History) -> bool:
     ended = any(run.state in _ENDED and run.step.covers(violation.step) for run in history.runs)
     stateless = any(task.step == violation.step and task.state is None for task in history.tasks)
-    clears, marks = (
-        [act for act in history.acts if act.deed.startswith(deed) and act.step.covers(violation.step)]
-        for deed in (CLEAR, MARK_RUN)
-    )
-    return ended and stateless and any(_overlap(clear, mark) for clear in clears for mark in marks)
+    return violation.invariant == none_stuck.__name__ and ended and stateless
+
+
+def _acts(deed: str, violation: Violation, history: History) -> list[Act]:
+    return [act for act in history.acts if act.deed.startswith(deed) and act.step.covers(violation.step)]
 
 
 def _overlap(one: Act, other: Act) -> bool:
@@ -54,6 +65,14 @@ AIRFLOW_FAULTS = (
         "a lock. A run that another request marks in between stays ended, and the scheduler does not look at it "
         "again. tests/soak/reproductions/clear_while_run_is_marked.py shows it.",
         explains=_cleared_while_run_marked,
+    ),
+    AirflowFault(
+        name="a task that an edit has removed keeps no state if its run is marked next",
+        evidence="Airflow 3.3.2, api/common/mark_tasks.py, _set_dag_run_terminal_state: it skips the unfinished tasks "
+        "of the DAG's latest version (`TaskInstance.task_id.in_(task_ids)`). Only the scheduler marks those of earlier "
+        "versions as removed, and it does not look at the ended run again. "
+        "tests/soak/reproductions/remove_before_run_is_marked.py shows it.",
+        explains=_removed_before_run_marked,
     ),
 )
 

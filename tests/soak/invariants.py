@@ -48,7 +48,7 @@ _WITHOUT_JOBS = frozenset(
 )
 _CONSEQUENCES = frozenset({"pipeline_status", "Each.result"})
 """Tasks that fail because others have failed."""
-_EDITED = "Extra"
+EDITED = "Extra"
 """The step that edits remove and add again."""
 
 
@@ -108,7 +108,7 @@ def none_done_again(history: History) -> Iterator[Violation]:
 def none_stopped_in_vain(history: History) -> Iterator[Violation]:
     """A job is stopped only if a person has ended or cleared its task since it was created, or an edit removed it."""
     for job in history.jobs:
-        if job.state != STOPPED or (history.edited and job.step.task_id == _EDITED):
+        if job.state != STOPPED or (history.edited and job.step.task_id == EDITED):
             continue
         if not _acts_on(history.acts, job.step, job.created - _HEARTBEAT_SECONDS, job.stopped or job.ended):
             yield _violation(none_stopped_in_vain, job, f"{job.kind} {job.name} was stopped, and nobody wanted that")
@@ -223,7 +223,7 @@ def _acts_on(acts: Iterable[Act], step: StepKey, since: float = 0.0, until: floa
 
 
 def _is_expected(task: TaskEnd, history: History) -> bool:
-    if _acts_on(history.acts, task.step) or (history.edited and task.step.task_id == _EDITED):
+    if _acts_on(history.acts, task.step) or (history.edited and task.step.task_id == EDITED):
         return True
     if task.step.task_id not in _CONSEQUENCES:
         return False

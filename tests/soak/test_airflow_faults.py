@@ -38,3 +38,31 @@ def test_without_that_it_counts(history: History) -> None:
     counted, explained = excused(violations(history), history)
     assert counted
     assert not explained
+
+
+EXTRA = replace(STEP, task_id="Extra")
+REMOVED = History(
+    tasks=(TaskEnd(EXTRA, None, try_number=0),), runs=(RunEnd(RUN, "failed"),), acts=(MARKED,), edited=True
+)
+
+
+def test_a_task_that_an_edit_has_removed_before_its_run_was_marked_may_keep_no_state() -> None:
+    counted, [(violation, _)] = excused(violations(REMOVED), REMOVED)
+    assert counted == []
+    assert violation.step == EXTRA
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        replace(REMOVED, edited=False),
+        replace(REMOVED, acts=()),
+        replace(REMOVED, tasks=(TaskEnd(EXTRA, None, try_number=1),)),
+        replace(REMOVED, tasks=(TaskEnd(STEP, None, try_number=0),)),
+        replace(REMOVED, runs=(RunEnd(RUN, "running"),)),
+    ],
+)
+def test_a_task_that_no_edit_has_removed_counts(history: History) -> None:
+    counted, explained = excused(violations(history), history)
+    assert counted
+    assert not explained

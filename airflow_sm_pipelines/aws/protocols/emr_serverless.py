@@ -98,7 +98,9 @@ class EmrServerlessProtocol(ResourceProtocol):
     def _ids(self, reference: str) -> tuple[str, str]:
         """Return the ids of application and run; empty ones for what does not exist."""
         application, run = self._application_id(reference), reference.rpartition("/")[2]
-        if not application or not _is_attempt(run):
+        if not application:
+            return "", ""
+        if not _is_attempt(run):
             return application, run
         try:
             runs = self._list(self.kind.list, {"applicationId": application}, self.kind.summaries_member)

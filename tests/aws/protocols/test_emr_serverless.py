@@ -89,6 +89,16 @@ def test_a_run_in_an_application_that_is_gone_does_not_exist(client: Any, answer
     assert jobs.observe(client, EMR_SERVERLESS_JOB, f"00f1/{ATTEMPT}") is None
 
 
+@pytest.mark.parametrize("names", [(), ("somebody else's",)])
+def test_there_is_no_run_as_long_as_its_own_application_does_not_exist(
+    client: Any, answers: Stubber, names: tuple[str, ...]
+) -> None:
+    """What a try finds whose predecessor has written its attempt down, and was then refused the application."""
+    lists_applications(answers, *names)
+
+    assert jobs.observe(client, EMR_SERVERLESS_APPLICATION, ATTEMPT) is None
+
+
 @pytest.mark.parametrize(("then", "stopped"), [("SUCCESS", False), ("CANCELLING", True)])
 def test_a_run_that_ends_while_it_is_cancelled_is_no_error(
     client: Any, answers: Stubber, then: str, stopped: bool
