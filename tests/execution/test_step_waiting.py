@@ -247,29 +247,6 @@ def test_a_resumed_step_asks_aws_and_not_the_event(deferred: Task, context: Any,
     assert deferred.request["ProcessingJobName"] == properties["ProcessingJobName"]
 
 
-def test_a_resumed_step_shows_the_last_lines_of_the_log_again_since_the_triggers_may_be_lost(
-    deferred: Task, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
-
-    deferred.step(context).resume({"status": "Completed", "log": ["epoch 9", "epoch 10"]})
-
-    shown = caplog.messages.index("The last lines that the job wrote while this task was deferred:")
-    assert caplog.messages[shown + 1 : shown + 3] == ["epoch 9", "epoch 10"]
-    assert deferred.connection.clients["logs"].calls == []
-
-
-@pytest.mark.parametrize("log", [None, [], "no list"])
-def test_a_resumed_step_without_such_lines_shows_none(
-    deferred: Task, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture, log: Any
-) -> None:
-    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
-
-    deferred.step(context).resume({"status": "Completed", "log": log})
-
-    assert "The last lines that the job wrote while this task was deferred:" not in caplog.messages
-
-
 def test_a_resumed_step_whose_job_still_runs_defers_again(deferred: Task, context: Any) -> None:
     with pytest.raises(DeferredError):
         deferred.step(context).resume({"status": "Completed"})
@@ -506,3 +483,29 @@ def test_a_worker_killed_before_it_has_a_job_creates_none(
         task.step(context).start()
 
     assert sagemaker.calls == []
+
+
+# -- the log of a job that has ended -----------------------------------------------------------------------------------
+
+
+def test_a_resumed_step_shows_the_last_lines_of_the_log_again_since_the_triggers_may_be_lost(
+    deferred: Task, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    deferred.step(context).resume({"status": "Completed", "log": ["epoch 9", "epoch 10"]})
+
+    shown = caplog.messages.index("The last lines that the job wrote while this task was deferred:")
+    assert caplog.messages[shown + 1 : shown + 3] == ["epoch 9", "epoch 10"]
+    assert deferred.connection.clients["logs"].calls == []
+
+
+@pytest.mark.parametrize("log", [None, [], "no list"])
+def test_a_resumed_step_without_such_lines_shows_none(
+    deferred: Task, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture, log: Any
+) -> None:
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    deferred.step(context).resume({"status": "Completed", "log": log})
+
+    assert "The last lines that the job wrote while this task was deferred:" not in caplog.messages
