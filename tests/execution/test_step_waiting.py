@@ -244,7 +244,7 @@ def test_a_resumed_step_asks_aws_and_not_the_event(deferred: Task, context: Any,
     properties = deferred.step(context).resume({"status": "Failed"})
 
     assert properties["ProcessingJobStatus"] == "Completed"
-    assert deferred.request["ProcessingJobName"] == properties["ProcessingJobName"]
+    assert deferred.request["ProcessingJobName"] == the_job(sagemaker)["ProcessingJobName"]
 
 
 def test_a_resumed_step_whose_job_still_runs_defers_again(deferred: Task, context: Any) -> None:
