@@ -247,11 +247,43 @@ def definition() -> Any:
     return make
 
 
+class FakeLogs:
+    """CloudWatch Logs with the lines of one job, a second apart.
+
+    Attributes:
+        lines: Lines by log stream.
+        calls: The calls that were made.
+        fault: What is raised instead of an answer.
+    """
+
+    def __init__(self, **lines: list[str]) -> None:
+        self.lines = lines
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.fault: Exception | None = None
+
+    def describe_log_streams(self, **request: Any) -> dict[str, Any]:
+        self._called("DescribeLogStreams", request)
+        return {"logStreams": [{"logStreamName": f"{request['logStreamNamePrefix']}{name}"} for name in self.lines]}
+
+    def get_log_events(self, **request: Any) -> dict[str, Any]:
+        self._called("GetLogEvents", request)
+        lines = self.lines[request["logStreamName"].rpartition("/")[2]]
+        events = [{"timestamp": 1000 * (1 + number), "message": line} for number, line in enumerate(lines)]
+        since = [event for event in events if event["timestamp"] >= request.get("startTime", 0)]
+        assert request["startFromHead"] is False
+        return {"events": since[-request["limit"] :]}
+
+    def _called(self, operation: str, request: dict[str, Any]) -> None:
+        self.calls.append((operation, request))
+        if self.fault is not None:
+            raise self.fault
+
+
 class FakeConnection:
     """Hands out the clients that a test has put in, and counts the requests for each."""
 
     def __init__(self, **clients: Any) -> None:
-        self.clients = clients
+        self.clients: dict[str, Any] = {"logs": FakeLogs(), **clients}
         self.asked: list[str] = []
 
     def client(self, service: str) -> Any:

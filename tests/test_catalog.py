@@ -14,6 +14,7 @@ import pytest
 from botocore import xform_name
 
 from airflow_sm_pipelines.aws import jobs
+from airflow_sm_pipelines.aws.job_facts import PLACES
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
 from airflow_sm_pipelines.aws.requests.names import longest_prefix
 from airflow_sm_pipelines.catalog import CATALOG, AnsweredBy, StepTypeRow
@@ -60,6 +61,7 @@ def test_a_resource_of_a_step_has_a_protocol_and_a_page(row: StepTypeRow) -> Non
         assert kind.protocol in jobs.PROTOCOLS, f"aws/jobs.py: protocol {kind.protocol}"
         assert kind.console_path, "aws/kinds: console_path"
         assert kind.iam_actions, "aws/kinds: iam_actions"
+        assert kind.key in PLACES, "aws/job_facts: a row of PLACES"
 
 
 @every_row

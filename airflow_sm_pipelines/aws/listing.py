@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_sm_pipelines.aws.calls import Body, call
+from airflow_sm_pipelines.aws.job_facts import state_in_words
 from airflow_sm_pipelines.aws.jobs import PROTOCOLS, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.kinds.resource_kind import NewestFirst
@@ -30,11 +31,13 @@ class Listed:
         name: The last part of its reference.
         has_ended: Whether its state is terminal.
         created: When it was created, if the List tells.
+        state: Its state in words, with the state within it if the List tells that.
     """
 
     name: str
     has_ended: bool
     created: datetime | None
+    state: str = ""
 
 
 def list_request(how: NewestFirst, parent: str, names: Collection[str], since: datetime | None) -> dict[str, Any]:
@@ -82,8 +85,10 @@ def list_page(
 def _summaries(client: BaseClient, kind: ResourceKind, how: NewestFirst, entries: Any) -> Iterator[Listed]:
     protocol = PROTOCOLS[kind.protocol](client, kind)
     for entry in entries:
-        outcome = protocol.outcome(str(_member(entry, how.status)))
-        yield Listed(str(_member(entry, how.name)), outcome is not Outcome.RUNNING, _member(entry, how.created))
+        status = str(_member(entry, how.status) or "")
+        has_ended = protocol.outcome(status) is not Outcome.RUNNING
+        state = state_in_words(kind, status, entry)
+        yield Listed(str(_member(entry, how.name)), has_ended, _member(entry, how.created), state)
 
 
 def _member(entry: Any, place: tuple[str, ...]) -> Any:

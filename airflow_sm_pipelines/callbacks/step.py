@@ -148,7 +148,8 @@ class CallbackStep:
         found = self._cache.find_outputs(self._signature(self._cache, resolve_message(self._run, "")))
         if found is None:
             return None
-        outputs, _ = found
+        outputs, run_id = found
+        self._task.show_source(run_id)
         return {"OutputParameters": outputs}
 
     def _signature(self, cache: StepCache, message: CallbackMessage) -> dict[str, str]:

@@ -18,16 +18,19 @@ from airflow_sm_pipelines.aws.failures import exception_type_of_reason, who_stop
 from airflow_sm_pipelines.aws.job_facts import facts_of, phases_of, state_in_words
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.log_events import has_log_of_its_own
 from airflow_sm_pipelines.aws.properties import plain_properties
 from airflow_sm_pipelines.aws.requests.step_start import Log
 from airflow_sm_pipelines.aws.requests.tags import owner_of
-from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError, StepTimeoutError
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity
+from airflow_sm_pipelines.execution.job_log import JobLog
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
 from airflow_sm_pipelines.execution.records import Attempt
 from airflow_sm_pipelines.semantics.job_summary import error_lines, summary_lines
+from airflow_sm_pipelines.semantics.log_lines import LOOK_SECONDS, pause_between_looks
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -49,12 +52,13 @@ class JobRun:
         identity: Which step, execution and epoch.
         kind: The row of its resource.
         client: boto3 client of the kind's service.
-        logs_client: Returns a boto3 client for CloudWatch Logs; called only when a job has failed.
+        logs_client: Returns a boto3 client for CloudWatch Logs; called only when a log is to be read.
         book: The attempt record.
         pause: Waits some seconds, or raises if the process is told to end.
         log: Where to say what happens.
         end_former: Stops the job of the last attempt, if the step was of another type then; returns what became of it.
         timeout: How long a job may take from its creation; ``None`` for no limit.
+        logs: Whether to log what the job writes to CloudWatch while this process waits for it.
         now: The present time in UTC.
     """
 
@@ -70,6 +74,7 @@ class JobRun:
         log: Log,
         end_former: Callable[[], str] = lambda: "",
         timeout: timedelta | None = None,
+        logs: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._identity = identity
@@ -81,8 +86,10 @@ class JobRun:
         self._log = log
         self._end_former = end_former
         self._timeout = timeout
+        self._logs = logs
         self._now = now
         self._last_status = ""
+        self._log_due = LOOK_SECONDS
 
     # -- claim -----------------------------------------------------------------------------------------------------
 
@@ -176,17 +183,41 @@ class JobRun:
             StepTimeoutError: The job took longer than the timeout, and was stopped.
         """
         pauses, waited = _growing_pauses(interval), 0.0
+        log = self._log_of(attempt)
         while True:
             seen = self.look(attempt)
             if seen is not None and seen.outcome is not Outcome.RUNNING:
+                if waited and seen.outcome is Outcome.SUCCEEDED:  # the log of one that has failed is read anew
+                    self._tell_new_lines(log)
                 return seen
             if self.remaining(attempt) == timedelta(0):
                 self.time_out(attempt)
             pause = next(pauses)
             if seconds is not None and waited + pause > seconds:
                 return None
+            if waited >= self._log_due:
+                self._tell_new_lines(log)
+                self._log_due = waited + pause_between_looks(interval)
             self._pause(pause)
             waited += pause
+
+    def _log_of(self, attempt: Attempt) -> JobLog | None:
+        follows = self._logs and has_log_of_its_own(self._kind)
+        return JobLog(self._logs_client, self._kind, attempt.reference) if follows else None
+
+    def _tell_new_lines(self, log: JobLog | None) -> None:
+        for line in log.new_lines() if log else ():
+            self._log.info("%s", line)
+
+    def tell_last_lines(self, lines: Json) -> None:
+        """Log again the last lines that the trigger has logged: its own log may be lost.
+
+        Args:
+            lines: What the trigger's event holds of them; an older version's holds nothing.
+        """
+        told = [str(line) for line in lines] if isinstance(lines, list) else []
+        for line in ("The last lines that the job wrote while this task was deferred:", *told) if told else ():
+            self._log.info("%s", line)
 
     def look(self, attempt: Attempt) -> Observation | None:
         """Look once; ``None`` if there is nothing to see yet, or AWS is busy.

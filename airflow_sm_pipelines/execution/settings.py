@@ -54,8 +54,10 @@ class Waiting:
         poll_interval: Seconds between two looks at a running job.
         settle: Seconds that the worker itself waits for a new job before it defers; a job that ends within them
             costs no second process. ``None`` for what `settle_seconds` says.
+        logs: Show in the task's log what the job writes to CloudWatch.
     """
 
     deferrable: bool = True
     poll_interval: float = 10.0
     settle: float | None = None
+    logs: bool = True

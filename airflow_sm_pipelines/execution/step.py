@@ -105,6 +105,7 @@ class JobStep:
             pause=self._pause,
             log=run.log,
             timeout=task.timeout,
+            logs=task.waiting.logs,
         )
 
     def start(self) -> JsonObject:
@@ -159,6 +160,7 @@ class JobStep:
         described = described_again(self._client, kind, entry, self._run)
         properties = completed_again(self._task.complete_properties, entry, self._run, described)
         self._show_request(self._task.described_request(described, self._create_members()))
+        self._task.show_source(entry.run_id)
         if self._cache is not None:
             self._cache.hit(entry)
         return properties
@@ -199,6 +201,8 @@ class JobStep:
             seen = self._job.look(attempt)
             if seen is None or seen.outcome is Outcome.RUNNING:
                 self._defer(attempt)
+            if seen.outcome is Outcome.SUCCEEDED:  # the log of one that has failed is read anew
+                self._job.tell_last_lines(event.get("log"))
             return self._conclude(attempt, seen)
 
     def time_out(self) -> JsonObject:
@@ -274,6 +278,7 @@ class JobStep:
                 connection=self._run.connection.as_arguments(),
                 poll_interval=self._task.waiting.poll_interval,
                 attempt=attempt.name,
+                logs=self._task.waiting.logs,
             ),
             method_name="resume",
             timeout=remaining,

@@ -88,12 +88,14 @@ class WaitingTask:
         defer: Airflow's ``defer``.
         timeout: The task's ``execution_timeout``.
         show_request: Takes the request that the UI is to show.
+        show_source: Takes the id of the earlier run whose result stands for the step.
     """
 
     waiting: Waiting
     defer: Defer
     timeout: timedelta | None = None
     show_request: Callable[[Json], None] = lambda _: None
+    show_source: Callable[[str], None] = lambda _: None
 
 
 class StepRun:

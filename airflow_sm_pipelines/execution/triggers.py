@@ -15,13 +15,16 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_sm_pipelines.aws import jobs
+from airflow_sm_pipelines.aws.job_facts import state_in_words
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
+from airflow_sm_pipelines.aws.log_events import has_log_of_its_own
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import AwsCallError
 from airflow_sm_pipelines.execution.airflow_internals.worker import (
@@ -32,6 +35,7 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import (
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.connection_in_triggerer import ConnectionInTriggerer
 from airflow_sm_pipelines.execution.daemon_threads import in_daemon_thread
+from airflow_sm_pipelines.execution.log_looks import followed_log
 from airflow_sm_pipelines.execution.recorded_job import RecordedJob
 from airflow_sm_pipelines.execution.watcher import watcher_of
 from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY
@@ -60,6 +64,7 @@ class JobTrigger(BaseTrigger):
         connection: Fields of an `AwsConnection`.
         poll_interval: Seconds between two looks; more if many jobs are described, each by itself.
         attempt: Name of the attempt; empty if an older version has stored the trigger.
+        logs: Whether to log what the job writes to CloudWatch.
         newer: What a newer version has stored beside these.
     """
 
@@ -71,6 +76,7 @@ class JobTrigger(BaseTrigger):
         connection: JsonObject,
         poll_interval: float,
         attempt: str = "",
+        logs: bool = False,
         **newer: Json,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -79,6 +85,7 @@ class JobTrigger(BaseTrigger):
         self.connection = connection
         self.poll_interval = poll_interval
         self.attempt = attempt
+        self.logs = logs
 
     def serialize(self) -> tuple[str, JsonObject]:
         """Return the class path and the arguments; they are stored unencrypted and hold no secret."""
@@ -90,18 +97,26 @@ class JobTrigger(BaseTrigger):
                 "connection": self.connection,
                 "poll_interval": self.poll_interval,
                 "attempt": self.attempt,
+                "logs": self.logs,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until the resource has ended; a throttled or failing look is not a failure of the job."""
         await asyncio.sleep(QUIET_SECONDS)
-        yield TriggerEvent(await self._news())  # type: ignore[no-untyped-call]
+        if not (self.logs and has_log_of_its_own(self._kind)):
+            yield TriggerEvent(await self._news())  # type: ignore[no-untyped-call]
+            return
+        client = partial(self._connection.client, "logs")
+        async with followed_log(client, self._kind, self.name, self.log, self.poll_interval) as job_log:
+            news = {**await self._news(), "log": await job_log.last_lines()}
+        yield TriggerEvent(news)  # type: ignore[no-untyped-call]
 
     async def _news(self) -> JsonObject:
         """Look whenever it is this trigger's turn, until there is something to tell."""
-        status, refusals = "", 0
+        refusals = 0
         with watcher_of(self._kind, self._connection).place(self.name, self.poll_interval) as place:
+            place.tell = partial(self.log.info, "%s is %s", self.name)
             await place.turn()
             while True:
                 try:
@@ -117,10 +132,7 @@ class JobTrigger(BaseTrigger):
                 refusals = 0
                 if seen is None or seen.outcome is not jobs.Outcome.RUNNING:
                     return {"name": self.name, "status": seen.status if seen else "absent"}
-                if seen.status != status:
-                    status = seen.status
-                    self.log.info("%s is %s", self.name, status)
-                place.described(seen.reference)
+                place.described(seen.reference, state_in_words(self._kind, seen.status, seen.description))
                 await place.turn()
 
     async def on_kill(self) -> None:

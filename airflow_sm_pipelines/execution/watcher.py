@@ -55,6 +55,9 @@ class Place:
         relisted_at: When it is listed again, ``None`` if it is listed.
         created: When AWS has created its job, as far as a List told.
         is_hinted: Whether a List told that its job has ended.
+        tell: Takes the state of the job in words, in the context of the trigger, when it has changed.
+        state: The state that a List or a Describe told last.
+        told: The state that was handed to ``tell``.
     """
 
     watcher: Watcher
@@ -68,6 +71,9 @@ class Place:
     relisted_at: float | None = None
     created: datetime | None = None
     is_hinted: bool = False
+    tell: Callable[[str], None] = lambda _: None
+    state: str = ""
+    told: str = ""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -76,10 +82,17 @@ class Place:
         return self.reference.rpartition("/")[2]
 
     async def turn(self) -> None:
-        """Wait until the job is to be described."""
+        """Wait until the job is to be described; meanwhile tell what Lists say of its state."""
         while (seconds := self._due() - _now()) > 0:
             self._woken.clear()
             await _woken_within(self._woken, seconds)
+            self._tell()
+
+    def _tell(self) -> None:
+        # A List says the same as a Describe, but without the service's message.
+        if not self.told.startswith(self.state):
+            self.told = self.state
+            self.tell(self.state)
 
     def _due(self) -> float:
         if self.is_hinted:
@@ -97,9 +110,11 @@ class Place:
         """Seconds between two Describes of a job that is not listed."""
         return watching.pause_between_describes(self.watcher.described_places, self.interval, self.jitter)
 
-    def described(self, reference: str) -> None:
-        """Note that a Describe told that the job runs, and a reference that finds it faster."""
+    def described(self, reference: str, state: str) -> None:
+        """Note that a Describe told that the job runs, its state in words, and a reference that finds it faster."""
         self.reference = reference or self.reference
+        self.state = state
+        self._tell()
         self.is_hinted = False
         self.described_at = self.seen_at = _now()
         self.jitter = random.random()  # noqa: S311 - jitter, not a secret
@@ -111,6 +126,9 @@ class Place:
             self.is_hinted = True
             self.wake()
             return
+        if found.state and not self.told.startswith(found.state):
+            self.state = found.state
+            self.wake()
         self.seen_at = _now()
         if self.described_at is None:
             self.described_at = self.seen_at

@@ -85,6 +85,7 @@ class StepOperator(BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     overwrite_rtif_after_execution = True
     owns_job: ClassVar[bool] = False
+    reused_run: str = ""
     shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
 
     def __init__(
@@ -312,5 +313,6 @@ class JobOperator(StepOperator):
             show_request=partial(setattr, self, "request"),
             described_request=self.described_request,
             complete_properties=self.complete_properties,
+            show_source=partial(setattr, self, "reused_run"),
         )
         return JobStep(task, run)

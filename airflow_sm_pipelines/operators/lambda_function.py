@@ -43,8 +43,6 @@ class LambdaOperator(StepOperator):
 
     ui_color = "#fad7ac"
 
-    reused_run: str = ""
-
     def __init__(self, *, on_unknown: str = "retry", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # `StepOverrides` has refused other values, with a message for people.

@@ -47,6 +47,7 @@ dag = pipeline_dag(
     aws_conn_id=None,
     deferrable=False,
     poll_interval=0.2,
+    logs=False,
 )
 """
 

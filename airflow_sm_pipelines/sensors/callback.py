@@ -64,5 +64,6 @@ class CallbackSensor(StepOperator):
             defer=self.defer,
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
+            show_source=partial(setattr, self, "reused_run"),
         )
         return CallbackStep(task, run)

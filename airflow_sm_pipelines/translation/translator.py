@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, BaseOperator, TaskGroup
 
-from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.models import Pipeline
-from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError, UnsupportedStepTypeError
+from airflow_sm_pipelines.errors import DefinitionError, InvalidDefinitionError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDict, make_missing_task
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
@@ -45,6 +44,7 @@ from airflow_sm_pipelines.translation.step_tasks import (
     task_ids,
 )
 from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
+from airflow_sm_pipelines.translation.unsupported_steps import unsupported_steps
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
@@ -68,6 +68,7 @@ def pipeline_dag(
     assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 10.0,
+    logs: bool = True,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     completed_with_failures: RunState = "failed",
     max_parallel_steps: int | None = None,
@@ -94,10 +95,12 @@ def pipeline_dag(
             it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
+        logs: Show in the log of a task what its job writes to CloudWatch.
         overrides: Airflow arguments for single tasks, by step name or step type (the name wins), e.g.
             ``{"Training": {"queue": "gpu"}, "Evaluate": {"retries": 2, "aws_conn_id": "other"}}``. Allowed are the
             arguments of ``BaseOperator`` and ``aws_conn_id``, ``region_name``, ``assume_role_arn``, ``verify``,
-            ``botocore_config``, ``deferrable``, ``poll_interval``, ``settle``; for Lambda steps also ``on_unknown``.
+            ``botocore_config``, ``deferrable``, ``poll_interval``, ``settle``, ``logs``;
+            for Lambda steps also ``on_unknown``.
         completed_with_failures: State of a DAG run in which a step failed and steps that wait for the failure ran
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
@@ -125,7 +128,7 @@ def pipeline_dag(
         values=parameters or {},
         role_arn=role_arn,
         connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
-        waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
+        waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval, logs=logs),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
         max_parallel_steps=max_parallel_steps,
@@ -161,6 +164,7 @@ def pipeline_task_group(
     assume_role_arn: str | None = None,
     deferrable: bool = True,
     poll_interval: float = 10.0,
+    logs: bool = True,
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     completed_with_failures: RunState = "failed",
     max_parallel_steps: int | None = None,
@@ -185,6 +189,7 @@ def pipeline_task_group(
             it. It is not the ``role_arn`` with which AWS runs the jobs.
         deferrable: Free the worker slot while a job runs.
         poll_interval: Seconds between two status checks of a running job.
+        logs: Show in the log of a task what its job writes to CloudWatch.
         overrides: Airflow arguments for single tasks, by step name or step type, as in `pipeline_dag`.
         completed_with_failures: State of the group's last task when a step failed and steps that wait for the failure
             ran (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
@@ -209,7 +214,7 @@ def pipeline_task_group(
         values=parameters or {},
         role_arn=role_arn,
         connection=AwsConnection(aws_conn_id, region_name, assume_role_arn=assume_role_arn),
-        waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval),
+        waiting=Waiting(deferrable=deferrable, poll_interval=poll_interval, logs=logs),
         overrides=StepOverrides(overrides or {}, pipeline.plans),
         completed_with_failures=completed_with_failures,
         max_parallel_steps=max_parallel_steps,
@@ -299,7 +304,7 @@ class _Translation:
         """
         _refuse(
             self.pipeline,
-            *_unsupported_steps(self.pipeline),
+            *unsupported_steps(self.pipeline),
             *parameters_named_as_options(self.pipeline),
             *wrong_values(self.pipeline, self.values),
             *errors,
@@ -386,15 +391,3 @@ def _id_from_file(pipeline: Pipeline, argument: str) -> str:
             DefinitionError("", f"{argument} is required when the definition is not a file", f"pass {argument}=..."),
         )
     return Path(pipeline.source).stem
-
-
-def _unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
-    return [
-        UnsupportedStepTypeError(
-            f"{step.path}.Type",
-            f"step {step.name}: the step type {step.type} is not supported",
-            f"supported types: {', '.join(sorted(CATALOG))}",
-        )
-        for step in pipeline.steps
-        if step.type not in CATALOG
-    ]

@@ -116,10 +116,14 @@ class Answer:
     ],
 )
 def test_a_page_tells_what_has_ended(status: str, has_ended: bool) -> None:
-    summary = {"TrainingJobName": "x", "TrainingJobStatus": status, "CreationTime": NOON}
+    state = {"TrainingJobStatus": status, "SecondaryStatus": "Starting"}
+    summary = {"TrainingJobName": "x", "CreationTime": NOON, **state}
     client: Any = Answer({"TrainingJobSummaries": [summary], "NextToken": "more"})
 
-    assert list_page(client, TRAINING_JOB, {"MaxResults": 100}, "token") == ([Listed("x", has_ended, NOON)], "more")
+    assert list_page(client, TRAINING_JOB, {"MaxResults": 100}, "token") == (
+        [Listed("x", has_ended, NOON, f"{status}, Starting")],
+        "more",
+    )
     assert client.requests == [("list_training_jobs", {"MaxResults": 100, "NextToken": "token"})]
 
 
@@ -129,7 +133,7 @@ def test_a_page_of_steps() -> None:
 
     page, token = list_page(client, EMR_STEP, {"ClusterId": "j-1"})
 
-    assert page == [Listed("s-1", True, NOON), Listed("s-2", False, None)]
+    assert page == [Listed("s-1", True, NOON, "COMPLETED"), Listed("s-2", False, None)]
     assert token is None
     assert client.requests == [("list_steps", {"ClusterId": "j-1"})]
 

@@ -21,6 +21,7 @@ from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.records import RECORD_KEY
 from airflow_sm_pipelines.execution.settings import Waiting
 from airflow_sm_pipelines.semantics.settling import SETTLE_SECONDS
+from tests.conftest import FakeLogs
 from tests.execution.step_stand_ins import DeferredError, Task, the_job
 
 # -- the wait ----------------------------------------------------------------------------------------------------------
@@ -58,6 +59,7 @@ def test_a_longer_job_defers_after_the_settle_time(make_task: Any, context: Any,
         "connection": task.connection.as_arguments(),
         "poll_interval": task.waiting.poll_interval,
         "attempt": the_job(sagemaker)["ProcessingJobName"],
+        "logs": True,
     }
 
 
@@ -149,6 +151,59 @@ def test_without_deferral_it_polls_in_the_worker(make_task: Any, context: Any, s
     assert task.step(context).start()["ProcessingJobStatus"] == "Completed"
     assert max(waited) == task.waiting.poll_interval
     assert len(waited) == 50
+
+
+def poll_in_worker(task: Task, context: Any, sagemaker: Any, cloudwatch: FakeLogs, *, logs: bool = True) -> None:
+    """Let a job write a line in each pause, and end in the 30th."""
+    sagemaker.ending = None
+    task.waiting = Waiting(deferrable=False, logs=logs)
+    task.connection.clients["logs"] = cloudwatch
+    pauses = 0
+
+    def wait(timeout: float) -> bool:
+        nonlocal pauses
+        pauses += 1
+        cloudwatch.lines.setdefault("algo-1-17", []).append(f"line {pauses}")
+        if pauses == 30:
+            sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+        return False
+
+    task.killed.wait = wait  # type: ignore[method-assign]
+    task.step(context).start()
+
+
+def test_what_a_job_writes_is_shown_line_by_line_while_the_worker_waits_for_it(
+    make_task: Any, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    logs = FakeLogs()
+
+    poll_in_worker(make_task(), context, sagemaker, logs)
+
+    told = [message for message in caplog.messages if message.startswith("line ")]
+    assert told == [f"line {number}" for number in range(1, 31)]
+    assert 5 < len(logs.calls) < 40
+
+
+def test_without_logs_cloudwatch_is_not_asked(make_task: Any, context: Any, sagemaker: Any) -> None:
+    logs, task = FakeLogs(), make_task()
+
+    poll_in_worker(task, context, sagemaker, logs, logs=False)
+
+    assert logs.calls == []
+    assert "logs" not in task.connection.asked
+
+
+def test_a_log_that_may_not_be_read_is_one_line_and_no_failure(
+    make_task: Any, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture, client_error: Any
+) -> None:
+    logs = FakeLogs()
+    logs.fault = client_error("AccessDeniedException", "not authorized to perform: logs:DescribeLogStreams")
+
+    poll_in_worker(make_task(), context, sagemaker, logs)
+
+    [line] = [message for message in caplog.messages if "CloudWatch" in message]
+    assert "logs:DescribeLogStreams" in line
+    assert len(logs.calls) == 1
 
 
 def test_airflows_own_timeout_stops_the_job(make_task: Any, context: Any, sagemaker: Any) -> None:
@@ -432,3 +487,29 @@ def test_a_worker_killed_before_it_has_a_job_creates_none(
         task.step(context).start()
 
     assert sagemaker.calls == []
+
+
+# -- the log of a job that has ended -----------------------------------------------------------------------------------
+
+
+def test_a_resumed_step_shows_the_last_lines_of_the_log_again_since_the_triggers_may_be_lost(
+    deferred: Task, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    deferred.step(context).resume({"status": "Completed", "log": ["epoch 9", "epoch 10"]})
+
+    shown = caplog.messages.index("The last lines that the job wrote while this task was deferred:")
+    assert caplog.messages[shown + 1 : shown + 3] == ["epoch 9", "epoch 10"]
+    assert deferred.connection.clients["logs"].calls == []
+
+
+@pytest.mark.parametrize("log", [None, [], "no list"])
+def test_a_resumed_step_without_such_lines_shows_none(
+    deferred: Task, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture, log: Any
+) -> None:
+    sagemaker.ending = {"ProcessingJobStatus": "Completed"}
+
+    deferred.step(context).resume({"status": "Completed", "log": log})
+
+    assert "The last lines that the job wrote while this task was deferred:" not in caplog.messages

@@ -14,13 +14,15 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.triggers.base import TriggerEvent
 
+from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.errors import AwsCallError
-from airflow_sm_pipelines.execution import triggers, watcher
+from airflow_sm_pipelines.execution import log_looks, triggers, watcher
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.daemon_threads import in_daemon_thread
 from airflow_sm_pipelines.execution.triggers import QUIET_SECONDS, JobTrigger
 from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY
 from airflow_sm_pipelines.semantics.ownership import ABSENT
+from tests.conftest import FakeLogs
 from tests.virtual_time import at_once, run_in_virtual_time
 
 NAME = "pipelines-abcdef012345-Step-t0k3nt0k3n-0"
@@ -432,3 +434,34 @@ def test_cancelling_the_wait_does_not_cancel_the_work() -> None:
     asyncio.run(scenario())
     assert done == ["look", "send"]
     assert not triggers._running
+
+
+# -- the job's log -----------------------------------------------------------------------------------------------------
+
+
+def test_the_event_holds_the_last_lines_that_the_job_wrote(
+    trigger: JobTrigger, aws: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = FakeLogs(**{"algo-1-17": ["epoch 9", "epoch 10"]})
+    monkeypatch.setattr(AwsConnection, "client", lambda _self, service: {"sagemaker": aws, "logs": logs}[service])
+    monkeypatch.setattr(log_looks, "in_daemon_thread", at_once)
+    aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+    trigger.logs = True
+
+    assert events_of(trigger) == [{"name": NAME, "status": "Completed", "log": ["epoch 9", "epoch 10"]}]
+
+
+def test_a_trigger_of_an_older_version_shows_no_log(trigger: JobTrigger, aws: Any) -> None:
+    arguments = {name: value for name, value in trigger.serialize()[1].items() if name != "logs"}
+    aws.jobs[NAME]["ProcessingJobStatus"] = "Completed"
+
+    assert events_of(JobTrigger(**arguments)) == [{"name": NAME, "status": "Completed"}]  # type: ignore[arg-type]
+
+
+def test_a_kind_without_a_log_is_not_asked_for_one(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "observe", lambda *_: None)
+    trigger = JobTrigger(
+        kind="endpoint", name="e", connection=AwsConnection().as_arguments(), poll_interval=POLL, logs=True
+    )
+
+    assert events_of(trigger) == [{"name": "e", "status": "absent"}]

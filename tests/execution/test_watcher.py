@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -510,6 +511,30 @@ def test_what_one_parent_contains_is_listed_together(
     assert [request[kind.newest_first.parent_member] for request in asked] == [parents[0]]
 
 
+def test_a_change_of_state_that_a_list_tells_is_logged_by_the_jobs_own_trigger_without_a_describe(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger: ContextVar[str] = ContextVar("trigger", default="none")
+    told: list[tuple[float, str, str]] = []
+    names = [fleet.start(name) for name in names_of(40)]
+    stopping = lambda name: name == names[7] and now() > 300  # noqa: E731
+    monkeypatch.setattr(fleet, "status", lambda name: "Stopping" if stopping(name) else "InProgress")
+    note = SimpleNamespace(info=lambda text, *values: told.append((now(), text % values, trigger.get())))
+    monkeypatch.setattr(JobTrigger, "log", note)
+
+    def start(waiting: Waiting) -> None:
+        trigger.set("a trigger")
+        waiting.start(*names)
+
+    run_for(330, start)
+
+    [(when, text, context)] = [one for one in told if "Stopping" in one[1]]
+    assert (text, context) == (f"{names[7]} is Stopping", "a trigger")
+    assert 300 < when <= 300 + INTERVAL
+    assert fleet.count("DescribeProcessingJob", 300, 330) <= 30 * watching.RECHECKS_PER_SECOND + 1
+    assert sorted(text for _, text, _ in told if "Stopping" not in text) == [f"{name} is InProgress" for name in names]
+
+
 # -- whatever happens --------------------------------------------------------------------------------------------------
 
 _Act = st.one_of(
@@ -545,8 +570,9 @@ def test_every_ended_job_is_told_in_time_and_no_running_one(acts: list[tuple[str
                     waiting.start(fleet.start(name, created, ends))
             elif kind == "cancel":
                 live = [name for name in waiting.tasks if name not in waiting.fired][:count]
-                cancelled.update(live)
                 await waiting.end(*live)
+                # One that has fired in this very moment was not cancelled.
+                cancelled.update(name for name in live if name not in waiting.fired)
             elif kind == "throttle":
                 fleet.faults["ListProcessingJobs"] = raising(client_error("ThrottlingException"))
             elif kind == "answer":

@@ -33,7 +33,7 @@ _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "A
 
 
 class CountingAws(ThreadingHTTPServer):
-    """DescribeProcessingJob and ListProcessingJobs over a number of jobs.
+    """DescribeProcessingJob and ListProcessingJobs over a number of jobs, each of which writes a line at each look.
 
     Attributes:
         calls: Operation and time of each call.
@@ -57,6 +57,10 @@ class CountingAws(ThreadingHTTPServer):
         if operation == "DescribeProcessingJob":
             name = members["ProcessingJobName"]
             return {"ProcessingJobName": name, "ProcessingJobStatus": self._status(name)}
+        if operation == "DescribeLogStreams":
+            return {"logStreams": [{"logStreamName": f"{members['logStreamNamePrefix']}algo-1-17"}]}
+        if operation == "GetLogEvents":
+            return {"events": [{"timestamp": int(time.time() * 1000), "message": "a line"}]}
         start, size = int(members.get("NextToken", 0)), members["MaxResults"]
         page = [
             {"ProcessingJobName": name, "ProcessingJobStatus": self._status(name), "CreationTime": 1.8e9}
@@ -160,7 +164,9 @@ class Triggers:
         from airflow_sm_pipelines.execution.triggers import JobTrigger
 
         connection = AwsConnection(None, "eu-west-1").as_arguments()
-        trigger = JobTrigger(kind="processing-job", name=name, connection=connection, poll_interval=self.interval)
+        trigger = JobTrigger(
+            kind="processing-job", name=name, connection=connection, poll_interval=self.interval, logs=True
+        )
         async for _ in trigger.run():
             self.fired[name] = time.time()
 
@@ -190,12 +196,14 @@ async def _watch(aws: Aws, jobs: int, interval: float, intervals: int) -> dict[s
     for _, when in counted:
         if 0 <= (number := int((when - steady) // interval)) < intervals:
             per_interval[number] += 1
+    of_logs = [when for operation, when in counted if "Log" in operation and when >= steady]
     first = [int((when - began) // interval) for _, when in counted if when < steady]
     return {
         "jobs": jobs,
         "interval": interval,
         "calls per interval, mean": round(statistics.mean(per_interval), 1),
         "calls per interval, most": max(per_interval),
+        "calls per interval for logs, mean": round(len(of_logs) / intervals, 1),
         "calls in an interval at the start, most": max(first.count(number) for number in set(first)),
         "seconds from end to event, median": round(statistics.median(late), 1),
         "seconds from end to event, most": round(max(late), 1),
