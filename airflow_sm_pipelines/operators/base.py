@@ -300,20 +300,18 @@ class JobOperator(StepOperator):
 
             self.outlets = changed_assets(self.outlets, context, self.kind, described, also_own=self.changes_own_asset)
 
-    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any] | None:
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any]:
         """Return what the step has read and written, for the OpenLineage provider; runs in a fork of the worker.
 
-        A step that has the result of an earlier run has done neither, nor is it told of a failed one.
+        Nothing is told of a step that has failed, or has the result of an earlier run.
 
         Args:
             task_instance: Airflow's task instance.
         """
-        if self.described is None:
-            return None
         from airflow_sm_pipelines.execution.open_lineage import operator_lineage
-        from airflow_sm_pipelines.semantics.lineage import lineage_of
+        from airflow_sm_pipelines.semantics.lineage import Lineage, lineage_of
 
-        return operator_lineage(lineage_of(self.kind, self.described))
+        return operator_lineage(Lineage() if self.described is None else lineage_of(self.kind, self.described))
 
     def resume(self, context: Context, event: Mapping[str, Json] | None = None) -> Json:
         """Go on when the trigger has fired; runs in a new worker process."""

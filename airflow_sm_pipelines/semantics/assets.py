@@ -32,7 +32,7 @@ _LONGEST_NAME = 1000
 """Airflow refuses URIs of more than 1,500 characters; SageMaker's names have at most 63."""
 
 
-_TOLD_OF: Mapping[str, tuple[str, ...]] = {
+TOLD_OF: Mapping[str, tuple[str, ...]] = {
     MODEL_PACKAGE.key: (
         "ModelPackageGroupName",
         "ModelPackageVersion",
@@ -58,10 +58,11 @@ def asset_uri(kind: ResourceKind, members: Mapping[str, Json]) -> str:
         kind: The row of the resource.
         members: Its Create request, or its Describe response.
     """
-    name = members.get(kind.asset_name_member) if kind.asset_type else None
-    if not isinstance(name, str) or not name.isascii() or not 0 < len(name) <= _LONGEST_NAME:
+    name_or_arn = members.get(kind.asset_name_member) if kind.asset_type else None
+    if not isinstance(name_or_arn, str):
         return ""
-    return f"{SCHEME}://{kind.asset_type}/{name}"
+    name = name_or_arn.rpartition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn
+    return f"{SCHEME}://{kind.asset_type}/{name}" if name.isascii() and 0 < len(name) <= _LONGEST_NAME else ""
 
 
 def expected_asset_uri(
@@ -91,7 +92,7 @@ def event_extra(kind: ResourceKind, properties: Mapping[str, Json]) -> JsonObjec
         kind: The row of the resource.
         properties: Its Describe response as plain JSON.
     """
-    members = (kind.arn_member, kind.name_member, *_TOLD_OF.get(kind.key, ()))
+    members = (kind.arn_member, kind.name_member, *TOLD_OF.get(kind.key, ()))
     return {name: properties[name] for name in members if name in properties}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.sdk import Asset
 from airflow.sdk.definitions.asset import AssetAlias
 from airflow.sdk.execution_time.task_runner import _build_asset_profiles, _serialize_outlet_events
@@ -228,7 +229,7 @@ def test_a_result_of_an_earlier_run_is_no_event(
 
     assert second.reused_run
     assert sent(second, context) == []
-    assert second.get_openlineage_facets_on_complete(ti) is None
+    assert second.get_openlineage_facets_on_complete(ti) == OperatorLineage()
 
 
 def test_a_step_that_a_selection_reuses_has_no_event(
@@ -259,7 +260,7 @@ def test_a_step_tells_openlineage_what_it_has_read_and_written(
     }
     task = in_a_worker(make_tasks(step)["Clean"])
 
-    assert task.get_openlineage_facets_on_complete(ti) is None
+    assert task.get_openlineage_facets_on_complete(ti) == OperatorLineage()
     task.execute(context)
 
     found = task.get_openlineage_facets_on_complete(ti)

@@ -42,6 +42,10 @@ def test_the_uri_of_an_asset_holds_its_type_and_its_name(kind: Any, described: A
     assert asset_uri(kind, described) == uri
 
 
+def test_a_group_given_by_its_arn_is_the_same_asset() -> None:
+    assert asset_uri(MODEL_PACKAGE, {"ModelPackageGroupName": f"{ARN}:model-package-group/abalone"}) == GROUP
+
+
 def test_a_package_without_a_group_is_no_asset() -> None:
     assert (
         asset_uri(MODEL_PACKAGE, {"ModelPackageName": "abalone-1", "ModelPackageArn": f"{ARN}:model-package/a"}) == ""
