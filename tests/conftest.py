@@ -103,6 +103,8 @@ def ti() -> FakeTaskInstance:
 @pytest.fixture
 def context(ti: FakeTaskInstance) -> dict[str, Any]:
     """Airflow's task context, as far as steps use it."""
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
     start = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     return {
         "ti": ti,
@@ -110,6 +112,7 @@ def context(ti: FakeTaskInstance) -> dict[str, Any]:
         "dag_run": SimpleNamespace(run_after=start, start_date=start, clear_number=0),
         "params": {},
         "task_state_store": FakeStore(),
+        "outlet_events": OutletEventAccessors(),
     }
 
 

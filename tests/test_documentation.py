@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS
+from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.cli.main import SUBCOMMANDS
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
+from airflow_sm_pipelines.semantics.assets import TOLD_OF
 from tests.test_architecture import LEVEL, ROOT
 
 PROJECT = ROOT.parent
@@ -156,3 +158,31 @@ def test_each_test_that_is_to_show_a_rule_exists() -> None:
     assert len(shown) >= len(rows_of(CONFORMANCE))
     for file, name in shown:
         assert re.search(rf"^(async )?def {name}\(", (PROJECT / "tests" / file).read_text(), re.MULTILINE), (file, name)
+
+
+ASSET_PAGE = PROJECT / "docs" / "assets-and-lineage.md"
+
+
+def test_each_metric_has_a_row() -> None:
+    source = (ROOT / "execution" / "metrics.py").read_text()
+    emitted = set(re.findall(r'"sm_pipelines\.(\w+)"', source)) | set(re.findall(r'"(jobs_\w+)"', source))
+    rows = first_cells(section(PROJECT / "docs" / "operations.md", "Metrics"))
+
+    assert {name for cell in rows for name in re.findall(r"`sm_pipelines\.(\w+)`", cell)} == emitted
+
+
+def test_each_asset_has_a_row() -> None:
+    table = section(ASSET_PAGE, "Which assets change")
+
+    documented = set(re.findall(r"`x-sagemaker://([\w-]+)/<", table))
+    assert documented == {kind.asset_type for kind in RESOURCE_KINDS.values() if kind.asset_type}
+    for key, members in TOLD_OF.items():
+        for member in (*members, RESOURCE_KINDS[key].arn_member if RESOURCE_KINDS[key].asset_type else members[0]):
+            assert f"`{member}`" in table, (key, member)
+
+
+def test_each_step_type_with_lineage_has_a_row() -> None:
+    rows = ", ".join(linked_text(cell) for cell in first_cells(section(ASSET_PAGE, "Lineage"))).split(", ")
+    of_a_resource = {name for name, row in CATALOG.items() if row.kind is not None}
+
+    assert of_a_resource <= set(rows) <= set(STEP_TYPES)

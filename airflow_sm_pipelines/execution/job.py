@@ -232,7 +232,7 @@ class JobRun:
                 raise self._refused(error, attempt.reference) from error
             self._say(f"{error.code}, will look again")
             return None
-        if seen is None and self._now() - datetime.fromisoformat(attempt.submitted_at) > _VISIBLE_WITHIN:
+        if seen is None and self.age(attempt) > _VISIBLE_WITHIN:
             self._book.close(attempt)
             raise self._failure(f"the {self._kind.noun} {attempt.reference} does not exist any more", attempt.reference)
         self._say(state_in_words(self._kind, seen.status, seen.description) if seen else "not visible yet")
@@ -248,8 +248,11 @@ class JobRun:
         """Return how long the job may still take; zero when its time is over, ``None`` without a limit."""
         if self._timeout is None:
             return None
-        ends = datetime.fromisoformat(attempt.submitted_at) + self._timeout
-        return max(ends - self._now(), timedelta(0))
+        return max(self._timeout - self.age(attempt), timedelta(0))
+
+    def age(self, attempt: Attempt) -> timedelta:
+        """Return the time since the job was created."""
+        return self._now() - datetime.fromisoformat(attempt.submitted_at)
 
     # -- outcome ---------------------------------------------------------------------------------------------------
 

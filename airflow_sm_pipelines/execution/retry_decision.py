@@ -23,19 +23,22 @@ class ToldRetryPolicy(StepRetryPolicy):
 
     _decided: tuple[BaseException, RetryDecision] | None = None
 
-    def tell(self, exception: BaseException, context: Context, log: Log) -> None:
+    def tell(self, exception: BaseException, context: Context, log: Log) -> bool:
         """Decide about a failed try and log the decision.
 
         Args:
             exception: Why it failed.
             context: Airflow's task context.
             log: The task's log.
+
+        Returns:
+            Whether another try follows.
         """
         ti = context["ti"]
         try:
             decision = super().evaluate(exception, ti.try_number, ti.max_tries, context)
         except AirflowRuntimeError:  # the counts cannot be read: Airflow asks again, and logs why it gets no answer
-            return
+            return False
         self._decided = (exception, decision)
         if decision.action is not RetryAction.RETRY:
             log.error("No further try: %s", decision.reason)
@@ -43,6 +46,8 @@ class ToldRetryPolicy(StepRetryPolicy):
             log.error("No further try: the task's %s retries are used up", ti.max_tries)
         else:
             log.warning("Another try follows: %s", decision.reason)
+            return True
+        return False
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None

@@ -33,6 +33,7 @@ from airflow_sm_pipelines.execution.airflow_internals.worker import state_store
 from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.job import JobRun
 from airflow_sm_pipelines.execution.kill_switch import KilledError
+from airflow_sm_pipelines.execution.metrics import count_created, count_ended
 from airflow_sm_pipelines.execution.recorded_job import end_recorded_job, superseded_step_error
 from airflow_sm_pipelines.execution.records import Attempt
 from airflow_sm_pipelines.execution.reused_job import NotReusableError, completed_again, described_again
@@ -68,12 +69,14 @@ class JobTask(WaitingTask):
             Takes the properties and the members of the Create request.
         complete_properties: Returns what the step publishes when its job has succeeded; may raise `StepFailedError` if
             the step has not. Takes the try and the Describe response as plain JSON.
+        tell_success: Called when the step has succeeded with a job of its own. Takes the Describe response.
     """
 
     kind: ResourceKind
     calls: Callable[[StepStart], Calls[AwsCall | None]]
     described_request: Callable[[Mapping[str, Json], Iterable[str]], JsonObject] = as_described
     complete_properties: Callable[[StepRun, JsonObject], JsonObject] = lambda _, properties: properties
+    tell_success: Callable[[JsonObject], None] = lambda _: None
 
 
 class JobStep:
@@ -170,7 +173,9 @@ class JobStep:
         self._show_request(request)
         if self._run.kill_switch.is_flipped:  # since the gate: nothing has waited, so nothing has noticed
             raise KilledError
-        return self._job.submit(attempt, request)
+        submitted = self._job.submit(attempt, request)
+        count_created(self._run.context, self._run.plan.step.type)
+        return submitted
 
     @contextmanager
     def _given_up_if_it_fails(self) -> Iterator[None]:
@@ -315,6 +320,7 @@ class JobStep:
 
     def _conclude(self, attempt: Attempt, seen: Observation) -> JsonObject:
         self._job.release(attempt)
+        count_ended(self._run.context, self._run.plan.step.type, seen.outcome, self._job.age(attempt))
         properties = self._job.properties(seen)
         if not self._request_is_shown:
             self._show_described(properties)
@@ -322,6 +328,7 @@ class JobStep:
             self._job.tell_summary(attempt, seen)
             succeeded = self._succeed(attempt, properties)
             self._keep(attempt, seen)
+            self._task.tell_success(properties)
             return succeeded
         publish_properties(self._run.context, properties)
         publish_status(self._run.context, _STATUS[seen.outcome])

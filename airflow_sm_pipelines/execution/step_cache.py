@@ -15,6 +15,7 @@ from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.step_types import STEP_TYPES
 from airflow_sm_pipelines.errors import AwsCallError, StepFailedError
 from airflow_sm_pipelines.execution.cache_store import CacheStore
+from airflow_sm_pipelines.execution.metrics import count_cache
 from airflow_sm_pipelines.execution.scope import step_errors
 from airflow_sm_pipelines.execution.step_run import StepRun
 from airflow_sm_pipelines.execution.xcoms import publish_cache_hit, publish_cache_miss
@@ -151,11 +152,13 @@ class StepCache:
         since = entry.succeeded_at.isoformat(timespec="seconds")
         self._run.log.info("Cache hit: run %s (%ssucceeded at %s)", entry.run_id, what, since)
         publish_cache_hit(self._run.context, entry.run_id, entry.reference)
+        count_cache(self._run.context, self._run.plan.step.type, hit=True)
 
     def miss(self, because: str) -> None:
         """Say why the step runs."""
         self._run.log.info("Cache miss: %s", because)
         publish_cache_miss(self._run.context, because)
+        count_cache(self._run.context, self._run.plan.step.type, hit=False)
 
     # -- leaving a result ------------------------------------------------------------------------------------------
 

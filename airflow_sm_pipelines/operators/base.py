@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
@@ -31,7 +31,8 @@ from airflow_sm_pipelines.semantics.readiness import needs_gate
 from airflow_sm_pipelines.semantics.retry import RetryRule, most_retries, rules_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import Asset, Context
     from jinja2 import Environment
 
     from airflow_sm_pipelines.execution.selection import Part
@@ -157,6 +158,7 @@ class StepOperator(BaseOperator):
             AirflowSkipException: It is neither executed nor reused, or had no result in the source run.
         """
         self.request = part.shown
+        self.outlets = []  # nothing has changed
         if part.skipped:
             raise AirflowSkipException(part.skipped)
         return part.properties
@@ -197,8 +199,11 @@ class StepOperator(BaseOperator):
         to do; the way that it took through our code helps nobody who runs a pipeline. At level DEBUG it is logged.
         """
         self.log.debug("The step failed", exc_info=error)
-        if isinstance(self.retry_policy, ToldRetryPolicy):  # the DAG's author may have set another
-            self.retry_policy.tell(error, context, self.log)
+        # The DAG's author may have set another policy.
+        if isinstance(self.retry_policy, ToldRetryPolicy) and self.retry_policy.tell(error, context, self.log):
+            from airflow_sm_pipelines.execution.metrics import count_retry
+
+            count_retry(context, self.plan.step.type, error)
         return error.with_traceback(None)
 
     def on_kill(self) -> None:
@@ -224,6 +229,9 @@ class JobOperator(StepOperator):
     """A step that runs one AWS job; its properties are the Describe response of its resource."""
 
     owns_job = True
+    own_asset: Asset | None = None
+    changes_own_asset: bool = True
+    described: JsonObject | None = None
 
     def execute(self, context: Context) -> Json:
         """Run the step; what the UI shows of it is complete when it defers or ends."""
@@ -264,6 +272,36 @@ class JobOperator(StepOperator):
             StepFailedError: The job has succeeded, but the step has not.
         """
         return properties
+
+    def prepare_for_execution(self) -> Self:
+        """Return the task as a worker runs it: without its own asset among the outlets, until the asset has changed.
+
+        At the start of a task with outlets, Airflow is asked whether another DAG claims the same assets, and such a
+        task fails. The step's work does not depend on that, and the others need not wait for the answer.
+        """
+        prepared = super().prepare_for_execution()
+        prepared.outlets = [outlet for outlet in self.outlets if outlet is not self.own_asset]
+        return prepared
+
+    def _tell_success(self, context: Context, described: JsonObject) -> None:
+        self.described = described
+        if self.outlets or (self.changes_own_asset and self.kind.asset_type):
+            from airflow_sm_pipelines.execution.asset_events import changed_assets
+
+            self.outlets = changed_assets(self.outlets, context, self.kind, described, also_own=self.changes_own_asset)
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any]:
+        """Return what the step has read and written, for the OpenLineage provider; runs in a fork of the worker.
+
+        Nothing is told of a step that has failed, or has the result of an earlier run.
+
+        Args:
+            task_instance: Airflow's task instance.
+        """
+        from airflow_sm_pipelines.execution.open_lineage import operator_lineage
+        from airflow_sm_pipelines.semantics.lineage import Lineage, lineage_of
+
+        return operator_lineage(Lineage() if self.described is None else lineage_of(self.kind, self.described))
 
     def resume(self, context: Context, event: Mapping[str, Json] | None = None) -> Json:
         """Go on when the trigger has fired; runs in a new worker process."""
@@ -314,5 +352,6 @@ class JobOperator(StepOperator):
             described_request=self.described_request,
             complete_properties=self.complete_properties,
             show_source=partial(setattr, self, "reused_run"),
+            tell_success=partial(self._tell_success, run.context),
         )
         return JobStep(task, run)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
 
 from airflow_sm_pipelines.catalog import CATALOG
@@ -48,6 +48,8 @@ class StepTasks:
         waiting: How steps wait for their jobs, unless an override says otherwise.
         overrides: Airflow arguments for single tasks.
         completed_with_failures: State of a run in which a step failed and steps that wait for the failure ran.
+        likely_values: Values that a run has for parameters unless it is given others; the definition's defaults are
+            used for the rest.
     """
 
     plans: Sequence[StepPlan]
@@ -56,6 +58,7 @@ class StepTasks:
     waiting: Waiting
     overrides: StepOverrides
     completed_with_failures: RunState
+    likely_values: Mapping[str, object] = field(default_factory=dict)
 
     def add_to(self, place: Place) -> None:
         """Create the tasks and their edges in a DAG or a task group."""
@@ -95,7 +98,8 @@ class StepTasks:
     ) -> StepOperator:
         """Create a task of a step, with the user's arguments for it; what is given here wins."""
         connection, waiting, arguments = self.overrides.of(plan.step, self.connection, self.waiting)
-        return (operator or CATALOG[plan.step.type].operator_class())(
+        row = CATALOG[plan.step.type]
+        task: StepOperator = (operator or row.operator_class())(
             task_id=task_id,
             plan=plan,
             settings=self.settings,
@@ -103,6 +107,12 @@ class StepTasks:
             waiting=waiting,
             **{**arguments, **given},
         )
+        if row.kind is not None and row.kind.asset_type:
+            # Most steps change no asset that Airflow could know.
+            from airflow_sm_pipelines.translation.own_assets import declare_own_asset
+
+            declare_own_asset(task, self.likely_values, given="outlets" in arguments)
+        return task
 
     def _upstream_names(self, plan: StepPlan) -> list[str]:
         """Return the steps that a step's task has edges from; inside a ForEach, those outside that need one.

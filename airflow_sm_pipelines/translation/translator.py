@@ -334,9 +334,9 @@ class _Translation:
             child_id(""),
             self.max_parallel_steps or self.pipeline.resource.max_parallel_steps,
         )
-        StepTasks(plans, settings, self.connection, self.waiting, self.overrides, self.completed_with_failures).add_to(
-            place
-        )
+        StepTasks(
+            plans, settings, self.connection, self.waiting, self.overrides, self.completed_with_failures, self.values
+        ).add_to(place)
 
 
 def removed_step(dag: DAG, task_id: str, prefix: str = "") -> BaseOperator | None:

@@ -85,6 +85,9 @@ class ResourceKind:
             ``{last}`` for its parts between slashes. A path with a leading slash belongs to another service's console.
         colour: Colour of its tasks in Airflow's graph, ``#rrggbb``.
         iam_actions: What the connection's principal must be allowed to do.
+        asset_type: Which Airflow asset changes when a step creates such a resource: the first part of its URI; ``""``
+            if none does.
+        asset_name_member: Member of the Create request, and of the Describe response, with the rest of that URI.
     """
 
     key: str
@@ -124,3 +127,5 @@ class ResourceKind:
     unretried: frozenset[str] = frozenset()
     newest_first: NewestFirst | None = None
     ends_within_seconds: bool = False
+    asset_type: str = ""
+    asset_name_member: str = ""

@@ -142,6 +142,9 @@ MODEL_PACKAGE = ResourceKind(
     running_states=("Pending", "InProgress", "Deleting"),
     stopped=frozenset(),
     stopping_states=frozenset(),
+    # A package without a group has a new name in each run: nobody could wait for it.
+    asset_type="model-package-group",
+    asset_name_member="ModelPackageGroupName",
     # Assumed: only a ValidationSpecification, which runs transform jobs, makes it take longer.
     ends_within_seconds=True,
     iam_actions=(
