@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 # Also the overrides of the writing direction, with which a text can look like another one.
 _UNSEEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _UNSEEN_CHARACTER = re.compile(f"[{_UNSEEN}]")
-_INLINE = re.compile(r"[\\`*_\[\]<>|~&]")
+# The colon of an address, too: as long as it is not escaped, the backslashes after it would count as its characters.
+_INLINE = re.compile(r"[\\`*_\[\]<>|~&]|:(?=//)")
 _NUMBER_OF_A_LIST = re.compile(r"^([0-9]{1,9})([.)])")
 _FIRST_OF_A_BLOCK = re.compile(r"^([-+=#:])")
 _BACKTICKS = re.compile("`+")
@@ -64,12 +65,12 @@ def cell(text: str, longest: int | None = None) -> str:
     return plain(text, longest) if "|" in text else code(text, longest)
 
 
-def code_block(text: str, language: str = "") -> str:
+def code_block(text: str, language: str = "text") -> str:
     """Return the Markdown of lines that are shown as they are.
 
     Args:
         text: The lines.
-        language: Their language, for those who colour it.
+        language: Their language. Airflow's UI puts lines of no language into one.
     """
     longest = max(map(len, _BACKTICKS.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)

@@ -53,7 +53,9 @@ class BrokenDefinition:
     @property
     def key(self) -> str:
         """What stays the same as long as the same is wrong with the same DAG, e.g. to tell of it once: a short text."""
-        return hashlib.sha256(f"{self.dag_id}\n{self.errors}".encode()).hexdigest()[:16]
+        # A DAG bundle may have a folder of its own for each of its versions.
+        errors = self.errors.replace(str(self.file), self.file.name)
+        return hashlib.sha256(f"{self.dag_id}\n{errors}".encode()).hexdigest()[:16]
 
 
 OnBrokenDefinition: TypeAlias = Callable[[BrokenDefinition], object]

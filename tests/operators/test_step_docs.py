@@ -111,7 +111,7 @@ def test_it_does_not_show_the_requests_of_a_long_definition(docs_of: Any, proces
 def test_text_of_the_definition_cannot_add_to_the_page(docs_of: Any, processing: Any) -> None:
     docs = docs_of(processing("A", Description="# Title\n\n<script>x</script> ![](https://evil.example/a.png)"))["A"]
 
-    assert docs.startswith("\\# Title \\<script\\>x\\</script\\> !\\[\\](https://evil.example/a.png)\n\n")
+    assert docs.startswith("\\# Title \\<script\\>x\\</script\\> !\\[\\](https\\://evil.example/a.png)\n\n")
 
 
 def test_the_authors_own_text_comes_first(docs_of: Any, processing: Any) -> None:

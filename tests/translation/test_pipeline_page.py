@@ -48,7 +48,7 @@ def test_it_lists_the_steps_with_type_purpose_and_what_they_wait_for(dag_of: Any
 def test_it_draws_the_graph_without_what_follows_from_the_rest(dag_of: Any, processing: Any) -> None:
     dag = dag_of(processing("A"), processing("B", "A"), processing("C", "A", "B"))
 
-    assert "```\nA  Processing\nB  Processing  after A\nC  Processing  after B\n```" in dag.doc_md
+    assert "```text\nA  Processing\nB  Processing  after A\nC  Processing  after B\n```" in dag.doc_md
     assert dag.get_task("C").upstream_task_ids == {"A", "B"}, "the DAG has all edges"
 
 
