@@ -26,6 +26,7 @@ __all__ = [
     "StepPlan",
     "Trigger",
     "cleaned_up_steps",
+    "cyclic_sets",
     "find_cycles",
     "plan_steps",
     "steps_upstream_of",
@@ -142,12 +143,21 @@ def _grouped(pairs: Iterable[tuple[_Key, str]]) -> dict[_Key, tuple[str, ...]]:
     return {key: tuple(members) for key, members in groups.items()}
 
 
-def _components(waiting: Mapping[str, Sequence[str]]) -> Iterator[set[str]]:
+def cyclic_sets(waiting: Mapping[_Key, Iterable[_Key]]) -> Iterator[set[_Key]]:
+    """Yield each set of several nodes that all wait for each other.
+
+    Args:
+        waiting: What each node waits for; every node is in it.
+    """
+    yield from (component for component in _components(waiting) if len(component) > 1)
+
+
+def _components(waiting: Mapping[_Key, Iterable[_Key]]) -> Iterator[set[_Key]]:
     """Yield the strongly connected components of a graph in linear time (Tarjan), without recursion."""
-    number: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    entered: list[str] = []
-    is_open: set[str] = set()
+    number: dict[_Key, int] = {}
+    lowest: dict[_Key, int] = {}
+    entered: list[_Key] = []
+    is_open: set[_Key] = set()
     for start in waiting:
         work = [(start, iter(waiting[start]))] if start not in number else []
         while work:
@@ -176,7 +186,7 @@ def _components(waiting: Mapping[str, Sequence[str]]) -> Iterator[set[str]]:
                 yield component
 
 
-def _popped_to(name: str, entered: list[str]) -> set[str]:
+def _popped_to(name: _Key, entered: list[_Key]) -> set[_Key]:
     component = set()
     while name not in component:
         component.add(entered.pop())

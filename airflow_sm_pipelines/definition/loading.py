@@ -57,11 +57,19 @@ def _load(name: str, text: str, faults: Faults, *, is_authored: bool) -> Pipelin
     if faults:
         raise InvalidDefinitionError(name, faults)
     resource = read_resource(*around, faults)
-    pipeline = replace(read_pipeline(document, name, digest, faults), resource=resource)
+    read = read_pipeline(document, name, digest, faults)
+    pipeline = replace(
+        read, resource=resource, document=document if isinstance(document, dict) else {}, length=_length(text)
+    )
     faults.extend(check(pipeline))
     if faults:
         raise InvalidDefinitionError(name, sorted(faults, key=lambda fault: position(fault.path)))
     return pipeline
+
+
+def _length(text: str) -> int:
+    """Return how long a JSON text is, without its indentation."""
+    return len(text) - 2 * text.count("  ")
 
 
 def _text_of(source: object, base_folder: str | os.PathLike[str] | None, faults: Faults) -> tuple[str, str]:

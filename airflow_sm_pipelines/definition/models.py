@@ -199,6 +199,14 @@ class Step:
     references: tuple[tuple[Path, Reference], ...] = field(default=(), repr=False)
 
 
+_OUTCOMES = {
+    Trigger.COMPLETED: "",
+    Trigger.FAILED: "failed",
+    Trigger.STOPPED: "stopped",
+    Trigger.ANY: "however it ends",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """An edge of the graph: a step waits for ``upstream`` to end as ``trigger`` says.
@@ -212,6 +220,11 @@ class Edge:
     upstream: str
     trigger: Trigger
     branch: Literal["if", "else"] | None
+
+    @property
+    def outcome(self) -> str:
+        """What of the upstream step it waits for, in words: ``if``, ``failed``; empty if that is success."""
+        return self.branch or _OUTCOMES[self.trigger]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,7 +286,9 @@ class Pipeline:
         steps: All steps in document order; a Condition stands before the steps of its branches, a ForEach before its
             body.
         plans: One plan per step, in the order of ``steps``.
+        document: The definition as JSON, read. Treat as read-only.
         digest: sha256 of the source's JSON text, in hex.
+        length: Length of that text in characters, without its indentation.
         source: Where the definition came from: a file name, ``<dict>`` or ``<text>``.
         resource: What the request, the answer or the resource around the definition says.
     """
@@ -288,6 +303,8 @@ class Pipeline:
     digest: str
     source: str
     resource: PipelineResource = PipelineResource()
+    document: JsonObject = field(default_factory=dict, repr=False)
+    length: int = 0
 
     def step(self, name: str) -> Step:
         """Return a step by its name.

@@ -43,13 +43,6 @@ _NATIVE_DELAYS = (20.0, 60.0)
 _DEFAULT_WAITING = Waiting()
 
 
-def _documentation(step: Step, rules: Sequence[RetryRule]) -> str | None:
-    """Return the task's docs: the step's description, and its retry policies if it has some."""
-    policies = [f"- {rule.in_words()}" for rule in rules] if step.retry_policies else []
-    parts = [step.description or "", "\n".join(("Retries:", *policies)) if policies else ""]
-    return "\n\n".join(part for part in parts if part) or None
-
-
 def _native_delay(step: Step, rules: Sequence[RetryRule], wished: timedelta | None) -> dict[str, Any]:
     """Return Airflow's own retry arguments.
 
@@ -107,7 +100,6 @@ class StepOperator(BaseOperator):
             kwargs["trigger_rule"] = "all_done"
         super().__init__(
             task_display_name=kwargs.pop("task_display_name", plan.step.display_name or None),
-            doc_md=_documentation(plan.step, rules),
             retries=most_retries(rules) + unmatched + SPARE_RETRIES,
             **retry_policy_argument(ToldRetryPolicy(rules, unmatched)),
             **{**_native_delay(plan.step, rules, retry_delay), **kwargs},
@@ -118,6 +110,19 @@ class StepOperator(BaseOperator):
         self.waiting = waiting
         self.request: Any = UnresolvedRequest(self.shown_request(plan))
         self.kill_switch = KillSwitch()
+
+    @property
+    def doc_md(self) -> str:
+        """The docs of the task: its author's own, and those of the step, written when Airflow serializes the DAG."""
+        from airflow_sm_pipelines.operators.step_docs import step_documentation
+
+        rules, request = rules_of(self.plan.step.retry_policies), self.shown_request(self.plan)
+        of_step = step_documentation(type(self), self.plan, rules, request, self.settings.pipeline)
+        return f"{self._own_docs}\n\n{of_step}" if self._own_docs else of_step
+
+    @doc_md.setter
+    def doc_md(self, own: str | None) -> None:
+        self._own_docs = own
 
     def shown_request(self, plan: StepPlan) -> Json:
         """Return the part of the definition that the UI shows as the step's request."""

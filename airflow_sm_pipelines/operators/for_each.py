@@ -115,7 +115,7 @@ class ForEachTurnOperator(BaseOperator):
         loop: str,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"doc_md": f"Not a step: waits until this iteration of `{loop}` may begin.", **kwargs})
         self.body_task_ids = tuple(body_task_ids)
         self.limit = limit
         self.deferrable = deferrable

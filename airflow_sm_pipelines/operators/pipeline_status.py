@@ -20,6 +20,8 @@ from airflow_sm_pipelines.semantics.readiness import StepStatus
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_DOCUMENTATION = "Not a step: fails if a step has failed, also if the steps that waited for the failure ended well."
+
 
 class PipelineStatusOperator(BaseOperator):
     """Fails if a step failed, also if steps that waited for the failure ended well.
@@ -54,7 +56,8 @@ class PipelineStatusOperator(BaseOperator):
     ) -> None:
         # It raises what Airflow never retries: the retries are for workers that die, and outages of Airflow.
         rule = "all_done_setup_success" if fail_fast else "all_done"
-        super().__init__(trigger_rule=rule, **{"retries": SPARE_RETRIES, **SPARE_DELAYS, **kwargs})
+        of_its_own = {"doc_md": _DOCUMENTATION, "retries": SPARE_RETRIES, **SPARE_DELAYS}
+        super().__init__(trigger_rule=rule, **{**of_its_own, **kwargs})
         if fail_fast:
             # The only kind of task that Airflow still runs then.
             self.as_teardown(on_failure_fail_dagrun=True)

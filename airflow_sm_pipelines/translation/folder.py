@@ -18,13 +18,19 @@ from airflow.sdk import DAG, get_parsing_context
 
 from airflow_sm_pipelines.definition.package_faults import PackageFaultError
 from airflow_sm_pipelines.errors import InvalidDefinitionError
-from airflow_sm_pipelines.execution.airflow_internals.authoring import make_missing_task
-from airflow_sm_pipelines.operators.broken_definition import BrokenDefinitionOperator
+from airflow_sm_pipelines.translation.broken_definitions import (
+    BROKEN_TAG,
+    BrokenDefinition,
+    OnBrokenDefinition,
+    placeholder,
+    tell,
+)
+from airflow_sm_pipelines.translation.described_dag import SAGEMAKER_TAG
 from airflow_sm_pipelines.translation.source_files import folder_beside
-from airflow_sm_pipelines.translation.translator import calling_file, check_dag_arguments, pipeline_dag, removed_step
+from airflow_sm_pipelines.translation.translator import calling_file, check_dag_arguments, pipeline_dag
 from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
 
-BROKEN_TAG = "broken-definition"
+__all__ = ["BROKEN_TAG", "BrokenDefinition", "load_pipelines"]
 
 _log = logging.getLogger(__name__)
 _LONGEST_ID = 250
@@ -33,7 +39,13 @@ _ALLOWED_IDS = f"use letters, digits, dots, dashes and underscores, at most {_LO
 _IF_ALL_SHOW_IT = "If every definition of this folder shows the same, look at the arguments of load_pipelines first."
 
 
-def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", **arguments: Any) -> dict[str, DAG]:
+def load_pipelines(
+    folder: str | os.PathLike[str],
+    *,
+    pattern: str = "*.json",
+    on_broken_definition: OnBrokenDefinition | None = None,
+    **arguments: Any,
+) -> dict[str, DAG]:
     """Create a DAG for each definition in a folder; its id is the file name without its extension.
 
     A DAG file needs one line, ``dags = load_pipelines("pipelines")``; it must contain the word "dag", since Airflow's
@@ -43,12 +55,16 @@ def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", *
     Args:
         folder: The folder; a relative path is relative to the calling file.
         pattern: Glob pattern of the definitions in it.
+        on_broken_definition: Is called with a `BrokenDefinition` for each definition that cannot become a DAG, every
+            time that Airflow parses the whole file, by default every 30 seconds. Its ``key`` stays the same until
+            something else is wrong. It runs in the process that parses: let it be quick.
         arguments: Arguments of `pipeline_dag` for all DAGs.
 
     Returns:
-        The DAGs by id. A broken definition becomes a DAG of the same id with the tag ``broken-definition``, its errors
-        in the documentation, no schedule, and one task that fails with the errors. So does one that brings a fault of
-        this package to light, with the traceback, and one whose file name cannot be an id, with an id that is near it.
+        The DAGs by id. A broken definition becomes a DAG of the same id with the tag ``broken-definition``, a name
+        that says so, its errors in the documentation, no schedule, and one task that fails with them. So does one that
+        brings a fault of this package to light, with the traceback, and one whose file name cannot be an id, with an id
+        that is near it.
 
     Raises:
         NotADirectoryError: There is no such folder.
@@ -58,13 +74,19 @@ def load_pipelines(folder: str | os.PathLike[str], *, pattern: str = "*.json", *
         raise TypeError("load_pipelines: dag_id is not supported: each DAG is named after its file")
     refuse_unknown_arguments(load_pipelines, [pipeline_dag, DAG], arguments)
     check_dag_arguments(arguments)
-    place = folder_beside(calling_file(), folder)
+    dag_file = calling_file()
+    place = folder_beside(dag_file, folder)
     wanted = get_parsing_context().dag_id
     dags = {}
     for dag_id, file in _files_by_id(sorted(place.glob(pattern))).items():
         if wanted in (None, dag_id):
-            dags[dag_id] = _dag(dag_id, file, partial(pipeline_dag, file, **arguments))
-            with dags[dag_id]:
+            made = _dag(dag_id, file, partial(pipeline_dag, file, **arguments))
+            if isinstance(made, BrokenDefinition):
+                if wanted is None:
+                    tell(made, on_broken_definition)
+                made = placeholder(made, dag_file, arguments.get("tags", [SAGEMAKER_TAG]))
+            dags[dag_id] = made
+            with made:
                 pass  # Airflow registers a DAG that is entered while its file is imported, even without a variable
     return dags
 
@@ -83,31 +105,22 @@ def _files_by_id(files: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def _dag(dag_id: str, file: Path, create: Callable[[], DAG]) -> DAG:
+def _dag(dag_id: str, file: Path, create: Callable[[], DAG]) -> DAG | BrokenDefinition:
+    """Return the DAG of a definition, or what is wrong with it."""
     if dag_id != file.stem:
-        return _placeholder(
-            dag_id, f"{file}: the name of the file cannot be the id of a DAG: {_ALLOWED_IDS}; rename it"
-        )
+        errors = f"{file}: the name of the file cannot be the id of a DAG: {_ALLOWED_IDS}; rename it"
+        return BrokenDefinition(dag_id, file, errors)
     try:
         return create()
     except InvalidDefinitionError as error:
-        return _placeholder(dag_id, str(error))
+        return BrokenDefinition(dag_id, file, _encodable(str(error)))
     except OSError as error:
-        return _placeholder(dag_id, f"{file}: cannot be read: {error.strerror or error}")
+        return BrokenDefinition(dag_id, file, f"{file}: cannot be read: {error.strerror or error}")
     except Exception as error:  # the last guard: whatever one definition brings to light, the others keep their DAGs
         fault = error if isinstance(error, PackageFaultError) else PackageFaultError(str(file), error)
         _log.exception("%s", _encodable(str(fault)))
-        return _placeholder(dag_id, f"{fault.with_traceback_text()}\n\n{_IF_ALL_SHOW_IT}", "cannot become a DAG")
-
-
-def _placeholder(dag_id: str, errors: str, complaint: str = "is broken") -> DAG:
-    shown = _encodable(errors)
-    documentation = f"This pipeline definition {complaint}:\n\n```\n{shown}\n```"
-    dag = DAG(dag_id, schedule=None, tags=[BROKEN_TAG], doc_md=documentation)
-    dag.fileloc = calling_file()
-    BrokenDefinitionOperator(task_id="broken_definition", errors=shown, dag=dag)
-    make_missing_task(dag, partial(removed_step, dag))
-    return dag
+        shown = _encodable(f"{fault.with_traceback_text()}\n\n{_IF_ALL_SHOW_IT}")
+        return BrokenDefinition(dag_id, file, shown, "cannot become a DAG")
 
 
 def _encodable(text: str) -> str:

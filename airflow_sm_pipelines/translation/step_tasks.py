@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG, BaseOperator, TaskGroup
 
     from airflow_sm_pipelines.translation.loop_group import Loop
+    from airflow_sm_pipelines.translation.step_groups import GroupBy
 
-_STATUS_TASK_ID = "pipeline_status"
+STATUS_TASK_ID = "pipeline_status"
 _LOOP = "ForEach"
 
 RunState: TypeAlias = Literal["failed", "success"]
@@ -50,6 +51,7 @@ class StepTasks:
         completed_with_failures: State of a run in which a step failed and steps that wait for the failure ran.
         likely_values: Values that a run has for parameters unless it is given others; the definition's defaults are
             used for the rest.
+        group_by: What makes a group of steps; ``None`` for no groups.
     """
 
     plans: Sequence[StepPlan]
@@ -59,33 +61,53 @@ class StepTasks:
     overrides: StepOverrides
     completed_with_failures: RunState
     likely_values: Mapping[str, object] = field(default_factory=dict)
+    group_by: GroupBy | None = None
 
     def add_to(self, place: Place) -> None:
         """Create the tasks and their edges in a DAG or a task group."""
         own_plans = [plan for plan in self.plans if plan.step.body_of is None]
+        place_of = self._places(place)
         last = {
-            plan.step.name: self.make_task(plan, plan.step.name, **place)
+            plan.step.name: self.make_task(plan, plan.step.name, **place_of(plan))
             for plan in own_plans
             if plan.step.type != _LOOP
         }
         first = dict(last)
         for plan in loops(own_plans):
-            loop = self._loop(plan).add_to(place)
+            loop = self._loop(plan).add_to(place_of(plan))
             first |= {plan.step.name: loop.items, **loop.body}
             last[plan.step.name] = loop.result
         for plan in self.plans:
             upstream = [last[name] for name in self._upstream_names(plan)]
             if upstream:
                 first[plan.step.name].set_upstream(upstream)
+        self._label_edges(place["dag"], {**first, **last}, first)
         if place["dag"].fail_fast or _last_tasks_may_mislead(own_plans):
             self._make_status_task(own_plans, place).set_upstream(list(last.values()))
+
+    def _places(self, place: Place) -> Callable[[StepPlan], Place]:
+        if self.group_by is None:
+            return lambda plan: place
+        # Only DAG files that ask for groups need it.
+        from airflow_sm_pipelines.translation.step_groups import step_places
+
+        return step_places(place, self.plans, self.group_by)
+
+    def _label_edges(self, dag: DAG, last: Mapping[str, BaseOperator], first: Mapping[str, BaseOperator]) -> None:
+        """Write on the edges of the graph view what of the upstream step they wait for, unless that is success."""
+        for plan in self.plans:
+            for edge in plan.edges:
+                if edge.outcome:
+                    upstream, task = last[edge.upstream], first[plan.step.name]
+                    if upstream.task_id in task.upstream_task_ids:
+                        dag.set_edge_info(upstream.task_id, task.task_id, {"label": edge.outcome})
 
     def _make_status_task(self, plans: Sequence[StepPlan], place: Place) -> BaseOperator:
         # Few pipelines need it.
         from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 
         return PipelineStatusOperator(
-            task_id=_free_id(_STATUS_TASK_ID, self.settings.task_ids),
+            task_id=free_id(STATUS_TASK_ID, self.settings.task_ids),
             plans=plans,
             settings=self.settings,
             completed_with_failures=self.completed_with_failures,
@@ -203,7 +225,8 @@ def fail_fast_conflicts(plans: Sequence[StepPlan]) -> list[DefinitionError]:
     ]
 
 
-def _free_id(wanted: str, taken: Collection[str]) -> str:
+def free_id(wanted: str, taken: Collection[str]) -> str:
+    """Return an id that is not taken: the wanted one, else one that begins with it."""
     while wanted in taken:
         wanted += "_"
     return wanted

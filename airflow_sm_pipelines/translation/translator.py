@@ -21,7 +21,8 @@ from airflow_sm_pipelines.execution.airflow_internals.authoring import ParamsDic
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import LOOP_ITEMS, LOOP_RESULT, PipelineRunSettings, Waiting
 from airflow_sm_pipelines.semantics.pipeline_names import name_tags, sagemaker_name
-from airflow_sm_pipelines.translation.described_dag import dag_tags, pipeline_documentation, pipeline_origin
+from airflow_sm_pipelines.translation.described_dag import dag_documentation, pipeline_origin
+from airflow_sm_pipelines.translation.new_dag import empty_dag, new_dag
 from airflow_sm_pipelines.translation.overrides import StepOverrides, wrong_role
 from airflow_sm_pipelines.translation.parameters import (
     IN_A_GROUP,
@@ -32,7 +33,7 @@ from airflow_sm_pipelines.translation.parameters import (
     wrong_values,
 )
 from airflow_sm_pipelines.translation.run_option_params import parameters_named_as_options, run_option_params
-from airflow_sm_pipelines.translation.schedules import EARLIEST_START, DagSchedule, read_schedule
+from airflow_sm_pipelines.translation.schedules import read_schedule
 from airflow_sm_pipelines.translation.source_files import load_beside
 from airflow_sm_pipelines.translation.step_tasks import (
     Place,
@@ -40,7 +41,6 @@ from airflow_sm_pipelines.translation.step_tasks import (
     StepTasks,
     fail_fast_conflicts,
     loops,
-    most_at_once,
     task_ids,
 )
 from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
@@ -49,6 +49,7 @@ from airflow_sm_pipelines.translation.unsupported_steps import unsupported_steps
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
     from airflow_sm_pipelines.semantics.schedules.pipeline_schedule import PipelineSchedule
+    from airflow_sm_pipelines.translation.step_groups import GroupBy
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -72,6 +73,7 @@ def pipeline_dag(
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     completed_with_failures: RunState = "failed",
     max_parallel_steps: int | None = None,
+    group_steps_by: GroupBy | None = None,
     **dag_kwargs: Any,
 ) -> DAG:
     """Create a DAG from a pipeline definition.
@@ -105,10 +107,13 @@ def pipeline_dag(
             (``CompletedWithFailures`` in the service): ``"failed"`` or ``"success"``.
         max_parallel_steps: How many steps of a run may be in progress at once, unless the run is given another number.
             Default: the ``ParallelismConfiguration`` beside the definition, if the source has one, else no bound.
-        dag_kwargs: Any other argument of Airflow's ``DAG``. Defaults of ``description`` and ``tags`` are the
-            ``PipelineDescription`` and ``Tags`` beside the definition, if the source has them. ``fail_fast=True`` stops
-            the whole run at its first failure, jobs included; by default, as in the service, what does not depend on
-            the failed step goes on.
+        group_steps_by: Groups for the graph view, which can fold them: ``"branch"`` for the branches of Conditions,
+            ``"prefix"`` for what names have before their first hyphen or underscore, or a list of prefixes. The ids of
+            tasks stay the names of the steps.
+        dag_kwargs: Any other argument of Airflow's ``DAG``. Default of ``description`` is the ``PipelineDescription``
+            beside the definition, if the source has one; default of ``tags`` are ``sagemaker`` and the ``Tags`` beside
+            the definition. ``fail_fast=True`` stops the whole run at its first failure, jobs included; by default, as
+            in the service, what does not depend on the failed step goes on.
 
     Raises:
         InvalidDefinitionError: The definition has errors, or a step type that is not supported. The group holds
@@ -116,7 +121,7 @@ def pipeline_dag(
         ScheduleError: The schedule is not valid, or can be read in two ways.
         FileNotFoundError: There is no such file.
         TypeError: ``dag_kwargs`` has an argument that neither this function nor ``DAG`` knows.
-        ValueError: ``max_parallel_steps`` is no whole number from 1.
+        ValueError: ``max_parallel_steps`` is no whole number from 1, or ``group_steps_by`` none of these.
     """
     refuse_unknown_arguments(pipeline_dag, [DAG], dag_kwargs)
     file = calling_file()
@@ -140,10 +145,11 @@ def pipeline_dag(
         *redefined_parameters(pipeline, params),
         *(fail_fast_conflicts(pipeline.plans) if dag_kwargs.get("fail_fast") else ()),
     )
-    dag = _empty_dag(pipeline, translation.airflow_id, schedule=dag_schedule, params=params, **dag_kwargs)
+    dag = empty_dag(pipeline, translation.airflow_id, schedule=dag_schedule, params=params, **dag_kwargs)
     dag.fileloc = file
+    dag.doc_md = dag_documentation(dag.doc_md, pipeline, dag_schedule, translation.values, file)
     dag.tags |= set(name_tags(translation.name, dag.dag_id))
-    translation.add_tasks({"dag": dag})
+    translation.add_tasks({"dag": dag}, group_by=group_steps_by)
     # Last: Airflow copies the params that a DAG has into each new task, which a pipeline has no use for.
     # `get_param`: the items of a ParamsDict are resolved values, which have lost the schema of the author's own Params.
     own = {name: dag.params.get_param(name) for name in dag.params}
@@ -247,7 +253,7 @@ def check_dag_arguments(arguments: Mapping[str, Any]) -> None:
     from inspect import signature
 
     for_dag = {name: arguments[name] for name in arguments if name not in signature(pipeline_dag).parameters}
-    _new_dag("any", schedule=read_schedule(arguments.get("schedule")), **for_dag)
+    new_dag("any", schedule=read_schedule(arguments.get("schedule")), **for_dag)
 
 
 def calling_file() -> str:
@@ -313,7 +319,11 @@ class _Translation:
         )
 
     def add_tasks(
-        self, place: Place, child_id: Callable[[str], str] = str, fixed_values: Mapping[str, object] | None = None
+        self,
+        place: Place,
+        child_id: Callable[[str], str] = str,
+        fixed_values: Mapping[str, object] | None = None,
+        group_by: GroupBy | None = None,
     ) -> None:
         """Add the tasks and their edges to a DAG or a task group.
 
@@ -321,6 +331,7 @@ class _Translation:
             place: The DAG or task group.
             child_id: Return the task id of a name in that place.
             fixed_values: Values of pipeline parameters that no DAG run can change.
+            group_by: What makes a group of steps.
         """
         plans = self.pipeline.plans
         settings = PipelineRunSettings(
@@ -335,7 +346,14 @@ class _Translation:
             self.max_parallel_steps or self.pipeline.resource.max_parallel_steps,
         )
         StepTasks(
-            plans, settings, self.connection, self.waiting, self.overrides, self.completed_with_failures, self.values
+            plans,
+            settings,
+            connection=self.connection,
+            waiting=self.waiting,
+            overrides=self.overrides,
+            completed_with_failures=self.completed_with_failures,
+            likely_values=self.values,
+            group_by=group_by,
         ).add_to(place)
 
 
@@ -354,29 +372,6 @@ def removed_step(dag: DAG, task_id: str, prefix: str = "") -> BaseOperator | Non
     from airflow_sm_pipelines.operators.removed_step import RemovedStepOperator
 
     return RemovedStepOperator(task_id=task_id, dag=dag) if task_id.startswith(prefix) else None
-
-
-def _empty_dag(pipeline: Pipeline, dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
-    """Return the pipeline's DAG without its tasks and parameters."""
-    # The service starts every step that is ready; Airflow's default of 16 would hold wide pipelines back.
-    dag_kwargs.setdefault("max_active_tasks", max(16, most_at_once(pipeline.plans)))
-    if pipeline.resource.description:
-        dag_kwargs.setdefault("description", pipeline.resource.description)
-    if pipeline.resource.tags:
-        dag_kwargs.setdefault("tags", dag_tags(pipeline.resource.tags))
-    dag = _new_dag(dag_id, schedule=schedule, **dag_kwargs)
-    # Also beside the user's own text: without the digest, Airflow would not see every change of a definition.
-    dag.doc_md = "\n\n".join(filter(None, (dag.doc_md, schedule.documentation(), pipeline_documentation(pipeline))))
-    return dag
-
-
-def _new_dag(dag_id: str, *, schedule: DagSchedule, **dag_kwargs: Any) -> DAG:
-    if schedule.argument is not None:
-        # Without a start date Airflow would never schedule the DAG.
-        dag_kwargs.setdefault("start_date", EARLIEST_START)
-    dag = DAG(dag_id, schedule=schedule.argument, **dag_kwargs)
-    schedule.count_rates_from(dag)
-    return dag
 
 
 def _refuse(pipeline: Pipeline, *errors: DefinitionError) -> None:

@@ -59,7 +59,7 @@ def test_text_shows_running_order_branches_and_loops(plans):
             "Notify            Lambda     after Train (failed)",
             "Loop              ForEach    after Notify",
             "└─ for each item",
-            "   └─ Body        Lambda     after Notify",
+            "   └─ Body        Lambda",
             "After             Lambda     after Gate, Loop (however it ends), Train (stopped)",
         ]
     )
@@ -86,7 +86,6 @@ def test_mermaid_flowchart(plans):
             "    s0 -->|else| s3",
             "    s4 -.->|Failed| s5",
             "    s5 --> s6",
-            "    s5 --> s7",
             "    s0 --> s8",
             "    s6 -.->|Any| s8",
             "    s4 -.->|Stopped| s8",

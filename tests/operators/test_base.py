@@ -121,8 +121,10 @@ def test_name_and_description_of_the_step_are_those_of_the_task(make_tasks: Any,
     named = make_tasks(processing("A", DisplayName="Prepare – Daten", Description="It's\n'''quoted'''"))["A"]
     plain = make_tasks(processing("A"))["A"]
 
-    assert (named.task_display_name, named.doc_md) == ("Prepare – Daten", "It's\n'''quoted'''")
-    assert (plain.task_display_name, plain.doc_md) == ("A", None)
+    assert named.task_display_name == "Prepare – Daten"
+    assert named.doc_md.startswith("It's '''quoted'''\n\n**Processing** step.")
+    assert plain.task_display_name == "A"
+    assert plain.doc_md.startswith("**Processing** step.")
 
 
 def test_the_ui_shows_the_request_as_sent_after_the_task_has_run(make_tasks: Any, processing: Any) -> None:
@@ -287,10 +289,9 @@ def test_the_docs_of_a_task_name_its_retry_policies(make_tasks: Any, processing:
 
     task = make_tasks(processing("A", Description="Prepares.", RetryPolicies=policies))["A"]
 
-    assert task.doc_md.startswith(
-        "Prepares.\n\nRetries:\n- SageMaker.CAPACITY_ERROR: 2 retries, after 30, 60 s\n- Step."
-    )
-    assert make_tasks(processing("A"))["A"].doc_md is None
+    assert task.doc_md.startswith("Prepares.\n\n")
+    assert "\n- Retries:\n  - SageMaker.CAPACITY\\_ERROR: 2 retries, after 30, 60 s\n  - Step." in task.doc_md
+    assert "Retries" not in make_tasks(processing("A"))["A"].doc_md
 
 
 def test_one_policy_is_shown_as_airflows_own_delay_and_backoff(make_tasks: Any, processing: Any) -> None:

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from airflow.sdk.definitions._internal.contextmanager import DagContext
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.observability import stats
 from airflow.serialization.serialized_objects import DagSerialization
+from markdown_it import MarkdownIt
 from msgspec import msgpack
 
+from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.translation import folder as folder_module
-from airflow_sm_pipelines.translation.folder import BROKEN_TAG
+from airflow_sm_pipelines.translation.folder import BROKEN_TAG, BrokenDefinition
 
 TRANSLATOR = "airflow_sm_pipelines.translation.translator"
 
@@ -90,6 +93,84 @@ def test_a_broken_definition_costs_only_its_own_dag_which_shows_the_errors(dags:
         task.execute({})
 
 
+def test_a_broken_definition_cannot_be_mistaken_for_a_pipeline(dags: Any, folder: Path) -> None:
+    (folder / "broken.json").write_text('{"Version": "2020-12-01", "Steps": [{"Name": "```\\n<b>"}]}')
+
+    broken = dags('load_pipelines("pipelines", tags=["team-a"])').dags["broken"]
+
+    assert broken.dag_display_name == "broken (broken definition)"
+    assert broken.description == "The pipeline definition is broken. This DAG stands in for it, and only fails."
+    assert broken.tags == {BROKEN_TAG, "team-a"}, "who filters by the tags of the others sees it, too"
+    assert not broken.params
+    page = MarkdownIt().parse(broken.doc_md)
+    assert [token.type for token in page if token.type in {"fence", "html_block", "heading_open"}] == ["fence"]
+    assert "This DAG only stands in for it" in page[-2].content
+    assert broken.tasks[0].doc_md == broken.doc_md
+    assert dags().dags["broken"].tags == {BROKEN_TAG, "sagemaker"}
+
+
+def test_whoever_loads_the_folder_is_told_of_each_broken_definition(dags: Any, folder: Path) -> None:
+    (folder / "broken.json").write_text('{"Version": "2020-12-01", "Steps": [{"Name": "A"}]}')
+    (folder / "other one.json").write_text("{}")
+    told: list[BrokenDefinition] = []
+    folder_module.told = told  # type: ignore[attr-defined]
+    call = (
+        "load_pipelines('pipelines', "
+        "on_broken_definition=__import__('airflow_sm_pipelines.translation.folder').translation.folder.told.append)"
+    )
+
+    dags(call)
+    first = list(told)
+    dags(call)
+
+    assert [(one.dag_id, one.file.name) for one in first] == [
+        ("broken", "broken.json"),
+        ("other_one", "other one.json"),
+    ]
+    assert "Steps[0]" in first[0].errors
+    assert [one.key for one in told] == [*(one.key for one in first)] * 2, "the same fault has the same key"
+    assert len({one.key for one in told}) == 2
+    (folder / "broken.json").write_text('{"Version": "2020-12-01", "Steps": [{"Name": "B"}, {"Name": "C"}]}')
+    dags(call)
+    assert told[-2].key != first[0].key
+
+
+def test_a_call_that_fails_costs_no_dag_and_is_logged(
+    dags: Any, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "broken.json").write_text("{}")
+
+    found = dags('load_pipelines("pipelines", on_broken_definition=lambda broken: 1 / 0)').dags
+
+    assert sorted(found) == ["broken", "first", "second"]
+    assert "on_broken_definition has failed for broken" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_each_parse_counts_its_broken_definitions(dags: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(stats, "incr", lambda name, *, tags: counted.append((name, tags)))
+    dags()
+    assert not counted
+
+    (folder / "broken.json").write_text("{}")
+    dags()
+
+    assert counted == [("sm_pipelines.broken_definitions", {"dag_id": "broken"})]
+
+
+def test_the_process_of_a_task_tells_nobody(dags: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Context:
+        dag_id = "broken"
+
+    (folder / "broken.json").write_text("{}")
+    monkeypatch.setattr(folder_module, "get_parsing_context", Context)
+    monkeypatch.setattr(stats, "incr", lambda *given, **named: pytest.fail("counted"))
+
+    call = "load_pipelines('pipelines', on_broken_definition=lambda broken: 1 / 0)"
+    assert list(dags(call).dags) == ["broken"]
+
+
 def test_a_definition_that_cannot_be_read_is_a_broken_one(dags: Any, folder: Path) -> None:
     (folder / "gone.json").symlink_to(folder / "nowhere.json")
 
@@ -124,17 +205,16 @@ def test_what_airflows_processes_cannot_carry_costs_only_its_own_dag(
     assert all(msgpack.encode(DagSerialization.to_dict(dag)) for dag in found.values())
 
 
-@pytest.mark.parametrize(
-    "place", ["airflow_sm_pipelines.definition.loading.check", f"{TRANSLATOR}.pipeline_documentation"]
-)
+@pytest.mark.parametrize("place", ["airflow_sm_pipelines.definition.loading.check", f"{TRANSLATOR}.dag_documentation"])
 def test_a_fault_of_ours_costs_only_one_dag_which_says_so_with_the_traceback(
     dags: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
     module, _, name = place.rpartition(".")
     original = getattr(sys.modules[module], name)
 
-    def fails_at_second(pipeline: Any) -> Any:
-        return 1 / 0 if pipeline.source.endswith("second.json") else original(pipeline)
+    def fails_at_second(*given: Any) -> Any:
+        pipeline = next(one for one in given if isinstance(one, Pipeline))
+        return 1 / 0 if pipeline.source.endswith("second.json") else original(*given)
 
     monkeypatch.setattr(place, fails_at_second)
 

@@ -212,7 +212,7 @@ def test_a_schedule_does_not_catch_up(dag_of: Any, processing: Any) -> None:
 def test_a_dag_and_a_task_group_take_the_same_options(dag_of: Any) -> None:
     dag, group = (inspect.signature(function).parameters for function in (pipeline_dag, pipeline_task_group))
 
-    own = {"dag_id", "schedule", "dag_kwargs"}, {"group_id", "group_kwargs"}
+    own = {"dag_id", "schedule", "group_steps_by", "dag_kwargs"}, {"group_id", "group_kwargs"}
     assert own == (dag.keys() - group.keys(), group.keys() - dag.keys())
     assert all(dag[name].replace(kind=group[name].kind) == group[name] for name in dag.keys() & group.keys())
 
@@ -455,7 +455,8 @@ def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
     assert digest in again.doc_md
     assert set(again.task_dict) == {"A", "C", "Notify", "F", "pipeline_status"}
     task = again.task_dict["A"]
-    assert (task.task_display_name, task.doc_md, task.ui_color) == ("Prepare", "What it does", "#d5e8f7")
+    assert (task.task_display_name, task.ui_color) == ("Prepare", "#d5e8f7")
+    assert task.doc_md.startswith("What it does\n\n**Processing** step.")
     assert again.task_dict["Notify"].trigger_rule == "all_done"
     assert again.task_dict["Notify"].upstream_task_ids == {"A", "C"}
     assert again.task_dict["C"].inherits_from_skipmixin
@@ -685,7 +686,7 @@ def test_a_name_that_does_not_follow_from_the_dag_id_is_a_tag(
     definition: Any, processing: Any, dag_id: str, pipeline_name: str | None, tags: set[str]
 ) -> None:
     dag = pipeline_dag(definition(processing("A")), dag_id=dag_id, pipeline_name=pipeline_name)
-    assert set(dag.tags) == tags
+    assert set(dag.tags) == {"sagemaker", *tags}
 
 
 def test_a_task_group_has_a_bound_of_its_own(described: Any) -> None:
@@ -708,7 +709,7 @@ def test_description_and_tags_beside_the_definition_are_the_dags(described: Any)
     dag = pipeline_dag(described, dag_id="dag")
 
     assert dag.description == "Trains every night"
-    assert set(dag.tags) == {"team=ml", "k" * 100, "sagemaker-pipeline=nightly"}
+    assert set(dag.tags) == {"sagemaker", "team=ml", "k" * 100, "sagemaker-pipeline=nightly"}
 
 
 def test_a_group_has_name_role_and_description_beside_the_definition(described: Any) -> None:
@@ -728,3 +729,44 @@ def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, da
 
     assert "- `Steps[0].CacheConfig`: no result of C is reused" in dag_of(config).doc_md
     assert "Not in effect" not in pipeline_dag(described, dag_id="dag").doc_md, "its bound is obeyed"
+
+
+def labels(dag: DAG) -> dict[tuple[str, str], str | None]:
+    return {
+        (upstream, task): info["label"] for upstream, found in dag.edge_info.items() for task, info in found.items()
+    }
+
+
+def test_edges_say_which_outcome_they_wait_for(dag_of: Any, processing: Any) -> None:
+    loop = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": [processing("Body", when("Any", "Else"))]}
+    dag = dag_of(
+        processing("A"),
+        condition("K", [processing("If", "A"), {"Name": "Each", "Type": "ForEach", "Arguments": loop}], []),
+        condition("L", [], [processing("Else")]),
+        processing("Notify", when("Failed", "A"), when("Stopped", "K")),
+    )
+
+    assert labels(dag) == {
+        ("K", "If"): "if",
+        ("K", "Each.items"): "if",
+        ("L", "Else"): "else",
+        ("Else", "Each.items"): "however it ends",
+        ("Else", "Body"): "however it ends",
+        ("A", "Notify"): "failed",
+        ("K", "Notify"): "stopped",
+    }
+    assert set(labels(dag)) <= edges_of(dag)
+
+
+def test_edges_of_a_group_are_labelled_with_its_own_task_ids(definition: Any, processing: Any) -> None:
+    with DAG("outer") as dag:
+        pipeline_task_group(definition(condition("K", [processing("A")], [])), group_id="group")
+
+    assert labels(dag) == {("group.K", "group.A"): "if"}
+
+
+def test_edges_inside_a_loop_are_labelled(dag_of: Any, processing: Any) -> None:
+    body = [processing("A"), processing("B", when("Failed", "A"))]
+    loop = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": body}
+
+    assert labels(dag_of({"Name": "Each", "Type": "ForEach", "Arguments": loop})) == {("A", "B"): "failed"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, RetryPolicy, get_parsing_context
@@ -21,6 +22,7 @@ __all__ = [
     "RetryPolicy",
     "ScheduleArg",
     "SkipMixin",
+    "is_name_of_a_secret",
     "make_missing_task",
     "retry_policy_argument",
 ]
@@ -29,6 +31,14 @@ __all__ = [
 def retry_policy_argument(policy: RetryPolicy) -> dict[str, Any]:
     """Return the argument of ``BaseOperator`` that sets a task's retry policy (Airflow 3.3)."""
     return {"retry_policy": policy}
+
+
+@cache
+def is_name_of_a_secret(name: str) -> bool:
+    """Tell whether Airflow hides what has a name such as ``password`` (``[core] sensitive_var_conn_names``)."""
+    from airflow.sdk._shared.secrets_masker import redact
+
+    return redact("value", name) != "value"
 
 
 def make_missing_task(dag: DAG, make: Callable[[str], BaseOperator | None]) -> None:
