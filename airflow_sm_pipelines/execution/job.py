@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_sm_pipelines.aws import jobs
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.failures import exception_type_of_reason, who_stopped
+from airflow_sm_pipelines.aws.job_facts import facts_of, phases_of, state_in_words
 from airflow_sm_pipelines.aws.jobs import Observation, Outcome
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.properties import plain_properties
@@ -26,6 +27,7 @@ from airflow_sm_pipelines.execution.attempts import AttemptBook
 from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
 from airflow_sm_pipelines.execution.records import Attempt
+from airflow_sm_pipelines.semantics.job_summary import error_lines, summary_lines
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -36,6 +38,8 @@ _LONGEST_PAUSE_IN_THE_WAY = 15.0
 _VISIBLE_WITHIN = timedelta(seconds=60)
 _REMOVAL_PATIENCE = 180.0
 _PATIENCE_OF_A_KILL = 30.0
+_READ_LINES, _LAST_LINES = 100, 20
+"""How many lines of a failed job's log are searched for errors, and how many of them are shown in any case."""
 
 
 class JobRun:
@@ -200,7 +204,7 @@ class JobRun:
         if seen is None and self._now() - datetime.fromisoformat(attempt.submitted_at) > _VISIBLE_WITHIN:
             self._book.close(attempt)
             raise self._failure(f"the {self._kind.noun} {attempt.reference} does not exist any more", attempt.reference)
-        self._say(seen.status if seen else "not visible yet")
+        self._say(state_in_words(self._kind, seen.status, seen.description) if seen else "not visible yet")
         return seen
 
     def _say(self, status: str) -> None:
@@ -273,7 +277,13 @@ class JobRun:
         stopped = who_stopped(seen.description, self._kind.stop) if seen.outcome is Outcome.STOPPED else ""
         reason = seen.reason or stopped or "AWS gives no reason"
         lines = [f"the {self._kind.noun} {attempt.reference} ended {seen.status}: {reason}"]
-        last = self._last_log_lines(attempt.reference)
+        read = self._last_log_lines(attempt.reference)
+        wrong, last = error_lines(read), read[-_LAST_LINES:]
+        for line in (f"Errors in the log of {attempt.reference}:", *wrong) if wrong else ():
+            self._log.error("%s", line)
+        self.tell_summary(attempt, seen)
+        if not set(wrong) <= set(last):
+            lines += ["errors in its log:", *(f"    {line}" for line in wrong)]
         if last:
             lines += ["last lines of its log:", *(f"    {line}" for line in last)]
         exception_type = exception_type_of_reason(seen.reason)
@@ -281,9 +291,15 @@ class JobRun:
             "\n".join(lines), attempt.reference, None if exception_type in self._kind.unretried else exception_type
         )
 
+    def tell_summary(self, attempt: Attempt, seen: Observation) -> None:
+        """Log what people ask about an ended job; makes no call to AWS."""
+        facts, phases = facts_of(self._kind, seen.description), phases_of(self._kind, seen.description)
+        for line in summary_lines(self._kind.noun, attempt.reference, seen.status, facts, phases):
+            self._log.info("%s", line)
+
     def _last_log_lines(self, name: str) -> list[str]:
         try:
-            return jobs.last_log_lines(self._logs_client(), self._kind, name)
+            return jobs.last_log_lines(self._logs_client(), self._kind, name, _READ_LINES)
         except AwsCallError as error:  # the failure of the job is the news, not that of its log
             return [f"(cannot read the log: {error})"]
 

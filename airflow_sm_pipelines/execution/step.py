@@ -317,6 +317,7 @@ class JobStep:
         if not self._request_is_shown:
             self._show_described(properties)
         if seen.outcome is Outcome.SUCCEEDED:
+            self._job.tell_summary(attempt, seen)
             succeeded = self._succeed(attempt, properties)
             self._keep(attempt, seen)
             return succeeded

@@ -593,3 +593,39 @@ def test_stop_tells_whether_there_was_something_to_stop(make_run: Any, start: An
 
     assert run.stop(attempt) is True
     assert run.stop(attempt) is False
+
+
+# -- what the log says -------------------------------------------------------------------------------------------------
+
+
+def test_the_errors_of_a_failed_jobs_log_come_first_and_the_summary_after_them(
+    make_run: Any, start: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = make_run(lines=["ValueError: no data", *(f"line {number}" for number in range(30))])
+    attempt = start(run)
+    ends(sagemaker, attempt, "Failed")
+    caplog.clear()
+
+    message = str(run.conclude_failure(attempt, run.look(attempt)))
+
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == [f"Errors in the log of {attempt.name}:", "ValueError: no data"]
+    assert caplog.messages.index(errors[0]) < caplog.messages.index(f"Summary of the processing job {attempt.name}")
+    assert "\nerrors in its log:\n    ValueError: no data\nlast lines of its log:\n    line 10\n" in message
+
+
+def test_a_change_of_the_state_within_the_state_is_told_once(
+    make_run: Any, start: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    attempt = start(run)
+    told = iter(["Starting", "Starting", "Training"])
+    monkeypatch.setattr(
+        "airflow_sm_pipelines.execution.job.state_in_words", lambda *_: f"InProgress, {next(told)}", raising=True
+    )
+    caplog.clear()
+
+    for _ in range(3):
+        run.look(attempt)
+
+    assert caplog.messages == ["Processing job: InProgress, Starting", "Processing job: InProgress, Training"]

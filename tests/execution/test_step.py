@@ -42,6 +42,18 @@ def test_a_step_creates_its_job_and_returns_its_properties(make_task: Any, conte
     assert json.loads(json.dumps(properties)) == properties
 
 
+def test_the_log_of_a_job_that_has_succeeded_ends_with_a_summary_without_a_further_call(
+    make_task: Any, context: Any, sagemaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    properties = make_task().step(context).start()
+
+    summary = caplog.messages[
+        caplog.messages.index(f"Summary of the processing job {properties['ProcessingJobName']}") :
+    ]
+    assert summary[1:3] == ["  status: Completed", f"  ARN: {properties['ProcessingJobArn']}"]
+    assert sagemaker.calls == ["CreateProcessingJob", "DescribeProcessingJob"]
+
+
 def test_the_request_is_resolved_shaped_named_and_tagged(
     make_task: Any, context: Any, sagemaker: Any, processing_arguments: Any
 ) -> None:
