@@ -44,6 +44,9 @@ SUBCOMMANDS = {
     "diff": Subcommand(
         "airflow_sm_pipelines.cli.diff", "show what changed between two definitions, and what runs again"
     ),
+    "compare": Subcommand(
+        "airflow_sm_pipelines.cli.compare", "compare an execution of SageMaker with the requests that we would send"
+    ),
     "rehearse": Subcommand("airflow_sm_pipelines.cli.rehearse", "run a definition in seconds, without code or data"),
     "run-conf": Subcommand(
         "airflow_sm_pipelines.cli.run_conf", "print the conf of a run that takes the parameters of an earlier one"
