@@ -10,12 +10,16 @@ import jsonschema
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from airflow_sm_pipelines.preview.compare_report import CompareReport
+from airflow_sm_pipelines.preview.diff_report import DiffReport
 from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 REPORTS: dict[str, Any] = {
     "check": list[CheckReport],
+    "compare": CompareReport,
+    "diff": DiffReport,
     "graph": GraphReport,
     "plan": PlanReport,
     "rehearse": RehearsalReport | list[RehearsalReport],

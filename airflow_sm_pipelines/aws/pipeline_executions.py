@@ -42,6 +42,27 @@ class ExecutedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedStep:
+    """A step as the service lists it; a step in the body of a ForEach is listed once for each iteration.
+
+    Attributes:
+        name: Name of the step.
+        executed: How it ended, and what it created.
+        cached_from: ARN of the execution whose result it reused by caching; empty if it ran.
+        selected_from: ARN of the execution that a selective execution took its result from; empty if it ran.
+        iteration: Index of the iteration; ``None`` outside of a ForEach.
+        item: The item of the iteration, as text.
+    """
+
+    name: str
+    executed: ExecutedStep
+    cached_from: str = ""
+    selected_from: str = ""
+    iteration: int | None = None
+    item: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineExecution:
     """An execution of a pipeline in the service.
 
@@ -83,12 +104,35 @@ def read_execution(client: BaseClient, arn: str) -> PipelineExecution:
     """
     request = {"PipelineExecutionArn": arn}
     status = str(call(client, "DescribePipelineExecution", request)["PipelineExecutionStatus"])
-    steps = {
-        str(step["StepName"]): ExecutedStep(str(step.get("StepStatus", "")), step.get("Metadata", {}))
-        for step in pages(client, "ListPipelineExecutionSteps", request, "PipelineExecutionSteps")
-        if "IterationContext" not in step
-    }
+    steps = {step.name: step.executed for step in listed_steps(client, arn) if step.iteration is None}
     return PipelineExecution(status, steps)
+
+
+def listed_steps(client: BaseClient, arn: str) -> list[ListedStep]:
+    """Return the steps of an execution that were started, each iteration of a loop by itself.
+
+    Args:
+        client: A boto3 client for SageMaker.
+        arn: ARN of the execution.
+
+    Raises:
+        AwsCallError: A call failed.
+    """
+    request = {"PipelineExecutionArn": arn}
+    return [_listed(step) for step in pages(client, "ListPipelineExecutionSteps", request, "PipelineExecutionSteps")]
+
+
+def _listed(step: Mapping[str, Any]) -> ListedStep:
+    source = "SourcePipelineExecutionArn"
+    context = step.get("IterationContext")
+    return ListedStep(
+        name=str(step["StepName"]),
+        executed=ExecutedStep(str(step.get("StepStatus", "")), step.get("Metadata", {})),
+        cached_from=str(step.get("CacheHitResult", {}).get(source, "")),
+        selected_from=str(step.get("SelectiveExecutionResult", {}).get(source, "")),
+        iteration=None if context is None else int(context.get("Index", 0)),
+        item="" if context is None else str(context.get("Item", "")),
+    )
 
 
 def execution_parameters(client: BaseClient, arn: str) -> dict[str, str]:

@@ -41,6 +41,12 @@ SUBCOMMANDS = {
     "graph": Subcommand("airflow_sm_pipelines.cli.graph", "show the graph that a definition becomes"),
     "plan": Subcommand("airflow_sm_pipelines.cli.plan", "show every AWS request as it would be sent"),
     "resolve": Subcommand("airflow_sm_pipelines.cli.resolve", "evaluate every expression with given values"),
+    "diff": Subcommand(
+        "airflow_sm_pipelines.cli.diff", "show what changed between two definitions, and what runs again"
+    ),
+    "compare": Subcommand(
+        "airflow_sm_pipelines.cli.compare", "compare an execution of SageMaker with the requests that we would send"
+    ),
     "rehearse": Subcommand("airflow_sm_pipelines.cli.rehearse", "run a definition in seconds, without code or data"),
     "run-conf": Subcommand(
         "airflow_sm_pipelines.cli.run_conf", "print the conf of a run that takes the parameters of an earlier one"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_sm_pipelines.aws.calls import find
+from airflow_sm_pipelines.aws.created_resources import described_resource
 from airflow_sm_pipelines.aws.jobs import PROTOCOLS
 from airflow_sm_pipelines.aws.kinds import EMR_SERVERLESS_JOB, EMR_STEP, ResourceKind
 from airflow_sm_pipelines.aws.pipeline_executions import ExecutedStep, PipelineExecution
@@ -99,21 +99,8 @@ def _described(step: Step, results: Mapping[str, Any], client: _Client) -> Json:
     arn = results.get("Arn")
     if kind is None or arn is None:
         return None
-    properties = _description(kind, _reference(kind, str(arn), step), client)
-    return None if properties is None else properties
-
-
-def _reference(kind: ResourceKind, arn: str, step: Step) -> str:
-    name = arn.rpartition("/")[2]
-    if kind.parent_member:
-        return f"{step.arguments.get(kind.parent_member)}/{name}"
-    return arn if kind.key == "model-package" else name
-
-
-def _description(kind: ResourceKind, reference: str, client: _Client) -> JsonObject | None:
-    service = client(kind.service)
-    found = find(service, kind.describe, PROTOCOLS[kind.protocol](service, kind).key_members(reference))
-    return None if found is None else plain_properties(found)
+    found: Json = described_resource(kind, str(arn), step.arguments, client)
+    return found
 
 
 def _tuning(step: Step, results: Mapping[str, Any], client: _Client) -> Json:

@@ -81,6 +81,31 @@ def never_reused_results(pipeline: Pipeline) -> Iterator[NeverReused]:
             yield NeverReused(f"{step.path}.CacheConfig", message, hint)
 
 
+def is_new_when_it_runs(pipeline: Pipeline, step: Step, path: Path) -> bool:
+    """Tell whether a property of a step has another value whenever the step runs, as far as the definition shows it.
+
+    Args:
+        pipeline: The pipeline.
+        step: The step.
+        path: Path into its properties.
+    """
+    return _Novelty(pipeline).is_new(step, path)
+
+
+def repeated_argument(step: Step, path: Path) -> Json:
+    """Return what the step's Arguments have in the place that a property repeats.
+
+    Args:
+        step: The step.
+        path: Path into its properties.
+
+    Raises:
+        MissingMemberError: The property repeats no argument.
+    """
+    first = str(path[0])
+    return look_up(own_arguments(step), (*_REPEATED.get((step.type, first), path[:1]), *path[1:]))
+
+
 class _Novelty:
     """Tells which values of a pipeline are new in each run, as far as the definition shows it.
 
@@ -135,12 +160,12 @@ class _Novelty:
         if is_model and step.type == "Model":
             why = self._why_value([step.arguments.get("PrimaryContainer"), step.arguments.get("Containers")])
             return f"whose containers are new in each run ({why})" if why else ""
-        if not self._is_new(step, path):
+        if not self.is_new(step, path):
             return ""
         since = "is not cached" if key is None else "never reuses a result either"
         return f"which is new in each run, since {step.name} {since}"
 
-    def _is_new(self, step: Step, path: Path) -> bool:
+    def is_new(self, step: Step, path: Path) -> bool:
         """Tell whether a property of a step is new whenever the step runs."""
         kind = CATALOG[step.type].kind_of(step.arguments)
         if kind is None or not path:
@@ -150,7 +175,7 @@ class _Novelty:
         if first in named or first in _NAMED_AFTER_THE_JOB or first.endswith("Time") or path[-1] in _IDS:
             return True
         try:  # Describe repeats the request
-            told = look_up(own_arguments(step), (*_REPEATED.get((step.type, first), path[:1]), *path[1:]))
+            told = repeated_argument(step, path)
         except MissingMemberError:
             return False
         return bool(self._why_value(told))

@@ -9,25 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_sm_pipelines.aws.calls import Body
 from airflow_sm_pipelines.aws.check_types import CHECK_TYPES
 from airflow_sm_pipelines.aws.kinds import ResourceKind
 from airflow_sm_pipelines.aws.requests.lineage import LINEAGE_ENTITIES
 from airflow_sm_pipelines.aws.requests.messages import JSON_MEMBERS
+from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
 from airflow_sm_pipelines.aws.requests.names import resource_name
 from airflow_sm_pipelines.aws.requests.shaping import Misfit, shape_request
 from airflow_sm_pipelines.aws.requests.step_start import AwsCall, Calls, StepStart
 from airflow_sm_pipelines.aws.requests.tags import Owner, airflow_tags, owner_tags
 from airflow_sm_pipelines.aws.s3_objects import bucket_and_key, split_uri
 from airflow_sm_pipelines.catalog import CATALOG
-from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
-from airflow_sm_pipelines.definition.json_values import JsonObject
+from airflow_sm_pipelines.definition.expressions import Scope, Unknown, evaluate
+from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline, Step, Trigger
 from airflow_sm_pipelines.errors import AwsCallError, CallRefusedError, StepError, UnfitRequestError
 from airflow_sm_pipelines.preview.api_models import botocore_version, input_shape
-from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.semantics.for_each import child_name
 
 # Stand-ins of the right length, which no definition can hold, for what is drawn at run time: names are cut as in a run.
@@ -44,6 +44,19 @@ _ROLE = Unknown("<role of the DAG>")
 
 FLAGS = frozenset({"SkipCheck", "RegisterNewBaseline", "FailOnViolation"})
 """Flags that the builders read; one that only a run knows is taken for the service's default."""
+
+
+class PlanScope(Scope, Protocol):
+    """What is known of the values of a pipeline: placeholders before a run, or what an execution has told."""
+
+    def of_job(self, job_names: Mapping[str, Json]) -> Scope:
+        """Return the same, with the variables that name a step's own job."""
+
+    def trial(self) -> tuple[str, str] | None:
+        """Return the names of experiment and trial, ``None`` if the definition has none."""
+
+    def mlflow(self) -> MlflowTarget | None:
+        """Return where the jobs log to with MLflow, ``None`` if nobody says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,7 @@ class PlannedCalls:
     end: str = ""
 
 
-def planned_calls(step: Step, pipeline: Pipeline, scope: PlaceholderScope) -> PlannedCalls:
+def planned_calls(step: Step, pipeline: Pipeline, scope: PlanScope) -> PlannedCalls:
     """Return the calls that start a step's work; none for a step that only decides, such as a Condition.
 
     Args:
@@ -116,7 +129,7 @@ def _every_call(calls: Calls[AwsCall | None]) -> Iterator[AwsCall]:
             yield done.value
 
 
-def _start(step: Step, pipeline: Pipeline, scope: PlaceholderScope, kind: ResourceKind | None) -> StepStart:
+def _start(step: Step, pipeline: Pipeline, scope: PlanScope, kind: ResourceKind | None) -> StepStart:
     name = child_name(step.name, _ANY_ITERATION) if step.body_of else step.name
     attempt = _attempt(step, name, kind, scope)
     of_job = scope.of_job({kind.name_member: attempt}) if kind else scope
@@ -182,7 +195,7 @@ class _Silence:
 # -- what a run would draw ---------------------------------------------------------------------------------------------
 
 
-def _attempt(step: Step, name: str, kind: ResourceKind | None, scope: PlaceholderScope) -> str:
+def _attempt(step: Step, name: str, kind: ResourceKind | None, scope: PlanScope) -> str:
     if kind is None:
         return ""
     given = None if kind.token_member else step.arguments.get(kind.name_member)

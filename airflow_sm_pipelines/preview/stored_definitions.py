@@ -93,12 +93,13 @@ def from_pipeline(name: str, *, version_id: int | None = None, region: str | Non
     )
 
 
-def from_execution(arn: str, *, region: str | None = None) -> FoundDefinition:
+def from_execution(arn: str, *, region: str | None = None, with_tags: bool = True) -> FoundDefinition:
     """Return the definition that an execution of a pipeline ran, with what stands beside it.
 
     Args:
         arn: ARN of the execution.
         region: AWS region; that of the ARN by default.
+        with_tags: Whether the tags of the pipeline are asked for, too.
 
     Raises:
         SourceError: AWS refused, or the answer has no definition.
@@ -110,7 +111,7 @@ def from_execution(arn: str, *, region: str | None = None) -> FoundDefinition:
         execution = call(client, "DescribePipelineExecution", of_execution)
         pipeline = call(client, "DescribePipeline", {"PipelineName": execution["PipelineArn"]})
     own = {name: execution[name] for name in _OF_EXECUTION if execution.get(name)}
-    return FoundDefinition(text, {**_surroundings(client, pipeline), **own})
+    return FoundDefinition(text, {**_surroundings(client, pipeline, with_tags=with_tags), **own})
 
 
 def _definition_in(answer: Mapping[str, Any], what: str, operation: str) -> str:
@@ -120,10 +121,10 @@ def _definition_in(answer: Mapping[str, Any], what: str, operation: str) -> str:
     return text
 
 
-def _surroundings(client: Any, pipeline: Mapping[str, Any]) -> JsonObject:
+def _surroundings(client: Any, pipeline: Mapping[str, Any], *, with_tags: bool = True) -> JsonObject:
     """Return what stands beside a definition; tags are not in DescribePipeline's answer."""
     found: JsonObject = {name: pipeline[name] for name in _KEPT if pipeline.get(name)}
-    tags = _tags(client, str(pipeline["PipelineArn"]))
+    tags = _tags(client, str(pipeline["PipelineArn"])) if with_tags else []
     return {**found, "Tags": tags} if tags else found
 
 
