@@ -10,6 +10,7 @@ import jsonschema
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from airflow_sm_pipelines.preview.permissions.reports import IamPolicyReport
 from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
@@ -17,6 +18,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 REPORTS: dict[str, Any] = {
     "check": list[CheckReport],
     "graph": GraphReport,
+    "iam-policy": IamPolicyReport,
     "plan": PlanReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,

@@ -41,6 +41,9 @@ SUBCOMMANDS = {
     "graph": Subcommand("airflow_sm_pipelines.cli.graph", "show the graph that a definition becomes"),
     "plan": Subcommand("airflow_sm_pipelines.cli.plan", "show every AWS request as it would be sent"),
     "resolve": Subcommand("airflow_sm_pipelines.cli.resolve", "evaluate every expression with given values"),
+    "iam-policy": Subcommand(
+        "airflow_sm_pipelines.cli.iam_policy", "print the least IAM policy that a definition needs"
+    ),
     "rehearse": Subcommand("airflow_sm_pipelines.cli.rehearse", "run a definition in seconds, without code or data"),
     "run-conf": Subcommand(
         "airflow_sm_pipelines.cli.run_conf", "print the conf of a run that takes the parameters of an earlier one"
