@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from airflow_sm_pipelines.preview.permissions.reports import IamPolicyReport
+from airflow_sm_pipelines.preview.preflight.reports import PreflightReport
 from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
@@ -20,6 +21,7 @@ REPORTS: dict[str, Any] = {
     "graph": GraphReport,
     "iam-policy": IamPolicyReport,
     "plan": PlanReport,
+    "preflight": PreflightReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,
     "schedules": SchedulesReport,

@@ -71,8 +71,9 @@ class _Needs:
         self.allow(authorization(service, operation, request, self.account, text), reason, without)
 
     def read(self, uri: str, reason: str) -> None:
-        bucket, key = bucket_and_key(self.text(uri))
-        request = {"Bucket": bucket or ANY, "Key": key or ANY}
+        text = self.text(uri)
+        bucket, key = bucket_and_key(text)
+        request = {"Bucket": bucket or text, "Key": key or ANY}
         self.allow(authorization("s3", "GetObject", request, self.account, str), reason)
 
 
@@ -197,7 +198,7 @@ def _read_report(needs: _Needs, creation: AwsCall) -> None:
     except UnfitRequestError:
         return  # such a step fails before its job is created, which `planned_calls` tells
     needs.read(f"{folder.rstrip('/')}/{VIOLATIONS_FILE}", "read the violations that the check has found")
-    bucket = bucket_and_key(needs.text(folder))[0] or ANY
+    bucket = bucket_and_key(needs.text(folder))[0] or needs.text(folder)
     allows = Authorization("s3:ListBucket", (needs.account.arn("s3", bucket),))
     needs.allow(allows, "tell a missing report from a forbidden one")
 

@@ -37,10 +37,12 @@ class KnownValues:
 
     Args:
         requests: The request that creates the resource of each step, by step; empty for a step without one.
+        unknown: What stands for a value that only a run knows.
     """
 
-    def __init__(self, requests: Mapping[str, Body]) -> None:
+    def __init__(self, requests: Mapping[str, Body], unknown: str = ANY) -> None:
         self._requests = requests
+        self._unknown = unknown
 
     def text(self, value: object, note: Callable[[str], object] = lambda _: None, depth: int = 0) -> str:
         """Return a value as part of an ARN.
@@ -65,9 +67,10 @@ class KnownValues:
         value = self._property(placeholder) if depth < _DEEPEST else None
         if value is not None:
             return self.text(value, note, depth + 1)
-        if not _DRAWN.match(placeholder):
-            note(placeholder)
-        return ANY
+        if _DRAWN.match(placeholder):
+            return ANY
+        note(placeholder)
+        return self._unknown
 
     def _property(self, placeholder: str) -> str | None:
         try:

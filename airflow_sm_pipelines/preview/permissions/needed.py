@@ -26,6 +26,7 @@ def needed_permissions(
     parameters: Mapping[str, str | int | float | bool],
     given: Account = Account(),  # noqa: B008 - immutable
     role_arn: str = "",
+    unknown: str = ANY,
 ) -> NeededPermissions:
     """Return what a definition must be allowed to do.
 
@@ -34,13 +35,14 @@ def needed_permissions(
         parameters: Values of parameters, in their own types; the definition's defaults are used for the others.
         given: Where the pipeline is to run; what is not given is taken from the definition, if it tells.
         role_arn: The role for steps that name none; ``""`` for that beside the definition.
+        unknown: What stands in resources for a value that only a run knows.
     """
     if role_arn:
         pipeline = replace(pipeline, resource=replace(pipeline.resource, role_arn=role_arn))
     scope = PlaceholderScope(pipeline, parameters)
     steps = planned_steps(pipeline, scope)
     requests = {one.step.name: one.creation.request for one in steps if one.creation is not None}
-    known = KnownValues(requests)
+    known = KnownValues(requests, unknown)
     account = account_of(pipeline, steps, given)
     by_name = {step.name: step for step in pipeline.steps}
     trial = scope.trial()
