@@ -12,6 +12,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from airflow_sm_pipelines.preview.compare_report import CompareReport
 from airflow_sm_pipelines.preview.diff_report import DiffReport
+from airflow_sm_pipelines.preview.permissions.reports import IamPolicyReport
+from airflow_sm_pipelines.preview.preflight.reports import PreflightReport
 from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
@@ -21,7 +23,9 @@ REPORTS: dict[str, Any] = {
     "compare": CompareReport,
     "diff": DiffReport,
     "graph": GraphReport,
+    "iam-policy": IamPolicyReport,
     "plan": PlanReport,
+    "preflight": PreflightReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,
     "schedules": SchedulesReport,

@@ -47,6 +47,12 @@ SUBCOMMANDS = {
     "compare": Subcommand(
         "airflow_sm_pipelines.cli.compare", "compare an execution of SageMaker with the requests that we would send"
     ),
+    "iam-policy": Subcommand(
+        "airflow_sm_pipelines.cli.iam_policy", "print the least IAM policy that a definition needs"
+    ),
+    "preflight": Subcommand(
+        "airflow_sm_pipelines.cli.preflight", "ask AWS, before a first run, what would make it fail"
+    ),
     "rehearse": Subcommand("airflow_sm_pipelines.cli.rehearse", "run a definition in seconds, without code or data"),
     "run-conf": Subcommand(
         "airflow_sm_pipelines.cli.run_conf", "print the conf of a run that takes the parameters of an earlier one"
