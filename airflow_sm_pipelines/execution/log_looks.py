@@ -76,11 +76,12 @@ class FollowedLog:
     async def follow(self) -> None:
         """Log what the job writes until there is no more to look for; ends when it is cancelled."""
         while not self._job_log.is_over:
+            # First of all: when a thousand triggers start together, their first looks at the jobs come first.
+            await asyncio.sleep(self._pause)
             await self._looks.running.take()
             before = self._job_log.calls
             await self._look()
             self._looks.running.charge(self._job_log.calls - before - 1)
-            await asyncio.sleep(self._pause)
 
     async def last_lines(self) -> list[str]:
         """Log what the ended job has written since the last look, if many others do not want that too.

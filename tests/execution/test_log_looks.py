@@ -36,6 +36,8 @@ def test_new_lines_are_logged_while_the_job_runs(caplog: pytest.LogCaptureFixtur
     async def scenario() -> list[str]:
         waiting = asyncio.create_task(follow(logs, 100))
         await asyncio.sleep(5)
+        assert caplog.messages == [], "the first looks are for the jobs themselves"
+        await asyncio.sleep(10)
         assert caplog.messages == ["one"]
         logs.lines["algo-1-17"].append("two")
         await asyncio.sleep(20)
