@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from airflow_sm_pipelines.preview.compare_report import CompareReport
 from airflow_sm_pipelines.preview.diff_report import DiffReport
+from airflow_sm_pipelines.preview.pull_report import PullReport
 from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
@@ -22,6 +23,7 @@ REPORTS: dict[str, Any] = {
     "diff": DiffReport,
     "graph": GraphReport,
     "plan": PlanReport,
+    "pull": PullReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,
     "schedules": SchedulesReport,
