@@ -14,6 +14,7 @@ from airflow_sm_pipelines.preview.compare_report import CompareReport
 from airflow_sm_pipelines.preview.diff_report import DiffReport
 from airflow_sm_pipelines.preview.permissions.reports import IamPolicyReport
 from airflow_sm_pipelines.preview.preflight.reports import PreflightReport
+from airflow_sm_pipelines.preview.pull_report import PullReport
 from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
@@ -26,6 +27,7 @@ REPORTS: dict[str, Any] = {
     "iam-policy": IamPolicyReport,
     "plan": PlanReport,
     "preflight": PreflightReport,
+    "pull": PullReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,
     "schedules": SchedulesReport,

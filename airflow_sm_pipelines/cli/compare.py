@@ -79,8 +79,8 @@ def _with_progress(record: ExecutionRecord, found: Iterable[StepComparison], out
     """Collect the comparisons; show a line for each step as soon as it is compared."""
     from airflow_sm_pipelines.demo.progress import StepProgress, progress_display
 
-    display = progress_display(out)
     names = [step.name for step in record.pipeline.steps]
+    display = progress_display(out, max(len(names), len(record.steps)))
     done: list[StepComparison] = []
     for step in found:
         done.append(step)

@@ -60,6 +60,9 @@ SUBCOMMANDS = {
     "export": Subcommand(
         "airflow_sm_pipelines.cli.export", "write the definition of an SDK Pipeline, or a stored one, to a file"
     ),
+    "pull": Subcommand(
+        "airflow_sm_pipelines.cli.pull", "write the pipelines of an account into files, if they changed"
+    ),
     "schedules": Subcommand(
         "airflow_sm_pipelines.cli.schedules", "list what starts a pipeline in the AWS account, and how Airflow says it"
     ),

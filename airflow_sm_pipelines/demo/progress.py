@@ -131,9 +131,14 @@ class ProgressTable:
         self._height = len(steps)
 
 
-def progress_display(out: TextIO) -> ProgressDisplay:
-    """Return the display that suits the output."""
-    return ProgressTable(out) if out.isatty() else ProgressLog(out)
+def progress_display(out: TextIO, rows: int = 0) -> ProgressDisplay:
+    """Return the display that suits the output: on a terminal a table, if it is not too long for that.
+
+    Args:
+        out: Where to write.
+        rows: How many steps there will be, as far as that is known.
+    """
+    return ProgressTable(out) if out.isatty() and rows < shutil.get_terminal_size().lines else ProgressLog(out)
 
 
 def _line(step: StepProgress, names: int, states: int) -> str:

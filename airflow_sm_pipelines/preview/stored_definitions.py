@@ -140,6 +140,8 @@ def _tags(client: Any, arn: str) -> list[Json]:
                 return tags
             page = {"NextToken": answer["NextToken"]}
     except AwsCallError as error:
+        if error.exception_type:  # throttled, or an outage: an export without them would look like a change
+            raise SourceError(f"the tags of {arn}: {error}") from error
         print(f"The pipeline's tags are not exported: {error}", file=sys.stderr)
         return []
 
