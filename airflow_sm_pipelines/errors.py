@@ -48,6 +48,7 @@
     x RehearsalError                  a rehearsal could not be carried out
     x ChosenValueError                rehearsal: a value was chosen that the definition does not read
     x OutcomeError                    rehearsal: an outcome cannot be chosen, or is misspelt
+    x StoreError                      bundle: the store of versions cannot be read or written
     x AirflowStartError               demo: Airflow did not become healthy
     x AirflowApiError                 demo: Airflow's API refused a request
     x DemoError                       demo: the demo cannot go on

@@ -27,7 +27,7 @@ ORDER = (
     {"definition", "aws"},
     {"semantics", "catalog"},
     {"preview", "execution", "aws_json"},
-    {"callbacks", "executions"},
+    {"callbacks", "executions", "bundle"},
     {"operators", "pipeline_page"},
     {"sensors"},
     {"translation"},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from airflow_sm_pipelines.local.errors import validation_error
 from airflow_sm_pipelines.local.jobs.job_site import Clients
 from airflow_sm_pipelines.local.jobs.runner import Runner
 from airflow_sm_pipelines.local.jobs.s3_transfer import exists
@@ -17,6 +19,7 @@ from airflow_sm_pipelines.local.services.sagemaker.jobs.table import JobTable
 from airflow_sm_pipelines.local.services.sagemaker.jobs.training import training_jobs
 from airflow_sm_pipelines.local.services.sagemaker.jobs.transform import transform_jobs
 from airflow_sm_pipelines.local.services.sagemaker.jobs.without_runtime import jobs_without_runtime
+from airflow_sm_pipelines.local.services.sagemaker.pipelines.operations import Pipelines
 from airflow_sm_pipelines.local.services.sagemaker.registry.model_package_groups import ModelPackageGroups
 from airflow_sm_pipelines.local.services.sagemaker.registry.model_packages import ModelPackages
 from airflow_sm_pipelines.local.services.sagemaker.registry.models import Models
@@ -71,7 +74,24 @@ def sagemaker_operations(
         tuning.kind(),
     ]
     parts: list[Operations] = [tags, experiments, models, groups, packages, training, tuning, components]
-    parts += [*hosting, lineage, executions]
+    pipelines = Pipelines(resources, tags, lambda region, bucket, key: _text(clients, region, bucket, key))
+    parts += [*hosting, lineage, executions, pipelines]
     parts += [JobOperations(kind, jobs, tags, runner, stand_in) for kind in kinds]
     operations = {name: operation for part in parts for name, operation in part.operations().items()}
     return {**operations, **executions.descriptions(operations)}
+
+
+def _text(clients: Clients, region: str, bucket: str, key: str) -> str:
+    """Return the text of an S3 object.
+
+    Raises:
+        AwsError: It cannot be read; S3's own words are in the message.
+    """
+    from botocore.exceptions import ClientError
+
+    client: Any = clients.get("s3", region)
+    try:
+        content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        raise validation_error(f"s3://{bucket}/{key} cannot be read: {error}") from None
+    return content.decode(errors="replace")

@@ -41,6 +41,11 @@ class Tags:
             self._tags[arn] = merged
             return _as_list(merged)
 
+    def of(self, arn: str) -> list[dict[str, str]]:
+        """Return all tags of a resource."""
+        with self._lock:
+            return _as_list(self._tags.get(arn, {}))
+
     def forget(self, arn: str) -> None:
         """Remove all tags of a resource that is gone."""
         with self._lock:
@@ -62,8 +67,7 @@ class Tags:
     def _list(self, _: RequestContext, request: Document) -> Document:
         """List all tags at once: a page holds at least 50, and no resource has more."""
         self._require(request["ResourceArn"])
-        with self._lock:
-            return {"Tags": _as_list(self._tags.get(request["ResourceArn"], {}))}
+        return {"Tags": self.of(request["ResourceArn"])}
 
     def _require(self, arn: str) -> None:
         if not self._arn_exists(arn):
