@@ -15,8 +15,9 @@ RunDag = Callable[..., Ended]
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
 
 
-def test_the_chosen_branches_run_and_the_others_are_skipped(run_dag: RunDag) -> None:
-    tested = run_dag("branches", Outer=True, Inner=True)
+@pytest.mark.parametrize("dag", ["branches", "branches_grouped"])
+def test_the_chosen_branches_run_and_the_others_are_skipped(run_dag: RunDag, dag: str) -> None:
+    tested = run_dag(dag, Outer=True, Inner=True)
     assert tested.tasks == {
         "OuterChoice": "success",
         "InnerChoice": "success",
