@@ -57,7 +57,7 @@ def _world(tmp_path_factory: pytest.TempPathFactory, lineage: Path) -> Iterator[
 
 
 def asset_events(world: World, path: str, **query: int) -> list[dict[str, Any]]:
-    """The asset events at a path. Airflow 3.3.2 answers 500 while a run that one of them has created is still queued."""
+    """The asset events at a path. Airflow 3.3.2 answers 500 while a run that one of them has started is queued."""
 
     def answer() -> list[list[dict[str, Any]]] | None:
         try:
