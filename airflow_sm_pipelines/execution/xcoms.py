@@ -37,6 +37,9 @@ CACHE_KEY = "sm_pipelines_cache"
 """Whether a step that may reuse results has done so: ``{"outcome": "hit", "run_id": …, "resource": …}``, or
 ``{"outcome": "miss", "because": …}``. Absent from all other tasks."""
 
+CONDITION_KEY = "sm_pipelines_condition"
+"""What a Condition has compared, as `airflow_sm_pipelines.semantics.condition_record` writes it; for the pipeline page."""
+
 DIGEST_KEY = "sm_pipelines_definition"
 """sha256 of the definition that the run started with, of a step without a predecessor."""
 
@@ -92,6 +95,11 @@ def publish_cache_hit(context: Context, run_id: str, resource: str) -> None:
 def publish_cache_miss(context: Context, because: str) -> None:
     """Publish why the step could not reuse a result."""
     push_xcom(context, CACHE_KEY, {"outcome": "miss", "because": because})
+
+
+def publish_condition(context: Context, record: JsonObject) -> None:
+    """Publish what a Condition has compared, and with what outcome."""
+    push_xcom(context, CONDITION_KEY, record)
 
 
 def publish_digest(context: Context, digest: str) -> None:

@@ -12,8 +12,9 @@ from airflow_sm_pipelines.errors import PipelineFailStepError
 from airflow_sm_pipelines.execution.airflow_internals.authoring import SkipMixin
 from airflow_sm_pipelines.execution.airflow_internals.worker import without_secrets
 from airflow_sm_pipelines.execution.scope import step_errors
-from airflow_sm_pipelines.execution.xcoms import publish_properties
+from airflow_sm_pipelines.execution.xcoms import publish_condition, publish_properties
 from airflow_sm_pipelines.operators.base import StepOperator
+from airflow_sm_pipelines.semantics.condition_record import condition_record
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.step_run import StepRun
@@ -42,18 +43,25 @@ class ConditionOperator(StepOperator, SkipMixin):
         with step_errors(run.step, "Arguments"):
             decided = decide_conditions(self._conditions(), run.scope)
         for condition in decided:
-            self.log.info("%s", condition.in_words(_without_secrets))
+            self.log.info("%s", condition.in_words(_shown_without_secrets))
         outcome = all(condition.holds for condition in decided)
         unchosen = self.plan.else_steps if outcome else self.plan.if_steps
         self.log.info("Outcome: %s; skips %s", str(outcome).lower(), ", ".join(unchosen) or "nothing")
+        publish_condition(
+            run.context, condition_record(decided, self.plan.if_steps, self.plan.else_steps, _without_secrets)
+        )
         # Skipping ends the task by an exception, after which Airflow pushes no return value.
         publish_properties(run.context, {"Outcome": outcome})
         self.skip(run.context["ti"], [self.dag.get_task(self.settings.first_task_id(step)) for step in unchosen])
 
 
-def _without_secrets(operand: Operand) -> str:
-    """Show an operand with what Airflow takes for a secret masked: also the value of a parameter named ``ApiToken``."""
-    return name_and_value(replace(operand, value=cast("Json", without_secrets(operand.value, operand.name))))
+def _without_secrets(operand: Operand) -> Operand:
+    """Return an operand with what Airflow takes for a secret masked: also the value of a parameter named ``ApiToken``."""
+    return replace(operand, value=cast("Json", without_secrets(operand.value, operand.name)))
+
+
+def _shown_without_secrets(operand: Operand) -> str:
+    return name_and_value(_without_secrets(operand))
 
 
 class FailOperator(StepOperator):

@@ -60,6 +60,19 @@ def test_the_outcome_is_published_before_anything_is_skipped(
     assert published_at_skip == [{"Outcome": outcome}]
 
 
+def test_what_it_compared_is_published_for_people(tasks: Any, context: Any, ti: Any) -> None:
+    context["params"] = {"Answer": "no"}
+    skipped_by(tasks["Check"], context)
+
+    assert ti.xcom_pull(task_ids="Check", key="sm_pipelines_condition", map_indexes=-1) == {
+        "outcome": False,
+        "conditions": [{"text": 'Answer "no" = "yes"', "holds": False}],
+        "numbers": {},
+        "if": ["If1", "If2", "Nested"],
+        "else": ["Else"],
+    }
+
+
 def test_an_empty_branch_skips_nothing(tasks: Any, context: Any, ti: Any) -> None:
     ti.published_by("Check", {"Outcome": True})
     context["params"] = {"Answer": "no"}
