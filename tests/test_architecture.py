@@ -28,7 +28,7 @@ ORDER = (
     {"semantics", "catalog"},
     {"preview", "execution", "aws_json"},
     {"callbacks", "executions"},
-    {"operators"},
+    {"operators", "pipeline_page"},
     {"sensors"},
     {"translation"},
     {"rehearsal"},

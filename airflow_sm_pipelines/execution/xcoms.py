@@ -38,7 +38,7 @@ CACHE_KEY = "sm_pipelines_cache"
 ``{"outcome": "miss", "because": …}``. Absent from all other tasks."""
 
 CONDITION_KEY = "sm_pipelines_condition"
-"""What a Condition has compared, as `airflow_sm_pipelines.semantics.condition_record` writes it; for the pipeline page."""
+"""What a Condition has compared, in the form of `airflow_sm_pipelines.semantics.condition_record`; for people."""
 
 DIGEST_KEY = "sm_pipelines_definition"
 """sha256 of the definition that the run started with, of a step without a predecessor."""

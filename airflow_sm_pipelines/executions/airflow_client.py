@@ -37,13 +37,18 @@ class AirflowClient:
         app: Airflow's web application.
         authorization: The header ``Authorization`` of the request.
         client: Address and port of whoever has sent the request, for Airflow's log.
+        cookie: The header ``Cookie`` of the request: how a browser shows who is logged in. A request that changes
+            something must not pass it on, since a browser also sends it for the pages of others.
     """
 
-    def __init__(self, app: ASGIApp, authorization: str, client: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, authorization: str, client: tuple[str, int] | None = None, cookie: str = ""
+    ) -> None:
+        login = {"Authorization": authorization, "Cookie": cookie}
         self._http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False, client=client or ("", 0)),
             base_url="http://airflow/api/v2/",
-            headers={"Authorization": authorization, "Accept-Encoding": "identity"},
+            headers={**{name: value for name, value in login.items() if value}, "Accept-Encoding": "identity"},
         )
 
     async def get(self, *path: str, **query: Any) -> Any:

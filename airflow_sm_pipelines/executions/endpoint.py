@@ -24,7 +24,7 @@ from airflow_sm_pipelines.aws_json import (
 from airflow_sm_pipelines.definition.json_values import JsonObject
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 MOST_BYTES = 2 * 1024 * 1024
 """Longest body: 200 parameters of the longest name and value, escaped, are less."""
@@ -81,8 +81,14 @@ async def _carry_out(request: Request, authorization: str, name: str, body: byte
         )
     form = read_form(operation.form, read_members(body))
     client = (request.client.host, request.client.port) if request.client else None
-    airflow = AirflowClient(request.scope[_AIRFLOW], authorization, client)
+    airflow = AirflowClient(mounting_app(request), authorization, client)
     return await operation.answer(airflow, form)
+
+
+def mounting_app(request: Request) -> ASGIApp:
+    """Return the application that serves Airflow's own API, of a request to `ExecutionsApp`."""
+    app: ASGIApp = request.scope[_AIRFLOW]
+    return app
 
 
 def _authorization(request: Request) -> str:

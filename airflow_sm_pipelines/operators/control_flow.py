@@ -56,7 +56,7 @@ class ConditionOperator(StepOperator, SkipMixin):
 
 
 def _without_secrets(operand: Operand) -> Operand:
-    """Return an operand with what Airflow takes for a secret masked: also the value of a parameter named ``ApiToken``."""
+    """Mask what Airflow takes for a secret in an operand: also the value of a parameter named ``ApiToken``."""
     return replace(operand, value=cast("Json", without_secrets(operand.value, operand.name)))
 
 

@@ -23,20 +23,37 @@ for _row in CATALOG.values():
     _row.operator_class()
 
 
+# Addresses without a slash before them: they are below Airflow's own address, wherever that is.
+_PAGE = {"name": "Pipeline", "icon": "sm-pipelines/page/icon.svg"}
+PIPELINE_PAGES = [
+    {**_PAGE, "destination": "dag", "url_route": "pipeline", "href": "sm-pipelines/page/?dag={DAG_ID}"},
+    {
+        **_PAGE,
+        "destination": "dag_run",
+        "url_route": "pipeline-run",
+        "href": "sm-pipelines/page/?dag={DAG_ID}&run={RUN_ID}",
+    },
+]
+"""The tab of the pipeline page on a DAG and on a DAG run, as Airflow's UI is told of it."""
+
+
 class SageMakerPipelinesPlugin(AirflowPlugin):
-    """The endpoints for executions and for answers to callbacks, what listens to Airflow, EventBridge's timetable."""
+    """The endpoints in the API server, the pipeline page, what listens to Airflow, EventBridge's timetable."""
 
     name = "sm_pipelines"
     listeners = [listener]  # noqa: RUF012 - as Airflow declares it
+    external_views = PIPELINE_PAGES
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return the web application; Airflow asks for it in the API server only, and only there it is imported."""
         from airflow_sm_pipelines.callbacks.endpoint import callback_app
         from airflow_sm_pipelines.executions.endpoint import executions_app
+        from airflow_sm_pipelines.pipeline_page.endpoint import page_router
 
         app = executions_app()
         app.include_router(callback_app().router)
+        app.include_router(page_router())
         return [{"name": "sm-pipelines", "app": app, "url_prefix": "/sm-pipelines"}]
 
     @property

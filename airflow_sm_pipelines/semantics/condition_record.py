@@ -27,7 +27,8 @@ def condition_record(
 
     Args:
         decided: The conditions of the step.
-        if_steps, else_steps: The steps of its branches.
+        if_steps: The steps that run if all conditions hold.
+        else_steps: The steps that run otherwise.
         mask: Returns an operand without what must not be shown.
 
     Returns:
