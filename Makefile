@@ -17,7 +17,7 @@ E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, callback emr for_eac
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale soak lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo test test-unit lint types unit golden loopback browser integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale soak lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -69,6 +69,7 @@ modules-and-sdk: install
 	$(MAKE) unit
 	$(MAKE) golden
 	$(MAKE) loopback
+	$(MAKE) browser
 	$(MAKE) sdk
 	$(MAKE) sdk3
 
@@ -86,7 +87,7 @@ types: install
 	$(BIN)/mypy
 
 unit: install
-	$(PYTEST) -m "not loopback and not integration and not e2e and not sdk and not docker" --ignore $(GOLDEN)
+	$(PYTEST) -m "not loopback and not integration and not e2e and not sdk and not docker and not browser" --ignore $(GOLDEN)
 
 golden: install
 	$(PYTEST) $(GOLDEN)
@@ -96,6 +97,12 @@ schemas: install
 
 loopback: install
 	$(PYTEST) -m loopback
+
+# Needs Chromium and its driver; on Debian: apt-get install chromium chromium-driver. Installs them if it may.
+browser: install
+	@command -v chromedriver >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } || \
+		{ echo "chromedriver is required; on Debian: apt-get install chromium chromium-driver" >&2; exit 1; }
+	$(PYTEST) -m browser tests/browser
 
 integration: install
 	$(PYTEST) -m integration
@@ -150,7 +157,7 @@ $(SCALE_INSTALLED): pyproject.toml constraints.txt tests/scale/requirements.txt
 
 # Takes an estimated four minutes on two idle cores. Not part of `make test`: CI runs it as a job of its own.
 lowest: $(LOWEST_INSTALLED)
-	.venv-lowest/bin/python -m pytest -m "not newest and not loopback and not integration and not e2e and not sdk and not docker"
+	.venv-lowest/bin/python -m pytest -m "not newest and not loopback and not integration and not e2e and not sdk and not docker and not browser"
 	.venv-lowest/bin/sm-pipelines demo
 
 $(LOWEST_INSTALLED): pyproject.toml constraints-lowest.txt

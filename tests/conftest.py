@@ -33,7 +33,7 @@ def pytest_unconfigure() -> None:
 
 INSTALLATION = "0123456789ab-01234567"
 _SUITES_WITH_AIRFLOW = {"integration", "e2e", "sdk"}
-_SUITES_WITH_A_NETWORK = {"loopback", "integration", "e2e", "sdk", "docker"}
+_SUITES_WITH_A_NETWORK = {"browser", "loopback", "integration", "e2e", "sdk", "docker"}
 
 
 @pytest.fixture(autouse=True)

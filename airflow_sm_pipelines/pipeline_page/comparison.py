@@ -42,7 +42,7 @@ async def comparison_report(viewer: Viewer, dag_id: str, first: str, second: str
         "requests": [*differences[:MOST_DIFFERENCES]],
         "more": max(len(differences) - MOST_DIFFERENCES, 0),
         "compared": sum(1 for name in requests[0] if requests[0][name] and requests[1].get(name)),
-        "cut": sorted({name for one in requests for name, request in one.items() if request is None}),
+        "cut": [*sorted({name for one in requests for name, request in one.items() if request is None})],
     }
 
 

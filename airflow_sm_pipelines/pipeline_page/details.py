@@ -20,6 +20,7 @@ from airflow_sm_pipelines.execution.xcoms import (
 )
 from airflow_sm_pipelines.executions.metadata import row_of_operator
 from airflow_sm_pipelines.pipeline_page.viewer import Viewer
+from airflow_sm_pipelines.semantics.selection import StepRole
 
 MOST_TASKS = 50
 """How many tasks one request may ask for."""
@@ -64,7 +65,7 @@ async def measures_report(viewer: Viewer, dag_id: str, run_id: str) -> JsonObjec
     tasks = await viewer.all("task_instances", "dags", dag_id, "dagRuns", run_id, "taskInstances", state="success")
     rows = [(task, row_of_operator(str(task["operator"]))) for task in tasks]
     asked = [(task, row) for task, row in rows if row is not None and row.step_type in _METRIC_TYPES][:MOST_MEASURED]
-    holders = await _holders(viewer, (dag_id, run_id), (PROPERTIES_KEY, CONDITION_KEY))
+    holders = await _holders(viewer, (dag_id, run_id), _KEYS)
     measured = await asyncio.gather(*(_measures(viewer, (dag_id, run_id), task, row, holders) for task, row in asked))
     metrics: dict[str, Json] = {}
     billable = [seconds for _, seconds in measured if seconds is not None]
@@ -97,7 +98,7 @@ async def _details(viewer: Viewer, run: tuple[str, str], task: Task, holders: _H
     return {
         "task": task[0],
         "index": task[1],
-        **_of_job(row, properties, attempt if isinstance(attempt, Attempt) else None),
+        **_of_job(row, properties, attempt if isinstance(attempt, Attempt) else None, is_reused=_is_reused(published)),
         "links": safe_links(links["extra_links"] if links else {}),
         "reason": str(published.get(FAILURE_KEY) or "") if instance["state"] in ("failed", "up_for_retry") else "",
         "status": published.get(STATUS_KEY),
@@ -116,10 +117,10 @@ async def _measures(
     if key == CONDITION_KEY:
         return {**_object(found.get("numbers"))}, None
     facts = _facts(row, found)
+    reuse = {one: await viewer.xcom(run, place, one) for one in (CACHE_KEY, SELECTION_KEY) if place in holders[one]}
     label = place[0] if place[1] < 0 else f"{place[0]}[{place[1]}]"
-    return {f"{label} {name}": value for name, value in (facts.metrics if facts else ())}, (
-        facts.billable if facts else None
-    )
+    metrics: dict[str, Json] = {f"{label} {name}": value for name, value in (facts.metrics if facts else ())}
+    return metrics, facts.billable if facts and not _is_reused(reuse) else None
 
 
 # -- telling -----------------------------------------------------------------------------------------------------------
@@ -138,23 +139,29 @@ def safe_links(links: Mapping[str, object]) -> list[Json]:
     ]
 
 
-def _of_job(row: StepTypeRow | None, properties: Json, attempt: Attempt | None) -> JsonObject:
+def _of_job(row: StepTypeRow | None, properties: Json, attempt: Attempt | None, *, is_reused: bool) -> JsonObject:
     facts = _facts(row, properties)
     arn = (facts.arn if facts else "") or (attempt.arn if attempt else "")
     name = arn.rpartition("/")[2] or (attempt.reference if attempt else "")
     if facts is None:
         return {"job": name, "arn": arn}
+    results: JsonObject = {"job": name, "arn": arn, "metrics": dict(facts.metrics), "outputs": [*facts.outputs]}
+    if is_reused:
+        return results  # it took its time, and was paid for, in another run
     return {
-        "job": name,
-        "arn": arn,
+        **results,
         "waiting": facts.waiting,
         "provisioning": facts.provisioning,
         "running": facts.running,
         "billable": facts.billable,
         "machines": [*facts.machines],
-        "metrics": dict(facts.metrics),
-        "outputs": [*facts.outputs],
     }
+
+
+def _is_reused(published: Mapping[str, Json]) -> bool:
+    """Tell whether a step has its result from another run."""
+    is_hit = _object(published.get(CACHE_KEY)).get("outcome") == "hit"
+    return is_hit or _object(published.get(SELECTION_KEY)).get("Role") == StepRole.REUSED
 
 
 def _facts(row: StepTypeRow | None, properties: Json) -> JobFacts | None:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-NODE_WIDTH, NODE_HEIGHT = 208, 52
-_GAP, _ROW_GAP, _MARGIN = 28, 52, 16
+NODE_WIDTH, NODE_HEIGHT = 232, 52
+_GAP, _ROW_GAP, _MARGIN = 28, 40, 16
 _BEND_WIDTH = 24
 """Room for an edge that passes between nodes."""
 

@@ -88,6 +88,9 @@ class Chromium:
         found = self._send("POST", "/element", {"using": "css selector", "value": selector})
         self._send("POST", f"/element/{found[_ELEMENT]}/click", {})
 
+    def forget_cookies(self) -> None:
+        self._send("DELETE", "/cookie")
+
     # -- what a person sees ------------------------------------------------------------------------------------------
 
     def run(self, script: str, *arguments: Any) -> Any:
@@ -118,6 +121,21 @@ class Chromium:
     def wait_for_text(self, selector: str, text: str, seconds: float = 30) -> None:
         script = "return (document.querySelector(arguments[0])?.innerText ?? '').includes(arguments[1])"
         self.wait(script, selector, text, seconds=seconds)
+
+    def windows(self) -> int:
+        return len(self._send("GET", "/window/handles"))
+
+    def wait_for_windows(self, count: int, seconds: float = 30) -> None:
+        """Wait until there are as many windows, and close the others than the first."""
+        deadline = time.monotonic() + seconds
+        while self.windows() != count:
+            assert time.monotonic() < deadline, f"{self.windows()} windows, not {count}"
+            time.sleep(0.1)
+        first, *others = self._send("GET", "/window/handles")
+        for handle in others:
+            self._send("POST", "/window", {"handle": handle})
+            self._send("DELETE", "/window")
+        self._send("POST", "/window", {"handle": first})
 
     def log(self) -> list[str]:
         """Return what the console has said since it was last asked: also violations of the security policy."""

@@ -23,7 +23,17 @@ def test_the_web_application_is_mounted_beside_airflows_own() -> None:
     (mounted,) = SageMakerPipelinesPlugin().fastapi_apps
     assert mounted["url_prefix"] == "/sm-pipelines"
     paths = {route.path for route in mounted["app"].routes}
-    assert paths == {"/callback", "/callback/", "/api", "/api/", "/api/{operation}"}
+    page = {path for path in paths if path.startswith("/page/")}
+    assert paths - page == {"/callback", "/callback/", "/api", "/api/", "/api/{operation}"}
+    assert {"/page/", "/page/page.js", "/page/data/run"} <= page
+
+
+def test_the_pipeline_page_is_a_tab_of_dags_and_of_runs_wherever_airflow_is_mounted() -> None:
+    views = {view["destination"]: view["href"] for view in SageMakerPipelinesPlugin.external_views}
+    assert views == {
+        "dag": "sm-pipelines/page/?dag={DAG_ID}",
+        "dag_run": "sm-pipelines/page/?dag={DAG_ID}&run={RUN_ID}",
+    }
 
 
 @pytest.mark.parametrize(
@@ -48,7 +58,10 @@ def test_both_endpoints_are_served(path: str, method: str, status: int, code: st
 
 
 def test_only_the_api_server_imports_it() -> None:
-    endpoints = "'airflow_sm_pipelines.callbacks.endpoint', 'airflow_sm_pipelines.executions'"
+    endpoints = (
+        "'airflow_sm_pipelines.callbacks.endpoint', 'airflow_sm_pipelines.executions', "
+        "'airflow_sm_pipelines.pipeline_page'"
+    )
     program = (
         "import sys, airflow_sm_pipelines.plugin as p; p.SageMakerPipelinesPlugin();"
         f"print([n for n in sys.modules if n in ('fastapi', 'starlette', {endpoints})])"

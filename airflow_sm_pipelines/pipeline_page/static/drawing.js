@@ -50,9 +50,10 @@ export class Graph {
     this.fit();
   }
 
-  /** Shows the whole width, but nothing smaller than can be read. */
+  /** Shows the whole, but nothing smaller than can be read. */
   fit() {
-    this.zoom(Math.min(1, Math.max(0.4, (this.place.clientWidth - 4) / this.report.width)));
+    const [width, height] = [this.place.clientWidth - 4, 0.48 * window.innerHeight];
+    this.zoom(Math.min(1, Math.max(0.4, Math.min(width / this.report.width, Math.max(0.6, height / this.report.height)))));
   }
 
   zoom(scale) {
@@ -68,7 +69,7 @@ export class Graph {
     node.group.setAttribute("class", `node ${toneOf(state)}`);
     node.group.setAttribute("aria-label", `${node.step}, ${node.type}: ${state}${note ? `, ${note}` : ""}`);
     node.sign.textContent = signOf(state);
-    node.kind.textContent = shorten([node.type, note || state].join(" · "), 34);
+    node.kind.textContent = shorten([node.type, state === "Succeeded" && note ? note : state].join(" · "), 28);
   }
 
   /** Shows which branch an edge belongs to, and whether it was taken. */
@@ -163,10 +164,11 @@ export class Graph {
  * @param {{label: string, value: number, text: string, failed: boolean}[]} points the oldest first.
  */
 export function plot(points) {
-  const [width, height, left, right, top, bottom] = [360, 150, 8, 8, 12, 20];
+  const [width, height, left, right, top, bottom] = [360, 150, 62, 8, 14, 26];
   const values = points.map((point) => point.value);
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const x = (number) => (points.length < 2 ? width / 2 : left + 8 + (number * (width - left - right - 16)) / (points.length - 1));
+  const textOf = (value) => points.find((point) => point.value === value).text;
   const y = (value) => (most === least ? (height - bottom + top) / 2 : top + ((most - value) * (height - top - bottom)) / (most - least));
   const image = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "plot", role: "img" });
   image.setAttribute("aria-label", points.map((point) => `${point.label}: ${point.text}${point.failed ? " (failed)" : ""}`).join("; "));
@@ -182,6 +184,7 @@ export function plot(points) {
         : svg("circle", { class: "point", cx: px, cy: py, r: 4.5 }, title),
     );
   });
+  for (const value of new Set([least, most])) image.append(svg("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, textOf(value)));
   if (points.length > 1) {
     image.append(svg("text", { x: left, y: height - 3 }, points[0].label), svg("text", { x: width - right, y: height - 3, "text-anchor": "end" }, points.at(-1).label));
   }

@@ -82,6 +82,8 @@ function say(text) {
 
 async function start() {
   followTheme();
+  // In Airflow's frame the name stands above it already.
+  $("title").classList.toggle("unseen", window.parent !== window);
   if (!dag) return say("The address names no DAG. Open this page from a DAG in Airflow.");
   document.title = `${dag} – Pipeline`;
   try {
@@ -115,9 +117,11 @@ function fillRuns() {
     const run = runs.find((one) => one.id === id);
     return html("option", { value: id }, run ? `${signOf(run.state)} ${moment(run.after)} · ${run.state} · ${shorten(id, 40)}` : id);
   };
+  const [first, second] = [$("compare-first").value, $("compare-second").value];
   for (const id of ["run", "compare-first", "compare-second"]) $(id).replaceChildren(...names.map(option));
-  $("run").value = $("compare-first").value = runId;
-  $("compare-second").value = names.find((name) => name !== runId) ?? runId;
+  $("run").value = runId;
+  $("compare-first").value = first || runId;
+  $("compare-second").value = second || (names.find((name) => name !== runId) ?? runId);
 }
 
 async function showRun() {
@@ -132,6 +136,11 @@ async function showRun() {
     tasks = report.tasks;
     goesOn = !report.run.ended;
     drawRun(report.run);
+    const place = runs.findIndex((run) => run.id === asked);
+    if (place >= 0 && runs[place].state !== report.run.state) {
+      runs[place] = report.run;
+      fillRuns();
+    }
     drawTasks();
   } catch (error) {
     say(error.message);
@@ -246,6 +255,9 @@ function drawRow(row) {
   drawMore(row);
 }
 
+// What a selective execution makes of a step that it does not execute.
+const ROLES = { reused: "Reused", "not selected": "Not selected" };
+
 function outcomeOf(row) {
   const { details } = row;
   if (!details) return [];
@@ -256,7 +268,7 @@ function outcomeOf(row) {
     found.push(html("div", { class: "short" }, `${details.condition.outcome ? "true" : "false"}: ${compared || "no conditions"}`));
   }
   if (details.cache.outcome) found.push(html("div", {}, details.cache.outcome === "hit" ? "Cache hit" : "Cache miss"));
-  if (details.selection.SourceRun) found.push(html("div", {}, "Reused"));
+  if (ROLES[details.selection.Role]) found.push(html("div", {}, ROLES[details.selection.Role]));
   const metrics = Object.entries(details.metrics ?? {}).map(([name, value]) => `${name} ${number(value)}`);
   if (metrics.length) found.push(html("div", { class: "short" }, metrics.join(", ")));
   return found;
@@ -290,7 +302,7 @@ function drawMore(row) {
     }
     if (details.cache.outcome === "hit") add("Cache", "hit, from the run ", link(pageOfTask(details.cache.run_id, row), details.cache.run_id));
     if (details.cache.outcome === "miss") add("Cache", `miss: ${details.cache.because}`);
-    if (details.selection.SourceRun) add("Reused from", details.selection.SourceRun);
+    if (details.selection.Role === "reused") add("Reused from", details.selection.SourceRun ?? "");
     if (details.arn) add("ARN", details.arn);
     if (details.waiting !== null && details.waiting !== undefined) add("Waiting", duration(details.waiting));
     for (const [name, value] of Object.entries(details.metrics ?? {})) add(name, number(value));
