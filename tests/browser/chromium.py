@@ -88,6 +88,9 @@ class Chromium:
         found = self._send("POST", "/element", {"using": "css selector", "value": selector})
         self._send("POST", f"/element/{found[_ELEMENT]}/click", {})
 
+    def add_cookie(self, name: str, value: str) -> None:
+        self._send("POST", "/cookie", {"cookie": {"name": name, "value": value, "path": "/"}})
+
     def forget_cookies(self) -> None:
         self._send("DELETE", "/cookie")
 

@@ -30,7 +30,7 @@ def get(world: World, path: str, **headers: str) -> Any:
 
 
 def test_it_tells_a_real_run_to_whoever_is_logged_in_and_to_nobody_else(world: World) -> None:
-    run = world.trigger("parallel_steps")
+    run = world.trigger("for_each", Items=json.dumps([{"seconds": 0, "exit": 0, "then": 0}] * 2))
     run.wait()
     query = urlencode({"dag": run.dag_id, "run": run.run_id})
     for report in ("graph", "runs", "run", "measures"):
@@ -44,12 +44,20 @@ def test_it_tells_a_real_run_to_whoever_is_logged_in_and_to_nobody_else(world: W
     assert by_cookie == get(world, f"sm-pipelines/page/data/run?{query}", Authorization=f"Bearer {valid}")
     assert by_cookie["run"]["ended"]
     graph = get(world, f"sm-pipelines/page/data/graph?{query}", Cookie=f"_token={valid}")
+    assert [(node["step"], node["type"]) for node in graph["nodes"]] == [
+        ("After", "Processing"),
+        ("Each", "ForEach"),
+        ("Each", "ForEach (end)"),
+        ("First", "Processing"),
+        ("Second", "Processing"),
+    ]
     assert {node["task"] for node in graph["nodes"]} == {task["task"] for task in by_cookie["tasks"]}
-    first = by_cookie["tasks"][0]
-    told = get(
-        world, f"sm-pipelines/page/data/details?{query}&task={first['task']}@{first['index']}", Cookie=f"_token={valid}"
-    )
-    assert told["details"][0]["arn"].startswith("arn:aws:sagemaker:")
+    tasks = urlencode({"task": ["First@1", "After@-1"]}, doseq=True)
+    told = get(world, f"sm-pipelines/page/data/details?{query}&{tasks}", Cookie=f"_token={valid}")["details"]
+    assert [one["index"] for one in told] == [1, -1]
+    for one in told:
+        assert one["arn"].startswith("arn:aws:sagemaker:")
+        assert one["running"] is not None
 
 
 def test_it_is_a_tab_of_every_dag_and_run(world: World) -> None:

@@ -53,7 +53,7 @@ export class Graph {
   /** Shows the whole, but nothing smaller than can be read. */
   fit() {
     const [width, height] = [this.place.clientWidth - 4, 0.48 * window.innerHeight];
-    this.zoom(Math.min(1, Math.max(0.4, Math.min(width / this.report.width, Math.max(0.6, height / this.report.height)))));
+    this.zoom(Math.min(1, Math.max(0.4, Math.min(width / this.report.width, Math.max(0.75, height / this.report.height)))));
   }
 
   zoom(scale) {
@@ -62,7 +62,7 @@ export class Graph {
     this.image.setAttribute("height", this.report.height * this.scale);
   }
 
-  /** Shows the state of a node. `note` says more, e.g. how many of its tasks have ended. */
+  /** Shows the state of a node. `note` says more: its time, or how many of its tasks have succeeded. */
   setState(task, state, note) {
     const node = this.nodes.get(task);
     if (!node) return;
@@ -164,7 +164,7 @@ export class Graph {
  * @param {{label: string, value: number, text: string, failed: boolean}[]} points the oldest first.
  */
 export function plot(points) {
-  const [width, height, left, right, top, bottom] = [360, 150, 62, 8, 14, 26];
+  const [width, height, left, right, top, bottom] = [360, 150, 80, 8, 14, 26];
   const values = points.map((point) => point.value);
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const x = (number) => (points.length < 2 ? width / 2 : left + 8 + (number * (width - left - right - 16)) / (points.length - 1));

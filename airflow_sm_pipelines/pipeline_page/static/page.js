@@ -76,6 +76,7 @@ let timer = 0;
 const keyOf = (task) => `${task.task}@${task.index}`;
 
 function say(text) {
+  if (text && $("run-facts").textContent === "Reading …") $("run-facts").textContent = "";
   $("message").textContent = text;
   $("message").hidden = !text;
 }
@@ -168,14 +169,14 @@ const COLUMNS = [
   ["State", (row) => Object.keys(STATES).indexOf(row.state)],
   ["Step", (row) => row.step],
   ["Type", (row) => row.type],
+  ["Outcome", null],
   ["Job", null],
   ["Attempts", (row) => row.tries, "number"],
+  ["Total", (row) => row.seconds, "number"],
   ["Provisioning", (row) => row.details?.provisioning, "number"],
   ["Running", (row) => row.details?.running, "number"],
-  ["Total", (row) => row.seconds, "number"],
   ["Billable", (row) => row.details?.billable, "number"],
   ["Instances", null],
-  ["Outcome", null],
 ];
 
 function drawHead() {
@@ -238,7 +239,7 @@ function newRow(key) {
 const nameOf = (row) => (row.index >= 0 && !row.step.includes("[") ? `${row.step}[${row.index}]` : row.step);
 
 function drawRow(row) {
-  const [state, , type, job, attempts, provisioning, running, total, billable, machines, outcome] = row.cells;
+  const [state, , type, outcome, job, attempts, total, provisioning, running, billable, machines] = row.cells;
   const { details } = row;
   row.button.textContent = nameOf(row);
   state.replaceChildren(badge(details?.status === "Stopped" ? "Stopped" : row.state));
@@ -379,7 +380,7 @@ function drawNodes() {
     const state = WORST_FIRST.find((one) => states.includes(one)) ?? "Not started";
     const done = states.filter((one) => one === "Succeeded").length;
     const time = own.length === 1 ? duration(own[0].seconds) : `${done} of ${own.length} succeeded`;
-    graph.setState(node.task, state, own.length ? [state, time].filter(Boolean).join(", ") : "");
+    graph.setState(node.task, state, state === "Not started" ? "" : time);
   }
 }
 
