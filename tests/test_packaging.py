@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from packaging.requirements import Requirement
@@ -163,3 +164,9 @@ def test_the_long_description_keeps_the_rest_of_the_readme() -> None:
     headings = re.findall(r"^## .+$", Path(PROJECT, "README.md").read_text(), re.MULTILINE)
 
     assert re.findall(r"^## .+$", description, re.MULTILINE) == headings
+
+
+def test_the_wheel_holds_the_files_of_the_pipeline_page() -> None:
+    packed = {file.distribution_path for file in WheelBuilder(str(PROJECT)).recurse_included_files()}
+    folder = ROOT / "pipeline_page" / "static"
+    assert {str(file.relative_to(PROJECT)) for file in folder.iterdir()} <= packed

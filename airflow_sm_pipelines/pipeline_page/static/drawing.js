@@ -46,8 +46,12 @@ export class Graph {
     for (const edge of report.edges) this.#addEdge(edge);
     for (const node of report.nodes) this.#addNode(node, choose);
     this.#joinNeighbours();
+    this.image.classList.toggle("dense", report.edges.length > 300);
     place.replaceChildren(this.image);
     this.fit();
+    // Of a graph that is wider than the screen, the beginning comes first.
+    const first = this.nodes.get(this.held);
+    if (first) place.scrollLeft = (first.x + report.node[0] / 2) * this.scale - place.clientWidth / 2;
   }
 
   /** Shows the whole, but nothing smaller than can be read. */
