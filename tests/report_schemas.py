@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from airflow_sm_pipelines.executions.run_reports import RunLine, RunSteps
 from airflow_sm_pipelines.preview.reports import CheckReport, GraphReport, PlanReport, ResolveReport, SchedulesReport
 from airflow_sm_pipelines.rehearsal.report import RehearsalReport
 
@@ -20,7 +21,12 @@ REPORTS: dict[str, Any] = {
     "plan": PlanReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,
+    "result": JsonValue,
+    "runs": list[RunLine],
     "schedules": SchedulesReport,
+    "start": RunSteps,
+    "steps": RunSteps,
+    "stop": RunLine,
 }
 """Command -> what it prints with ``--format json``."""
 

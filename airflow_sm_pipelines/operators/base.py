@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from jinja2 import Environment
 
+    from airflow_sm_pipelines.execution.airflow_internals.values_of_tasks import StepOutput
     from airflow_sm_pipelines.execution.job_reference import JobReference
     from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step import JobStep
@@ -132,6 +133,14 @@ class StepOperator(BaseOperator):
         if _may_reuse_results(plan.step):
             self.operator_extra_links = (*type(self).operator_extra_links, CacheSourceLink())
         self.kill_switch = KillSwitch()
+
+    @property
+    def output(self) -> StepOutput:
+        """The step's properties, for a task of the DAG's author: ``output["ModelArtifacts"]["S3ModelArtifacts"]``."""
+        # Only a DAG file that uses it needs it.
+        from airflow_sm_pipelines.execution.airflow_internals.values_of_tasks import StepOutput
+
+        return StepOutput(self)
 
     def shown_request(self, plan: StepPlan) -> Json:
         """Return the part of the definition that the UI shows as the step's request."""

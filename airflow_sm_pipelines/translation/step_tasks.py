@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, cast
 
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
-from airflow_sm_pipelines.errors import DefinitionError
+from airflow_sm_pipelines.definition.models import Pipeline
+from airflow_sm_pipelines.errors import DefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings, Waiting
 from airflow_sm_pipelines.operators.base import StepOperator
@@ -190,6 +191,19 @@ def fail_fast_conflicts(plans: Sequence[StepPlan]) -> list[DefinitionError]:
             )
             for plan in loops(plans)
         ),
+    ]
+
+
+def unsupported_steps(pipeline: Pipeline) -> list[DefinitionError]:
+    """Return an error for each step of a type that Airflow has no task for."""
+    return [
+        UnsupportedStepTypeError(
+            f"{step.path}.Type",
+            f"step {step.name}: the step type {step.type} is not supported",
+            f"supported types: {', '.join(sorted(CATALOG))}",
+        )
+        for step in pipeline.steps
+        if step.type not in CATALOG
     ]
 
 

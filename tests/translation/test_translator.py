@@ -27,7 +27,7 @@ from airflow_sm_pipelines.operators.control_flow import ConditionOperator, FailO
 from airflow_sm_pipelines.operators.jobs import ProcessingOperator
 from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
 from airflow_sm_pipelines.semantics.run_options import RUN_OPTIONS
-from airflow_sm_pipelines.translation import translator
+from airflow_sm_pipelines.translation import step_tasks
 from tests.definition.test_mutations import MARK, WITH_NUMBERS, numbers_in
 
 Step = dict[str, Any]
@@ -292,7 +292,7 @@ def test_a_scheduled_run_needs_a_value_for_every_parameter(errors_of: Any, dag_o
 def few_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that runs two step types."""
     few = {name: CATALOG[name] for name in ("Processing", "Condition")}
-    monkeypatch.setattr(translator, "CATALOG", few)
+    monkeypatch.setattr(step_tasks, "CATALOG", few)
 
 
 @pytest.mark.usefixtures("few_types")
