@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from airflow_sm_pipelines.aws_json import RefusedRequestError
+from airflow_sm_pipelines.executions import run_looks
+from airflow_sm_pipelines.executions.airflow_client import AirflowClient
 from tests.integration.test_dag_test import RunDag
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("default")]
@@ -63,3 +68,33 @@ def test_what_happens_before_a_pipeline_reaches_what_comes_after_it(
     assert (ended.state, ended.tasks["announce"]) == (state, after)
     assert {ended.tasks["first.Work"], ended.tasks["second.Work"]} == {after}
     assert "first.Work" not in ended.xcoms
+
+
+def test_the_commands_tell_a_run_through_airflows_own_api(
+    run_dag: RunDag, notes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
+    ended = run_dag("among_tasks", ExitCode=3)
+
+    async def look() -> Any:
+        app = cached_app()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://airflow") as http:
+            token = (await http.get("/auth/token")).json()["access_token"]
+        airflow = AirflowClient(app, f"Bearer {token}")
+        newest = (await run_looks.runs(airflow, run_looks.ALL, 1))[0]
+        run = await run_looks.find_run(airflow, newest.run_id)
+        with pytest.raises(RefusedRequestError, match="the run has ended: failed"):
+            await run_looks.stop(airflow, run)
+        properties = await run_looks.result(airflow, run, "first.Work", ("ProcessingJobStatus",))
+        return newest, await run_looks.steps(airflow, run), properties
+
+    from airflow.api_fastapi.app import cached_app
+
+    newest, steps, status = asyncio.run(look())
+    assert (newest.dag_id, newest.state) == ("among_tasks", ended.state)
+    failed, *_ = steps
+    assert (failed.step, failed.type, failed.state, failed.attempts) == ("first.Work", "Processing", "failed", 1)
+    assert failed.job == ended.xcoms["first.Work"]["ProcessingJobName"]
+    assert failed.reason.startswith("the processing job pipelines-")
+    assert status == "Failed"
+    assert {one.step: one.state for one in steps}["second.Work"] == "upstream_failed"
