@@ -39,6 +39,7 @@
     x SweepError                      a sweep could not find or stop every orphan
     x PackageFaultError               definition: this package has a fault that a definition brings to light
     x UnreadableReportError           aws: the report of a check step is malformed
+    x NothingToldError                execution: a task has told no value for a parameter of a task group
     x KilledError                     execution: the task was killed while it waited
     x NotReusableError                execution: the result of an earlier run cannot stand for a step
     x NoSealError                     callbacks: the Fernet key is missing or has changed

@@ -12,7 +12,7 @@ from airflow_sm_pipelines import __version__
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's metadata: its name, its extra links and its configuration section."""
+    """Return the provider's metadata: its name, extra links, command and configuration section."""
     return {
         "package-name": "airflow-sm-pipelines",
         "name": "SageMaker Pipelines",
@@ -27,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_sm_pipelines.execution.links.EndpointLink",
             "airflow_sm_pipelines.execution.links.CacheSourceLink",
         ],
+        "cli": ["airflow_sm_pipelines.execution.airflow_internals.cli_command.get_commands"],
         "config": {
             "sm_pipelines": {
                 "description": "Settings of the SageMaker Pipelines provider.",

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from airflow_sm_pipelines.executions.run_reports import RunLine, RunSteps
 from airflow_sm_pipelines.preview.compare_report import CompareReport
 from airflow_sm_pipelines.preview.diff_report import DiffReport
 from airflow_sm_pipelines.preview.permissions.reports import IamPolicyReport
@@ -30,7 +31,12 @@ REPORTS: dict[str, Any] = {
     "pull": PullReport,
     "rehearse": RehearsalReport | list[RehearsalReport],
     "resolve": ResolveReport,
+    "result": JsonValue,
+    "runs": list[RunLine],
     "schedules": SchedulesReport,
+    "start": RunSteps,
+    "steps": RunSteps,
+    "stop": RunLine,
 }
 """Command -> what it prints with ``--format json``."""
 

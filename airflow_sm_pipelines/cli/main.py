@@ -57,6 +57,11 @@ SUBCOMMANDS = {
     "run-conf": Subcommand(
         "airflow_sm_pipelines.cli.run_conf", "print the conf of a run that takes the parameters of an earlier one"
     ),
+    "runs": Subcommand("airflow_sm_pipelines.cli.runs", "list the newest runs of a DAG, or of all DAGs"),
+    "steps": Subcommand("airflow_sm_pipelines.cli.steps", "show how far the steps of a run are, and why one failed"),
+    "result": Subcommand("airflow_sm_pipelines.cli.result", "print what a step of a run has published"),
+    "start": Subcommand("airflow_sm_pipelines.cli.start", "start a run, and follow it with --wait"),
+    "stop": Subcommand("airflow_sm_pipelines.cli.stop", "stop a run and its AWS jobs"),
     "export": Subcommand(
         "airflow_sm_pipelines.cli.export", "write the definition of an SDK Pipeline, or a stored one, to a file"
     ),
@@ -98,6 +103,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
+
+
+def run_in_airflow(args: argparse.Namespace) -> None:
+    """Run ``airflow sm-pipelines …``: what follows is a command line of ours.
+
+    Args:
+        args: What Airflow has read; ``arguments`` are ours.
+    """
+    arguments = ["--help"] if args.arguments in ([], ["help"]) else args.arguments
+    sys.exit(main(arguments))
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

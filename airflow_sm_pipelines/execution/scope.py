@@ -85,6 +85,7 @@ class StepScope:
         self._now = now
         self._accounts: list[str] = []
         self._documents: dict[str, Json] = {}
+        self._values_of_tasks: dict[str, object] = {}
         self._items: list[Json] | None = None
 
     def of_job(self, job_names: Mapping[str, str]) -> StepScope:
@@ -98,6 +99,7 @@ class StepScope:
     def _like(self, variables: Mapping[str, str], now: datetime) -> StepScope:
         scope = StepScope(self._settings, self._context, self._connection, self._execution_id, variables, now)
         scope._documents, scope._accounts = self._documents, self._accounts
+        scope._values_of_tasks = self._values_of_tasks
         return scope
 
     @property
@@ -124,9 +126,25 @@ class StepScope:
         if name not in values:
             raise EvaluationError(f"Parameters.{name}", "the DAG run has no such parameter")
         try:
-            return self._settings.pipeline.parameter(name).coerce(values[name])
+            return self._settings.pipeline.parameter(name).coerce(self._told(name, values[name]))
         except ParameterValueError as error:
             raise EvaluationError(f"Parameters.{name}", str(error)) from error
+
+    def _told(self, name: str, value: object) -> object:
+        """Return a parameter's value; one that a task of the run tells is read once for each try of a task.
+
+        Only a task group has such values (`airflow_sm_pipelines.translation.values_of_tasks`).
+        """
+        if value is None or isinstance(value, (str, int, float)):
+            return value
+        from airflow_sm_pipelines.execution.airflow_internals.values_of_tasks import NothingToldError, told_value
+
+        if name not in self._values_of_tasks:
+            try:
+                self._values_of_tasks[name] = told_value(value, self._context)
+            except NothingToldError as error:
+                raise EvaluationError(f"Parameters.{name}", str(error)) from error
+        return self._values_of_tasks[name]
 
     def execution(self, variable: str) -> Json:
         """Return a variable of the execution; what is about AWS (account, region) is asked for only here."""

@@ -106,10 +106,11 @@ class AirflowClient:
         answer = await self._http.request(method, address, params=query, json=body)
         if answer.is_success:
             return answer.json() if answer.content else None
-        raise _refusal(answer)
+        raise refusal(answer)
 
 
-def _refusal(answer: httpx.Response) -> RefusedRequestError:
+def refusal(answer: httpx.Response) -> RefusedRequestError:
+    """Return what a refusal of Airflow is in AWS's terms."""
     reason = _reason(answer)
     if answer.status_code not in _CODES:
         return RefusedRequestError("InternalFailure", f"Airflow answered {answer.status_code}: {reason}", 500)

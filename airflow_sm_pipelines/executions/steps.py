@@ -35,7 +35,7 @@ _MOST_REQUESTS_AT_ONCE = 8
 _LONGEST_REASON = 1024
 _LONGEST_ITEM = 12800
 _LOOP = "ForEach"
-_LOOP_RESULT_OPERATOR = "ForEachResultOperator"
+LOOP_RESULT_OPERATOR = "ForEachResultOperator"
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -84,7 +84,7 @@ def _order(step: _Step) -> tuple[str, str]:
 
 
 async def _started(airflow: AirflowClient, execution: Execution, tasks: Sequence[Mapping[str, Any]]) -> list[_Step]:
-    results = {task["task_id"]: task for task in tasks if task["operator"] == _LOOP_RESULT_OPERATOR}
+    results = {task["task_id"]: task for task in tasks if task["operator"] == LOOP_RESULT_OPERATOR}
     parents = await _parents(airflow, execution, tasks)
     found = []
     for task in tasks:
@@ -105,7 +105,7 @@ def step_name(task: Mapping[str, Any]) -> str:
         task: The task, as Airflow's API describes it.
     """
     name, index, operator = str(task["task_id"]), task["map_index"], str(task["operator"])
-    if operator == _LOOP_RESULT_OPERATOR:
+    if operator == LOOP_RESULT_OPERATOR:
         return name.removesuffix(f".{LOOP_RESULT}")
     row = row_of_operator(operator)
     if row is None:
@@ -117,7 +117,7 @@ def step_name(task: Mapping[str, Any]) -> str:
 
 async def _parents(airflow: AirflowClient, execution: Execution, tasks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the ForEach of each body step; Airflow tells it only of a whole group."""
-    loops = {step_name(task) for task in tasks if task["operator"] == _LOOP_RESULT_OPERATOR}
+    loops = {step_name(task) for task in tasks if task["operator"] == LOOP_RESULT_OPERATOR}
     if not loops or all(task["map_index"] < 0 for task in tasks):
         return {}
     found: dict[str, str] = {}

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
     from jinja2 import Environment
 
+    from airflow_sm_pipelines.execution.airflow_internals.values_of_tasks import StepOutput
     from airflow_sm_pipelines.execution.selection import Part
     from airflow_sm_pipelines.execution.step import JobStep
     from airflow_sm_pipelines.execution.step_run import StepRun
@@ -123,6 +124,14 @@ class StepOperator(BaseOperator):
     @doc_md.setter
     def doc_md(self, own: str | None) -> None:
         self._own_docs = own
+
+    @property
+    def output(self) -> StepOutput:
+        """The step's properties, for a task of the DAG's author: ``output["ModelArtifacts"]["S3ModelArtifacts"]``."""
+        # Only a DAG file that uses it needs it.
+        from airflow_sm_pipelines.execution.airflow_internals.values_of_tasks import StepOutput
+
+        return StepOutput(self)
 
     def shown_request(self, plan: StepPlan) -> Json:
         """Return the part of the definition that the UI shows as the step's request."""

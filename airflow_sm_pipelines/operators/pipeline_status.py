@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_sm_pipelines.definition.graph import StepPlan, Trigger
 from airflow_sm_pipelines.definition.json_values import JsonObject
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _DOCUMENTATION = "Not a step: fails if a step has failed, also if the steps that waited for the failure ended well."
+_KEPT_FROM_RUNNING = {"upstream_failed", "failed"}
+"""States of a task that has not run, if no step has failed: a ForEach can only say by failing that it did not run."""
 
 
 class PipelineStatusOperator(BaseOperator):
@@ -84,6 +86,7 @@ class PipelineStatusOperator(BaseOperator):
             if state == "failed" and not self._has_not_begun(task, context)
         )
         if not failed:
+            self._look_before_the_steps(states)
             return {"Status": "Succeeded", "FailedSteps": []}
         handled = self._waited_for(context).issuperset(failed)
         status = "CompletedWithFailures" if handled else "Failed"
@@ -92,6 +95,21 @@ class PipelineStatusOperator(BaseOperator):
         if handled and self.completed_with_failures == "success":
             return {"Status": status, "FailedSteps": [*failed]}
         raise AirflowFailException(f"{status}: {', '.join(failed)} failed")
+
+    def _look_before_the_steps(self, states: Mapping[str, str | None]) -> None:
+        """Raise if a task before a step has kept it from running, though no step has failed: in a task group.
+
+        This task runs whatever those before it did, and must not let the tasks after the group take it for success.
+
+        Raises:
+            AirflowFailException: A task before a step failed.
+            AirflowSkipException: All steps were skipped.
+        """
+        kept = sorted(self.steps_of_tasks[task] for task, state in states.items() if state in _KEPT_FROM_RUNNING)
+        if kept:
+            raise AirflowFailException(f"NotRun: {', '.join(kept)} did not run, since a task upstream failed")
+        if states and all(state == "skipped" for state in states.values()):
+            raise AirflowSkipException("All steps of the pipeline were skipped")
 
     def _waited_for(self, context: Context) -> set[str]:
         """Return the steps for whose failure a step of this run waits: a step that is not selected handles nothing."""

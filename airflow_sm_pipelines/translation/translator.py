@@ -45,6 +45,12 @@ from airflow_sm_pipelines.translation.step_tasks import (
 )
 from airflow_sm_pipelines.translation.unknown_arguments import refuse_unknown_arguments
 from airflow_sm_pipelines.translation.unsupported_steps import unsupported_steps
+from airflow_sm_pipelines.translation.values_of_tasks import (
+    group_faults,
+    known_values,
+    values_without_tasks,
+    wait_for_values,
+)
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.execution.airflow_internals.authoring import ScheduleArg
@@ -143,6 +149,7 @@ def pipeline_dag(
     translation.check(
         *(missing_values(pipeline, translation.values, SCHEDULED) if dag_schedule.argument is not None else ()),
         *redefined_parameters(pipeline, params),
+        *values_without_tasks(pipeline, translation.values),
         *(fail_fast_conflicts(pipeline.plans) if dag_kwargs.get("fail_fast") else ()),
     )
     dag = empty_dag(pipeline, translation.airflow_id, schedule=dag_schedule, params=params, **dag_kwargs)
@@ -186,7 +193,7 @@ def pipeline_task_group(
         pipeline_name: Value of ``Execution.PipelineName``. Default: the ``PipelineName`` beside the definition, if
             the source has one (see `load_pipeline`), else the group id, with a hyphen in place of each character that
             SageMaker does not allow in names.
-        parameters: Values of pipeline parameters.
+        parameters: Values of pipeline parameters; also the output of a task of the DAG, for which the group waits.
         role_arn: IAM role for steps that name none, like the pipeline's own role in the service. Default: the
             ``RoleArn`` beside the definition, if the source has one.
         aws_conn_id: Airflow connection to AWS; ``None`` for boto3's own credential chain.
@@ -230,11 +237,15 @@ def pipeline_task_group(
     group_kwargs["tooltip"] = "\n\n".join(filter(None, tooltip))
     group = TaskGroup(translation.airflow_id, **group_kwargs)
     params = group.dag.params
-    translation.check(*missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP))
+    translation.check(
+        *missing_values(pipeline, {*params, *translation.values}, IN_A_GROUP),
+        *group_faults(group, translation.values),
+    )
     defaults = {parameter.name: parameter.default for parameter in pipeline.parameters if parameter.name not in params}
     translation.add_tasks(
         {"task_group": group, "dag": group.dag}, group.child_id, fixed_values={**defaults, **translation.values}
     )
+    wait_for_values(group, translation.values)
     prefix = str(group.child_id(""))  # type: ignore[no-untyped-call]
     make_missing_task(group.dag, partial(removed_step, group.dag, prefix=prefix))
     return group
@@ -312,7 +323,7 @@ class _Translation:
             self.pipeline,
             *unsupported_steps(self.pipeline),
             *parameters_named_as_options(self.pipeline),
-            *wrong_values(self.pipeline, self.values),
+            *wrong_values(self.pipeline, known_values(self.values)),
             *errors,
             *wrong_role("", self.connection.assume_role_arn),
             *self.overrides.errors(),

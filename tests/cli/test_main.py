@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,3 +85,48 @@ def test_a_reader_that_goes_away_early_is_no_error(tmp_path):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+# -- airflow sm-pipelines ----------------------------------------------------------------------------------------------
+
+
+def in_airflow(*arguments: str) -> Any:
+    from airflow.cli.cli_parser import get_parser
+
+    get_parser.cache_clear()
+    args = get_parser().parse_args(["sm-pipelines", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        args.func(args)
+    return ended.value.code
+
+
+def test_airflow_runs_every_command_under_its_own_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "wrong.json"
+    file.write_text("{}")
+
+    assert in_airflow("check", str(file), "--format", "json") == 1
+    assert json.loads(capsys.readouterr().out)[0]["file"] == str(file)
+
+
+@pytest.mark.parametrize("arguments", [(), ("help",)])
+def test_airflow_lists_our_commands(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    assert in_airflow(*arguments) == 0
+    assert SUBCOMMANDS["steps"].summary in capsys.readouterr().out
+
+
+def test_the_start_of_airflows_command_line_loads_none_of_our_commands() -> None:
+    program = """
+import sys
+from airflow.cli.cli_parser import airflow_commands
+assert "sm-pipelines" in {command.name for command in airflow_commands}
+ours = sorted(name for name in sys.modules if name.startswith("airflow_sm_pipelines."))
+assert ours == [
+    "airflow_sm_pipelines.execution",
+    "airflow_sm_pipelines.execution.airflow_internals",
+    "airflow_sm_pipelines.execution.airflow_internals.cli_command",
+    "airflow_sm_pipelines.provider",
+], ours
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+
+    assert done.returncode == 0, done.stderr

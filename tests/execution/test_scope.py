@@ -457,3 +457,58 @@ def test_outside_of_a_loop_there_is_no_current_item(make_scope: Any) -> None:
 def test_only_a_selector_has_iteration_outputs(make_scope: Any) -> None:
     with pytest.raises(EvaluationError, match=r"is only allowed as Selector\.Field of a ForEach"):
         make_scope().iteration_output("Process")
+
+
+# -- parameters that tasks around a task group tell --------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(ti: Any) -> Any:
+    from airflow.sdk import DAG, BaseOperator
+
+    ti.asked = []
+
+    def xcom_pull(task_ids: str, key: str, default: Any, map_indexes: Any) -> Any:
+        ti.asked.append(task_ids)
+        return ti.told.get(key, default)
+
+    ti.xcom_pull = xcom_pull
+    ti.told = {"return_value": "7"}
+    with DAG("own"):
+        return BaseOperator(task_id="extract").output
+
+
+def test_a_task_tells_a_parameter_once_for_each_try(make_scope: Any, told: Any, ti: Any) -> None:
+    scope = make_scope(values={"Count": told})
+
+    assert scope.parameter("Count") == 7, "in the parameter's own type"
+    assert scope.of_job({"TrainingJobName": "x"}).parameter("Count") == scope.of_execution().parameter("Count") == 7
+    assert ti.asked == ["extract"]
+
+
+def test_a_task_that_tells_nothing_is_named(make_scope: Any, told: Any, ti: Any) -> None:
+    ti.told = {}
+
+    with pytest.raises(EvaluationError, match=r"Parameters.Count.*task extract has told no value in this run"):
+        make_scope(values={"Count": told}).parameter("Count")
+    with pytest.raises(EvaluationError, match=r"task extract has pushed no XCom of that key in this run.*'count'"):
+        make_scope(values={"Count": told["count"]}).parameter("Count")
+
+
+def test_an_outage_of_airflow_does_not_lose_what_a_task_tells(
+    make_scope: Any, told: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    from airflow_sm_pipelines.execution.airflow_internals import worker
+
+    monkeypatch.setattr(worker.time, "sleep", lambda _: ti.__setattr__("xcom_pull", pull))
+    pull = ti.xcom_pull
+
+    def away(**_: Any) -> Any:
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": None}))
+
+    ti.xcom_pull = away
+
+    assert make_scope(values={"Count": told}).parameter("Count") == 7

@@ -128,10 +128,10 @@ class FakeAirflow:
             self.variables[body["key"]] = body
         if path[-1] != "dagRuns":
             return {}
-        if (path[1], body["dag_run_id"]) in self.runs:
+        if (path[1], body.get("dag_run_id")) in self.runs:
             raise RefusedRequestError("ConflictException", "the run exists")
-        run_id = body["dag_run_id"] or f"manual__{len(self.runs)}"
-        return self.add_run(path[1], run_id, "queued", conf=body["conf"], note=body["note"])
+        run_id = body.get("dag_run_id") or f"manual__{len(self.runs)}"
+        return self.add_run(path[1], run_id, "queued", conf=body["conf"], note=body.get("note"))
 
     async def patch(self, *path: str, body: dict[str, Any]) -> Any:
         self.sent.append(("PATCH", path, body))
@@ -150,7 +150,7 @@ class FakeAirflow:
                 return self.variables.get(key)
             case ("dags",):
                 return {"dags": [dag for dag in self.dags.values() if self._is_like(dag, query)]}
-            case ("dags", dag_id, "details"):
+            case ("dags", dag_id) | ("dags", dag_id, "details"):
                 return self.dags.get(dag_id)
             case ("dags", dag_id, "dagRuns"):
                 return self._runs(dag_id, query)
@@ -179,10 +179,11 @@ class FakeAirflow:
         return [task for task in tasks if query.get("state", task["state"]) == task["state"]]
 
     def _runs(self, dag_id: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        runs = [run for (owner, _), run in self.runs.items() if owner == dag_id]
-        runs.sort(key=lambda run: run["run_after"], reverse=query["order_by"].startswith("-"))
-        first = int(query["cursor"] or 0)
-        last = first + query["limit"]
+        runs = [run for (owner, _), run in self.runs.items() if dag_id in (owner, "~")]
+        runs = [run for run in runs if query.get("run_id_pattern", "") in run["dag_run_id"]]
+        runs.sort(key=lambda run: run["run_after"], reverse=query.get("order_by", "").startswith("-"))
+        first = int(query.get("cursor") or 0)
+        last = first + query.get("limit", 100)
         return {"dag_runs": runs[first:last], "next_cursor": str(last) if last < len(runs) else None}
 
 

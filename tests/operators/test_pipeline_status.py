@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.execution.settings import PipelineRunSettings
@@ -140,9 +140,12 @@ def test_any_other_wish_is_refused_when_the_dag_is_parsed() -> None:
         status_task(completed_with_failures="sucess")
 
 
-@pytest.mark.parametrize(("published", "ends_well"), [("NotRun", True), ("Failed", False), (None, False)])
+@pytest.mark.parametrize(
+    ("published", "told"),
+    [("NotRun", "^NotRun: Each did not run"), ("Failed", "^Failed: Each failed"), (None, "^Failed: Each failed")],
+)
 def test_a_loop_that_did_not_begin_has_not_failed(
-    context: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, published: str | None, ends_well: bool
+    context: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, published: str | None, told: str
 ) -> None:
     body = {"Name": "Body", "Type": "Lambda", "FunctionArn": "arn", "Arguments": {}}
     arguments = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": [body]}
@@ -156,8 +159,19 @@ def test_a_loop_that_did_not_begin_has_not_failed(
     if published:
         ti.published_by("Each.result", published, STATUS_KEY)
 
-    if ends_well:
-        assert task.execute(context)["FailedSteps"] == []
-    else:
-        with pytest.raises(AirflowFailException, match="Failed: Each failed"):
-            task.execute(context)
+    with pytest.raises(AirflowFailException, match=told):
+        task.execute(context)
+
+
+def test_a_group_that_a_failure_before_it_kept_from_running_does_not_look_successful(states: Any, context: Any) -> None:
+    states |= {"group.Train": "upstream_failed", "Clean": "upstream_failed", "Notify": "skipped"}
+
+    with pytest.raises(AirflowFailException, match=r"^NotRun: Clean, Train did not run, since a task upstream failed$"):
+        status_task(completed_with_failures="success").execute(context)
+
+
+def test_a_group_that_was_skipped_as_a_whole_skips_what_comes_after_it(states: Any, context: Any) -> None:
+    states |= dict.fromkeys(states, "skipped")
+
+    with pytest.raises(AirflowSkipException, match="All steps of the pipeline were skipped"):
+        status_task().execute(context)
