@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.conftest import World, wait_for
+
+pytestmark = pytest.mark.e2e
 
 
 def test_the_log_of_a_deferred_task_shows_what_its_job_writes_and_then_a_summary(world: World) -> None:
