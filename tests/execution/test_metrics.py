@@ -128,7 +128,7 @@ def test_a_failed_job_is_counted(
 
 def test_a_found_job_is_not_counted_again(receiver: Receiver, make_task: Any, context: Any, sagemaker: Any) -> None:
     sagemaker.ending = None
-    for _ in range(2):
+    for context["ti"].try_number in (1, 2):
         with pytest.raises(DeferredError):
             make_task().step(context).start()
 
