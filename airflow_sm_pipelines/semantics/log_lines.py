@@ -29,7 +29,7 @@ STREAMS_AGAIN = 10
 LOOK_SECONDS = 10.0
 """The shortest pause between two looks at a job's log."""
 
-CALLS_PER_SECOND = 0.5
+CALLS_PER_SECOND = 0.3
 """The most calls for the logs of running jobs, in the mean over all triggers of a process."""
 
 LAST_LOOKS_PER_SECOND = 2.0

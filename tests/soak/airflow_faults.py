@@ -6,9 +6,9 @@ A violation is excused only if the records show what the fault needs. Everything
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tests.soak.history import Act, History
+from tests.soak.history import WHOLE_RUN, Act, History
 from tests.soak.invariants import EDITED, Violation, none_stuck
 from tests.soak.plan import CLEAR, MARK_RUN
 
@@ -43,6 +43,19 @@ def _removed_before_run_marked(violation: Violation, history: History) -> bool:
     return removed and never_ran and marked and _is_stateless_in_ended_run(violation, history)
 
 
+def _lost_before_it_began(violation: Violation, history: History) -> bool:
+    run = replace(violation.step, task_id=WHOLE_RUN, map_index=-1)
+    lost = [
+        task.step
+        for task in history.tasks
+        if run.covers(task.step) and task.state == "queued" and task.id in history.lost
+    ]
+    # The task itself, those that wait for it, and its run.
+    waits = any(task.step == violation.step and task.state is None for task in history.tasks)
+    concerned = violation.step in lost or violation.step == run or waits
+    return violation.invariant == none_stuck.__name__ and bool(lost) and concerned
+
+
 def _is_stateless_in_ended_run(violation: Violation, history: History) -> bool:
     ended = any(run.state in _ENDED and run.step.covers(violation.step) for run in history.runs)
     stateless = any(task.step == violation.step and task.state is None for task in history.tasks)
@@ -73,6 +86,14 @@ AIRFLOW_FAULTS = (
         "versions as removed, and it does not look at the ended run again. "
         "tests/soak/reproductions/remove_before_run_is_marked.py shows it.",
         explains=_removed_before_run_marked,
+    ),
+    AirflowFault(
+        name="a task stays queued whose worker of the LocalExecutor dies before it has told Airflow that the task runs",
+        evidence="Airflow 3.3.2, executors/local_executor.py: the executor replaces a dead worker, but does not notice "
+        "what it was at work on. The scheduler requeues what is queued for too long only with executors that have "
+        "`revoke_task` (jobs/scheduler_job_runner.py, _handle_tasks_stuck_in_queued: `except NotImplementedError: "
+        "continue`), and this one has none.",
+        explains=_lost_before_it_began,
     ),
 )
 

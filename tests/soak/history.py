@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 LIVE, SUCCEEDED, FAILED, STOPPED = "live", "succeeded", "failed", "stopped"
 """What a job's status means, whatever its service calls it. A job that is being stopped is live."""
@@ -94,6 +94,7 @@ class TaskEnd:
         try_number: Number of its last try.
         max_tries: How many tries it may have beyond the first.
         outputs: The value of the answer that a Callback step took, if it took one.
+        id: Airflow's id of it, which is in the titles of its processes.
     """
 
     step: StepKey
@@ -101,6 +102,7 @@ class TaskEnd:
     try_number: int = 1
     max_tries: int = 8
     outputs: str | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class History:
-    """Everything about one round."""
+    """Everything about one round.
+
+    Attributes:
+        jobs, acts, tasks, runs, answers: The records.
+        edited: Whether a definition was edited.
+        lost: Ids of the task instances on which a worker of the LocalExecutor was at work when it was killed.
+    """
 
     jobs: tuple[AwsJob, ...] = ()
     acts: tuple[Act, ...] = ()
     tasks: tuple[TaskEnd, ...] = ()
     runs: tuple[RunEnd, ...] = ()
     answers: tuple[Answer, ...] = ()
-    edited: bool = field(default=False)
+    edited: bool = False
+    lost: tuple[str, ...] = ()

@@ -31,6 +31,11 @@ class Process:
     pid: int
     title: str
 
+    @property
+    def task_instance(self) -> str:
+        """Id of the task instance that it works on."""
+        return self.title.rpartition(" ")[2]
+
     def kill(self) -> bool:
         """End it as ``kill -9`` does; tell whether it was there."""
         with contextlib.suppress(ProcessLookupError):

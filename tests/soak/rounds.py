@@ -83,6 +83,7 @@ class Round:
     events: Events = field(default_factory=Events)
     _rules: dict[int, str] = field(default_factory=dict)
     _keepers: list[Keeper] = field(default_factory=list)
+    _lost: list[str] = field(default_factory=list)
 
     def carry_out(self, decisions: Iterator[Decision]) -> tuple[History, list[dict[str, Any]]]:
         """Do everything, and return the records and AWS's calls."""
@@ -178,6 +179,8 @@ class Round:
         if process is None or not process.kill():
             return False
         self.events.tell(f"{one.deployment.name}: {decision.deed}: {process.pid} {process.title}")
+        if decision.deed == SUPERVISOR:
+            self._lost.append(process.task_instance)
         return True
 
     def _kill_component(self, decision: Decision, one: Soaked) -> bool:
@@ -239,7 +242,7 @@ class Round:
         acts = tuple(self.events.acts)
         edited = any(act.step.task_id == "definition" for act in acts)
         self._end_stuck()
-        return History(tuple(jobs), acts, tuple(tasks), tuple(runs), answers, edited)
+        return History(tuple(jobs), acts, tuple(tasks), tuple(runs), answers, edited, tuple(self._lost))
 
     def _runs_of(self, one: Soaked) -> list[Run]:
         found = one.deployment.ask("GET", f"dags/{DAG}/dagRuns?limit=1000&run_id_pattern=r{self.number}-")["dag_runs"]
@@ -254,7 +257,7 @@ class Round:
             with contextlib.suppress(AirflowApiError):  # a person marked it: it has none
                 value = run.deployment.ask("GET", path)["value"]
                 outputs = (value.get("OutputParameters") or {}).get("answer")
-        return TaskEnd(step, task["state"], task["try_number"], task["max_tries"], outputs)
+        return TaskEnd(step, task["state"], task["try_number"], task["max_tries"], outputs, task["id"])
 
     def _end_stuck(self) -> None:
         for one in self.ground.soaked:

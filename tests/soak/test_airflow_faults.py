@@ -66,3 +66,28 @@ def test_a_task_that_no_edit_has_removed_counts(history: History) -> None:
     counted, explained = excused(violations(history), history)
     assert counted
     assert not explained
+
+
+QUEUED = TaskEnd(STEP, "queued", id="1234")
+WAITS = TaskEnd(replace(STEP, task_id="Tune"), None, try_number=0)
+LOST = History(tasks=(QUEUED, WAITS), runs=(RunEnd(RUN, "running"),), lost=("1234",))
+
+
+def test_a_task_whose_worker_died_before_it_began_may_stay_queued_and_those_that_wait_for_it_with_it() -> None:
+    counted, explained = excused(violations(LOST), LOST)
+    assert counted == []
+    assert [str(violation.step) for violation, _ in explained] == [str(RUN), str(STEP), str(WAITS.step)]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        replace(LOST, lost=("5678",)),
+        replace(LOST, tasks=(replace(QUEUED, state="deferred"), WAITS)),
+        replace(LOST, tasks=(replace(QUEUED, step=replace(STEP, run_id="r1-1")), WAITS)),
+        replace(LOST, tasks=(QUEUED, replace(WAITS, state="deferred"))),
+    ],
+)
+def test_any_other_task_that_does_not_end_counts(history: History) -> None:
+    counted, _ = excused(violations(history), history)
+    assert counted
