@@ -44,6 +44,7 @@
     x NotReusableError                execution: the result of an earlier run cannot stand for a step
     x NoSealError                     callbacks: the Fernet key is missing or has changed
     x RefusedRequestError             aws_json: an endpoint does not accept the request
+    x NoAnswerError                   executions: Airflow did not answer, or refused a request
     x SourceSyntaxError               preview: the source of a definition has none of the known forms
     x SourceError                     preview: the source does not provide a definition
     x RehearsalError                  a rehearsal could not be carried out
