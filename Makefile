@@ -10,6 +10,7 @@ SPARK_INSTALLED := .venv-spark/.installed
 SCALE_INSTALLED := .venv-scale/.installed
 POSTGRES_INSTALLED := $(VENV)/.installed-postgres
 LOWEST_INSTALLED := .venv-lowest/.installed
+DOCS_INSTALLED := .venv-docs/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
 # Two lanes of about the same length, each with an Airflow of its own.
@@ -17,11 +18,12 @@ E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, callback emr for_eac
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types unit golden loopback browser integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale soak lowest bench bench-rehearsal schemas constraints constraints-sdk constraints-sdk3
+.PHONY: help install demo docs test test-unit lint types unit golden loopback browser integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale soak lowest bench bench-rehearsal schemas constraints constraints-docs constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
 	@echo "make demo         run the example pipeline on a real Airflow and a local AWS (ARGS='--max-mse 1')"
+	@echo "make docs         build the site of docs/, in site/"
 	@echo "make test         lint, types, unit, golden, loopback, integration, SDK and end-to-end tests"
 	@echo "make test-unit    only what takes seconds: lint, types, unit and golden tests"
 	@echo "make sdk          compare with the SageMaker SDK, which gets an environment of its own"
@@ -59,6 +61,15 @@ $(SDK3_INSTALLED): constraints-sdk3.txt
 demo: install
 	@$(BIN)/sm-pipelines demo $(ARGS)
 
+# Broken links end the build (not with --quiet: MkDocs would not count them). Its libraries get an environment of their own.
+docs: $(DOCS_INSTALLED)
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --clean
+
+$(DOCS_INSTALLED): constraints-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check mkdocs-material -c constraints-docs.txt
+	@touch $@
+
 # What fails soonest comes first. End-to-end tests mostly wait for a scheduler: four lanes share the time.
 test: install
 	$(MAKE) lint
@@ -70,6 +81,7 @@ modules-and-sdk: install
 	$(MAKE) golden
 	$(MAKE) loopback
 	$(MAKE) browser
+	$(MAKE) docs
 	$(MAKE) sdk
 	$(MAKE) sdk3
 
@@ -187,6 +199,16 @@ constraints:
 		> constraints.txt && \
 	{ echo "# The lowest versions that pyproject.toml allows, for make lowest. Made by: make constraints"; \
 		cat "$$scratch/lowest"; } > constraints-lowest.txt
+
+constraints-docs:
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m venv "$$scratch" && \
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check mkdocs-material && \
+	{ \
+		echo "# Exact versions of what mkdocs-material installs. Made by: make constraints-docs"; \
+		"$$scratch/bin/python" -m pip freeze; \
+	} > "$$scratch/constraints-docs.txt" && \
+	cp "$$scratch/constraints-docs.txt" constraints-docs.txt
 
 constraints-sdk:
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -21,6 +22,8 @@ from tests.test_architecture import LEVEL, ROOT
 PROJECT = ROOT.parent
 PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
 README = PROJECT / "README.md"
+CONCEPTS = PROJECT / "docs" / "concepts.md"
+COMMANDS = PROJECT / "docs" / "commands.md"
 STEP_TYPE_PAGE = PROJECT / "docs" / "step-types.md"
 PERMISSION_PAGE = PROJECT / "docs" / "permissions.md"
 
@@ -70,7 +73,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 @every_page
 def test_what_people_copy_can_be_read(page: Path) -> None:
-    for language, text in _BLOCK.findall(page.read_text()):
+    for language, block in _BLOCK.findall(page.read_text()):
+        text = dedent(block)
         if language == "python":
             ast.parse(text)
         elif language == "json":
@@ -83,7 +87,7 @@ def test_there_is_a_row_for_each_step_type() -> None:
     names = [linked_text(cell) for cell in first_cells(section(STEP_TYPE_PAGE, "What runs"))]
 
     assert sorted(names) == sorted(STEP_TYPES)
-    assert f"All {len(STEP_TYPES)} step types" in section(README, "What runs")
+    assert f"All {len(STEP_TYPES)} step types" in section(CONCEPTS, "What runs")
 
 
 def test_the_readme_leads_to_every_page() -> None:
@@ -115,8 +119,8 @@ def test_the_permissions_name_every_action_of_every_resource() -> None:
             assert re.search(rf"\b{action.rpartition(':')[2]}`", permissions), f"{kind.key} needs {action}"
 
 
-def test_the_readme_has_a_row_for_each_command() -> None:
-    commands = [cell.strip("`").split()[1] for cell in first_cells(section(README, "Commands"))]
+def test_there_is_a_row_for_each_command() -> None:
+    commands = [cell.strip("`").split()[1] for cell in first_cells(COMMANDS.read_text())]
 
     assert sorted(commands) == sorted(SUBCOMMANDS)
 
@@ -186,3 +190,49 @@ def test_each_step_type_with_lineage_has_a_row() -> None:
     of_a_resource = {name for name, row in CATALOG.items() if row.kind is not None}
 
     assert of_a_resource <= set(rows) <= set(STEP_TYPES)
+
+
+ABALONE = {
+    "Version": "2020-12-01",
+    "Parameters": [
+        {"Name": "MaxMse", "Type": "Float", "DefaultValue": 6.0},
+        *(
+            {"Name": name, "Type": "String", "DefaultValue": "some text"}
+            for name in ("InputDataUrl", "InputKey", "InputUri", "InstanceType")
+        ),
+    ],
+    "Steps": [
+        {"Name": name, "Type": step_type, "Arguments": arguments}
+        for name, step_type, arguments in (
+            ("Prepare", "Processing", {"AppSpecification": {}, "ProcessingResources": {}}),
+            ("Evaluate", "Processing", {"AppSpecification": {}, "ProcessingResources": {}}),
+            ("Train", "Training", {"OutputDataConfig": {"S3OutputPath": "s3://bucket/models"}}),
+            ("RegisterAbalone", "RegisterModel", {}),
+            ("Endpoint", "Endpoint", {"EndpointConfigName": "abalone"}),
+        )
+    ],
+}
+"""A definition with the steps and parameters that the pages speak of."""
+
+DAG_FILES = [
+    pytest.param(dedent(text), id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, (language, text) in enumerate(_BLOCK.findall(page.read_text()))
+    if language == "python" and re.search(r"^ *from airflow_sm_pipelines import .*(dag|pipeline)", text, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("text", DAG_FILES)
+def test_a_dag_file_that_people_copy_makes_dags(text: str, tmp_path: Path) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    for name in ("abalone.json", "houses.json", "pipelines/abalone.json"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(ABALONE))
+    (tmp_path / "dag.py").write_text(text)
+
+    found = DagBag(str(tmp_path / "dag.py"), bundle_name="docs", bundle_path=tmp_path)
+
+    assert found.import_errors == {}
+    assert found.dags
