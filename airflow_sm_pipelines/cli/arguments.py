@@ -85,6 +85,28 @@ def parameter_values(pipeline: Pipeline, assignments: Sequence[str]) -> dict[str
     return typed_parameters(pipeline, parameter_texts(assignments))
 
 
+def read_with_values(
+    args: argparse.Namespace, command: str
+) -> tuple[Pipeline, dict[str, str | int | float | bool]] | int:
+    """Return the definition that a command names, and the values of ``--parameters``; or complain.
+
+    Args:
+        args: The arguments that `add_definition` and `add_parameters` have declared.
+        command: Name of the command, for the message.
+
+    Returns:
+        Both; or the exit code: 1 if the file is no definition, 2 if a value does not fit.
+    """
+    pipeline = read_definition(args.file)
+    if pipeline is None:
+        return 1
+    try:
+        return pipeline, parameter_values(pipeline, args.parameters)
+    except ParameterValueError as error:
+        print(f"sm-pipelines {command}: {error}", file=sys.stderr)
+        return WRONG_USAGE
+
+
 def number_of_runs(text: str) -> int:
     """Return the value of ``--runs``.
 

@@ -8,14 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from airflow_sm_pipelines.aws.authorization import ANY, Account
-from airflow_sm_pipelines.cli.arguments import (
-    WRONG_USAGE,
-    add_definition,
-    add_parameters,
-    parameter_values,
-    read_definition,
-)
-from airflow_sm_pipelines.errors import ParameterValueError
+from airflow_sm_pipelines.cli.arguments import WRONG_USAGE, add_definition, add_parameters, read_with_values
 from airflow_sm_pipelines.preview.permissions.permission import NeededPermissions, StepPermissions, permissions_of
 
 
@@ -51,13 +44,10 @@ def run(args: argparse.Namespace) -> int:
     """
     from airflow_sm_pipelines.preview.permissions.needed import needed_permissions
 
-    pipeline = read_definition(args.file)
-    if pipeline is None:
-        return 1
-    try:
-        values = parameter_values(pipeline, args.parameters)
-    except ParameterValueError as error:
-        return _complain(str(error), WRONG_USAGE)
+    read = read_with_values(args, "iam-policy")
+    if isinstance(read, int):
+        return read
+    pipeline, values = read
     needed = needed_permissions(pipeline, values, Account(args.partition, args.region, args.account), args.role_arn)
     if args.format == "policy":
         return _print_policy(needed, args)

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 
-from airflow_sm_pipelines.cli.arguments import (
-    WRONG_USAGE,
-    add_definition,
-    add_format,
-    add_parameters,
-    parameter_values,
-    read_definition,
-)
-from airflow_sm_pipelines.errors import ParameterValueError
+from airflow_sm_pipelines.cli.arguments import add_definition, add_format, add_parameters, read_with_values
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +23,10 @@ def run(args: argparse.Namespace) -> int:
     from airflow_sm_pipelines.preview.plan import as_json, as_text, plan_pipeline
     from airflow_sm_pipelines.rehearsal.untried import unplanned_steps
 
-    pipeline = read_definition(args.file)
-    if pipeline is None:
-        return 1
-    try:
-        values = parameter_values(pipeline, args.parameters)
-    except ParameterValueError as error:
-        print(f"sm-pipelines plan: {error}", file=sys.stderr)
-        return WRONG_USAGE
+    read = read_with_values(args, "plan")
+    if isinstance(read, int):
+        return read
+    pipeline, values = read
     plan = replace(plan_pipeline(pipeline, values, validate=args.validate), untried=unplanned_steps(pipeline, values))
     print(as_json(plan) if args.format == "json" else as_text(plan))
     return 1 if any(step.faults for step in plan.steps) else 0

@@ -6,15 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_sm_pipelines.cli.arguments import (
-    WRONG_USAGE,
-    add_definition,
-    add_format,
-    add_parameters,
-    parameter_values,
-    read_definition,
-)
-from airflow_sm_pipelines.errors import AwsCallError, ParameterValueError
+from airflow_sm_pipelines.cli.arguments import add_definition, add_format, add_parameters, read_with_values
+from airflow_sm_pipelines.errors import AwsCallError
 from airflow_sm_pipelines.preview.preflight.outcome import Checked, Verdict
 
 if TYPE_CHECKING:
@@ -48,14 +41,10 @@ def run(args: argparse.Namespace) -> int:
     """
     from airflow_sm_pipelines.preview.preflight.run import run_preflight
 
-    pipeline = read_definition(args.file)
-    if pipeline is None:
-        return 1
-    try:
-        values = parameter_values(pipeline, args.parameters)
-    except ParameterValueError as error:
-        print(f"sm-pipelines preflight: {error}", file=sys.stderr)
-        return WRONG_USAGE
+    read = read_with_values(args, "preflight")
+    if isinstance(read, int):
+        return read
+    pipeline, values = read
 
     def client(service: str, region: str = "") -> Any:
         import boto3

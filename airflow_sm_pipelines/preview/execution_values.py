@@ -16,8 +16,9 @@ from airflow_sm_pipelines.definition.expressions import Unknown, evaluate
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.property_files import property_file_uri
-from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS, EXPERIMENT_MEMBERS
+from airflow_sm_pipelines.definition.references import EXPERIMENT_DEFAULTS
 from airflow_sm_pipelines.errors import EvaluationError, ParameterValueError
+from airflow_sm_pipelines.preview.placeholders import trial_names
 from airflow_sm_pipelines.semantics.execution_variables import entity_name, execution_time
 from airflow_sm_pipelines.semantics.given_options import RunOptions
 from airflow_sm_pipelines.semantics.mlflow import mlflow_target
@@ -97,11 +98,7 @@ class ExecutionValues:
         """Return the names of experiment and trial, ``None`` if the definition has none."""
         if self.pipeline.experiment_config is None:
             return None
-        experiment, trial = (self.experiment(member) for member in EXPERIMENT_MEMBERS)
-        return (
-            experiment if isinstance(experiment, str) else str(experiment),
-            trial if isinstance(trial, str) else str(trial),
-        )
+        return trial_names(self.experiment)
 
     def mlflow(self) -> MlflowTarget | None:
         """Return where the jobs log to with MLflow, ``None`` if nobody says it."""

@@ -6,7 +6,7 @@ parameters become their values; a Join is joined around its placeholders.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from airflow_sm_pipelines.aws.requests.mlflow import MlflowTarget
@@ -66,11 +66,7 @@ class PlaceholderScope:
         """Return the names of experiment and trial, ``None`` if the definition has none."""
         if self._pipeline.experiment_config is None:
             return None
-        experiment, trial = (self.experiment(member) for member in EXPERIMENT_MEMBERS)
-        return (
-            experiment if isinstance(experiment, str) else str(experiment),
-            trial if isinstance(trial, str) else str(trial),
-        )
+        return trial_names(self.experiment)
 
     def mlflow(self) -> MlflowTarget | None:
         """Return where the jobs log to with MLflow, ``None`` if the definition does not say it."""
@@ -96,6 +92,16 @@ class PlaceholderScope:
     def iteration_output(self, step: str) -> Json:
         """Return the placeholder of a body step's properties in one iteration."""
         return Unknown(f"<IterationOutput.{step}>")
+
+
+def trial_names(experiment: Callable[[str], Json]) -> tuple[str, str]:
+    """Return the names of experiment and trial; a name that is not known stays an `Unknown`.
+
+    Args:
+        experiment: Returns the value of a member of the ``PipelineExperimentConfig``.
+    """
+    name, trial = (experiment(member) for member in EXPERIMENT_MEMBERS)
+    return name if isinstance(name, str) else str(name), trial if isinstance(trial, str) else str(trial)
 
 
 def _default(name: str, default: str | int | float | bool | Missing) -> Json:
