@@ -74,6 +74,7 @@ def test_the_commands_tell_a_run_through_airflows_own_api(
     run_dag: RunDag, notes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
+    monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "x" * 64)  # the default of a new installation is short
     ended = run_dag("among_tasks", ExitCode=3)
 
     async def look() -> Any:

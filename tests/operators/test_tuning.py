@@ -137,6 +137,7 @@ def test_a_crash_at_any_call_leaves_one_tuning_job(
 ) -> None:
     for at in count(1):
         context["ti"].run_id = f"crash {before} {at}"
+        context["ti"].try_number = 1
         context["task_state_store"].texts.clear()
         known = set(tuning_jobs(hosting))
         crashing = through(at, before=before)
@@ -144,6 +145,7 @@ def test_a_crash_at_any_call_leaves_one_tuning_job(
             task.execute(context)
         except crashing.Crashed:
             through()
+            context["ti"].try_number = 2
             properties = task.execute(context)
             assert len(properties["TrainingJobSummaries"]) == 3
             assert set(tuning_jobs(hosting)) - known == {properties[NAME]}, crashing.made
@@ -187,6 +189,7 @@ def test_a_busy_aws_after_the_end_is_asked_again_about_the_same_tuning_job(
     assert caught.value.exception_type == "Step.THROTTLING"
     monkeypatch.delattr(hosting, "list_training_jobs_for_hyper_parameter_tuning_job")
 
+    context["ti"].try_number = 2
     assert len(task.execute(context)["TrainingJobSummaries"]) == 3
     assert len(set(tuning_jobs(hosting)) - before) == 1
 

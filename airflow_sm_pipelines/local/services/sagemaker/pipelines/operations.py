@@ -173,7 +173,7 @@ def _refuse_versions(request: Document) -> None:
 
 
 def _not_found(name: str) -> AwsError:
-    return AwsError("ResourceNotFound", f"Pipeline '{name}' does not exist.")
+    return AwsError("ResourceNotFound", f"Pipeline {name} does not exist")
 
 
 _LISTING = resource_listing(
