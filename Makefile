@@ -14,7 +14,7 @@ DOCS_INSTALLED := .venv-docs/.installed
 PYTEST := $(BIN)/python -m pytest
 GOLDEN := tests/definition/test_golden.py
 # Two lanes of about the same length, each with an Airflow of its own.
-E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, callback emr for_each schedules selection tuning))
+E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, account_bundle assets callback emr for_each schedules selection tuning))
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
