@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 120.0
 """How long an answer may take: a busy machine with two cores has needed more than 30 s."""
 
 _LOCKED = "database is locked"
-_LOCKED_PATIENCE_SECONDS = 60.0
+_LOCKED_PATIENCE_SECONDS = 180.0  # SQLite itself waits for 60 s before it says so
 
 # The API server is on this machine: use no proxy of the environment.
 _opener = build_opener(ProxyHandler({}))
