@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from airflow_sm_pipelines.aws.kinds import ResourceKind
+from airflow_sm_pipelines.aws.partitions import partition_of
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -53,6 +54,20 @@ class AwsPlace:
         host = urlsplit(str(client.meta.endpoint_url)).hostname or ""
         return cls(str(client.meta.region_name), str(client.meta.partition) if host.endswith(AWS_DOMAINS) else "")
 
+    @classmethod
+    def in_region(cls, region: str) -> AwsPlace:
+        """Return the place of a region, by its name alone."""
+        return cls(region, partition_of(region))
+
+    def sagemaker_url(self, path: str) -> str:
+        """Return the URL of a page of SageMaker's console; empty where there is no console.
+
+        Args:
+            path: What follows the ``#/``.
+        """
+        console = self._console
+        return f"{console}/sagemaker/home?region={self.region}#/{path}" if console else ""
+
     def page_url(self, kind: ResourceKind, reference: str) -> str:
         """Return the URL of a resource's page; empty where there is no console.
 
@@ -67,7 +82,7 @@ class AwsPlace:
         path = kind.console_path.format(name=quote(reference), first=quote(first), last=quote(last), region=self.region)
         if path.startswith("/"):  # of another service's console
             return f"{console}{path}"
-        return f"{console}/sagemaker/home?region={self.region}#/{path}"
+        return self.sagemaker_url(path)
 
     def logs_url(self, kind: ResourceKind, reference: str) -> str:
         """Return the URL of a resource's log streams; empty where there is no console, or no log.

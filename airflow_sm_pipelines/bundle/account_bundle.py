@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
+from airflow_sm_pipelines.aws.console import AwsPlace
 from airflow_sm_pipelines.execution.airflow_internals.dag_bundles import BaseDagBundle, BundleVersion
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.semantics.mirrored_pipelines import arn_parts, arns_of
@@ -34,8 +35,6 @@ from airflow_sm_pipelines import load_pipelines
 dags = load_pipelines("pipelines", **json.loads(Path(__file__).with_name("arguments.json").read_text()))
 '''
 _NOTE = "One file for each pipeline, in the form of DescribePipeline. Made by the bundle: changes are lost.\n"
-_CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
-"""Hosts of consoles, by what the names of their regions begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +228,7 @@ class SageMakerDagBundle(BaseDagBundle):
         region = self._connection.region_name
         if given or not region:
             return given
-        host = next((_CONSOLES[start] for start in _CONSOLES if region.startswith(start)), "console.aws.amazon.com")
-        return f"https://{region}.{host}/sagemaker/home?region={region}#/studio-landing"
+        return AwsPlace.in_region(region).sagemaker_url("studio-landing") or None
 
     def view_url(self, version: str | None = None) -> str | None:
         """Return what `view_url_template` does: Studio shows a pipeline, not the versions of a bundle."""

@@ -21,7 +21,6 @@ from airflow_sm_pipelines.aws.authorization import (
     Account,
     authorization,
     iam_prefix,
-    partition_of,
     passed_roles,
     queue_arn,
     tagged_resources,
@@ -186,14 +185,6 @@ def test_a_version_belongs_to_a_group_that_may_be_of_another_account() -> None:
     found = authorization("sagemaker", "CreateModelPackage", {"ModelPackageGroupName": group}, HERE, text)
 
     assert found.resources == (group, "arn:aws:sagemaker:eu-west-1:999999999999:model-package/g/*")
-
-
-@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"])
-def test_the_region_tells_the_partition(partition: str) -> None:
-    import boto3
-
-    for region in boto3.Session().get_available_regions("s3", partition):
-        assert partition_of(region) == partition
 
 
 def test_roles_are_found_at_any_depth_with_the_service_that_they_are_passed_to() -> None:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from airflow_sm_pipelines.aws.authorization import ANY, Account, partition_of, passed_roles
+from airflow_sm_pipelines.aws.authorization import ANY, Account, passed_roles
+from airflow_sm_pipelines.aws.partitions import partition_of
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.preview.permissions.airflow_role import airflow_permissions
 from airflow_sm_pipelines.preview.permissions.job_roles import job_role_permissions

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from airflow_sm_pipelines.aws.authorization import ANY, Account, Authorization, partition_of
+from airflow_sm_pipelines.aws.authorization import ANY, Account, Authorization
 from airflow_sm_pipelines.aws.calls import Body
+from airflow_sm_pipelines.aws.partitions import partition_of
 from airflow_sm_pipelines.aws.requests.tags import entries
 from airflow_sm_pipelines.aws.s3_objects import bucket_and_key
 from airflow_sm_pipelines.definition.json_values import Json
