@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.aws.jobs import Outcome
-from airflow_sm_pipelines.execution.airflow_internals.statistics import incr, timing
+from airflow_sm_pipelines.execution.airflow_internals.statistics import count, tell_duration
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +22,7 @@ _ENDED = {Outcome.SUCCEEDED: "jobs_succeeded", Outcome.FAILED: "jobs_failed", Ou
 
 def count_created(context: Context, step_type: str) -> None:
     """Count a job that a step has created."""
-    incr("sm_pipelines.jobs_created", tags=_tags(context, step_type))
+    count("sm_pipelines.jobs_created", _tags(context, step_type))
 
 
 def count_ended(context: Context, step_type: str, outcome: Outcome, took: timedelta) -> None:
@@ -35,8 +35,8 @@ def count_ended(context: Context, step_type: str, outcome: Outcome, took: timede
         took: The time since its creation.
     """
     tags = _tags(context, step_type)
-    incr(f"sm_pipelines.{_ENDED[outcome]}", tags=tags)
-    timing("sm_pipelines.job_duration", took, tags=tags)
+    count(f"sm_pipelines.{_ENDED[outcome]}", tags)
+    tell_duration("sm_pipelines.job_duration", took, tags)
 
 
 def count_retry(context: Context, step_type: str, error: Exception) -> None:
@@ -48,7 +48,7 @@ def count_retry(context: Context, step_type: str, error: Exception) -> None:
         error: Why it has failed: counted by its retry exception type, else by its class.
     """
     exception_type = getattr(error, "exception_type", None) or type(error).__name__
-    incr("sm_pipelines.retries", tags={**_tags(context, step_type), "exception_type": exception_type})
+    count("sm_pipelines.retries", {**_tags(context, step_type), "exception_type": exception_type})
 
 
 def count_cache(context: Context, step_type: str, *, hit: bool) -> None:
@@ -59,7 +59,7 @@ def count_cache(context: Context, step_type: str, *, hit: bool) -> None:
         step_type: ``Type`` of the step.
         hit: It has.
     """
-    incr("sm_pipelines.cache_hits" if hit else "sm_pipelines.cache_misses", tags=_tags(context, step_type))
+    count("sm_pipelines.cache_hits" if hit else "sm_pipelines.cache_misses", _tags(context, step_type))
 
 
 def _tags(context: Context, step_type: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from airflow.sdk import DAG
 
 from airflow_sm_pipelines.execution.airflow_internals.authoring import make_missing_task
-from airflow_sm_pipelines.execution.airflow_internals.counters import count
+from airflow_sm_pipelines.execution.airflow_internals.statistics import count
 from airflow_sm_pipelines.operators.broken_definition import BrokenDefinitionOperator
 from airflow_sm_pipelines.preview.markdown import code_block
 from airflow_sm_pipelines.translation.translator import removed_step
