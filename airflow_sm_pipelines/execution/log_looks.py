@@ -92,8 +92,9 @@ class FollowedLog:
         if self._job_log.is_over:
             return self._job_log.last_lines
         with suppress(TimeoutError):
-            async with asyncio.timeout(log_lines.LAST_LOOK_PATIENCE):
+            async with asyncio.timeout(log_lines.LAST_TURN_PATIENCE):
                 await self._looks.last.take()
+            async with asyncio.timeout(log_lines.LAST_LOOK_PATIENCE):
                 await self._look()
         return self._job_log.last_lines
 

@@ -35,8 +35,11 @@ CALLS_PER_SECOND = 0.3
 LAST_LOOKS_PER_SECOND = 2.0
 """The most looks at the logs of jobs that have just ended."""
 
+LAST_TURN_PATIENCE = 0.5
+"""Seconds that the end of a job may be told later because many others have ended, too; then its last lines are left."""
+
 LAST_LOOK_PATIENCE = 2.0
-"""Seconds that the end of a job may be told later for the sake of its last lines."""
+"""Seconds that the end of a job may be told later for the sake of its last lines, if CloudWatch takes so long."""
 
 FAILURES = 5
 """After so many looks in a row that failed, no more is looked."""

@@ -86,7 +86,7 @@ def test_the_last_lines_of_many_that_end_at_once_delay_nobody_for_long() -> None
         await asyncio.gather(*(follow(logs, 0, f"job-{number}") for number in range(100)))
         return asyncio.get_running_loop().time() - began
 
-    assert run_in_virtual_time(scenario()) <= log_lines.LAST_LOOK_PATIENCE
+    assert run_in_virtual_time(scenario()) <= log_lines.LAST_TURN_PATIENCE
 
 
 def test_a_trigger_that_is_cancelled_asks_no_more() -> None:
