@@ -145,11 +145,10 @@ class CallbackStep:
         """
         if self._cache is None or self._book.has_asked():
             return None
-        found = self._cache.find_outputs(self._signature(self._cache, resolve_message(self._run, "")))
-        if found is None:
+        outputs = self._cache.find_outputs(self._signature(self._cache, resolve_message(self._run, "")))
+        if outputs is None:
             return None
-        outputs, run_id = found
-        self._task.show_source(run_id)
+        self._task.tell_reuse()
         return {"OutputParameters": outputs}
 
     def _signature(self, cache: StepCache, message: CallbackMessage) -> dict[str, str]:

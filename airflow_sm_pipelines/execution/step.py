@@ -163,7 +163,7 @@ class JobStep:
         described = described_again(self._client, kind, entry, self._run)
         properties = completed_again(self._task.complete_properties, entry, self._run, described)
         self._show_request(self._task.described_request(described, self._create_members()))
-        self._task.show_source(entry.run_id)
+        self._task.tell_reuse()
         if self._cache is not None:
             self._cache.hit(entry)
         return properties

@@ -131,8 +131,8 @@ class StepCache:
             return None
         return found
 
-    def find_outputs(self, signature: Signature) -> tuple[JsonObject, str] | None:
-        """Return the outputs of an earlier run that stand for the step, and its id; say so, or why there are none.
+    def find_outputs(self, signature: Signature) -> JsonObject | None:
+        """Return the outputs of an earlier run that stand for the step; say so, or why there are none.
 
         Args:
             signature: The step's signature.
@@ -144,7 +144,7 @@ class StepCache:
             self.miss(f"the step was of another type in run {entry.run_id}")
             return None
         self.hit(entry)
-        return entry.outputs, entry.run_id
+        return entry.outputs
 
     def hit(self, entry: CacheEntry) -> None:
         """Say that the step has the result of an earlier run."""

@@ -88,14 +88,14 @@ class WaitingTask:
         defer: Airflow's ``defer``.
         timeout: The task's ``execution_timeout``.
         show_request: Takes the request that the UI is to show.
-        show_source: Takes the id of the earlier run whose result stands for the step.
+        tell_reuse: Called when the result of an earlier run stands for the step.
     """
 
     waiting: Waiting
     defer: Defer
     timeout: timedelta | None = None
     show_request: Callable[[Json], None] = lambda _: None
-    show_source: Callable[[str], None] = lambda _: None
+    tell_reuse: Callable[[], None] = lambda: None
 
 
 class StepRun:

@@ -80,7 +80,6 @@ class StepOperator(BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"request": "json"}
     overwrite_rtif_after_execution = True
     owns_job: ClassVar[bool] = False
-    reused_run: str = ""
     shallow_copy_attrs: Sequence[str] = ("plan", "settings", "connection", "waiting", "retry_policy")
 
     def __init__(
@@ -172,10 +171,14 @@ class StepOperator(BaseOperator):
             AirflowSkipException: It is neither executed nor reused, or had no result in the source run.
         """
         self.request = part.shown
-        self.outlets = []  # nothing has changed
+        self.leave_assets_as_they_are()
         if part.skipped:
             raise AirflowSkipException(part.skipped)
         return part.properties
+
+    def leave_assets_as_they_are(self) -> None:
+        """Emit no asset event: the step has the result of an earlier run, or none."""
+        self.outlets = []
 
     def begin_in_turn(self, context: Context, event: Mapping[str, Json] | None = None) -> Json:
         """Begin again when there may be room for the step (``max_parallel_steps``); runs in a new worker process."""
@@ -365,7 +368,7 @@ class JobOperator(StepOperator):
             show_request=partial(setattr, self, "request"),
             described_request=self.described_request,
             complete_properties=self.complete_properties,
-            show_source=partial(setattr, self, "reused_run"),
+            tell_reuse=self.leave_assets_as_they_are,
             tell_success=partial(self._tell_success, run.context),
         )
         return JobStep(task, run)

@@ -84,16 +84,18 @@ class LambdaOperator(StepOperator):
         }
         signature = cache.signature_of_message(event, members)
 
+        reused: JsonObject | None = None
+
         def find_answer() -> JsonObject | None:
-            found = cache.find_outputs(signature)
-            if found is None:
-                return None
-            outputs, self.reused_run = found
-            return outputs
+            nonlocal reused
+            reused = cache.find_outputs(signature)
+            return reused
 
         outputs = record.run(declared, invoke_once, find_answer)
-        if not self.reused_run:
+        if reused is None:
             cache.keep(signature, outputs=outputs)
+        else:
+            self.leave_assets_as_they_are()
         return {"OutputParameters": outputs}
 
     def _function_and_event(self, run: StepRun) -> tuple[str, Any]:

@@ -32,16 +32,12 @@ if TYPE_CHECKING:
 def ending_known_to_others(operator: StepOperator, context: Context) -> Iterator[None]:
     """Publish why the step has failed, and make room for another one when it has ended.
 
-    The assets of a step that has the result of an earlier run have not changed: it has no events.
-
     Args:
         operator: The task.
         context: Airflow's task context.
     """
     with failure_published(context), counted(operator, context):
         yield
-    if operator.reused_run:
-        operator.outlets = []
 
 
 def look_back(operator: StepOperator, context: Context) -> None:

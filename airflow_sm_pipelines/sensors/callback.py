@@ -64,6 +64,6 @@ class CallbackSensor(StepOperator):
             defer=self.defer,
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
-            show_source=partial(setattr, self, "reused_run"),
+            tell_reuse=self.leave_assets_as_they_are,
         )
         return CallbackStep(task, run)

@@ -126,7 +126,7 @@ class FakeSensor:
     settings: PipelineRunSettings
     connection: Any
     request: Any = field(default_factory=lambda: UnresolvedRequest({}))
-    source: str = ""
+    reuses: bool = False
     kill_switch: Any = field(default_factory=FakeSwitch)
     waiting: Waiting = field(default_factory=lambda: Waiting(poll_interval=5, settle=1))
     execution_timeout: timedelta | None = None
@@ -139,7 +139,7 @@ class FakeSensor:
             defer=self.defer,
             timeout=self.execution_timeout,
             show_request=partial(setattr, self, "request"),
-            show_source=partial(setattr, self, "source"),
+            tell_reuse=partial(setattr, self, "reuses", True),
         )
         run = StepRun(self.plan, self.settings, self.connection, context, self.log, self.kill_switch)
         return CallbackStep(task, run, *now)

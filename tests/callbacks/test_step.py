@@ -243,7 +243,7 @@ def test_nobody_is_asked_again_if_the_step_is_cached(
     assert len(world.messages) == 1
     assert world.asked == 1
     [told] = [json.loads(text) for (_, key), text in context["ti"].xcoms.items() if key == "sm_pipelines_cache"]
-    assert (told["outcome"], told["run_id"], second.source) == ("hit", "first", "first")
+    assert (told["outcome"], told["run_id"], second.reuses) == ("hit", "first", True)
 
 
 def test_people_are_asked_again_for_another_message(

@@ -51,7 +51,7 @@ class DagRun:
     waiting: Waiting = field(default_factory=Waiting)
     complete: Any = field(default_factory=lambda: lambda _run, properties: properties)
     request: Any = None
-    source: str = ""
+    reuses: bool = False
     ti: FakeTaskInstance = field(default_factory=FakeTaskInstance)
     store: FakeStore = field(default_factory=FakeStore)
 
@@ -77,7 +77,7 @@ class DagRun:
             waiting=self.waiting,
             defer=self.defer,
             show_request=partial(setattr, self, "request"),
-            show_source=partial(setattr, self, "source"),
+            tell_reuse=partial(setattr, self, "reuses", True),
             complete_properties=self.complete,
         )
         return JobStep(task, StepRun(pipeline.plans[0], settings, self.connection, context, LOG, NoWait()))
@@ -118,7 +118,7 @@ def test_a_hit_costs_no_job_and_publishes_the_properties_of_the_earlier_one(dag_
     assert len(sagemaker.jobs) == 1
     name = properties["ProcessingJobName"]
     assert second.told == {"outcome": "hit", "run_id": "first", "resource": name}
-    assert second.source == "first"
+    assert second.reuses
     assert second.request["ProcessingJobName"] == name, "the UI shows the request of the job whose result it is"
 
 
@@ -174,7 +174,7 @@ def test_a_changed_attribute_is_a_miss_that_names_it(dag_run: Any, sagemaker: An
     second.start()
     assert second.told == {"outcome": "miss", "because": "Environment has changed since run first"}
     assert len(sagemaker.jobs) == 2
-    assert second.source == ""
+    assert not second.reuses
 
 
 def test_a_job_that_is_gone_is_computed_again(dag_run: Any, sagemaker: Any) -> None:

@@ -278,16 +278,24 @@ def test_a_kill_without_a_call_does_nothing(make_tasks: Any) -> None:
 CACHED = {"Enabled": True, "ExpireAfter": "1d"}
 
 
+def told_of_cache(context: Any) -> Any:
+    """What the task has published of its cache."""
+    [told] = [json.loads(text) for (_, key), text in context["ti"].xcoms.items() if key == "sm_pipelines_cache"]
+    return told
+
+
 def test_a_function_is_not_invoked_again_if_its_step_is_cached(
     make_tasks: Any, new_context: Any, client: FakeLambda, variables: dict[str, str]
 ) -> None:
     first, second = (make_tasks(step(Arguments={"a": 1}, CacheConfig=CACHED))["Call"] for _ in range(2))
 
-    answers = [first.execute(new_context("first")), second.execute(new_context("second"))]
+    contexts = [new_context("first"), new_context("second")]
+    answers = [task.execute(context) for task, context in zip((first, second), contexts, strict=True)]
 
     assert answers == [{"OutputParameters": {"ok": True}}] * 2
     assert len(client.requests) == 1
-    assert (first.reused_run, second.reused_run) == ("", "first")
+    assert [told_of_cache(context)["outcome"] for context in contexts] == ["miss", "hit"]
+    assert told_of_cache(contexts[1])["run_id"] == "first"
 
 
 @pytest.mark.parametrize(
@@ -311,8 +319,7 @@ def test_a_function_is_invoked_again_for_another_message(
     make_tasks(step(**{"Arguments": {"a": 1}, "CacheConfig": CACHED, **changed}))["Call"].execute(context)
 
     assert len(client.requests) == 2
-    [told] = [json.loads(text) for (_, key), text in context["ti"].xcoms.items() if key == "sm_pipelines_cache"]
-    assert told == {"outcome": "miss", "because": f"{name} has changed since run first"}
+    assert told_of_cache(context) == {"outcome": "miss", "because": f"{name} has changed since run first"}
 
 
 def test_an_answer_of_an_earlier_try_comes_before_the_cache(
@@ -325,7 +332,7 @@ def test_an_answer_of_an_earlier_try_comes_before_the_cache(
 
     context["params"] = {}
     task.execute(context)
-    assert task.reused_run == "", "the try has its own answer"
+    assert told_of_cache(context)["outcome"] == "miss", "the try has its own answer"
     assert len(client.requests) == 2
 
 
@@ -341,7 +348,7 @@ def test_an_invocation_whose_answer_is_not_known_is_repeated_and_not_replaced_by
     task.execute(context)
 
     assert len(client.requests) == 2
-    assert task.reused_run == ""
+    assert not [key for _, key in context["ti"].xcoms if key == "sm_pipelines_cache"]
 
 
 def test_a_function_whose_step_is_not_cached_is_always_invoked(
