@@ -11,8 +11,8 @@ from pydantic import JsonValue, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from airflow_sm_pipelines.executions.run_reports import RunLine, RunSteps
-from airflow_sm_pipelines.preview.compare_report import CompareReport
-from airflow_sm_pipelines.preview.diff_report import DiffReport
+from airflow_sm_pipelines.preview.changes.report import DiffReport
+from airflow_sm_pipelines.preview.comparison.report import CompareReport
 from airflow_sm_pipelines.preview.permissions.reports import IamPolicyReport
 from airflow_sm_pipelines.preview.preflight.reports import PreflightReport
 from airflow_sm_pipelines.preview.pull_report import PullReport

@@ -36,6 +36,11 @@ _OTHER_LOG_GROUPS = {"endpoint": "/aws/sagemaker/Endpoints/{first}"}
 """Log groups that belong to one resource alone, by its kind (developer guide, "Log groups and streams")."""
 
 
+def has_log_page(kind: ResourceKind) -> bool:
+    """Tell whether the console shows a log of resources of a kind."""
+    return bool(kind.log_group or kind.key in _OTHER_LOG_GROUPS)
+
+
 @dataclass(frozen=True, slots=True)
 class AwsPlace:
     """A region of AWS, as the console knows it.

@@ -12,14 +12,14 @@ from airflow_sm_pipelines.aws.pipeline_executions import is_execution_arn, regio
 from airflow_sm_pipelines.cli.arguments import WRONG_USAGE, add_format
 from airflow_sm_pipelines.definition.package_faults import PackageFaultError
 from airflow_sm_pipelines.errors import AwsCallError, InvalidDefinitionError
-from airflow_sm_pipelines.preview.comparison_text import as_report, as_text, comparison_verdict
-from airflow_sm_pipelines.preview.execution_comparison import (
+from airflow_sm_pipelines.preview.changes.named_definitions import loaded
+from airflow_sm_pipelines.preview.comparison.execution import (
     ExecutionRecord,
     StepComparison,
     Verdict,
     compare_execution,
 )
-from airflow_sm_pipelines.preview.named_definitions import loaded
+from airflow_sm_pipelines.preview.comparison.text import as_report, as_text, comparison_verdict
 from airflow_sm_pipelines.preview.stored_definitions import SourceError, from_execution
 
 _CODES = {Verdict.IDENTICAL: 0, Verdict.DIFFERENT: 1}
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _record(arn: str) -> ExecutionRecord:
     from airflow_sm_pipelines.execution.source_execution import SourceExecution
-    from airflow_sm_pipelines.preview.recorded_execution import read_record
+    from airflow_sm_pipelines.preview.comparison.recorded_execution import read_record
 
     region = region_of_execution(arn)
 

@@ -9,8 +9,8 @@ from airflow_sm_pipelines.cli.arguments import WRONG_USAGE, add_format
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.definition.package_faults import PackageFaultError
 from airflow_sm_pipelines.errors import InvalidDefinitionError
-from airflow_sm_pipelines.preview.definition_diff import as_report, as_text, definition_diff
-from airflow_sm_pipelines.preview.named_definitions import named_definition
+from airflow_sm_pipelines.preview.changes.definition_diff import as_report, as_text, definition_diff
+from airflow_sm_pipelines.preview.changes.named_definitions import named_definition
 from airflow_sm_pipelines.preview.sources import SourceSyntaxError
 from airflow_sm_pipelines.preview.stored_definitions import SourceError
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
-from airflow_sm_pipelines.aws.console import AwsPlace
+from airflow_sm_pipelines.aws.console import AwsPlace, has_log_page
 from airflow_sm_pipelines.aws.job_facts import PLACES, facts_of
 from airflow_sm_pipelines.aws.kinds import RESOURCE_KINDS, ResourceKind
 from airflow_sm_pipelines.catalog import CATALOG, StepTypeRow
@@ -162,9 +162,8 @@ def _links_of(row: StepTypeRow) -> list[type[BaseOperatorLink]]:
     """Return the links that tasks of a step type may have."""
     links: list[type[BaseOperatorLink]] = []
     if row.kind is not None:
-        somewhere = AwsPlace("eu-west-1", "aws")
         links.append(_PAGES.get(row.kind.key, JobConsoleLink))
-        links += [JobLogsLink] if somewhere.logs_url(row.kind, "x") else []
+        links += [JobLogsLink] if has_log_page(row.kind) else []
         links += [OutputsLink] if PLACES[row.kind.key].outputs else []
     if row.step_type in CACHE_KEYS:
         links.append(CacheSourceLink)

@@ -15,7 +15,7 @@ import airflow_sm_pipelines.execution.step
 import airflow_sm_pipelines.operators.pipeline_status
 import airflow_sm_pipelines.operators.step_course
 import airflow_sm_pipelines.semantics.hidden_failures
-import airflow_sm_pipelines.translation.pipeline_page
+import airflow_sm_pipelines.translation.pipeline_documentation
 import airflow_sm_pipelines.translation.translator  # noqa: F401
 from airflow_sm_pipelines.catalog import CATALOG
 from airflow_sm_pipelines.plugin import listener

@@ -48,6 +48,17 @@ class JsonChange:
         """Return the same change, seen from further up."""
         return JsonChange((*path, *self.path), self.old, self.new)
 
+    def as_members(self, old: str, new: str) -> JsonObject:
+        """Return the change as members of a report; a side that has no value is left out.
+
+        Args:
+            old: What the first side is called there.
+            new: What the second one is called.
+        """
+        sides = {old: self.old, new: self.new}
+        given = {name: value for name, value in sides.items() if not isinstance(value, Missing)}
+        return {"path": format_path(self.path), **given}
+
     def in_words(self) -> str:
         """Return the change as one line for people."""
         place = format_path(self.path)

@@ -43,7 +43,7 @@ def dag_documentation(
     parts = [own, schedule.documentation(), _origin(pipeline, dag_file), *_ignored(pipeline)]
     if _is_for_people():
         # No task needs it, and each would pay for it.
-        from airflow_sm_pipelines.translation.pipeline_page import pipeline_sections
+        from airflow_sm_pipelines.translation.pipeline_documentation import pipeline_sections
 
         parts += pipeline_sections(pipeline, schedule, values)
     return "\n\n".join([*filter(None, parts), f"sha256 `{pipeline.digest}`"])

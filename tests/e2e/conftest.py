@@ -173,20 +173,21 @@ def wait_for(look: Callable[[], Any], timeout: float, what: str) -> Any:
     raise AssertionError(f"waited {timeout:g} s in vain for {what}")
 
 
+def make_bucket(aws: LocalAws) -> Any:
+    """Make the bucket ``e2e``, and return a boto3 client for S3."""
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    s3 = boto3.client("s3", endpoint_url=aws.endpoint_url, region_name="us-west-2", **keys)
+    s3.create_bucket(Bucket="e2e", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    return s3
+
+
 @pytest.fixture(scope="session")
 def _world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("airflow")
     # Whoever ends the tests, e.g. after a time limit, is to leave no Airflow behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LocalAws(port=0, stop_grace_seconds=3.0) as aws:
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=aws.endpoint_url,
-            region_name="us-west-2",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        s3.create_bucket(Bucket="e2e", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        make_bucket(aws)
         settings = {
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,reader:viewer",
             "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "5",

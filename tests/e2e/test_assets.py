@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from airflow_sm_pipelines.demo.airflow_api import AirflowApiError
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
-from tests.e2e.conftest import Run, World, wait_for
+from tests.e2e.conftest import Run, World, make_bucket, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -32,14 +31,7 @@ def lineage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _world(tmp_path_factory: pytest.TempPathFactory, lineage: Path) -> Iterator[World]:
     transport = {"type": "file", "log_file_path": str(lineage), "append": True}
     with LocalAws(port=0, stop_grace_seconds=3.0) as aws:
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=aws.endpoint_url,
-            region_name="us-west-2",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        s3.create_bucket(Bucket="e2e", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        s3 = make_bucket(aws)
         s3.put_object(Bucket="e2e", Key="raw/data.csv", Body=b"1,2\n")
         s3.put_object(Bucket="e2e", Key="model.tar.gz", Body=b"")
         settings = {

@@ -1,8 +1,7 @@
-"""From a definition to a DAG."""
+"""From a definition to a DAG: options, parameters, refusals, files, what stands around a definition."""
 
 from __future__ import annotations
 
-import copy
 import gc
 import inspect
 import json
@@ -12,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, Param
-from airflow.sdk.exceptions import ParamValidationError
-from airflow.serialization.serialized_objects import DagSerialization
-from msgspec import msgpack
+from airflow.sdk import DAG
 
 from airflow_sm_pipelines import pipeline_dag, pipeline_task_group
 from airflow_sm_pipelines.catalog import CATALOG
@@ -23,143 +19,8 @@ from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.errors import InvalidDefinitionError, UnsupportedStepTypeError
 from airflow_sm_pipelines.execution.connection import AwsConnection
 from airflow_sm_pipelines.execution.settings import Waiting
-from airflow_sm_pipelines.operators.control_flow import ConditionOperator, FailOperator
-from airflow_sm_pipelines.operators.jobs import ProcessingOperator
-from airflow_sm_pipelines.operators.pipeline_status import PipelineStatusOperator
-from airflow_sm_pipelines.semantics.run_options import RUN_OPTIONS
 from airflow_sm_pipelines.translation import unsupported_steps
-from tests.definition.test_mutations import MARK, WITH_NUMBERS, numbers_in
-
-Step = dict[str, Any]
-
-
-def condition(name: str, if_steps: list[Step], else_steps: list[Step], **members: Any) -> Step:
-    arguments = {"Conditions": [], "IfSteps": if_steps, "ElseSteps": else_steps}
-    return {"Name": name, "Type": "Condition", "Arguments": arguments, **members}
-
-
-def fail(name: str, *depends_on: str) -> Step:
-    waits = {"DependsOn": list(depends_on)} if depends_on else {}
-    return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": "no"}, **waits}
-
-
-def when(trigger: str, step: str) -> Step:
-    return {"Step": step, "Trigger": trigger}
-
-
-def edges_of(dag: DAG) -> set[tuple[str, str]]:
-    return {(task.task_id, downstream) for task in dag.tasks for downstream in task.downstream_task_ids}
-
-
-# -- tasks and edges ---------------------------------------------------------------------------------------------------
-
-
-def test_numbers_of_any_size_are_refused_or_can_be_sent_between_airflows_processes() -> None:
-    accepted = 0
-    for text in numbers_in(WITH_NUMBERS):
-        for number in (str(2**63 - 1), str(2**63), "1e19", "1e308"):
-            try:
-                dag = pipeline_dag(text.replace(MARK, number), dag_id="d")
-            except InvalidDefinitionError:
-                continue
-            assert msgpack.encode(DagSerialization.to_dict(dag))
-            accepted += 1
-    assert accepted > 20
-
-
-def test_a_step_is_one_task_of_its_name_and_type(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(processing("A-1_b"), condition("class", [fail("Stop")], []))
-
-    assert {task.task_id: type(task) for task in dag.tasks} == {
-        "A-1_b": ProcessingOperator,
-        "class": ConditionOperator,
-        "Stop": FailOperator,
-    }
-
-
-def test_names_that_differ_in_a_hyphen_only_are_two_tasks(dag_of: Any, processing: Any) -> None:
-    assert set(dag_of(processing("a-b"), processing("a_b")).task_ids) == {"a-b", "a_b"}
-
-
-def test_depends_on_and_references_are_edges(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(processing("A"), processing("B"), processing("C", "A", reads="B"), processing("D", reads="C"))
-
-    assert edges_of(dag) == {("A", "C"), ("B", "C"), ("C", "D")}
-
-
-def test_a_condition_has_an_edge_to_each_step_of_both_branches(dag_of: Any, processing: Any) -> None:
-    inner = condition("Inner", [processing("Deep")], [])
-    dag = dag_of(processing("A"), condition("Outer", [processing("If", reads="A"), inner], [fail("Else")]))
-
-    assert {edge for edge in edges_of(dag) if edge[1] != "pipeline_status"} == {
-        ("Outer", "If"),
-        ("A", "If"),
-        ("Outer", "Inner"),
-        ("Inner", "Deep"),
-        ("Outer", "Else"),
-    }
-
-
-def test_a_step_outside_may_wait_for_one_inside_a_branch(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(condition("Check", [processing("If")], []), processing("After", "If"))
-
-    assert edges_of(dag) == {("Check", "If"), ("If", "After")}
-    assert dag.get_task("After").trigger_rule == "all_success"
-
-
-def test_without_triggers_airflows_own_rule_is_enough(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(processing("A"), processing("B", "A"), condition("C", [fail("F")], [], DependsOn=["B"]))
-
-    assert {task.trigger_rule for task in dag.tasks} == {"all_success"}
-
-
-@pytest.mark.parametrize("trigger", ["Failed", "Stopped", "Any"])
-def test_a_step_with_a_trigger_starts_when_all_have_ended(dag_of: Any, processing: Any, trigger: str) -> None:
-    dag = dag_of(processing("A"), processing("B"), processing("Notify", when(trigger, "A"), "B"))
-
-    rules = {task.task_id: task.trigger_rule for task in dag.tasks}
-    assert rules == {"A": "all_success", "B": "all_success", "Notify": "all_done", "pipeline_status": "all_done"}
-
-
-@pytest.mark.parametrize("trigger", ["Failed", "Stopped", "Any"])
-def test_a_pipeline_with_triggers_has_one_leaf_that_tells_its_status(
-    dag_of: Any, processing: Any, trigger: str
-) -> None:
-    dag = dag_of(processing("A"), processing("Notify", when(trigger, "A")), processing("C"))
-    status = dag.get_task("pipeline_status")
-
-    assert isinstance(status, PipelineStatusOperator)
-    assert status.upstream_task_ids == {"A", "Notify", "C"}
-    assert [task.task_id for task in dag.leaves] == ["pipeline_status"]
-    assert status.steps_of_tasks == {"A": "A", "Notify": "Notify", "C": "C"}
-
-
-def test_so_has_a_pipeline_whose_branches_may_hide_a_failure(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(processing("A"), condition("C", [processing("B", "A")], []))
-
-    assert [task.task_id for task in dag.leaves] == ["pipeline_status"]
-
-
-def test_a_pipeline_without_triggers_has_no_such_leaf(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(processing("A"), processing("B", when("Completed", "A")), condition("C", [fail("F")], []))
-
-    assert set(dag.task_ids) == {"A", "B", "C", "F"}
-
-
-def test_the_leaf_makes_way_for_a_step_of_its_name(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(processing("pipeline_status"), processing("B", when("Any", "pipeline_status")))
-
-    assert isinstance(dag.get_task("pipeline_status"), ProcessingOperator)
-    assert isinstance(dag.get_task("pipeline_status_"), PipelineStatusOperator)
-
-
-def test_the_wish_for_a_green_run_reaches_the_leaf(dag_of: Any, processing: Any) -> None:
-    steps = processing("A"), processing("B", when("Failed", "A"))
-
-    assert dag_of(*steps).get_task("pipeline_status").completed_with_failures == "failed"
-    opted_out = dag_of(*steps, completed_with_failures="success")
-    assert opted_out.get_task("pipeline_status").completed_with_failures == "success"
-
+from tests.translation.steps import Step, condition, declare
 
 # -- settings ----------------------------------------------------------------------------------------------------------
 
@@ -247,10 +108,6 @@ def test_another_type_error_of_airflow_stays_as_it_is(definition: Any, processin
 
 
 # -- parameters --------------------------------------------------------------------------------------------------------
-
-
-def declare(*parameters: Step) -> Step:
-    return {"Parameters": list(parameters)}
 
 
 def test_values_replace_defaults_in_the_parameters_type(dag_of: Any, processing: Any) -> None:
@@ -382,257 +239,12 @@ def test_nothing_keeps_the_last_pipeline_alive(definition: Any, processing: Any)
     assert "Ephemeral" not in {step.name for pipeline in left for step in pipeline.steps}
 
 
-# -- what Airflow does with a DAG --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def whole(dag_of: Any, processing: Any) -> Any:
-    """A DAG with every kind of task; its first step has a name, a description and treacherous text."""
-
-    def make(image: str = "image:1") -> DAG:
-        first = processing("A", DisplayName="Prepare", Description="What it does")
-        first["Arguments"] = {**first["Arguments"], "AppSpecification": {"ImageUri": image}}
-        notify = processing("Notify", when("Failed", "A"))
-        parameters = declare({"Name": "P", "Type": "Integer", "DefaultValue": 0})
-        dag: DAG = dag_of(first, condition("C", [notify], [fail("F")]), members=parameters)
-        return dag
-
-    return make
-
-
-def test_the_documentation_names_the_definition_and_its_digest(whole: Any) -> None:
-    dag = whole()
-    pipeline = dag.get_task("A").settings.pipeline
-
-    assert f"sha256 `{pipeline.digest}`" in dag.doc_md
-    assert "`<dict>`, 4 steps" in dag.doc_md
-
-
-def test_the_users_own_documentation_does_not_replace_the_digest(dag_of: Any, processing: Any) -> None:
-    dag = dag_of(processing("A"), doc_md="mine")
-
-    assert dag.doc_md.startswith("mine\n\nSageMaker pipeline definition")
-    assert dag.get_task("A").settings.pipeline.digest in dag.doc_md
-
-
-def test_a_copied_dag_is_whole(whole: Any) -> None:
-    dag = whole()
-
-    copied = copy.deepcopy(dag)
-
-    assert edges_of(copied) == edges_of(dag)
-    assert copied.get_task("A").plan.step is dag.get_task("A").plan.step
-    assert copied.get_task("A").dag is copied
-
-
-def test_the_api_server_takes_the_text_of_a_typed_parameter(definition: Any, processing: Any) -> None:
-    parameters = [
-        {"Name": "N", "Type": "Integer", "DefaultValue": 1},
-        {"Name": "B", "Type": "Boolean", "DefaultValue": False},
-    ]
-    dag = pipeline_dag(definition(processing("A"), Parameters=parameters), dag_id="dag")
-    served = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
-
-    params = served.params.deep_merge({"N": "2", "B": "True"})
-    params.validate()
-    with pytest.raises(ValueError, match="'two' does not match"):
-        served.params.deep_merge({"N": "two"}).validate()
-
-    assert (params["N"], params["B"]) == ("2", "True")
-    assert {name: served.params.get_param(name).dump()["schema"]["type"] for name in "NB"} == {
-        "N": "integer",
-        "B": "boolean",
-    }
-
-
-def test_airflow_can_serialize_the_dag_and_read_it_back(whole: Any) -> None:
-    dag = whole("{{ ds }}.sh")
-    digest = dag.get_task("A").settings.pipeline.digest
-
-    serialized = json.loads(json.dumps(DagSerialization.to_dict(dag)))
-    again = DagSerialization.from_dict(serialized)
-
-    assert digest in again.doc_md
-    assert set(again.task_dict) == {"A", "C", "Notify", "F", "pipeline_status"}
-    task = again.task_dict["A"]
-    assert (task.task_display_name, task.ui_color) == ("Prepare", "#d5e8f7")
-    assert task.doc_md.startswith("What it does\n\n**Processing** step.")
-    assert again.task_dict["Notify"].trigger_rule == "all_done"
-    assert again.task_dict["Notify"].upstream_task_ids == {"A", "C"}
-    assert again.task_dict["C"].inherits_from_skipmixin
-    shown = next(entry["__var"] for entry in serialized["dag"]["tasks"] if entry["__var"]["task_id"] == "A")
-    assert shown["request"]["AppSpecification"] == {"ImageUri": "{{ ds }}.sh"}
-    assert shown["has_retry_policy"] is True
-    assert "_operator_extra_links" not in shown, "Airflow would ask for an XCom of each"
-    assert {"SageMaker console", "CloudWatch logs", "S3 outputs", "Reused run"} == set(task.extra_links)
-
-
-def test_a_change_anywhere_in_the_definition_is_a_new_version_of_the_dag(whole: Any) -> None:
-    long = "x" * 10_000
-
-    first, second = (json.dumps(DagSerialization.to_dict(whole(long + end)), sort_keys=True) for end in ("1", "2"))
-
-    assert first != second
-
-
-def test_airflow_makes_a_new_version_for_a_changed_definition_and_none_for_the_same(whole: Any) -> None:
-    from airflow.models.serialized_dag import SerializedDagModel
-
-    long = "x" * 10_000
-    first, same, second = (
-        SerializedDagModel.hash(DagSerialization.to_dict(whole(long + end))) for end in ("1", "1", "2")
-    )
-
-    assert first == same != second
-
-
-def test_a_change_anywhere_in_the_definition_of_a_group_is_a_new_version_of_its_dag(
-    definition: Any, processing: Any
-) -> None:
-    def serialized(end: str) -> str:
-        step = processing("A")
-        step["Arguments"] = {**step["Arguments"], "Environment": {"Long": "x" * 10_000 + end}}
-        with DAG("outer") as dag:
-            pipeline_task_group(definition(step), group_id="group", tooltip="mine")
-        return json.dumps(DagSerialization.to_dict(dag), sort_keys=True)
-
-    assert serialized("1") == serialized("1") != serialized("2")
-
-
-def test_the_same_definition_is_the_same_version_of_the_dag(whole: Any) -> None:
-    first, second = (json.dumps(DagSerialization.to_dict(whole())) for _ in range(2))
-
-    assert first == second
-
-
-def test_fail_fast_is_refused_with_triggers_and_loops_all_at_once(errors_of: Any, processing: Any) -> None:
-    notify = processing("Notify", {"Step": "A", "Trigger": "Failed"}, {"Step": "B", "Trigger": "Any"})
-    arguments = {"IterableItems": [1], "MaxConcurrency": 1, "ForEachBody": [processing("Work")]}
-    loop = {"Name": "Each", "Type": "ForEach", "Arguments": arguments}
-
-    assert errors_of(processing("A"), processing("B"), notify, loop, fail_fast=True) == [
-        "Steps[2]: fail_fast=True stops the run at its first failure, but step Notify waits for one: its trigger for A "
-        "is Failed (leave fail_fast out)",
-        "Steps[2]: fail_fast=True stops the run at its first failure, but step Notify waits for one: its trigger for B "
-        "is Any (leave fail_fast out)",
-        "Steps[3]: fail_fast=True is not possible with ForEach step Each: its last task sums up also what has failed, "
-        "which Airflow does not allow then (leave fail_fast out)",
-    ]
-
-
-def test_with_fail_fast_a_teardown_tells_the_status_which_airflow_runs_whatever_has_failed(
-    dag_of: Any, processing: Any
-) -> None:
-    dag = dag_of(processing("A"), processing("B", "A"), fail_fast=True)
-    status = dag.get_task("pipeline_status")
-
-    assert (dag.fail_fast, status.is_teardown, status.on_failure_fail_dagrun) == (True, True, True)
-    assert status.upstream_task_ids == {"A", "B"}
-    assert not dag_of(processing("A")).fail_fast
-
-
-def test_params_of_the_users_own_stand_beside_the_parameters(dag_of: Any, processing: Any, errors_of: Any) -> None:
-    parameters = [{"Name": "Count", "Type": "Integer", "DefaultValue": 1}]
-
-    made = dag_of(processing("A"), members={"Parameters": parameters}, params={"mine": 2}).params
-    assert set(made) - set(RUN_OPTIONS) == {"Count", "mine"}
-    [error] = errors_of(processing("A"), members={"Parameters": parameters}, params={"Count": 2})
-    assert error.startswith("Parameters[0]: params= redefines the pipeline parameter Count")
-
-
-def test_params_of_the_users_own_keep_what_they_demand(dag_of: Any, processing: Any) -> None:
-    params = {"env": Param("dev", enum=["dev", "prod"]), "must": Param(type="string")}
-
-    made = dag_of(processing("A"), params=params).params
-
-    assert made.get_param("env").schema == {"enum": ["dev", "prod"]}
-    assert made.get_param("must").schema == {"type": "string"}
-    with pytest.raises(ParamValidationError, match="must"):
-        made.validate()
-
-
-# -- task groups -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def group_in(definition: Any) -> Any:
-    """Make a task group of some steps in a DAG with some params."""
-
-    def make(*steps: Step, params: Step | None = None, members: Step | None = None, **arguments: Any) -> DAG:
-        with DAG("own", schedule=None, params=params or {}) as dag:
-            pipeline_task_group(definition(*steps, **(members or {})), **{"group_id": "train", **arguments})
-        return dag
-
-    return make
-
-
-def test_a_group_has_a_task_for_each_step_under_its_own_name(group_in: Any, processing: Any) -> None:
-    dag = group_in(processing("A"), processing("B", "A"))
-
-    assert edges_of(dag) == {("train.A", "train.B")}
-    assert dag.get_task("train.B").settings.task_ids == {"A": "train.A", "B": "train.B"}
-    assert dag.get_task("train.A").settings.name == "train"
-
-
-def test_a_group_without_prefix_keeps_the_steps_names(group_in: Any, processing: Any) -> None:
-    assert group_in(processing("A"), prefix_group_id=False).get_task("A").settings.task_ids == {"A": "A"}
-
-
-def test_the_status_of_a_group_is_a_task_of_the_group(group_in: Any, processing: Any) -> None:
-    dag = group_in(processing("A"), processing("Notify", when("Failed", "A")))
-
-    assert edges_of(dag) >= {("train.A", "train.pipeline_status"), ("train.Notify", "train.pipeline_status")}
-
-
-def test_a_groups_parameters_have_the_value_given_else_the_dags_else_the_default(
-    group_in: Any, processing: Any
-) -> None:
-    members = {"Parameters": [{"Name": name, "Type": "Integer", "DefaultValue": 1} for name in ("P", "Q", "R")]}
-
-    dag = group_in(processing("A"), members=members, params={"Q": 5}, parameters={"P": 2})
-
-    assert dag.get_task("train.A").settings.values == {"P": 2, "R": 1}
-    assert dict(dag.params) == {"Q": 5}, "a group adds nothing to the DAG"
-
-
-def test_a_groups_parameter_needs_a_value_from_somewhere(group_in: Any, processing: Any) -> None:
-    members = {"Parameters": [{"Name": "P", "Type": "Integer"}]}
-
-    with pytest.raises(InvalidDefinitionError) as caught:
-        group_in(processing("A"), members=members)
-    assert "parameter P has no default value, and the DAG has no param of that name" in str(caught.value)
-    assert group_in(processing("A"), members=members, params={"P": 5})
-    assert group_in(processing("A"), members=members, parameters={"P": 5})
-    assert group_in(processing("A"), members=members, params={"P": Param(type="integer")}), "asked for at each run"
-
-
-def test_the_options_of_a_group_reach_its_steps(group_in: Any, processing: Any) -> None:
-    steps = processing("A"), processing("B", when("Failed", "A"))
-    dag = group_in(
-        *steps,
-        pipeline_name="Abalone",
-        role_arn="arn:aws:iam::1:role/R",
-        aws_conn_id="other",
-        region_name="eu-west-1",
-        deferrable=False,
-        poll_interval=5.0,
-        overrides={"A": {"queue": "gpu"}},
-        completed_with_failures="success",
-    )
-    a, status = dag.get_task("train.A"), dag.get_task("train.pipeline_status")
-
-    assert (a.settings.name, a.settings.role_arn) == ("Abalone", "arn:aws:iam::1:role/R")
-    assert a.connection == AwsConnection("other", "eu-west-1")
-    assert a.waiting == Waiting(deferrable=False, poll_interval=5.0)
-    assert a.queue == "gpu"
-    assert status.completed_with_failures == "success"
-
-
 def test_the_role_of_the_pipeline_reaches_its_steps(dag_of: Any, processing: Any) -> None:
     assert dag_of(processing("A"), role_arn="arn:aws:iam::1:role/R").get_task("A").settings.role_arn
 
 
 # -- what stands around a definition -----------------------------------------------------------------------------------
+
 
 AROUND = {
     "PipelineName": "nightly",
@@ -729,44 +341,3 @@ def test_the_documentation_of_the_dag_says_what_has_no_effect(described: Any, da
 
     assert "- `Steps[0].CacheConfig`: no result of C is reused" in dag_of(config).doc_md
     assert "Not in effect" not in pipeline_dag(described, dag_id="dag").doc_md, "its bound is obeyed"
-
-
-def labels(dag: DAG) -> dict[tuple[str, str], str | None]:
-    return {
-        (upstream, task): info["label"] for upstream, found in dag.edge_info.items() for task, info in found.items()
-    }
-
-
-def test_edges_say_which_outcome_they_wait_for(dag_of: Any, processing: Any) -> None:
-    loop = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": [processing("Body", when("Any", "Else"))]}
-    dag = dag_of(
-        processing("A"),
-        condition("K", [processing("If", "A"), {"Name": "Each", "Type": "ForEach", "Arguments": loop}], []),
-        condition("L", [], [processing("Else")]),
-        processing("Notify", when("Failed", "A"), when("Stopped", "K")),
-    )
-
-    assert labels(dag) == {
-        ("K", "If"): "if",
-        ("K", "Each.items"): "if",
-        ("L", "Else"): "else",
-        ("Else", "Each.items"): "however it ends",
-        ("Else", "Body"): "however it ends",
-        ("A", "Notify"): "failed",
-        ("K", "Notify"): "stopped",
-    }
-    assert set(labels(dag)) <= edges_of(dag)
-
-
-def test_edges_of_a_group_are_labelled_with_its_own_task_ids(definition: Any, processing: Any) -> None:
-    with DAG("outer") as dag:
-        pipeline_task_group(definition(condition("K", [processing("A")], [])), group_id="group")
-
-    assert labels(dag) == {("group.K", "group.A"): "if"}
-
-
-def test_edges_inside_a_loop_are_labelled(dag_of: Any, processing: Any) -> None:
-    body = [processing("A"), processing("B", when("Failed", "A"))]
-    loop = {"IterableItems": ["a"], "MaxConcurrency": 1, "ForEachBody": body}
-
-    assert labels(dag_of({"Name": "Each", "Type": "ForEach", "Arguments": loop})) == {("A", "B"): "failed"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from airflow_sm_pipelines.aws.authorization import EC2_PRINCIPAL, EMR_RUNTIME, Account
@@ -138,45 +139,36 @@ def _image(image: str, places: Sequence[Place], make_client: MakeClient) -> Chec
     return Checked(Verdict.OK, subject, tuple(places), expected)
 
 
-def _function(name: str, places: Sequence[Place], make_client: MakeClient) -> Checked:
-    return _thing(
-        f"function {name}",
-        "exists",
-        places,
-        lambda: _look(make_client, "lambda", "GetFunctionConfiguration", {"FunctionName": name}),
-        "lambda:GetFunctionConfiguration",
-    )
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """A call that finds one thing by its name, or tells that there is none.
 
+    Attributes:
+        noun: What it is.
+        service, operation: The call.
+        member: The member of the request that takes the name.
+        further: Its other members.
+        expected: What is expected of the thing.
+    """
 
-def _queue(url: str, places: Sequence[Place], make_client: MakeClient) -> Checked:
-    request = {"QueueUrl": url, "AttributeNames": ["QueueArn"]}
-    return _thing(
-        f"queue {url}",
-        "exists",
-        places,
-        lambda: _look(make_client, "sqs", "GetQueueAttributes", request),
-        "sqs:GetQueueAttributes",
-    )
+    noun: str
+    service: str
+    operation: str
+    member: str
+    further: Mapping[str, Any] = field(default_factory=dict)
+    expected: str = "exists"
 
-
-def _group(name: str, places: Sequence[Place], make_client: MakeClient) -> Checked:
-    return _thing(
-        f"model package group {name}",
-        "exists, since it belongs to another account or region",
-        places,
-        lambda: _look(make_client, "sagemaker", "DescribeModelPackageGroup", {"ModelPackageGroupName": name}),
-        "sagemaker:DescribeModelPackageGroup",
-    )
-
-
-def _model(name: str, places: Sequence[Place], make_client: MakeClient) -> Checked:
-    return _thing(
-        f"model {name}",
-        "exists",
-        places,
-        lambda: _look(make_client, "sagemaker", "DescribeModel", {"ModelName": name}),
-        "sagemaker:DescribeModel",
-    )
+    def __call__(self, name: str, places: Sequence[Place], make_client: MakeClient) -> Checked:
+        """Make the call."""
+        subject = f"{self.noun} {name}"
+        try:
+            answer = _look(make_client, self.service, self.operation, {self.member: name, **self.further})
+        except AwsCallError as error:
+            return unchecked(subject, places, self.expected, error, f"{self.service}:{self.operation}")
+        if answer is None:
+            advice = "create it, or correct the name"
+            return Checked(Verdict.ERROR, subject, tuple(places), self.expected, "it does not exist", advice)
+        return Checked(Verdict.OK, subject, tuple(places), self.expected)
 
 
 def _cluster(name: str, places: Sequence[Place], make_client: MakeClient) -> Checked:
@@ -192,22 +184,17 @@ def _cluster(name: str, places: Sequence[Place], make_client: MakeClient) -> Che
     return Checked(Verdict.ERROR, subject, tuple(places), expected, found, "start a cluster, or correct the id")
 
 
-def _thing(subject: str, expected: str, places: Sequence[Place], look: Callable[[], Any], action: str) -> Checked:
-    try:
-        found = look()
-    except AwsCallError as error:
-        return unchecked(subject, places, expected, error, action)
-    if found is None:
-        advice = "create it, or correct the name"
-        return Checked(Verdict.ERROR, subject, tuple(places), expected, "it does not exist", advice)
-    return Checked(Verdict.OK, subject, tuple(places), expected)
-
-
 _CHECKS: Mapping[str, Callable[[str, Sequence[Place], MakeClient], Checked]] = {
     "image": _image,
-    "function": _function,
-    "queue": _queue,
+    "function": _Lookup("function", "lambda", "GetFunctionConfiguration", "FunctionName"),
+    "queue": _Lookup("queue", "sqs", "GetQueueAttributes", "QueueUrl", {"AttributeNames": ["QueueArn"]}),
     "cluster": _cluster,
-    "group": _group,
-    "model": _model,
+    "group": _Lookup(
+        "model package group",
+        "sagemaker",
+        "DescribeModelPackageGroup",
+        "ModelPackageGroupName",
+        expected="exists, since it belongs to another account or region",
+    ),
+    "model": _Lookup("model", "sagemaker", "DescribeModel", "ModelName"),
 }

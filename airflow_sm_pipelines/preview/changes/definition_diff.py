@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.models import Pipeline
-from airflow_sm_pipelines.preview.airflow_effects import airflow_effects
-from airflow_sm_pipelines.preview.cache_effects import CacheEffect, cache_effects
-from airflow_sm_pipelines.preview.definition_changes import DefinitionChanges, StepChange, definition_changes
+from airflow_sm_pipelines.preview.changes.airflow_effects import airflow_effects
+from airflow_sm_pipelines.preview.changes.cache_effects import CacheEffect, cache_effects
+from airflow_sm_pipelines.preview.changes.definition_changes import DefinitionChanges, StepChange, definition_changes
 from airflow_sm_pipelines.preview.json_changes import JsonChange
 
 if TYPE_CHECKING:
-    from airflow_sm_pipelines.preview.diff_report import DiffReport
+    from airflow_sm_pipelines.preview.changes.report import DiffReport
 
 _MARKS = {"added": "+", "removed": "-", "renamed": "~", "changed": "~"}
 
@@ -50,7 +50,7 @@ def definition_diff(old: Pipeline, new: Pipeline, names: tuple[str, str]) -> Def
 
 def as_report(diff: DefinitionDiff) -> DiffReport:
     """Return a comparison as a report."""
-    from airflow_sm_pipelines.preview.diff_report import CachedStep, ChangedStep, ChangedValue, DiffReport
+    from airflow_sm_pipelines.preview.changes.report import CachedStep, ChangedStep, ChangedValue, DiffReport
 
     changes = diff.changes
     notes = {"notes": [*changes.notes]} if changes.notes else {}

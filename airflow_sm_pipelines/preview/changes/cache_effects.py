@@ -21,7 +21,7 @@ from airflow_sm_pipelines.definition.traversal import own_arguments
 from airflow_sm_pipelines.errors import MissingMemberError
 from airflow_sm_pipelines.preview.api_models import input_shape
 from airflow_sm_pipelines.preview.cache_advice import is_new_when_it_runs, never_reused_results, repeated_argument
-from airflow_sm_pipelines.preview.definition_changes import Renames, renamed
+from airflow_sm_pipelines.preview.changes.definition_changes import Renames, renamed
 from airflow_sm_pipelines.preview.json_changes import same_json
 from airflow_sm_pipelines.preview.placeholders import PlaceholderScope
 from airflow_sm_pipelines.semantics.cache_keys import MODEL_NAME, CacheKey, cache_key_of, signature_of

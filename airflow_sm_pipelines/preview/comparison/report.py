@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from airflow_sm_pipelines.definition.json_values import Json
-from airflow_sm_pipelines.definition.models import Missing
-from airflow_sm_pipelines.definition.paths import format_path
 from airflow_sm_pipelines.preview.json_changes import JsonChange
 from airflow_sm_pipelines.preview.reports import Report
 
@@ -24,9 +21,7 @@ class Difference(Report):
     @classmethod
     def of(cls, change: JsonChange) -> Difference:
         """Return a difference as part of a report."""
-        sides = {"theirs": change.old, "ours": change.new}
-        given: dict[str, Json] = {name: value for name, value in sides.items() if not isinstance(value, Missing)}
-        return cls.model_validate({"path": format_path(change.path), **given})
+        return cls.model_validate(change.as_members("theirs", "ours"))
 
 
 class UnknownPlace(Report):

@@ -11,14 +11,14 @@ import pytest
 from airflow_sm_pipelines.aws.pipeline_executions import ExecutedStep, ListedStep, listed_steps
 from airflow_sm_pipelines.definition.expressions import Unknown
 from airflow_sm_pipelines.errors import EvaluationError
-from airflow_sm_pipelines.preview.comparison_text import comparison_verdict, summary
-from airflow_sm_pipelines.preview.execution_comparison import (
+from airflow_sm_pipelines.preview.comparison.execution import (
     ExecutionRecord,
     StepComparison,
     Verdict,
     compare_execution,
 )
-from airflow_sm_pipelines.preview.recorded_execution import read_record
+from airflow_sm_pipelines.preview.comparison.recorded_execution import read_record
+from airflow_sm_pipelines.preview.comparison.text import comparison_verdict, summary
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/p/execution/a1b2c3d4e5f6"
 FUNCTION = "arn:aws:lambda:us-east-1:1:function:f"

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_sm_pipelines.definition.paths import format_path
-from airflow_sm_pipelines.preview.execution_comparison import StepComparison, Verdict
+from airflow_sm_pipelines.preview.comparison.execution import StepComparison, Verdict
 from airflow_sm_pipelines.preview.json_changes import JsonChange, value_text
 from airflow_sm_pipelines.semantics.described_requests import RULES
 
 if TYPE_CHECKING:
-    from airflow_sm_pipelines.preview.compare_report import CompareReport
+    from airflow_sm_pipelines.preview.comparison.report import CompareReport
 
 _COMPARED = (Verdict.IDENTICAL, Verdict.DIFFERENT, Verdict.IN_PART)
 _TOLD_APART = (Verdict.DIFFERENT, Verdict.IN_PART, Verdict.NOT_KEPT, Verdict.UNREADABLE, Verdict.NOT_RUN)
@@ -52,7 +52,7 @@ def as_report(arn: str, steps: Sequence[StepComparison]) -> CompareReport:
         arn: ARN of the execution.
         steps: Its steps.
     """
-    from airflow_sm_pipelines.preview.compare_report import ComparedStep, CompareReport, Difference, UnknownPlace
+    from airflow_sm_pipelines.preview.comparison.report import ComparedStep, CompareReport, Difference, UnknownPlace
 
     return CompareReport(
         execution=arn,

@@ -22,10 +22,10 @@ from airflow_sm_pipelines.errors import (
     IterableItemsError,
     OutputParametersError,
 )
-from airflow_sm_pipelines.preview.execution_values import ExecutionValues
+from airflow_sm_pipelines.preview.comparison.requests import ComparedRequest, compare_requests
+from airflow_sm_pipelines.preview.comparison.values import ExecutionValues
 from airflow_sm_pipelines.preview.json_changes import JsonChange
 from airflow_sm_pipelines.preview.planned_calls import PlannedCalls, planned_calls
-from airflow_sm_pipelines.preview.request_comparison import ComparedRequest, compare_requests
 from airflow_sm_pipelines.semantics.cache_keys import ARGUMENTS, CACHE_KEYS, MODEL_NAME, CacheKey
 from airflow_sm_pipelines.semantics.for_each import child_name, items_of
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_sm_pipelines.definition.models import Pipeline
-from airflow_sm_pipelines.preview.airflow_effects import airflow_effects
-from airflow_sm_pipelines.preview.definition_changes import definition_changes
+from airflow_sm_pipelines.preview.changes.airflow_effects import airflow_effects
+from airflow_sm_pipelines.preview.changes.definition_changes import definition_changes
 
 
 def effects(old: Pipeline, new: Pipeline) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from airflow_sm_pipelines.definition.models import MISSING, Parameter, Pipeline, Step
 from airflow_sm_pipelines.definition.paths import Path
-from airflow_sm_pipelines.preview.definition_changes import DefinitionChanges, StepChange
+from airflow_sm_pipelines.preview.changes.definition_changes import DefinitionChanges, StepChange
 from airflow_sm_pipelines.preview.json_changes import JsonChange, value_text
 
 _UNDER_WAY = "a run under way whose task waits for its job fails there"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from airflow_sm_pipelines.definition.models import Pipeline
-from airflow_sm_pipelines.preview.cache_effects import CacheEffect, cache_effects
-from airflow_sm_pipelines.preview.definition_changes import definition_changes
+from airflow_sm_pipelines.preview.changes.cache_effects import CacheEffect, cache_effects
+from airflow_sm_pipelines.preview.changes.definition_changes import definition_changes
 
 CACHED = {"CacheConfig": {"Enabled": True}}
 OUTPUT = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": {"S3Uri": "s3://b/out"}}]}}

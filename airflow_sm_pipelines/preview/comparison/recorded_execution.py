@@ -18,8 +18,8 @@ from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import Pipeline, Step
 from airflow_sm_pipelines.definition.read_values import parse_document
 from airflow_sm_pipelines.errors import AwsCallError, EvaluationError
-from airflow_sm_pipelines.preview.execution_comparison import ExecutionRecord
-from airflow_sm_pipelines.preview.execution_values import ExecutionValues
+from airflow_sm_pipelines.preview.comparison.execution import ExecutionRecord
+from airflow_sm_pipelines.preview.comparison.values import ExecutionValues
 from airflow_sm_pipelines.semantics.given_options import RunOptions
 
 if TYPE_CHECKING:

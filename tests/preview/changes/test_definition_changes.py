@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import MISSING
-from airflow_sm_pipelines.preview.definition_changes import DefinitionChanges, StepChange, definition_changes
+from airflow_sm_pipelines.preview.changes.definition_changes import DefinitionChanges, StepChange, definition_changes
 from airflow_sm_pipelines.preview.json_changes import JsonChange
 
 

@@ -1,0 +1,1 @@
+"""What has changed between two definitions, and what that means for caches and for the DAG."""
