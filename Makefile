@@ -9,6 +9,7 @@ SDK3_INSTALLED := .venv-sdk3/.installed
 SPARK_INSTALLED := .venv-spark/.installed
 SCALE_INSTALLED := .venv-scale/.installed
 POSTGRES_INSTALLED := $(VENV)/.installed-postgres
+CELERY_INSTALLED := $(VENV)/.installed-celery
 LOWEST_INSTALLED := .venv-lowest/.installed
 DOCS_INSTALLED := .venv-docs/.installed
 PYTEST := $(BIN)/python -m pytest
@@ -18,7 +19,7 @@ E2E_SECOND := $(addprefix tests/e2e/test_, $(addsuffix .py, account_bundle asset
 E2E_FIRST := $(filter-out $(E2E_SECOND), $(wildcard tests/e2e/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test test-unit lint types unit golden loopback browser integration e2e e2e-first e2e-second sdk sdk3 modules-and-sdk docker attacks scale soak lowest bench bench-rehearsal schemas constraints constraints-docs constraints-sdk constraints-sdk3
+.PHONY: help install demo docs test test-unit lint types unit golden loopback browser integration e2e e2e-first e2e-second compose integration-and-compose sdk sdk3 modules-and-sdk docker attacks scale soak lowest bench bench-rehearsal schemas constraints constraints-docs constraints-sdk constraints-sdk3
 
 help:
 	@echo "make install      create .venv with the package and its tools"
@@ -71,10 +72,14 @@ $(DOCS_INSTALLED): constraints-docs.txt
 	@touch $@
 
 # What fails soonest comes first. End-to-end tests mostly wait for a scheduler: four lanes share the time.
-test: install
+test: install $(CELERY_INSTALLED)
 	$(MAKE) lint
 	$(MAKE) types
-	$(MAKE) -j4 --output-sync=target e2e-first e2e-second integration modules-and-sdk
+	$(MAKE) -j4 --output-sync=target e2e-first e2e-second integration-and-compose modules-and-sdk
+
+integration-and-compose: install
+	$(MAKE) integration
+	$(MAKE) compose
 
 modules-and-sdk: install
 	$(MAKE) unit
@@ -126,6 +131,18 @@ e2e-first: install
 
 e2e-second: install
 	$(PYTEST) -m e2e $(E2E_SECOND)
+
+# What docker-compose.yaml starts, as processes. Needs PostgreSQL and Redis; on Debian: apt-get install postgresql
+# redis-server. Installs them if it may.
+compose: install $(CELERY_INSTALLED)
+	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq postgresql redis-server; } || \
+		{ echo "PostgreSQL and Redis are required; on Debian: apt-get install postgresql redis-server" >&2; exit 1; }
+	$(PYTEST) -m e2e tests/compose
+
+$(CELERY_INSTALLED): tests/compose/requirements.txt $(POSTGRES_INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/compose/requirements.txt -c constraints.txt
+	@touch $@
 
 sdk: install $(SDK_INSTALLED)
 	$(PYTEST) -m sdk tests/oracle tests/sdk

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from airflow_sm_pipelines import __version__
+from airflow_sm_pipelines.demo.examples import DIABETES, upload_scripts
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.settings import DOCKER, SANDBOX_NAMES, LocalSettings
 from airflow_sm_pipelines.rehearsal.isolation import aws_settings_hidden
@@ -66,6 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not run jobs: each ends after a moment, with labelled synthetic outputs of the right shape",
     )
+    parser.add_argument(
+        "--examples",
+        action="store_true",
+        help="upload the scripts of the example pipelines, so that an Airflow with their DAGs can run them",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,6 +97,8 @@ def _serve(args: argparse.Namespace) -> int:
     )
     try:
         with server.LocalAws(settings) as aws:
+            if args.examples:
+                upload_scripts(aws.client("s3"), DIABETES)
             _print_environment(aws.environment(), aws.sandbox)
             _wait_for_signal()
             print("Stopping the jobs.", file=sys.stderr, flush=True)

@@ -24,12 +24,13 @@ from airflow_sm_pipelines.demo.airflow_api import AirflowApi, AirflowApiError
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
 from airflow_sm_pipelines.rehearsal.isolation import THIS_MACHINE, without_settings
 
-COMPONENTS: dict[str, tuple[str, ...]] = {
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
+"""Name -> arguments of ``airflow``."""
 _USERNAME = "admin"
 _AIRFLOW = (sys.executable, "-m", "airflow")
 
@@ -47,6 +48,7 @@ class AirflowProcesses:
         environment: Further environment variables of all components, e.g. those of the local AWS.
         settings: Airflow settings, as environment variables, e.g. ``{"AIRFLOW__CORE__PARALLELISM": "2"}``.
         stop_seconds: Seconds that a component gets to end; then it is killed.
+        components: The components by name, with the arguments of ``airflow``.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class AirflowProcesses:
         environment: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
         stop_seconds: float = 20.0,
+        components: Mapping[str, tuple[str, ...]] = COMPONENTS,
     ) -> None:
         self.home = home
         self.password = secrets.token_urlsafe(12)
@@ -68,6 +71,7 @@ class AirflowProcesses:
             **(environment or {}),
         }
         self._stop_seconds = stop_seconds
+        self._components = components
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -87,7 +91,7 @@ class AirflowProcesses:
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "passwords.json").write_text(json.dumps({_USERNAME: self.password}))
         self._migrate(timeout)
-        for component in COMPONENTS:
+        for component in self._components:
             self.start_component(component)
         self._wait_until_healthy(time.monotonic() + timeout)
 
@@ -103,8 +107,8 @@ class AirflowProcesses:
             raise self._not_started("db-migrate", f"ended with exit code {code}")
 
     def start_component(self, component: str) -> None:
-        """Start one of `COMPONENTS`."""
-        self._processes[component] = self._spawn(component, COMPONENTS[component])
+        """Start one of the components."""
+        self._processes[component] = self._spawn(component, self._components[component])
 
     def stop_component(self, component: str, sig: int = signal.SIGTERM) -> None:
         """End one component and what it has started."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.definition.loading import load_pipeline
 from airflow_sm_pipelines.definition.models import Pipeline
 from airflow_sm_pipelines.demo.airflow_processes import AirflowProcesses
+from airflow_sm_pipelines.local.buckets import ensure_bucket
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -82,6 +83,11 @@ class Example:
         return dags_folder() / f"{self.name}.json"
 
     @property
+    def bucket(self) -> str:
+        """The bucket that its definition uses by default."""
+        return str(self.load().parameter("Bucket").default)
+
+    @property
     def scripts(self) -> tuple[Path, ...]:
         """The code of its jobs."""
         return tuple(sorted((dags_folder() / self.scripts_folder).glob("*.py")))
@@ -147,16 +153,16 @@ def dags_folder() -> Path:
     raise FileNotFoundError(f"the example DAGs are in none of: {', '.join(map(str, _FOLDERS))}")
 
 
-def upload_scripts(s3: BaseClient, example: Example, bucket: str) -> None:
-    """Upload the scripts of an example to where its definition expects them.
+def upload_scripts(s3: BaseClient, example: Example) -> None:
+    """Upload the scripts of an example to where its definition expects them, in a bucket that is made on demand.
 
     Args:
         s3: boto3 client for S3.
         example: The example.
-        bucket: An existing bucket.
     """
+    ensure_bucket(s3, example.bucket)
     for script in example.scripts:
-        s3.put_object(Bucket=bucket, Key=f"{example.code_prefix}/{script.name}", Body=script.read_bytes())
+        s3.put_object(Bucket=example.bucket, Key=f"{example.code_prefix}/{script.name}", Body=script.read_bytes())
 
 
 @dataclass(frozen=True, slots=True)

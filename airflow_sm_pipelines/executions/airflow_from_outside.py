@@ -15,6 +15,9 @@ from airflow_sm_pipelines.executions.airflow_client import AirflowClient, refusa
 
 _Answer = TypeVar("_Answer")
 _SECONDS = 60.0
+_LOGIN_REQUIRED = (
+    "Airflow requires a login; set AIRFLOW_API_TOKEN, or AIRFLOW_API_USER and AIRFLOW_API_PASSWORD, or pass --token"
+)
 
 
 class NoAnswerError(SageMakerPipelinesError):
@@ -27,7 +30,7 @@ class Login:
 
     Attributes:
         token: An access token; empty to get one for the user.
-        user: Name of the user.
+        user: Name of the user; empty for an Airflow that lets everybody in (``[core] simple_auth_manager_all_admins``).
         password: The user's password.
     """
 
@@ -73,6 +76,8 @@ async def with_airflow(url: str, login: Login, question: Callable[[AirflowClient
 async def _token(http: httpx.AsyncClient, base: str, login: Login) -> str:
     body = {"username": login.user, "password": login.password}
     answer = await http.post(f"{base}/auth/token", json=body)
+    if answer.is_client_error and not login.user:
+        raise NoAnswerError(_LOGIN_REQUIRED)
     if not answer.is_success:
         raise refusal(answer)
     return str(answer.json()["access_token"])

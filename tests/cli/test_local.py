@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import boto3
 import pytest
 
 from airflow_sm_pipelines.cli import local
+from airflow_sm_pipelines.demo.examples import DIABETES
 from airflow_sm_pipelines.local.errors import LocalAwsError
 from airflow_sm_pipelines.local.settings import LocalSettings
 from airflow_sm_pipelines.rehearsal.stand_in.rehearsal import Rehearsal
@@ -94,6 +96,21 @@ def test_it_prints_what_to_paste_and_serves_until_a_signal(number):
         process.send_signal(number)
         assert process.wait(10) == 0
         assert process.stdout.read() == ""
+
+
+def test_it_brings_the_scripts_of_the_examples_at_each_start(tmp_path):
+    for _ in range(2):
+        with start("--port", "0", "--state", str(tmp_path), "--examples", "--sandbox", "rewrite") as process:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(9)]
+            [address] = [
+                line.partition("=")[2].strip() for line in lines if line.startswith("export AWS_ENDPOINT_URL=")
+            ]
+            keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+            s3 = boto3.client("s3", endpoint_url=address, region_name="us-west-2", **keys)
+            found = {one["Key"] for one in s3.list_objects_v2(Bucket=DIABETES.bucket)["Contents"]}
+            process.send_signal(signal.SIGTERM)
+        assert found >= {f"{DIABETES.code_prefix}/{script.name}" for script in DIABETES.scripts}
 
 
 def test_a_state_folder_is_used_by_one_server_at_a_time(tmp_path, capsys):

@@ -92,7 +92,7 @@ def test_a_component_that_does_not_become_healthy_is_named(home: Path) -> None:
     processes = airflow(home, health={"dag_processor": "unhealthy"})
     try:
         with pytest.raises(AirflowStartError, match=r"its dag-processor did not become healthy in time"):
-            processes.start(timeout=2)
+            processes.start(timeout=5)
     finally:
         processes.stop()
 

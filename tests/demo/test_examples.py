@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,14 @@ REPOSITORY = Path(__file__).parents[2]
 class Bucket:
     """What `upload_scripts` needs of S3."""
 
+    meta = SimpleNamespace(region_name="us-west-2")
+    exceptions = SimpleNamespace(BucketAlreadyOwnedByYou=KeyError, BucketAlreadyExists=KeyError)
+
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+
+    def create_bucket(self, **request: object) -> None:
+        assert request["Bucket"] == "sm-pipelines-demo"
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803 - boto3's names
         self.objects[f"s3://{Bucket}/{Key}"] = Body
@@ -85,8 +92,7 @@ def test_the_model_and_the_predictions_come_from_the_steps_that_the_example_name
 
 def test_the_scripts_are_uploaded_where_the_definition_expects_them() -> None:
     s3, pipeline = Bucket(), DIABETES.load()
-    upload_scripts(s3, DIABETES, "sm-pipelines-demo")
-    assert pipeline.parameter("Bucket").default == "sm-pipelines-demo"
+    upload_scripts(s3, DIABETES)
     assert set(s3.objects) >= {code_uri(pipeline.step(name)) for name in ("Prepare", "Evaluate")}
     assert all(s3.objects.values())
 

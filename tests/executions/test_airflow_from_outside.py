@@ -27,9 +27,8 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
             lambda **named: made(transport=httpx.MockTransport(play), **named),
         )
         try:
-            return asyncio.run(
-                with_airflow("https://airflow:1/", login or TOKEN, lambda airflow: airflow.get("dags", "a/b"))
-            )
+            who = TOKEN if login is None else login
+            return asyncio.run(with_airflow("https://airflow:1/", who, lambda airflow: airflow.get("dags", "a/b")))
         finally:
             monkeypatch.setattr(airflow_from_outside.httpx, "AsyncClient", made)
 
@@ -68,6 +67,26 @@ def test_a_refusal_says_what_to_do(ask: Any, status: int, words: str) -> None:
         ask(lambda _: httpx.Response(status, json={"detail": "why"}))
 
     assert str(caught.value) == words
+
+
+def test_an_airflow_in_which_everybody_is_an_admin_needs_no_login(ask: Any) -> None:
+    def play(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/token":
+            return httpx.Response(201, json={"access_token": "anybody's"})
+        return httpx.Response(200, json=request.headers["authorization"])
+
+    assert ask(play, Login()) == "Bearer anybody's"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422])
+def test_without_a_login_every_other_airflow_asks_for_one(ask: Any, status: int) -> None:
+    with pytest.raises(NoAnswerError, match="requires a login; set AIRFLOW_API_TOKEN, or AIRFLOW_API_USER"):
+        ask(lambda _: httpx.Response(status, json={"detail": "why"}), Login())
+
+
+def test_without_a_login_too_a_fault_of_airflow_is_told(ask: Any) -> None:
+    with pytest.raises(NoAnswerError, match="Airflow answered 500"):
+        ask(lambda _: httpx.Response(500, json={"detail": "why"}), Login())
 
 
 def test_a_wrong_password_is_a_refusal(ask: Any) -> None:

@@ -24,9 +24,7 @@ IN_BRANCH = ("Register-RegisterModel", "CreateModel", "Predict")
 
 @pytest.fixture(scope="module", autouse=True)
 def _scripts(aws: LocalAws) -> None:
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": aws.settings.region})
-    upload_scripts(s3, DIABETES, BUCKET)
+    upload_scripts(boto3.client("s3"), DIABETES)
 
 
 def test_without_deferral_it_trains_registers_and_predicts(run_dag: RunDag) -> None:

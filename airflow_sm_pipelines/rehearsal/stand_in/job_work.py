@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_sm_pipelines.local.buckets import ensure_bucket
 from airflow_sm_pipelines.local.jobs.container import JobFailure
 from airflow_sm_pipelines.local.jobs.job_logs import JobLog
 from airflow_sm_pipelines.local.jobs.metrics import MetricValue
@@ -18,9 +19,6 @@ from airflow_sm_pipelines.rehearsal.stand_in.outcomes import COMPLETED, NOTE, Ou
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
-
-_WITHOUT_CONSTRAINT = "us-east-1"
-"""The one region that CreateBucket does not accept as a location constraint (API reference)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +152,8 @@ def put_object(s3: BaseClient, one: SyntheticObject, step: str = "") -> None:
     try:
         put()
     except s3.exceptions.NoSuchBucket:
-        _create_bucket(s3, bucket)
+        ensure_bucket(s3, bucket)
         put()
-
-
-def _create_bucket(s3: BaseClient, bucket: str) -> None:
-    """Create a bucket unless it exists."""
-    region = s3.meta.region_name
-    place = {} if region == _WITHOUT_CONSTRAINT else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    try:
-        s3.create_bucket(Bucket=bucket, **place)
-    except (s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
-        return
 
 
 def _write_log(logs: BaseClient, work: SyntheticWork, outcome: Outcome) -> None:
