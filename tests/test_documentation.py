@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -29,6 +33,7 @@ PERMISSION_PAGE = PROJECT / "docs" / "permissions.md"
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -190,6 +195,55 @@ def test_each_step_type_with_lineage_has_a_row() -> None:
     of_a_resource = {name for name, row in CATALOG.items() if row.kind is not None}
 
     assert of_a_resource <= set(rows) <= set(STEP_TYPES)
+
+
+def commands_of(text: str) -> Iterator[list[str]]:
+    """The words of each command in a block for the shell, those in ``$(...)`` included."""
+    for line in text.replace("\\\n", " ").splitlines():
+        for inner in _SUBSTITUTION.findall(line):
+            yield from commands_of(inner)
+        words = shlex.split(_SUBSTITUTION.sub("VALUE", line), comments=True) if "<<" not in line else []
+        command: list[str] = []
+        for word in [*words, ";"]:
+            if word in {";", "|", "&&", "||", ">", "-"}:
+                if command:
+                    yield command
+                command = []
+            else:
+                command.append(word)
+
+
+def copied_commands(program: str) -> list[Any]:
+    """The arguments that the pages give to a program, as parameters of a test."""
+    found = {
+        " ".join(words): words[1:]
+        for page in PAGES
+        for language, text in _BLOCK.findall(page.read_text())
+        if language == "bash"
+        for words in commands_of(dedent(text))
+        if words[0] == program
+    }
+    assert found, f"the pages use {program}"
+    return [pytest.param(words, id=line) for line, words in found.items()]
+
+
+@pytest.mark.parametrize("words", copied_commands("sm-pipelines"))
+def test_a_command_of_ours_that_people_copy_has_such_arguments(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    import_module(SUBCOMMANDS[words[0]].module).add_arguments(parser)
+    parser.parse_args(words[1:])
+
+
+@pytest.mark.parametrize("words", copied_commands("airflow"))
+def test_a_command_of_airflow_that_people_copy_has_such_arguments(words: list[str]) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    get_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("words", copied_commands("make"))
+def test_a_target_that_people_copy_exists(words: list[str]) -> None:
+    assert re.search(rf"^{re.escape(words[0])}:", (PROJECT / "Makefile").read_text(), re.MULTILINE)
 
 
 ABALONE = {
