@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import sys
@@ -143,12 +144,43 @@ def test_a_worker_that_is_killed_loses_no_job_and_the_other_one_goes_on(topology
     assert {name for name, task in tasks.items() if task["state"] == "skipped"} == {"MseTooHigh"}
 
 
+def test_a_pipeline_in_a_bigger_dag_gets_its_limit_from_a_task_and_gives_its_model_to_another(
+    topology: Topology,
+) -> None:
+    airflow, dag_id = topology.airflow, "diabetes_in_a_dag"
+    topology.wait_for(lambda: airflow.api.has_dag(dag_id), "the DAG")
+    run = airflow.api.trigger(dag_id)
+    state = topology.wait_for(lambda: ended_state(airflow, run, dag_id), "the end of the run")
+    tasks = {task["task_id"]: task["state"] for task in airflow.api.task_instances(dag_id, run)}
+    assert state == "success", tasks
+    assert airflow.api.xcom(dag_id, run, "announce").startswith("arn:aws:sagemaker:")
+
+
+def test_the_command_starts_a_run_and_follows_it_to_its_end(topology: Topology) -> None:
+    """Without a login: in the file, everybody is an admin."""
+
+    def sm_pipelines(*words: str) -> str:
+        command = (sys.executable, "-m", "airflow_sm_pipelines.cli.main", *words)
+        done = topology.airflow.run(*command, "--airflow-url", topology.airflow.api.base_url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    topology.wait_for(lambda: topology.airflow.api.has_dag(DIABETES.name), "the DAG")
+    last, _, steps = sm_pipelines("start", DIABETES.name, "--parameters", "TestFraction=0.3", "--wait").partition("\n")
+    run = last.removesuffix(": success")
+    assert run.startswith(f"{DIABETES.name}/")
+    assert re.search(r"^Train +Training +success +pipelines-\S+-Train-\S+ +1 ", steps, re.MULTILINE)
+    assert sm_pipelines("steps", run) == steps
+    model = sm_pipelines("result", run, "Train", "--path", "ModelArtifacts.S3ModelArtifacts", "--format", "text")
+    assert model.startswith(f"s3://{DIABETES.bucket}/")
+
+
 def worker_of(airflow: AirflowProcesses, task_id: str, attempt: int) -> str | None:
     """The worker whose log says that it runs a try of a task."""
     words = f"task_id={task_id}/attempt={attempt}.log"
     return next((name for name in WORKERS if words in airflow.log_file(name).read_text(errors="replace")), None)
 
 
-def ended_state(airflow: AirflowProcesses, run: str) -> str | None:
-    state = airflow.api.run_state(DIABETES.name, run)
+def ended_state(airflow: AirflowProcesses, run: str, dag_id: str = DIABETES.name) -> str | None:
+    state = airflow.api.run_state(dag_id, run)
     return state if state in {"success", "failed"} else None
