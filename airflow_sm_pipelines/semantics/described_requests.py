@@ -104,6 +104,11 @@ _DEFAULTS: Mapping[str, Mapping[Pattern, Any]] = {
             )
         },
     },
+    "emr-serverless-job": {
+        ("executionTimeoutMinutes",): 720,
+        ("mode",): "BATCH",
+        ("retryPolicy", "maxAttempts"): 1,
+    },
     "endpoint-config": {
         **{(variants, "*", "InitialVariantWeight"): 1 for variants in _VARIANTS},
         **{(variants, "*", "EnableSSMAccess"): False for variants in _VARIANTS},

@@ -22,7 +22,8 @@ from airflow_sm_pipelines.errors import (
     IterableItemsError,
     OutputParametersError,
 )
-from airflow_sm_pipelines.preview.comparison.requests import ComparedRequest, compare_requests
+from airflow_sm_pipelines.preview.comparison.emr import EMR_WORK
+from airflow_sm_pipelines.preview.comparison.requests import ComparedRequest, compare_forms, compare_requests
 from airflow_sm_pipelines.preview.comparison.values import ExecutionValues
 from airflow_sm_pipelines.preview.json_changes import JsonChange
 from airflow_sm_pipelines.preview.planned_calls import PlannedCalls, planned_calls
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 _CHECK_JOB = "CheckJobArn"
-_REQUEST_OF_EMR = "EMR tells the request of a step in another form than it takes it"
 
 
 class Verdict(StrEnum):
@@ -152,10 +152,7 @@ def _of_job(step: Step, listed: ListedStep, record: ExecutionRecord) -> StepComp
     if request is None:
         return StepComparison(name, step.type, Verdict.DIFFERENT, job, because, failure=failure or "no request")
     found = compare_requests(kind, description, request, counts=lambda path: key is None or _is_key(key, path))
-    if found.differences or failure:
-        return StepComparison(name, step.type, Verdict.DIFFERENT, job, because, found, failure)
-    in_part = bool(because or found.unknown)
-    return StepComparison(name, step.type, Verdict.IN_PART if in_part else Verdict.IDENTICAL, job, because, found)
+    return StepComparison(name, step.type, _verdict(found, failure, because), job, because, found, failure)
 
 
 def _failure(planned: PlannedCalls) -> str:
@@ -171,6 +168,35 @@ def _cached_in_words(listed: ListedStep, key: CacheKey | None) -> str:
 def _is_key(key: CacheKey, path: Path) -> bool:
     """Tell whether a place decides about the reuse of a result; a model is another one in each execution."""
     return key.attribute_at((ARGUMENTS, *path)) not in ("", MODEL_NAME)
+
+
+def _of_emr(step: Step, listed: ListedStep, record: ExecutionRecord) -> StepComparison:
+    name, kind, work = instance_name(step, listed), CATALOG[step.type].kind, EMR_WORK[step.type]
+    if listed.cached_from:
+        because = _cached_in_words(listed, None)
+        return StepComparison(name, step.type, Verdict.NOT_KEPT, because=because)
+    theirs = work.described(listed.executed.results, record.client)
+    if theirs is None or kind is None:
+        ended = f"the step is {listed.executed.status}, and does not tell where its work is"
+        return StepComparison(name, step.type, Verdict.UNREADABLE, because=ended)
+    planned = planned_calls(step, record.pipeline, record.values(listed))
+    carrying = (kind.create, work.creates_place)  # a cluster of its own is created with its work
+    request = next((call.request for call in reversed(planned.calls) if call.operation in carrying), None)
+    failure = _failure(planned)
+    if request is None:
+        return StepComparison(name, step.type, Verdict.DIFFERENT, failure=failure or "no request")
+    found = compare_forms(kind, theirs, work.ours(request))
+    own = any(call.operation == work.creates_place for call in planned.calls)
+    because = f"compared by its work: AWS tells {work.place} of its own in another form" if own else ""
+    return StepComparison(
+        name, step.type, _verdict(found, failure, because), because=because, request=found, failure=failure
+    )
+
+
+def _verdict(found: ComparedRequest, failure: str, because: str) -> Verdict:
+    if found.differences or failure:
+        return Verdict.DIFFERENT
+    return Verdict.IN_PART if because or found.unknown else Verdict.IDENTICAL
 
 
 # -- steps without one -------------------------------------------------------------------------------------------------
@@ -227,8 +253,8 @@ _WITHOUT_JOB: Mapping[str, Callable[[Step, ListedStep, ExecutionRecord], StepCom
     "Callback": _of_member("SqsQueueUrl", "SqsQueueUrl"),
     "Cleanup": _not_kept("the service keeps no request of it"),
     "Condition": _of_condition,
-    "EMR": _not_kept(_REQUEST_OF_EMR),
-    "EMRServerless": _not_kept(_REQUEST_OF_EMR),
+    "EMR": _of_emr,
+    "EMRServerless": _of_emr,
     "Fail": _of_fail,
     "ForEach": _of_loop,
     "Lambda": _of_member("FunctionArn", "Arn"),

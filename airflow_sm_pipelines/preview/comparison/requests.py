@@ -53,7 +53,23 @@ def compare_requests(
     create, describe = input_shape(kind.service, kind.create), output_shape(kind.service, kind.describe)
     theirs, _ = _within(dict(description), create)
     ours, undescribed = _within(dict(request), describe)
-    left_out: Counter[str] = Counter({NOT_DESCRIBED: undescribed} if undescribed else {})
+    return _compared(kind, theirs, ours, Counter({NOT_DESCRIBED: undescribed} if undescribed else {}), counts)
+
+
+def compare_forms(kind: ResourceKind, theirs: Body, ours: Body) -> ComparedRequest:
+    """Compare what was asked for with what we would have asked for, both in one form.
+
+    Args:
+        kind: The row of the resource.
+        theirs: What its Describe response tells.
+        ours: What the request tells, in that form; placeholders for what nobody knows.
+    """
+    return _compared(kind, theirs, ours, Counter(), lambda _: True)
+
+
+def _compared(
+    kind: ResourceKind, theirs: Body, ours: Body, left_out: Counter[str], counts: Callable[[Path], bool]
+) -> ComparedRequest:
     differences: list[JsonChange] = []
     unknown: list[tuple[str, str]] = []
     for change in json_changes(cast("Json", theirs), cast("Json", ours), order_counts=False):

@@ -73,7 +73,7 @@ def test_a_callback_step_is_compared_by_its_queue(load: Any, step: Any) -> None:
     assert compared(pipeline, listed("A", "Callback"))["A"].verdict is Verdict.UNREADABLE
 
 
-@pytest.mark.parametrize(("type_", "kind"), [("Lineage", "Lineage"), ("Cleanup", "Cleanup"), ("EMR", "EMR")])
+@pytest.mark.parametrize(("type_", "kind"), [("Lineage", "Lineage"), ("Cleanup", "Cleanup")])
 def test_what_the_service_does_not_keep_is_not_claimed(load: Any, step: Any, type_: str, kind: str) -> None:
     found = list(compare_execution(record(load(step("A", type_)), listed("A", kind))))
     assert found[0].verdict is Verdict.NOT_KEPT
