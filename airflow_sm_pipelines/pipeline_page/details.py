@@ -142,7 +142,7 @@ def safe_links(links: Mapping[str, object]) -> list[Json]:
 def _of_job(row: StepTypeRow | None, properties: Json, attempt: Attempt | None, *, is_reused: bool) -> JsonObject:
     facts = _facts(row, properties)
     arn = (facts.arn if facts else "") or (attempt.arn if attempt else "")
-    name = arn.rpartition("/")[2] or (attempt.reference if attempt else "")
+    name = _name_in(arn) or (attempt.reference if attempt else "")
     if facts is None:
         return {"job": name, "arn": arn}
     results: JsonObject = {"job": name, "arn": arn, "metrics": dict(facts.metrics), "outputs": [*facts.outputs]}
@@ -156,6 +156,12 @@ def _of_job(row: StepTypeRow | None, properties: Json, attempt: Attempt | None, 
         "billable": facts.billable,
         "machines": [*facts.machines],
     }
+
+
+def _name_in(arn: str) -> str:
+    """Return what follows the type in an ARN: ``diabetes/1`` of a model package; the last part of a path."""
+    resource = arn.split(":", 5)[-1]
+    return resource.rpartition("/")[2] if resource.startswith("/") else resource.partition("/")[2]
 
 
 def _is_reused(published: Mapping[str, Json]) -> bool:

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_sm_pipelines.definition.json_values import JsonObject
-from airflow_sm_pipelines.execution.settings import LOOP_RESULT
+from airflow_sm_pipelines.execution.settings import LOOP_RESULT, LOOP_TURN
 from airflow_sm_pipelines.executions.metadata import row_of_operator
 from airflow_sm_pipelines.executions.steps import step_name
 from airflow_sm_pipelines.pipeline_page.layout import NODE_HEIGHT, NODE_WIDTH, draw
 from airflow_sm_pipelines.pipeline_page.viewer import Viewer
 
-_LOOP_RESULT_OPERATOR = "ForEachResultOperator"
+_OF_A_LOOP = {
+    "ForEachTurnOperator": (LOOP_TURN, "ForEach (turn)"),
+    "ForEachResultOperator": (LOOP_RESULT, "ForEach (end)"),
+}
+"""Class of a task that the loop needs beside its steps -> the last part of its id, and what to call it."""
 
 
 async def graph_report(viewer: Viewer, dag_id: str) -> JsonObject:
@@ -61,8 +65,9 @@ def task_in_words(task: Mapping[str, Any], operator: str) -> JsonObject:
     """
     task_id = str(task["task_id"])
     shown = str(task["task_display_name"] or task_id)
-    if operator == _LOOP_RESULT_OPERATOR:
-        return {"step": task_id.removesuffix(f".{LOOP_RESULT}"), "type": "ForEach (end)"}
+    if operator in _OF_A_LOOP:
+        part, words = _OF_A_LOOP[operator]
+        return {"step": task_id.removesuffix(f".{part}"), "type": words}
     row = row_of_operator(operator)
     if row is None:
         return {"step": shown, "type": operator.removesuffix("Operator")}

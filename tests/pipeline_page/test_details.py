@@ -89,3 +89,16 @@ def test_what_a_reused_result_has_cost_is_not_counted_again(report: Any) -> None
 def test_a_step_without_numbers_is_not_asked_for_them(report: Any, airflow: Any) -> None:
     report("measures", run="good")
     assert not [path for path in airflow.asked if "Register" in path]
+
+
+@pytest.mark.parametrize(
+    ("arn", "name"),
+    [
+        ("arn:aws:sagemaker:eu-west-1:123456789012:training-job/abalone-1", "abalone-1"),
+        ("arn:aws:sagemaker:eu-west-1:123456789012:model-package/abalone/3", "abalone/3"),
+        ("arn:aws:emr-serverless:eu-west-1:123456789012:/applications/00app/jobruns/00run", "00run"),
+    ],
+)
+def test_a_job_is_called_what_its_arn_ends_with(report: Any, airflow: Any, arn: str, name: str) -> None:
+    airflow.xcoms["good", "Train", -1, "return_value"] = {"TrainingJobArn": arn}
+    assert details(report, "good", "Train@-1")["job"] == name

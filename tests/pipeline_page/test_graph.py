@@ -23,10 +23,12 @@ def test_edges_that_others_imply_are_left_out(report: Any) -> None:
 
 def test_a_loop_has_its_name_at_both_ends_and_its_body_between(report: Any, airflow: Any) -> None:
     airflow.add_dag("loops")
-    airflow.add_step("loops", "Each.items", "ForEachItemsOperator", "Each.Train")
+    airflow.add_step("loops", "Each.items", "ForEachItemsOperator", "Each.turn")
+    airflow.add_step("loops", "Each.turn", "ForEachTurnOperator", "Each.Train")
     airflow.add_step("loops", "Each.Train", "TrainingOperator", "Each.result")
     airflow.add_step("loops", "Each.result", "ForEachResultOperator")
     nodes = {node["task"]: (node["step"], node["type"]) for node in report("graph", dag="loops")["nodes"]}
+    assert nodes["Each.turn"] == ("Each", "ForEach (turn)")
     assert nodes["Each.result"] == ("Each", "ForEach (end)")
     assert nodes["Each.Train"][1] == "Training"
 

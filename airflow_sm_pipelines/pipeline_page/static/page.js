@@ -236,7 +236,8 @@ function newRow(key) {
   return row;
 }
 
-const nameOf = (row) => (row.index >= 0 && !row.step.includes("[") ? `${row.step}[${row.index}]` : row.step);
+const namesIteration = (row) => row.step.includes("[") || row.step.endsWith(`-${row.index}`);
+const nameOf = (row) => (row.index >= 0 && !namesIteration(row) ? `${row.step}[${row.index}]` : row.step);
 
 function drawRow(row) {
   const [state, , type, outcome, job, attempts, total, provisioning, running, billable, machines] = row.cells;
@@ -480,7 +481,7 @@ async function showMetrics() {
     $("metrics-note").textContent = error.message;
     return;
   }
-  $("metrics-note").textContent = `The last ${plotted.length} ended runs, the newest on the right. A square is a run that failed. Metrics are those of Training, Tuning and AutoML jobs, and the numbers that conditions compared.`;
+  $("metrics-note").textContent = `${plotted.length === 1 ? "The last ended run" : `The last ${plotted.length} ended runs, the newest on the right`}. A square is a run that failed. Metrics are those of Training, Tuning and AutoML jobs, and the numbers that conditions compared.`;
   const figures = [...series].map(([name, points]) =>
     html("figure", {}, html("figcaption", {}, name, html("span", { class: "muted" }, `last ${points.at(-1).text}`)), plot(points)),
   );
