@@ -25,12 +25,12 @@ from airflow_sm_pipelines.pipeline_page.runs import run_report, runs_report
 from airflow_sm_pipelines.pipeline_page.viewer import Viewer
 
 _FOLDER = Path(__file__).parent / "static"
+_SCRIPTS = ("airflow.js", "comparison.js", "drawing.js", "elements.js", "metrics.js", "page.js", "steps.js")
 _FILES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
-    "page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "drawing.js": ("drawing.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
+    **{name: (name, "text/javascript; charset=utf-8") for name in _SCRIPTS},
 }
 
 SECURITY = {

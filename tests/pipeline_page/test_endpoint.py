@@ -13,7 +13,7 @@ from airflow_sm_pipelines.pipeline_page.details import MOST_TASKS
 from tests.pipeline_page.stand_ins import LOGIN
 
 STATIC = Path(endpoint.__file__).parent / "static"
-FILES = ["", "page.css", "page.js", "drawing.js", "icon.svg"]
+FILES = sorted(endpoint._FILES)
 DATA = [
     ("graph", {}),
     ("runs", {}),
