@@ -18,7 +18,7 @@ import pytest
 
 from airflow_sm_pipelines.local.server.local_aws import LocalAws
 from airflow_sm_pipelines.rehearsal.run import RehearsalAirflow, RehearsalScenario
-from tests.sdk.test_sdk_against_local_aws import SDK_PYTHON
+from tests.sdk.conftest import SDK_PYTHON
 
 pytestmark = pytest.mark.sdk
 
