@@ -23,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the triggers. Return 1 if AWS refused a call; what could be read is printed all the same."""
+    """Print the triggers. Return 1 if AWS refused a call, or nothing of that name is there.
+
+    What could be read is printed all the same.
+    """
 
     def client(service: str) -> Any:
         import boto3
@@ -44,14 +47,17 @@ def run(args: argparse.Namespace) -> int:
         print(report_text(_report(found)))
     else:
         print("\n\n".join([_heading(found), *(_in_words(trigger, found.pipeline) for trigger in found.triggers)]))
-    return 1 if found.refusals else 0
+    is_misspelt = found.exists is False and not found.triggers
+    return 1 if found.refusals or is_misspelt else 0
 
 
 def _heading(found: AccountTriggers) -> str:
     number = len(found.triggers)
     counted = f"{number or 'no'} trigger{'' if number == 1 else 's'}"
-    orphans = "" if found.exists is not False else "; the pipeline does not exist, so they start nothing: delete them"
-    return f"pipeline {found.pipeline}: {counted}{orphans if number else ''}"
+    if found.exists is False:
+        orphans = ", so they start nothing: delete them" if number else f": looked for {found.arns[0]}"
+        return f"pipeline {found.pipeline}: {counted}; the pipeline does not exist{orphans}"
+    return f"pipeline {found.pipeline}: {counted}"
 
 
 def _in_words(trigger: AccountTrigger, pipeline: str) -> str:

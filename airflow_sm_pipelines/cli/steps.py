@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_sm_pipelines.executions.airflow_client import AirflowClient
     from airflow_sm_pipelines.executions.run_reports import RunSteps, StepLine
 
+_LONGEST_LINE = 300
 _HEAD = ("STEP", "TYPE", "STATE", "JOB", "ATTEMPTS", "SECONDS", "CACHE HIT", "REASON")
 
 
@@ -48,15 +49,23 @@ async def _look(airflow: AirflowClient, name: str) -> RunSteps:
 
 
 def step_table(lines: Sequence[StepLine]) -> str:
-    """Return the steps as text, a line for each."""
-    return table(
+    """Return the steps as text, a line for each; below them the reasons that have more than one line."""
+    rows = table(
         _HEAD,
         [
             (one.step, one.type, one.state, one.job, one.attempts, one.seconds, one.cache_hit, _first_line(one.reason))
             for one in lines
         ],
     )
+    long = [f"{one.step}: {_cut_lines(one.reason)}" for one in lines if one.reason and "\n" in one.reason]
+    return "\n\n".join([rows, *long])
+
+
+def _cut_lines(text: str) -> str:
+    """Return a text in which no line is longer than people read."""
+    cut = (line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in text.splitlines())
+    return "\n  ".join(cut)
 
 
 def _first_line(reason: str | None) -> str | None:
-    return reason.partition("\n")[0] if reason else None
+    return _cut_lines(reason.partition("\n")[0]) if reason else None

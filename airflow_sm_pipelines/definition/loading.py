@@ -140,8 +140,14 @@ def _definition_in(document: Json, faults: Faults) -> tuple[Json, tuple[JsonObje
         if faults:
             return None, around
     if not isinstance(document, dict):
-        faults.add(path, f"expected a pipeline definition (an object), found {describe(document)}")
+        hint = "the file holds the definition as a JSON string: write its text itself" if _is_encoded(document) else ""
+        faults.add(path, f"expected a pipeline definition (an object), found {describe(document)}", hint)
     return document, around
+
+
+def _is_encoded(document: Json) -> bool:
+    """Tell whether a definition was written as a JSON string, as ``json.dump(pipeline.definition(), file)`` does."""
+    return isinstance(document, str) and document.lstrip().startswith("{")
 
 
 def _body(value: Json, path: str, faults: Faults) -> Json:

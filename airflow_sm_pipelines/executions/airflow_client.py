@@ -25,6 +25,8 @@ _CODES = {
 }
 """What Airflow's HTTP status is in AWS's terms: the error's code and the HTTP status."""
 
+OWN_REFUSAL = "OwnRefusal"
+"""Code of what we refuse ourselves, before or after Airflow was asked."""
 _INVALID_TOKEN = "Invalid JWT token"  # noqa: S105 - Airflow's words for it; it has the status of a missing permission
 _EXPIRED_TOKEN = "Token Expired"  # noqa: S105
 _PAGE = 100

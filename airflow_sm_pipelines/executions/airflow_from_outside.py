@@ -11,7 +11,7 @@ import httpx
 
 from airflow_sm_pipelines.aws_json import RefusedRequestError
 from airflow_sm_pipelines.errors import SageMakerPipelinesError
-from airflow_sm_pipelines.executions.airflow_client import AirflowClient, refusal
+from airflow_sm_pipelines.executions.airflow_client import OWN_REFUSAL, AirflowClient, refusal
 
 _Answer = TypeVar("_Answer")
 _SECONDS = 60.0
@@ -68,7 +68,8 @@ async def with_airflow(url: str, login: Login, question: Callable[[AirflowClient
             http.headers["Authorization"] = f"Bearer {token}"
             return await question(AirflowFromOutside(http))
     except RefusedRequestError as error:
-        raise NoAnswerError(f"{_ADVICE.get(error.code, 'Airflow refused the request')}: {error.message}") from error
+        advice = "" if error.code == OWN_REFUSAL else f"{_ADVICE.get(error.code, 'Airflow refused the request')}: "
+        raise NoAnswerError(f"{advice}{error.message}") from error
     except (httpx.HTTPError, httpx.InvalidURL, JSONDecodeError) as error:
         raise NoAnswerError(f"Airflow at {url}: {_reason(error)}") from error
 

@@ -146,6 +146,11 @@ _BUILDERS: dict[str, tuple[str, Callable[[StepFacts], JsonObject]]] = {
 """By step type: the member of ``Metadata``, and what it holds."""
 
 
+def operator_of(task: Mapping[str, Any]) -> str:
+    """Return the class of a task of a DAG, as Airflow's API describes the task; also of a mapped one."""
+    return str((task["class_ref"] or {}).get("class_name") or task["operator_name"] or "")
+
+
 def row_of_operator(operator: str) -> StepTypeRow | None:
     """Return the row of the step type that a class of operators runs, ``None`` if it runs none.
 

@@ -7,20 +7,22 @@ They ask Airflow's REST API only, and need neither its database nor the definiti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from airflow_sm_pipelines.aws_json import RefusedRequestError, invalid
+from airflow_sm_pipelines.aws_json import RefusedRequestError
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.paths import Path, look_up
 from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.execution.xcoms import ATTEMPT_KEY, CACHE_KEY, FAILURE_KEY, PROPERTIES_KEY
-from airflow_sm_pipelines.executions.airflow_client import AirflowClient
-from airflow_sm_pipelines.executions.metadata import row_of_operator
+from airflow_sm_pipelines.executions.airflow_client import OWN_REFUSAL, AirflowClient
+from airflow_sm_pipelines.executions.metadata import operator_of, row_of_operator
 from airflow_sm_pipelines.executions.run_reports import RunLine, StepLine
 from airflow_sm_pipelines.executions.statuses import note_of_stop
 from airflow_sm_pipelines.executions.steps import LOOP_RESULT_OPERATOR, step_name
+from airflow_sm_pipelines.semantics.run_options import ALL_OPTIONS, SELECT_STEPS
 
 ALL = "~"
 """Every DAG, or every task, in a path of Airflow's API."""
@@ -64,10 +66,10 @@ async def find_run(airflow: AirflowClient, name: str) -> Mapping[str, Any]:
     like = await airflow.all("dag_runs", "dags", ALL, "dagRuns", run_id_pattern=name)
     same = [run for run in like if run["dag_run_id"] == name]
     if not same:
-        raise RefusedRequestError("ResourceNotFound", f"no DAG has a run {name}")
+        raise _refused(f"no DAG has a run {name}")
     if len(same) > 1:
         names = ", ".join(sorted(f"{run['dag_id']}/{name}" for run in same))
-        raise invalid(f"several DAGs have a run {name}: write one of {names}")
+        raise _refused(f"several DAGs have a run {name}: write one of {names}")
     return dict(same[0])
 
 
@@ -156,13 +158,11 @@ async def result(airflow: AirflowClient, run: Mapping[str, Any], step: str, path
     named = {step_name(task): task for task in ordered if step_name(task)}
     if step not in named:
         hint = did_you_mean(step, named) or f"its steps are {', '.join(sorted(named)) or 'none'}"
-        raise RefusedRequestError("ResourceNotFound", f"the run has no step {step} ({hint})")
+        raise _refused(f"the run has no step {step} ({hint})")
     task = named[step]
     properties = await _xcom(airflow, _path(run), task["task_id"], task["map_index"], PROPERTIES_KEY)
     if properties is None:
-        raise RefusedRequestError(
-            "ResourceNotFound", f"step {step} has published no properties: its task is {task['state'] or 'not started'}"
-        )
+        raise _refused(f"step {step} has published no properties: its task is {task['state'] or 'not started'}")
     return look_up(properties, path)
 
 
@@ -173,7 +173,7 @@ async def stop(airflow: AirflowClient, run: Mapping[str, Any]) -> RunLine:
         RefusedRequestError: It has ended.
     """
     if run["state"] not in UNENDED:
-        raise RefusedRequestError("ConflictException", f"the run has ended: {run['state']}")
+        raise _refused(f"the run has ended: {run['state']}")
     note = note_of_stop(run["note"], datetime.now(UTC))
     return run_line(await airflow.patch(*_path(run), body={"state": "failed", "note": note}))
 
@@ -181,16 +181,40 @@ async def stop(airflow: AirflowClient, run: Mapping[str, Any]) -> RunLine:
 async def start(airflow: AirflowClient, dag_id: str, conf: Mapping[str, object]) -> Mapping[str, Any]:
     """Start a run, and return it as Airflow's API describes it.
 
+    Airflow itself takes any names in a run's conf, and a step would only fail in the run.
+
     Raises:
-        RefusedRequestError: Airflow refuses it, or the DAG is paused.
+        RefusedRequestError: Airflow refuses it, the DAG is paused, or it has no such parameter or step.
     """
-    dag = await airflow.get("dags", dag_id)
+    dag = await airflow.get("dags", dag_id, "details")
     if dag["is_paused"]:
-        raise RefusedRequestError("ConflictException", f"the DAG {dag_id} is paused: unpause it, then start it")
+        unpause = f"airflow dags unpause {shlex.quote(dag_id)}"
+        raise _refused(f"the DAG {dag_id} is paused: unpause it, in the UI or with `{unpause}`, then start it")
+    parameters = [name for name in dag["params"] or {} if name not in ALL_OPTIONS]
+    _check_names("parameter", conf.keys() - {*ALL_OPTIONS}, parameters, dag_id)
+    if selected := conf.get(SELECT_STEPS):
+        tasks = await airflow.get("dags", dag_id, "tasks")
+        _check_names("step", cast("list[str]", selected), _steps_of(tasks["tasks"]), dag_id)
     found: Mapping[str, Any] = await airflow.post(
         "dags", dag_id, "dagRuns", body={"logical_date": None, "conf": dict(conf)}
     )
     return found
+
+
+def _steps_of(tasks: Sequence[Mapping[str, Any]]) -> list[str]:
+    described = ({**task, "operator": operator_of(task), "map_index": -1} for task in tasks)
+    return sorted({name for task in described if (name := step_name(task))})
+
+
+def _check_names(noun: str, given: Iterable[str], known: Collection[str], dag_id: str) -> None:
+    for name in sorted(given):
+        if name not in known:
+            hint = did_you_mean(name, known) or f"it has: {', '.join(known) or 'none'}"
+            raise _refused(f"the DAG {dag_id} has no {noun} {name} ({hint})")
+
+
+def _refused(message: str) -> RefusedRequestError:
+    return RefusedRequestError(OWN_REFUSAL, message)
 
 
 def _path(run: Mapping[str, Any]) -> tuple[str, ...]:

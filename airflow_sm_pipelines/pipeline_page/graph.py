@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.execution.settings import LOOP_RESULT, LOOP_TURN
-from airflow_sm_pipelines.executions.metadata import row_of_operator
+from airflow_sm_pipelines.executions.metadata import operator_of, row_of_operator
 from airflow_sm_pipelines.executions.steps import step_name
 from airflow_sm_pipelines.pipeline_page.layout import NODE_HEIGHT, NODE_WIDTH, draw
 from airflow_sm_pipelines.pipeline_page.viewer import Viewer
@@ -49,11 +49,6 @@ async def graph_report(viewer: Viewer, dag_id: str) -> JsonObject:
             for edge in drawing.edges
         ],
     }
-
-
-def operator_of(task: Mapping[str, Any]) -> str:
-    """Return the class of a task, as Airflow's API describes the task; also of a mapped one."""
-    return str((task["class_ref"] or {}).get("class_name") or task["operator_name"] or "")
 
 
 def task_in_words(task: Mapping[str, Any], operator: str) -> JsonObject:

@@ -153,7 +153,7 @@ def _region_of(name: str) -> str | None:
 
 _CURES = {
     "NoCredentialsError": "; set AWS_PROFILE, or sign in",
-    "NoRegionError": "; add --region, or set AWS_REGION",
+    "NoRegionError": "; add --region, or set AWS_DEFAULT_REGION",
 }
 
 

@@ -101,6 +101,6 @@ def _fixed(pipeline: Pipeline, given: GivenByUser) -> tuple[ChosenValues, frozen
     known, placeholders = rehearsal_parameters(pipeline, parameters)
     known |= {name: items for name, items in items_of_parameters(pipeline).items() if name in placeholders}
     files, notes, scope = files_read(pipeline, known, given.name)
-    choose_items(pipeline, scope)
+    choose_items(pipeline, scope, {scope.parameter_value(name) for name in known.keys() - {*placeholders}})
     fixed = choose_values(files, given.assignments) | {scope.parameter_value(name) for name in parameters}
     return ChosenValues(scope, files, placeholders, notes), fixed

@@ -6,14 +6,14 @@ They are of the declared type, and of the form that the API wants where they are
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_sm_pipelines.definition.expressions import Namespace, Reference, parse_expression
 from airflow_sm_pipelines.definition.json_values import Json
 from airflow_sm_pipelines.definition.models import MISSING, Pipeline, Step
 from airflow_sm_pipelines.definition.paths import Path
-from airflow_sm_pipelines.rehearsal.documents import with_value
+from airflow_sm_pipelines.rehearsal.documents import FreeValue, with_value
 
 if TYPE_CHECKING:
     from airflow_sm_pipelines.rehearsal.scope import ScopeBeforeRun
@@ -132,11 +132,17 @@ def items_of_parameters(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
-def choose_items(pipeline: Pipeline, scope: ScopeBeforeRun) -> None:
-    """Set what ForEach steps iterate over, where the rehearsal may choose it: JSON text in an output, else a list."""
+def choose_items(pipeline: Pipeline, scope: ScopeBeforeRun, kept: Collection[FreeValue]) -> None:
+    """Set what ForEach steps iterate over, where the rehearsal may choose it: JSON text in an output, else a list.
+
+    Args:
+        pipeline: The definition.
+        scope: The values.
+        kept: Those that the user or the definition has chosen.
+    """
     for loop in _loops(pipeline):
         value = scope.free_value(loop.arguments.get("IterableItems"))
-        if value is not None:
+        if value is not None and value not in kept:
             items: list[Json] = sample_items(loop, pipeline)
             value.set(items if value.takes(items) else json.dumps(items))
 

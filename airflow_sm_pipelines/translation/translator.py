@@ -306,7 +306,7 @@ class _Translation:
     def __post_init__(self) -> None:
         bound = self.max_parallel_steps
         if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or bound < 1):
-            raise ValueError(f"max_parallel_steps is a whole number from 1, not {bound!r}")
+            raise ValueError(f"max_parallel_steps must be a whole number of at least 1, not {bound!r}")
 
     @property
     def name(self) -> str:

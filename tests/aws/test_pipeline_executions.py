@@ -39,6 +39,7 @@ def test_an_arn_tells_the_pipeline_in_lower_case() -> None:
     assert pipeline_of_execution("manual__2026-01-01T00:00:00+00:00") == ""
 
 
+@pytest.mark.newest
 def test_an_execution_is_its_state_and_its_steps_without_iterations(sagemaker_client: Any) -> None:
     loop = {"ForEach": {"Status": "Succeeded"}}
     with Stubber(sagemaker_client) as answers:

@@ -358,7 +358,7 @@ def test_a_version_that_the_source_cannot_have_is_wrong_usage(capsys, source, me
     [
         ("s3://none/k", "eu-west-1", "s3://none/k: GetObject: NoSuchBucket: "),
         ("pipeline:none", "eu-west-1", "pipeline none: DescribePipeline: "),
-        ("pipeline:none", None, "NoRegionError: You must specify a region.; add --region, or set AWS_REGION"),
+        ("pipeline:none", None, "NoRegionError: You must specify a region.; add --region, or set AWS_DEFAULT_REGION"),
     ],
 )
 def test_aws_refuses(aws, capsys, source, region, message):

@@ -66,10 +66,14 @@ def test_runs_are_named_as_the_other_commands_take_them(airflow: Any, said: Any)
     assert line.startswith("abalone/r1  running  2026-11-21T12:00:05")
 
 
-def test_steps_are_a_table_with_the_first_line_of_each_reason(airflow: Any, said: Any) -> None:
-    _, line = said("steps", "abalone/r1").splitlines()
+def test_steps_are_a_table_with_the_first_line_of_each_reason_and_the_whole_of_long_ones_below(
+    airflow: Any, said: Any
+) -> None:
+    airflow.xcoms["r1", "Train", -1, FAILURE_KEY] = f"the request does not fit:\nInstanceCount: {'x' * 400}"
+    _, line, *below = said("steps", "abalone/r1").splitlines()
 
-    assert line.split(maxsplit=5) == ["Train", "Training", "failed", "1", "60.0", "AlgorithmError: no data"]
+    assert line.split(maxsplit=5) == ["Train", "Training", "failed", "1", "60.0", "the request does not fit:"]
+    assert below == ["", "Train: the request does not fit:", f"  InstanceCount: {'x' * 285}…"]
 
 
 def test_a_part_of_a_result_is_printed(airflow: Any, said: Any) -> None:
@@ -83,6 +87,9 @@ def test_a_part_of_a_result_is_printed(airflow: Any, said: Any) -> None:
 
 
 def test_a_run_starts_with_parameters_and_selected_steps(airflow: Any, said: Any) -> None:
+    airflow.add_dag("abalone", P="", Q="")
+    for step in "ABC":
+        airflow.add_step("abalone", step, "TrainingOperator")
     text = said("start", "abalone", "--parameters", "P=1", "Q=a=b", "--select", "A,B", "C", "--source-run", "r1")
 
     assert airflow.sent[-1][2]["conf"] == {

@@ -37,6 +37,7 @@ class FakeAirflow:
 
     def __init__(self) -> None:
         self.dags: dict[str, dict[str, Any]] = {}
+        self.dag_tasks: dict[str, list[dict[str, Any]]] = {}
         self.runs: dict[tuple[str, str], dict[str, Any]] = {}
         self.tasks: dict[str, list[dict[str, Any]]] = {}
         self.xcoms: dict[tuple[str, str, int, str], Any] = {}
@@ -56,6 +57,17 @@ class FakeAirflow:
             "params": {name: {"value": value} for name, value in {**params, **options}.items()},
             "is_paused": is_paused,
         }
+
+    def add_step(self, dag_id: str, task_id: str, operator: str, *downstream: str) -> None:
+        self.dag_tasks.setdefault(dag_id, []).append(
+            {
+                "task_id": task_id,
+                "task_display_name": task_id,
+                "operator_name": operator,
+                "class_ref": {"module_path": "m", "class_name": operator},
+                "downstream_task_ids": [*downstream],
+            }
+        )
 
     def add_run(self, dag_id: str, run_id: str, state: str = "running", **members: Any) -> dict[str, Any]:
         after = START + timedelta(minutes=len(self.runs))
@@ -152,6 +164,8 @@ class FakeAirflow:
                 return {"dags": [dag for dag in self.dags.values() if self._is_like(dag, query)]}
             case ("dags", dag_id) | ("dags", dag_id, "details"):
                 return self.dags.get(dag_id)
+            case ("dags", dag_id, "tasks"):
+                return {"tasks": self.dag_tasks.get(dag_id, [])}
             case ("dags", dag_id, "dagRuns"):
                 return self._runs(dag_id, query)
             case ("dags", dag_id, "dagRuns", run_id):

@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_sm_pipelines.aws_json import RefusedRequestError
 from airflow_sm_pipelines.executions import airflow_from_outside
+from airflow_sm_pipelines.executions.airflow_client import OWN_REFUSAL
 from airflow_sm_pipelines.executions.airflow_from_outside import Login, NoAnswerError, with_airflow
 
 TOKEN = Login("token")
@@ -127,3 +129,13 @@ def test_certificates_are_those_of_the_environment(monkeypatch: pytest.MonkeyPat
     httpx.AsyncClient()
 
     assert {"cafile": "/company/ca.pem"} in asked
+
+
+def test_what_we_refuse_ourselves_is_told_as_it_is() -> None:
+    with pytest.raises(NoAnswerError) as caught:
+        asyncio.run(with_airflow("https://airflow:1/", TOKEN, refuse))
+    assert str(caught.value) == "the run has no step Trian"
+
+
+async def refuse(_: Any) -> None:
+    raise RefusedRequestError(OWN_REFUSAL, "the run has no step Trian")

@@ -129,9 +129,30 @@ def test_a_stop_marks_the_run_failed_once(airflow: Any, run: Any) -> None:
         look(run_looks.stop, airflow, run)
 
 
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        ({"MseTreshold": "5"}, r"has no parameter MseTreshold \(did you mean `MseThreshold`\?\)"),
+        ({"Other": "5"}, r"has no parameter Other \(it has: MseThreshold\)"),
+        ({"sm_select_steps": ["Train", "Trian"]}, r"has no step Trian \(did you mean `Train`\?\)"),
+    ],
+)
+def test_a_name_that_the_dag_does_not_have_starts_no_run(airflow: Any, conf: Any, words: str) -> None:
+    airflow.add_dag("abalone", MseThreshold=6)
+    airflow.add_step("abalone", "Train", "TrainingOperator")
+    airflow.add_step("abalone", "pipeline_status", "PipelineStatusOperator")
+
+    with pytest.raises(RefusedRequestError, match=words):
+        look(run_looks.start, airflow, "abalone", conf)
+    assert airflow.sent == []
+
+
 def test_a_paused_dag_starts_no_run(airflow: Any) -> None:
     airflow.add_dag("paused", is_paused=True)
 
-    with pytest.raises(RefusedRequestError, match="the DAG paused is paused: unpause it, then start it"):
+    with pytest.raises(
+        RefusedRequestError,
+        match="the DAG paused is paused: unpause it, in the UI or with `airflow dags unpause paused`",
+    ):
         look(run_looks.start, airflow, "paused", {})
     assert airflow.sent == []

@@ -19,34 +19,19 @@ class PageAirflow(FakeAirflow):
     """What the pipeline page asks of Airflow besides.
 
     Attributes:
-        dag_tasks: The tasks of each DAG.
         links: The links of each task: run, task, map index.
         hidden: DAGs that the viewer may not read.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.dag_tasks: dict[str, list[dict[str, Any]]] = {}
         self.links: dict[tuple[str, str, int], dict[str, str | None]] = {}
         self.hidden: set[str] = set()
-
-    def add_step(self, dag_id: str, task_id: str, operator: str, *downstream: str) -> None:
-        self.dag_tasks.setdefault(dag_id, []).append(
-            {
-                "task_id": task_id,
-                "task_display_name": task_id,
-                "operator_name": operator,
-                "class_ref": {"module_path": "m", "class_name": operator},
-                "downstream_task_ids": [*downstream],
-            }
-        )
 
     def _get(self, path: tuple[str, ...], query: Mapping[str, Any]) -> Any:
         match path:
             case ("dags", dag_id):
                 return self.dags.get(dag_id)
-            case ("dags", dag_id, "tasks"):
-                return {"tasks": self.dag_tasks.get(dag_id, [])}
             case (_, _, _, run_id, "taskInstances", task_id):
                 return self._task(run_id, task_id, -1)
             case (_, _, _, run_id, "taskInstances", task_id, "links"):

@@ -142,7 +142,7 @@ def test_an_output_that_is_iterated_over_is_a_text_and_a_value_of_a_file_a_list(
     )
     files, _, scope = files_read(pipeline, {})
 
-    choose_items(pipeline, scope)
+    choose_items(pipeline, scope, ())
 
     values = {file.names[0]: list(file.values.values()) for file in files}
     assert json.loads(values["List.OutputParameters"][0]) == ["item-0", "item-1"]
@@ -154,7 +154,7 @@ def test_what_is_no_choice_of_a_rehearsal_stays(items: Any) -> None:
     pipeline = pipeline_of(loop(items, {}))
     files, _, scope = files_read(pipeline, {})
 
-    choose_items(pipeline, scope)
+    choose_items(pipeline, scope, ())
 
     assert files == []
     assert items_of_parameters(pipeline) == {}

@@ -313,7 +313,7 @@ def test_a_task_group_has_a_bound_of_its_own(described: Any) -> None:
 
 @pytest.mark.parametrize("bound", [0, -1, True, 2.0, "3"])
 def test_a_bound_of_parallel_steps_is_a_whole_number_from_1(described: Any, bound: Any) -> None:
-    with pytest.raises(ValueError, match="max_parallel_steps is a whole number from 1"):
+    with pytest.raises(ValueError, match="max_parallel_steps must be a whole number of at least 1"):
         pipeline_dag(described, dag_id="dag", max_parallel_steps=bound)
 
 
