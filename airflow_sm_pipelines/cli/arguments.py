@@ -130,3 +130,9 @@ def file_or_folder(path: str) -> str | list[str]:
     if not files:
         raise argparse.ArgumentTypeError(f"there is no *.json in the folder {path}")
     return files
+
+
+def database_trouble(error: Exception) -> str:
+    """Return what to say when Airflow's database refuses, e.g. since nobody has initialised it."""
+    reason = str(error).splitlines()[0]
+    return f"Airflow's database cannot be read: {reason}; if it is new, run `airflow db migrate`"

@@ -15,6 +15,7 @@ from airflow_sm_pipelines.preview.advice import DefinitionWarning
 from airflow_sm_pipelines.preview.findings import DefinitionNote, find
 
 _MOST_FINDINGS_SHOWN = 100
+_REQUESTS_LATER = "the requests of the steps are not compared with AWS's API yet: check again without these errors"
 
 Findings: TypeAlias = "tuple[DefinitionError | DefinitionWarning | DefinitionNote, ...]"
 
@@ -27,7 +28,7 @@ class CheckedFile:
         file: The file, as named on the command line.
         errors: Why it cannot become a DAG, or why a step of it fails.
         warnings: What may fail, or surprise; only of a file that becomes a DAG.
-        notes: What is good to know; likewise.
+        notes: What is good to know.
         steps: The number of its steps.
     """
 
@@ -63,9 +64,9 @@ def check_file(file: str) -> CheckedFile:
         with package_faults(file):
             found = find(pipeline)
     except InvalidDefinitionError as invalid:
-        return CheckedFile(
-            file, errors=tuple(error for error in invalid.exceptions if isinstance(error, DefinitionError))
-        )
+        errors = tuple(error for error in invalid.exceptions if isinstance(error, DefinitionError))
+        of_steps = any(error.path.startswith("Steps") for error in errors)
+        return CheckedFile(file, errors, notes=(DefinitionNote("", _REQUESTS_LATER),) if of_steps else ())
     except PackageFaultError as fault:
         return CheckedFile(file, errors=(DefinitionError("", fault.with_traceback_text()),))
     except OSError as error:

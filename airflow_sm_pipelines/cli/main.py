@@ -77,6 +77,10 @@ SUBCOMMANDS = {
 }
 
 
+_OF_AIRFLOW = frozenset({"airflow", "fastapi", "httpx", "pydantic", "sqlalchemy", "starlette"})
+"""Modules that come with Airflow; some commands also work without them."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -98,6 +102,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = subcommand.run(args)
         sys.stdout.flush()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_AIRFLOW:
+            raise
+        needed = f"sm-pipelines {args.subcommand} needs {error.name}: run it where Airflow is installed"
+        print(needed, file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # The reader of our output has seen enough (`| head`). Python would complain again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

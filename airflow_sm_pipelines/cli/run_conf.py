@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_sm_pipelines.cli.arguments import WRONG_USAGE, parameter_texts
+from airflow_sm_pipelines.cli.arguments import WRONG_USAGE, database_trouble, parameter_texts
 from airflow_sm_pipelines.errors import AwsCallError, ParameterValueError
 from airflow_sm_pipelines.semantics.run_options import LATEST_RUN
 
@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     """
     # As Airflow's own commands do, so that connections are read from its database.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from sqlalchemy.exc import SQLAlchemyError
+
     from airflow_sm_pipelines.execution.connection import AwsConnection
     from airflow_sm_pipelines.execution.run_conf import NoSourceRunError, run_conf
 
@@ -61,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         return _complain(str(error), WRONG_USAGE)
     except (NoSourceRunError, AwsCallError) as error:
         return _complain(str(error), 1)
+    except SQLAlchemyError as error:
+        return _complain(database_trouble(error), 1)
     print(json.dumps(conf, ensure_ascii=False))
     return 0
 

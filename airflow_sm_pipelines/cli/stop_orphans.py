@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from airflow_sm_pipelines.cli.arguments import database_trouble
 from airflow_sm_pipelines.errors import AwsCallError
 
 
@@ -30,13 +31,19 @@ def run(args: argparse.Namespace) -> int:
     """
     # As Airflow's own commands do, so that connections are read from its database.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    from sqlalchemy.exc import SQLAlchemyError
+
     from airflow_sm_pipelines.execution.connection import AwsConnection
     from airflow_sm_pipelines.execution.identity import DEPLOYMENT_VARIABLE
     from airflow_sm_pipelines.execution.installation import registered_deployment
     from airflow_sm_pipelines.execution.orphans import facts_of_database
     from airflow_sm_pipelines.execution.sweep import Sweep
 
-    deployment = registered_deployment()
+    try:
+        deployment = registered_deployment()
+    except SQLAlchemyError as error:
+        _warn(database_trouble(error))
+        return 1
     if deployment is None:
         _warn(
             f"this Airflow has no variable {DEPLOYMENT_VARIABLE}, so it owns no jobs; its scheduler makes the variable"

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_sm_pipelines import __version__
 from airflow_sm_pipelines.cli import main as main_module
+from airflow_sm_pipelines.cli import runs
 from airflow_sm_pipelines.cli.main import SUBCOMMANDS, Subcommand, main
 
 
@@ -130,3 +131,15 @@ assert ours == [
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_command_that_needs_airflow_says_so_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runs, "run", without_airflow)
+    assert main(["runs"]) == 1
+    assert capsys.readouterr().err == "sm-pipelines runs needs fastapi: run it where Airflow is installed\n"
+
+
+def without_airflow(_: object) -> int:
+    raise ModuleNotFoundError("No module named 'fastapi'", name="fastapi")

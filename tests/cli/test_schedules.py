@@ -231,3 +231,9 @@ def test_without_a_region_the_command_says_so(
 
     assert main(["schedules", "--pipeline", "Abalone"]) == 1
     assert "NoRegionError" in capsys.readouterr().err
+
+
+def test_a_misspelt_pipeline_is_no_pipeline_without_triggers(capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown(capsys, "--pipeline", "Abalon", code=1)
+
+    assert said.startswith("pipeline Abalon: no triggers; the pipeline does not exist: looked for arn:aws:sagemaker:")

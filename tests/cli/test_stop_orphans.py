@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from airflow_sm_pipelines.aws.kinds import EMR_STEP, PROCESSING_JOB
 from airflow_sm_pipelines.aws.requests.tags import Owner
@@ -153,3 +154,18 @@ def test_an_airflow_without_a_name_owns_nothing(
     said = capsys.readouterr()
     assert said.out == ""
     assert "this Airflow has no variable sm_pipelines_deployment, so it owns no jobs" in said.err
+
+
+def test_a_database_that_nobody_has_initialised_is_named_in_one_line(
+    call: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise OperationalError("SELECT", {}, Exception("no such table: variable"))
+
+    monkeypatch.setattr(installation, "registered_deployment", refuse)
+
+    assert call(orphan("a")) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("sm-pipelines stop-orphans: Airflow's database cannot be read: ")
+    assert "no such table: variable; if it is new, run `airflow db migrate`" in said
+    assert len(said.splitlines()) == 1

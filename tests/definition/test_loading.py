@@ -318,3 +318,12 @@ def test_the_answer_of_boto3_with_its_dates_is_a_source():
     first, second = (load_pipeline(answer(datetime(2026, 1, day, tzinfo=UTC))) for day in (2, 3))
     assert first.resource.name == "nightly"
     assert first.digest == second.digest
+
+
+def test_a_definition_that_was_dumped_twice_is_recognized(tmp_path):
+    file = tmp_path / "twice.json"
+    file.write_text(json.dumps(json.dumps({"Version": "2020-12-01", "Steps": []})))
+    with pytest.raises(InvalidDefinitionError) as caught:
+        load_pipeline(file)
+    [error] = caught.value.exceptions
+    assert error.hint == "the file holds the definition as a JSON string: write its text itself"

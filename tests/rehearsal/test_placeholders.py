@@ -158,3 +158,13 @@ def test_what_is_no_choice_of_a_rehearsal_stays(items: Any) -> None:
 
     assert files == []
     assert items_of_parameters(pipeline) == {}
+
+
+def test_items_that_somebody_has_given_stay() -> None:
+    pipeline = pipeline_of(loop(get("Parameters.Words"), {}), parameters=[{"Name": "Words", "Type": "String"}])
+    _, _, scope = files_read(pipeline, {"Words": '["one"]'})
+    given = scope.parameter_value("Words")
+
+    choose_items(pipeline, scope, {given})
+
+    assert scope.parameter("Words") == '["one"]'
