@@ -15,6 +15,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from airflow_sm_pipelines.definition.models import MISSING, TYPE_IN_WORDS, Parameter, Pipeline
+from airflow_sm_pipelines.definition.suggestions import did_you_mean
 from airflow_sm_pipelines.errors import DefinitionError, ParameterValueError
 
 _PARAM_TYPES = {"String": "string", "Integer": "integer", "Float": "number", "Boolean": "boolean"}
@@ -24,6 +25,7 @@ _TEXT_PATTERNS = {
     "Float": "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$",
     "Boolean": "^(true|false|True|False|TRUE|FALSE)$",
 }
+_IN_DAG_FILE = "parameters= in the DAG file"
 _DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 
@@ -33,13 +35,15 @@ def wrong_values(pipeline: Pipeline, values: Mapping[str, object]) -> list[Defin
     errors = []
     for name, value in values.items():
         if name not in declared:
-            known = f"it declares: {', '.join(declared) or 'none'}"
-            errors.append(DefinitionError("Parameters", f"the pipeline declares no parameter {name}", known))
+            hint = did_you_mean(name, declared) or f"it declares: {', '.join(declared) or 'none'}"
+            errors.append(
+                DefinitionError("Parameters", f"{_IN_DAG_FILE}: the pipeline declares no parameter {name}", hint)
+            )
             continue
         try:
             pipeline.parameter(name).coerce(value)
         except ParameterValueError as error:
-            errors.append(DefinitionError(declared[name], str(error)))
+            errors.append(DefinitionError(declared[name], f"{_IN_DAG_FILE}: {error}"))
     return sorted(errors, key=lambda error: error.path)
 
 

@@ -123,9 +123,9 @@ def test_values_of_unknown_parameters_or_wrong_types_are_refused_all_at_once(err
     errors = errors_of(processing("A"), members=parameters, parameters={"P": "many", "Q": 1, "R": 1})
 
     assert errors == [
-        "Parameters: the pipeline declares no parameter R (it declares: P, Q)",
-        "Parameters[0]: parameter P must be an integer, not the string 'many'",
-        "Parameters[1]: parameter Q must be a string, not the number 1",
+        "Parameters: parameters= in the DAG file: the pipeline declares no parameter R (it declares: P, Q)",
+        "Parameters[0]: parameters= in the DAG file: parameter P must be an integer, not the string 'many'",
+        "Parameters[1]: parameters= in the DAG file: parameter Q must be a string, not the number 1",
     ]
 
 
