@@ -95,8 +95,8 @@ def says_present(code: str, message: str) -> bool:
 
 
 _LIMITS_OF_AWS = {
-    "MaxRuntimeExceeded": "its StoppingCondition.MaxRuntimeInSeconds was over",
-    "MaxWaitTimeExceeded": "its StoppingCondition.MaxWaitTimeInSeconds was over",
+    "MaxRuntimeExceeded": "it ran longer than its StoppingCondition.MaxRuntimeInSeconds",
+    "MaxWaitTimeExceeded": "it took longer than its StoppingCondition.MaxWaitTimeInSeconds",
     "Interrupted": "its managed spot instances were interrupted",
 }
 """Secondary status of a stopped training job -> why AWS stopped it (API reference, DescribeTrainingJob)."""

@@ -60,7 +60,8 @@ def unreachable_step(name: str, step: Step, steps: KnownSteps) -> Fault | None:
         return "a step cannot wait for or refer to itself", ""
     target = steps.get(name)
     if target is None:
-        return f"there is no step {name!r}", steps.names.did_you_mean(name)
+        hint = steps.names.did_you_mean(name)
+        return f"there is no step {name!r}", "" if f"`{step.name}`" in hint else hint
     if target.type in STEP_TYPES and STEP_TYPES[target.type].final:
         return f"{name} is a {target.type} step; no step can wait for it or refer to it", ""
     if step.body_of == name:

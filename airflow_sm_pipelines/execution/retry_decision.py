@@ -41,9 +41,9 @@ class ToldRetryPolicy(StepRetryPolicy):
             return False
         self._decided = (exception, decision)
         if decision.action is not RetryAction.RETRY:
-            log.error("No further try: %s", decision.reason)
+            log.error("No retry: %s", decision.reason)
         elif ti.try_number > ti.max_tries:
-            log.error("No further try: the task's %s retries are used up", ti.max_tries)
+            log.error("No retry: the task's %s retries are used up", ti.max_tries)
         else:
             log.warning("Another try follows: %s", decision.reason)
             return True

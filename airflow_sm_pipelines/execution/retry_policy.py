@@ -29,7 +29,7 @@ SPARE_DELAYS: Mapping[str, Any] = {
 
 
 _NEVER_RETRIED = {
-    PipelineFailStepError: "a Fail step was reached: the pipeline is to fail here",
+    PipelineFailStepError: "the pipeline has reached a Fail step",
     StepOutcomeUnknownError: "it is unknown whether the work was done, and it must not be done twice",
 }
 """Why these errors are not retried, whatever the policies say."""

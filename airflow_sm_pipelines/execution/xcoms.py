@@ -122,10 +122,14 @@ def failure_published(context: Context) -> Iterator[None]:
         raise
 
 
+_LOG_HEADINGS = ("errors in its log:", "last lines of its log:")
+
+
 def _reason(message: str) -> str:
-    """Return the first line of a message, or all of it where the first line only announces the others."""
-    first = message.partition("\n")[0]
-    return message if first.endswith(":") else first
+    """Return a message without what a job has written: logs have readers and an age of their own."""
+    lines = message.splitlines()
+    end = next((place for place, line in enumerate(lines) if line in _LOG_HEADINGS), len(lines))
+    return "\n".join(lines[:end])
 
 
 def read_properties(context: Context, task_id: str, map_index: int = -1) -> Json:

@@ -19,6 +19,9 @@ _OF_A_LOOP = {
 """Class of a task that the loop needs beside its steps -> the last part of its id, and what to call it."""
 
 
+_STANDS_IN = "BrokenDefinitionOperator"
+
+
 async def graph_report(viewer: Viewer, dag_id: str) -> JsonObject:
     """Return the graph of a DAG as the page draws it.
 
@@ -36,6 +39,7 @@ async def graph_report(viewer: Viewer, dag_id: str) -> JsonObject:
     return {
         "dag": dag_id,
         "title": str(dag.get("dag_display_name") or dag_id),
+        "broken": await _broken(viewer, dag_id) if _STANDS_IN in map(operator_of, tasks.values()) else "",
         "of_a_pipeline": any(row_of_operator(operator_of(task)) for task in tasks.values()),
         "width": drawing.width,
         "height": drawing.height,
@@ -49,6 +53,12 @@ async def graph_report(viewer: Viewer, dag_id: str) -> JsonObject:
             for edge in drawing.edges
         ],
     }
+
+
+async def _broken(viewer: Viewer, dag_id: str) -> str:
+    """Return what the documentation of a DAG that stands in for a broken definition says, without its Markdown."""
+    documentation = str((await viewer.get("dags", dag_id, "details"))["doc_md"] or "")
+    return "\n".join(line for line in documentation.splitlines() if not line.startswith("```"))
 
 
 def task_in_words(task: Mapping[str, Any], operator: str) -> JsonObject:

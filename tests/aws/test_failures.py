@@ -115,11 +115,11 @@ START = datetime(2026, 1, 2, tzinfo=UTC)
     [
         (
             {"SecondaryStatus": "MaxRuntimeExceeded"},
-            "AWS stopped it: its StoppingCondition.MaxRuntimeInSeconds was over",
+            "AWS stopped it: it ran longer than its StoppingCondition.MaxRuntimeInSeconds",
         ),
         (
             {"SecondaryStatus": "MaxWaitTimeExceeded"},
-            "AWS stopped it: its StoppingCondition.MaxWaitTimeInSeconds was over",
+            "AWS stopped it: it took longer than its StoppingCondition.MaxWaitTimeInSeconds",
         ),
         ({"SecondaryStatus": "Interrupted"}, "AWS stopped it: its managed spot instances were interrupted"),
         (
@@ -128,7 +128,7 @@ START = datetime(2026, 1, 2, tzinfo=UTC)
                 "ProcessingStartTime": START,
                 "ProcessingEndTime": START + timedelta(seconds=61),
             },
-            "AWS stopped it: its StoppingCondition.MaxRuntimeInSeconds was over",
+            "AWS stopped it: it ran longer than its StoppingCondition.MaxRuntimeInSeconds",
         ),
         (
             {

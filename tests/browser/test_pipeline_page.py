@@ -93,6 +93,23 @@ def test_a_dag_of_other_tasks_says_so(show: Show, airflow: PageAirflow) -> None:
     show("/sm-pipelines/page/?dag=other").wait_for_text("#message", "was not made from a SageMaker pipeline definition")
 
 
+def test_a_broken_definition_is_told_with_its_errors(show: Show, airflow: PageAirflow) -> None:
+    airflow.add_dag("broken")
+    airflow.dags["broken"]["doc_md"] = (
+        "This pipeline definition is broken:\n\n```text\nSteps[0]: no type\n```\n\nIt only fails."
+    )
+    airflow.add_step("broken", "broken_definition", "BrokenDefinitionOperator")
+    page = show("/sm-pipelines/page/?dag=broken")
+    page.wait_for_text("#message", "This pipeline definition is broken:\n\nSteps[0]: no type\n\nIt only fails.")
+
+
+def test_why_steps_have_failed_stands_at_the_top(show: Show) -> None:
+    page = show(GOOD.replace("run=good", "run=bad"))
+    page.wait_for_text("#failures", "Stop failed")
+    assert "the error is too large" in page.text("#failures")
+    assert show(GOOD).run("return document.querySelector('#failures').hidden")
+
+
 def test_a_pipeline_without_runs_shows_its_graph(show: Show, airflow: PageAirflow) -> None:
     airflow.add_dag("new")
     airflow.add_step("new", "Train", "TrainingOperator")

@@ -55,19 +55,19 @@ def test_the_log_says_that_another_try_follows_and_when(policy: ToldRetryPolicy,
     ("error", "reason"),
     [
         (StepFailedError("Train", "AlgorithmError"), "no retry policy matches this failure"),
-        (PipelineFailStepError("Stop", "too bad"), "a Fail step was reached: the pipeline is to fail here"),
+        (PipelineFailStepError("Stop", "too bad"), "the pipeline has reached a Fail step"),
     ],
 )
 def test_the_log_says_why_no_other_try_follows(
     policy: ToldRetryPolicy, context: Any, error: StepError, reason: str
 ) -> None:
-    assert told(policy, error, context) == ("error", f"No further try: {reason}")
+    assert told(policy, error, context) == ("error", f"No retry: {reason}")
 
 
 def test_the_log_says_that_airflows_own_retries_are_used_up(policy: ToldRetryPolicy, context: Any, ti: Any) -> None:
     ti.try_number = ti.max_tries + 1
 
-    assert told(policy, BUSY, context) == ("error", f"No further try: the task's {ti.max_tries} retries are used up")
+    assert told(policy, BUSY, context) == ("error", f"No retry: the task's {ti.max_tries} retries are used up")
 
 
 def test_airflow_gets_the_decision_that_was_told_and_it_counts_once(

@@ -39,11 +39,12 @@ def test_of_a_mapped_task_one_instance_is_read(context: Any, ti: Any) -> None:
     assert read_properties(context, "Step", 0) is None
 
 
-def test_the_first_line_of_an_error_is_published_and_the_error_goes_on(context: Any) -> None:
+@pytest.mark.parametrize("heading", ["errors in its log:", "last lines of its log:"])
+def test_an_error_is_published_without_the_log_of_the_job_and_goes_on(context: Any, heading: str) -> None:
     with pytest.raises(StepFailedError), failure_published(context):
-        raise StepFailedError("Step", "the job ended Failed: no\nlast lines of its log:\n    secret")
+        raise StepFailedError("Step", f"AWS refused it: Value 'import sys\n' is not allowed\n{heading}\n    secret")
 
-    assert read_failure(context, "Step") == "the job ended Failed: no"
+    assert read_failure(context, "Step") == "AWS refused it: Value 'import sys\n' is not allowed"
 
 
 def test_the_reason_is_published_to_its_end(context: Any) -> None:

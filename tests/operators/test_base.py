@@ -367,7 +367,7 @@ def test_a_failure_is_followed_by_what_is_decided_about_it(
     with pytest.raises(PipelineFailStepError):
         task.execute(context)
 
-    assert "No further try: a Fail step was reached: the pipeline is to fail here" in capsys.readouterr().out
+    assert "No retry: the pipeline has reached a Fail step" in capsys.readouterr().out
 
 
 def test_a_step_that_starts_a_run_notes_the_definition_where_the_bundle_pins_no_versions(

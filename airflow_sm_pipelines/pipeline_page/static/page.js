@@ -21,6 +21,7 @@ async function start() {
     const [report, last] = await Promise.all([ask("graph", { dag }), ask("runs", { dag })]);
     $("title").textContent = report.title;
     document.title = `${report.title} – Pipeline`;
+    if (report.broken) return say(report.broken);
     if (!report.of_a_pipeline) return say("This DAG was not made from a SageMaker pipeline definition.");
     $("content").hidden = false;
     drawSteps(report);

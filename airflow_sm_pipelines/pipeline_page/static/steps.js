@@ -87,10 +87,10 @@ function drawTasks() {
       row.asked = false;
     }
     drawRow(row);
-    // What is in view is told of, and so is every decision, for the graph.
+    // What is in view is told of, and so is every decision, for the graph, and every failure.
     seen.unobserve(row.element);
     seen.observe(row.element);
-    if (row.type === "Condition" && row.state === "Succeeded") want(row);
+    if ((row.type === "Condition" && row.state === "Succeeded") || row.state === "Failed") want(row);
   }
   const present = new Set(tasks.map(keyOf));
   for (const [key, row] of rows) {
@@ -101,6 +101,7 @@ function drawTasks() {
   }
   drawNodes();
   drawCounts();
+  drawFailures();
   arrange();
 }
 
@@ -279,6 +280,21 @@ function drawCounts() {
   $("state").value = known.includes(chosen) ? chosen : "";
 }
 
+const MOST_FAILURES = 5;
+
+/** Shows at the top why steps have failed: whoever is woken at night looks for nothing else. */
+function drawFailures() {
+  const failed = [...rows.values()].filter((row) => row.state === "Failed" && row.details?.reason);
+  const told = failed.slice(0, MOST_FAILURES).flatMap((row) => [
+    html("dt", {}, `${nameOf(row)} failed `, link(pageOfTask(runId, row), "Log")),
+    html("dd", {}, row.details.reason),
+  ]);
+  const more = failed.length - MOST_FAILURES;
+  if (more > 0) told.push(html("dt", {}, `${more} more failed`));
+  $("failures").replaceChildren(...told);
+  $("failures").hidden = !told.length;
+}
+
 // -- details, as far as somebody looks at them -------------------------------------------------------------------------
 
 const wanted = new Set();
@@ -320,6 +336,7 @@ function take(details) {
   if (!row) return;
   row.details = details;
   drawRow(row);
+  if (details.reason) drawFailures();
   if (details.condition.conditions) graph.setBranches(row.task, details.condition);
 }
 
