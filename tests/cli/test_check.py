@@ -13,7 +13,7 @@ from airflow_sm_pipelines.cli.main import main
 
 GOOD = {"Steps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "f"}]}
 WARNED = {"Steps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "f", "Arguments": {"Environment": {"TOKEN": "x"}}}]}
-BAD = {"Steps": [{"Name": "A", "Type": "Lambda", "FunctionArn": "f", "DependsOn": ["B", "AA"]}]}
+BAD = {"Steps": [*GOOD["Steps"], {"Name": "C", "Type": "Lambda", "FunctionArn": "f", "DependsOn": ["B", "AA"]}]}
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_every_error_of_every_file(file, capsys):
     assert captured.err == ""
     assert captured.out.startswith(
         "bad.json: 2 errors\n"
-        "  error: Steps[0].DependsOn[0]\n"
+        "  error: Steps[1].DependsOn[0]\n"
         "      there is no step 'B'\n"
-        "  error: Steps[0].DependsOn[1]\n"
+        "  error: Steps[1].DependsOn[1]\n"
         "      there is no step 'AA'\n"
         "      -> did you mean `A`?\n"
         "  note: the definition\n"
@@ -80,8 +80,8 @@ def test_json_format(file, capsys):
         {
             "file": "bad.json",
             "errors": [
-                {"path": "Steps[0].DependsOn[0]", "message": "there is no step 'B'", "hint": ""},
-                {"path": "Steps[0].DependsOn[1]", "message": "there is no step 'AA'", "hint": "did you mean `A`?"},
+                {"path": "Steps[1].DependsOn[0]", "message": "there is no step 'B'", "hint": ""},
+                {"path": "Steps[1].DependsOn[1]", "message": "there is no step 'AA'", "hint": "did you mean `A`?"},
             ],
             "warnings": [],
             "notes": [{"path": "", "message": check._REQUESTS_LATER, "hint": ""}],
