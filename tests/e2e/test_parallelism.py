@@ -80,7 +80,9 @@ def few(_world: World) -> dict[str, Run]:
     _world.fault(service="sagemaker", operation="CreateProcessingJob", action="kill_client_after", times=1)
     killed = _world.trigger("parallel_few", sm_max_parallel_steps=1)
     wait_for(lambda: _world.jobs_of(killed), 90, "its first job")
-    return {"killed": killed, "changed": _world.trigger("parallel_few", sm_max_parallel_steps=1)}
+    # Long jobs, so that those of a busy machine overlap, too.
+    changed = _world.trigger("parallel_few", sm_max_parallel_steps=1, Seconds=15)
+    return {"killed": killed, "changed": changed}
 
 
 def test_a_bound_that_is_raised_while_the_run_goes_on_lets_more_steps_begin(few: dict[str, Run]) -> None:

@@ -48,7 +48,7 @@ def test_it_tells_a_real_run_to_whoever_is_logged_in_and_to_nobody_else(world: W
         ("After", "Processing"),
         ("Each", "ForEach"),
         ("Each", "ForEach (end)"),
-        ("turn", "ForEachTurn"),  # our own task, which keeps MaxConcurrency
+        ("Each", "ForEach (turn)"),  # our own task, which keeps MaxConcurrency
         ("First", "Processing"),
         ("Second", "Processing"),
     ]

@@ -41,13 +41,13 @@ def test_many_deferred_jobs_are_listed_and_each_is_told_in_time(world: World) ->
     assert "each processing job is described by itself" not in log
 
 
-def test_a_triggerer_ends_within_ten_seconds_although_aws_does_not_answer(world: World) -> None:
+def test_a_triggerer_ends_by_itself_although_aws_does_not_answer(world: World) -> None:
     run = world.trigger("watched", Seconds=60)
     for name in STEPS:
         run.wait_trigger(name)
     time.sleep(QUIET_SECONDS + 3)  # all have looked
     silent_since = time.time()
-    world.fault(service="sagemaker", operation="DescribeProcessingJob|ListProcessingJobs", action="slow", seconds=25)
+    world.fault(service="sagemaker", operation="DescribeProcessingJob|ListProcessingJobs", action="slow", seconds=45)
     time.sleep(6)  # the interval is two seconds: List, at least, is without its answer now
 
     told = time.monotonic()
@@ -60,6 +60,7 @@ def test_a_triggerer_ends_within_ten_seconds_although_aws_does_not_answer(world:
         lambda: [call for call in calls(world, silent_since) if call["fault"] == "slow"], 60, "a call without an answer"
     )
     assert min(call["time"] for call in slow) < silent_since + 6
-    assert took < 10
+    # Half a second on an idle machine (`python -m tests.scale.watching`); after twenty, it would have been killed.
+    assert took < 20
     assert run.wait(240) == "success"
     assert list(world.jobs_of(run).values()) == ["Completed"] * len(STEPS), "none lost, none doubled"

@@ -6,7 +6,7 @@ from airflow_sm_pipelines import pipeline_dag
 
 DEFINITION = {
     "Version": "2020-12-01",
-    "Parameters": [],
+    "Parameters": [{"Name": "Seconds", "Type": "Integer", "DefaultValue": 1}],
     "Steps": [
         step("Alone", 2, exit_code=0),
         {
@@ -15,7 +15,10 @@ DEFINITION = {
             "Arguments": {
                 "IterableItems": ["a", "b", "c"],
                 "MaxConcurrency": 3,
-                "ForEachBody": [step("First", 1, exit_code=0), step("Second", 1, "First", exit_code=0)],
+                "ForEachBody": [
+                    step("First", {"Get": "Parameters.Seconds"}, exit_code=0),
+                    step("Second", 1, "First", exit_code=0),
+                ],
             },
         },
         step("Other", 2, exit_code=0),
