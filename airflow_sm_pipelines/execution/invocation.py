@@ -31,6 +31,7 @@ from airflow_sm_pipelines.execution.records import (
     read_record,
 )
 from airflow_sm_pipelines.execution.retry_policy import OnUnknown
+from airflow_sm_pipelines.semantics.failure_messages import with_log_lines
 from airflow_sm_pipelines.semantics.output_parameters import typed_outputs
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Invocation:
     def _outputs(self, declared: Sequence[Mapping[str, Json]], answer: FunctionAnswer) -> JsonObject:
         if answer.error:
             raise self._failure(
-                self._with_log(f"the function {self._function} failed: {answer.failure()}", answer.log_tail)
+                with_log_lines(f"the function {self._function} failed: {answer.failure()}", answer.log_tail)
             )
         for line in answer.log_tail:
             self._log.info("    %s", line)
@@ -193,10 +194,6 @@ class Invocation:
             raise self._failure(
                 f"what the function {self._function} returned is not what the step declares: {error}"
             ) from error
-
-    def _with_log(self, message: str, log_tail: Sequence[str]) -> str:
-        lines = ["last lines of its log:", *(f"    {line}" for line in log_tail)] if log_tail else []
-        return "\n".join((message, *lines))
 
     def _lost(self, error: LostAnswerError) -> StepFailedError | StepOutcomeUnknownError:
         if self._on_unknown is OnUnknown.FAIL:

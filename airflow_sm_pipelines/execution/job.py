@@ -29,6 +29,7 @@ from airflow_sm_pipelines.execution.identity import StepIdentity
 from airflow_sm_pipelines.execution.job_log import JobLog
 from airflow_sm_pipelines.execution.leftovers import remove_leftovers
 from airflow_sm_pipelines.execution.records import Attempt
+from airflow_sm_pipelines.semantics.failure_messages import with_log_lines
 from airflow_sm_pipelines.semantics.job_summary import error_lines, summary_lines
 from airflow_sm_pipelines.semantics.log_lines import LOOK_SECONDS, pause_between_looks
 
@@ -310,19 +311,16 @@ class JobRun:
         self._book.close(attempt)
         stopped = who_stopped(seen.description, self._kind.stop) if seen.outcome is Outcome.STOPPED else ""
         reason = seen.reason or stopped or "AWS gives no reason"
-        lines = [f"the {self._kind.noun} {attempt.reference} ended {seen.status}: {reason}"]
         read = self._last_log_lines(attempt.reference)
         wrong, last = error_lines(read), read[-_LAST_LINES:]
         for line in (f"Errors in the log of {attempt.reference}:", *wrong) if wrong else ():
             self._log.error("%s", line)
         self.tell_summary(attempt, seen)
-        if not set(wrong) <= set(last):
-            lines += ["errors in its log:", *(f"    {line}" for line in wrong)]
-        if last:
-            lines += ["last lines of its log:", *(f"    {line}" for line in last)]
+        ended = f"the {self._kind.noun} {attempt.reference} ended {seen.status}: {reason}"
+        message = with_log_lines(ended, last, () if set(wrong) <= set(last) else wrong)
         exception_type = exception_type_of_reason(seen.reason)
         return self._failure(
-            "\n".join(lines), attempt.reference, None if exception_type in self._kind.unretried else exception_type
+            message, attempt.reference, None if exception_type in self._kind.unretried else exception_type
         )
 
     def tell_summary(self, attempt: Attempt, seen: Observation) -> None:

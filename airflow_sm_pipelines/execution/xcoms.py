@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_sm_pipelines.definition.json_values import Json, JsonObject
 from airflow_sm_pipelines.errors import StepError
 from airflow_sm_pipelines.execution.airflow_internals.worker import pull_xcom, push_xcom
+from airflow_sm_pipelines.semantics.failure_messages import without_log_lines
 from airflow_sm_pipelines.semantics.readiness import StepStatus
 
 if TYPE_CHECKING:
@@ -118,18 +119,8 @@ def failure_published(context: Context) -> Iterator[None]:
     try:
         yield
     except StepError as error:
-        push_xcom(context, FAILURE_KEY, _reason(error.message))
+        push_xcom(context, FAILURE_KEY, without_log_lines(error.message))
         raise
-
-
-_LOG_HEADINGS = ("errors in its log:", "last lines of its log:")
-
-
-def _reason(message: str) -> str:
-    """Return a message without what a job has written: logs have readers and an age of their own."""
-    lines = message.splitlines()
-    end = next((place for place, line in enumerate(lines) if line in _LOG_HEADINGS), len(lines))
-    return "\n".join(lines[:end])
 
 
 def read_properties(context: Context, task_id: str, map_index: int = -1) -> Json:

@@ -8,13 +8,13 @@ from typing import Any
 from airflow_sm_pipelines.definition.json_values import JsonObject
 from airflow_sm_pipelines.execution.settings import LOOP_RESULT, LOOP_TURN
 from airflow_sm_pipelines.executions.metadata import operator_of, row_of_operator
-from airflow_sm_pipelines.executions.steps import step_name
+from airflow_sm_pipelines.executions.steps import LOOP_RESULT_OPERATOR, step_name
 from airflow_sm_pipelines.pipeline_page.layout import NODE_HEIGHT, NODE_WIDTH, draw
 from airflow_sm_pipelines.pipeline_page.viewer import Viewer
 
 _OF_A_LOOP = {
     "ForEachTurnOperator": (LOOP_TURN, "ForEach (turn)"),
-    "ForEachResultOperator": (LOOP_RESULT, "ForEach (end)"),
+    LOOP_RESULT_OPERATOR: (LOOP_RESULT, "ForEach (end)"),
 }
 """Class of a task that the loop needs beside its steps -> the last part of its id, and what to call it."""
 
